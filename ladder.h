@@ -861,6 +861,7 @@ typedef enum ldr_preset {
                                     the backbone's output */
   LDR_PRESET_COUNT
 } ldr_preset;
+LDR_API const char *ldr_preset_name(ldr_preset preset);       /* "default", "paper", ... */
 
 typedef enum ldr_tap    { LDR_TAP_PRESET, LDR_TAP_INPUT, LDR_TAP_OUTPUT } ldr_tap;
 typedef enum ldr_gate   { LDR_GATE_PRESET, LDR_GATE_SCALAR, LDR_GATE_CHANNEL, LDR_GATE_NONE, LDR_GATE_FIXED } ldr_gate;
@@ -883,11 +884,70 @@ typedef enum ldr_activation { LDR_TANH, LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_S
 /* Zero-initialise; 0 means the preset's own value, shown by ldr_ladder_desc_defaults. */
 typedef struct ldr_ladder_desc {
   ldr_allocator  alloc;
+
+  /* What is learned. */
+  ldr_head       head;
+  int32_t        classes;        /* labels (REGRESS, CHOICE: 1) */
+  ldr_pool       pool;           /* heads with a label a token do not ask */
+  const ldr_dataset *labels;     /* or: head, classes and their names are those of this set, and its max_len is kept as
+                                    the note "max_len" */
+  const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder */
+  uint64_t       seed;
+
+  /* How. */
   ldr_method     method;
+  ldr_preset     preset;         /* LADDER; the other methods have no rungs */
+  float          dropout;        /* 0: preset (paper, clue 0.1; else none); negative: none */
+  ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections
+                                    and the head read, and steps as if they were 0 and 1; the head is fitted alone
+                                    first. AUTO: default, top, head */
+
+  /* Copies of the last blocks, and low-rank updates. */
+  int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset,
+                                    negative: none */
   int32_t        rank;           /* LORA; 0: 8. LADDER: of the copies' updates; negative: all of their numbers
                                     learn */
   float          alpha;          /* LORA; 0: 2 rank */
   int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value (LADDER: all) */
+
+  /* Narrow rungs: which, how wide, how they read and end. */
+  int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
+  const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly;
+                                    clue: 4; default: none beside copies, unless reduction or width is given */
+  int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs */
+  int32_t        width, heads, ffn;     /* side dimensions, 0: from r */
+  ldr_tap        tap;
+  ldr_gate       gate;
+  float          gate_init;      /* g at the start: 0 means a = 1/2 */
+  float          gate_temperature;      /* T; 0: 1 (paper 0.1) */
+  float          gate_fixed;     /* LDR_GATE_FIXED: a itself, 0 to 1 */
+  ldr_mix        mix;
+  ldr_output     output;
+  float          output_init;    /* v at the start; 0: 1, that is 0.73 of the backbone */
+  ldr_choice     final_norm;     /* AUTO: where the family has one */
+  ldr_choice     down_bias;      /* AUTO: on, clue off */
+
+  /* How those start. */
+  ldr_init       init;
+  ldr_importance importance;     /* 0: LDR_MAGNITUDE */
+  ldr_heads      slice_heads;    /* whole heads, or the best dimensions inside every head */
+  const ldr_dataset *sample;     /* LDR_FISHER, LDR_ENERGY: text to look at; labels for Fisher */
+  int32_t        samples;        /* of it at most so many; 0: 1024 (Fisher), 256 (energy) */
+
+  /* More of the head. */
+  /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
+  int32_t        head_hidden;
+  ldr_activation head_activation;       /* of the hidden layer; 0: tanh */
+  int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64 */
+  int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task):
+                                    head, classes, pool, head_hidden, head_activation and label_names are taken from
+                                    there. LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a
+                                    norm */
+
+  /* Other methods, and another ladder below. */
+  ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
+  /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
+  int32_t        tune_layers;
   int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4 */
   int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
   int32_t        prompt_hidden;  /* PROMPT; h > 0: its vectors go through a network of their own that is trained with
@@ -899,55 +959,10 @@ typedef struct ldr_ladder_desc {
                                     n. They and the head are trained (tune_norms: the final norm, too). Dev scores,
                                     predictions and the export are those of the successors alone. How they take over:
                                     replace_rate in ldr_train_desc */
-  ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
-  /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
-  int32_t        tune_layers;
-  ldr_preset     preset;         /* LADDER; the other methods have no rungs */
-  int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
-  const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly;
-                                    clue: 4; default: none beside copies, unless reduction or width is given */
-  int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs */
-  int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset,
-                                    negative: none */
-  ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections
-                                    and the head read, and steps as if they were 0 and 1; the head is fitted alone
-                                    first. AUTO: default, top, head */
-  int32_t        width, heads, ffn;     /* side dimensions, 0: from r */
-  ldr_tap        tap;
-  ldr_gate       gate;
-  float          gate_init;      /* g at the start: 0 means a = 1/2 */
-  float          gate_temperature;      /* T; 0: 1 (paper 0.1) */
-  float          gate_fixed;     /* LDR_GATE_FIXED: a itself, 0 to 1 */
-  ldr_mix        mix;
-  ldr_output     output;
-  float          output_init;    /* v at the start; 0: 1, that is 0.73 of the backbone */
-  ldr_init       init;
-  ldr_importance importance;     /* 0: LDR_MAGNITUDE */
-  ldr_heads      slice_heads;    /* whole heads, or the best dimensions inside every head */
-  const ldr_dataset *sample;     /* LDR_FISHER, LDR_ENERGY: text to look at; labels for Fisher */
-  int32_t        samples;        /* of it at most so many; 0: 1024 (Fisher), 256 (energy) */
-  float          dropout;        /* 0: preset (paper, clue 0.1; else none); negative: none */
-  ldr_choice     final_norm;     /* AUTO: where the family has one */
-  ldr_choice     down_bias;      /* AUTO: on, clue off */
-  ldr_head       head;
-  int32_t        classes;        /* labels (REGRESS, CHOICE: 1) */
-  ldr_pool       pool;           /* heads with a label a token do not ask */
-  /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
-  int32_t        head_hidden;
-  ldr_activation head_activation;       /* of the hidden layer; 0: tanh */
-  int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64 */
-  int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task):
-                                    head, classes, pool, head_hidden, head_activation and label_names are taken from
-                                    there. LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a
-                                    norm */
   const struct ldr_ladder *beside;      /* LADDER, HEAD: read the backbone as this one has tuned it so far, and not as
                                            it was loaded, so that both can be trained step by step. FULL, BITFIT, LORA
                                            or ADAPTER on the same model; borrowed, must outlive the ladder. No cache. A
                                            file names the model as it was loaded */
-  const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder */
-  const ldr_dataset *labels;     /* or: head, classes and their names are those of this set, and its max_len is kept as
-                                    the note "max_len" */
-  uint64_t       seed;
 } ldr_ladder_desc;
 
 typedef struct ldr_ladder ldr_ladder;
@@ -1145,6 +1160,8 @@ typedef struct ldr_progress {
 
 typedef struct ldr_train_desc {
   ldr_allocator alloc;
+
+  /* How long, how much a step. */
   int32_t       epochs;          /* 0: 10 */
   int32_t       batch;           /* examples a step; 0: 32 */
   int32_t       accumulate;      /* the step's batch in so many parts; 0: 1, with reduce 8 */
@@ -1153,21 +1170,29 @@ typedef struct ldr_train_desc {
                                     (to 10) as the backbone is narrower: full and theseus 1e-4, lora 1e-3 (adafactor
                                     5e-3, relative). Default ladder: copies 2e-3 (all of their numbers: 3e-4), rungs
                                     1e-3 at width 64 and less when wider, the head 1e-3 */
+  ldr_schedule  schedule;
+  float         warmup;          /* share of all steps; 0: 0.1, negative: none */
+  float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
+  float         clip;            /* global norm; 0: 1, negative: off */
+  int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
+  ldr_metric    metric;
+  uint64_t      seed;
+
+  /* The optimiser's own. */
   float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8 */
   float         momentum;        /* SGD */
   int32_t       nesterov;
-  int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states
-                                    that are read once; the best on dev is kept. 0: 30, negative: none */
-  float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
-  float         clip;            /* global norm; 0: 1, negative: off */
-  ldr_schedule  schedule;
-  float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate */
-  float         warmup;          /* share of all steps; 0: 0.1, negative: none */
+
+  /* The loss. */
   float         label_smoothing; /* 0 to below 1 */
   const float  *class_weights;   /* [classes] or NULL; copied */
   int32_t       balance;         /* 1: weight class c by examples / (classes * examples of c); not with class_weights */
-  int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
-  ldr_metric    metric;
+  int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that
+                                    have a label, and not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w
+                                    (Hinton et al. 2015). Needs LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of
+                                    the dev set are those of the labels */
+
+  /* Taps that are kept, and less memory for more time. */
   /* 1: keep every example's taps after the first visit; later epochs never run the backbone */
   int32_t       cache;
   const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (on POSIX made if it is not
@@ -1177,6 +1202,19 @@ typedef struct ldr_train_desc {
   ldr_dtype     cache_type;
   int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all
                                     examples; the memory of a layer that is mapped is given back behind it */
+  ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the
+                                    only thing that reads them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token),
+                                    which round nothing else. Without cache only */
+  int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and
+                                    far less memory. Methods inside the backbone keep a state a block, for about a third
+                                    more time (Chen et al. 2016); a ladder keeps what attention gave as well, which is
+                                    dear to make (Korthikanti et al. 2022) */
+
+  /* Before the first step, and after the last. */
+  int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states
+                                    that are read once; the best on dev is kept. 0: 30, negative: none */
+  float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate */
+
   /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with
      probability p, or the group's frozen layers. After t of T steps: LINEAR p = min(1, b + (1-b) t/(u T)); CONSTANT p =
      b while t < u T, then 1. The steps with p = 1 train the successors together. Dropout is in successors and head
@@ -1184,18 +1222,8 @@ typedef struct ldr_train_desc {
   float         replace_rate;    /* b, up to 1; 0: 0.5 */
   float         replace_until;   /* u, up to 1; 0: 0.5 */
   ldr_replacement replace_schedule;      /* 0: LINEAR */
-  int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and
-                                    far less memory. Methods inside the backbone keep a state a block, for about a third
-                                    more time (Chen et al. 2016); a ladder keeps what attention gave as well, which is
-                                    dear to make (Korthikanti et al. 2022) */
-  ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the
-                                    only thing that reads them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token),
-                                    which round nothing else. Without cache only */
-  int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that
-                                    have a label, and not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w
-                                    (Hinton et al. 2015). Needs LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of
-                                    the dev set are those of the labels */
-  uint64_t      seed;
+
+  /* To look on, and to share the work. */
   /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
   int32_t     (*progress_fn)(const ldr_progress *p, void *user);
   void         *user;
@@ -1544,6 +1572,8 @@ LDR__STATIC_ASSERT(float_is_32_bits, sizeof(float) == 4);
    dimensions saturates to "too large" and never to something small.
    ====================================================================================== */
 
+#define LDR__COUNT(array) (sizeof(array) / sizeof *(array))
+
 static int ldr__mul_u64(uint64_t *out, uint64_t a, uint64_t b) {
   if (a != 0 && b > UINT64_MAX / a) return 0;
   *out = a * b;
@@ -1693,6 +1723,14 @@ static LDR__UNUSED int ldr__parse_i64(const char *s, int64_t *out) {
   return 1;
 }
 
+/* An error of a part that begins at byte `from`, of which it tells `what`: counted from the beginning of the whole. */
+static LDR__UNUSED ldr_status ldr__fail_inside(ldr_error *err, ldr_error *part, uint64_t from, const char *what) {
+  char *offset = strstr(part->message, " (offset ");
+  if (offset) *offset = 0; /* it is put there again */
+  return ldr__fail_at(err, part->status, part->offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : from + part->offset, "%s: %s",
+      what, part->message);
+}
+
 /* Puts the file's name before the sentence about it. */
 static LDR__UNUSED void ldr__fail_in_file(ldr_error *err, const char *path) {
   char copy[sizeof err->message];
@@ -1777,6 +1815,12 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
   *data = p;
   *capacity = next;
   return 1;
+}
+
+/* The same of an array of any type, which is cast: where it lies now. *capacity tells whether there was memory. */
+static void *ldr__grown(const ldr_allocator *a, void *data, size_t *capacity, size_t need, size_t item) {
+  ldr__grow(a, &data, capacity, need, item);
+  return data;
 }
 
 #define LDR__ALIGN LDR__SIZE(64u, 16u)
@@ -4166,78 +4210,55 @@ static size_t ldr__utf8_length(const unsigned char *s, size_t n) {
   return need;
 }
 
-static int ldr__is_utf8(const char *s) {
-  size_t n = strlen(s), i, k;
-  for (i = 0; i < n; i += k) {
-    k = ldr__utf8_length((const unsigned char *)s + i, n - i);
-    if (!k) return 0;
+static size_t ldr__utf8_put(char *dst, uint32_t c) {
+  size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i;
+  if (n == 1) dst[0] = (char)c;
+  else {
+    for (i = n; i-- > 1; c >>= 6) dst[i] = (char)(0x80 | (c & 63));
+    dst[0] = (char)((0xf00u >> n & 0xff) | c);
   }
-  return 1;
+  return n;
 }
 
-static size_t ldr__utf8_put(char *dst, uint32_t c) {
-  if (c < 0x80) {
-    dst[0] = (char)c;
-    return 1;
-  }
-  if (c < 0x800) {
-    dst[0] = (char)(0xc0 | c >> 6);
-    dst[1] = (char)(0x80 | (c & 63));
-    return 2;
-  }
-  if (c < 0x10000) {
-    dst[0] = (char)(0xe0 | c >> 12);
-    dst[1] = (char)(0x80 | (c >> 6 & 63));
-    dst[2] = (char)(0x80 | (c & 63));
-    return 3;
-  }
-  dst[0] = (char)(0xf0 | c >> 18);
-  dst[1] = (char)(0x80 | (c >> 12 & 63));
-  dst[2] = (char)(0x80 | (c >> 6 & 63));
-  dst[3] = (char)(0x80 | (c & 63));
-  return 4;
+/* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
+static size_t ldr__utf8_bad(const void *text, size_t n, int nul) {
+  const unsigned char *s = (const unsigned char *)text;
+  size_t i = 0, step = 1;
+  for (; i < n && step; i += step) step = nul && !s[i] ? 0 : ldr__utf8_length(s + i, n - i);
+  return i;
+}
+static LDR__UNUSED int ldr__is_utf8(const char *s) { return !s[ldr__utf8_bad(s, strlen(s), 0)]; }
+
+static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
+/* The value of a hexadecimal digit, or -1. */
+static int ldr__hex_digit(char c) {
+  return ldr__digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
 static int ldr__hex4(const char *s, size_t n, uint32_t *out) {
   size_t i;
-  uint32_t v = 0;
-  if (n < 4) return 0;
-  for (i = 0; i < 4; i++) {
-    char c = s[i];
-    if (c >= '0' && c <= '9') v = v * 16 + (uint32_t)(c - '0');
-    else if ((c | 32) >= 'a' && (c | 32) <= 'f') v = v * 16 + (uint32_t)((c | 32) - 'a') + 10;
-    else return 0;
+  for (i = 0, *out = 0; i < 4; i++) {
+    int digit = i < n ? ldr__hex_digit(s[i]) : -1;
+    if (digit < 0) return 0;
+    *out = *out * 16 + (uint32_t)digit;
   }
-  *out = v;
   return 1;
 }
 
 /* Steps over the escape whose backslash is at s[0]; returns its length (2, 6 or 12) and the
    character, or 0. A surrogate must come with its other half. */
 static size_t ldr__json_escape(const char *s, size_t n, uint32_t *out) {
-  uint32_t high, low;
-  if (n < 2) return 0;
-  switch (s[1]) {
-    case '"': case '\\': case '/': *out = (uint32_t)(unsigned char)s[1]; return 2;
-    case 'b': *out = 8; return 2;
-    case 'f': *out = 12; return 2;
-    case 'n': *out = 10; return 2;
-    case 'r': *out = 13; return 2;
-    case 't': *out = 9; return 2;
-    case 'u': break;
-    default: return 0;
-  }
-  if (!ldr__hex4(s + 2, n - 2, &high) || (high >= 0xdc00 && high <= 0xdfff)) return 0;
-  if (high < 0xd800 || high > 0xdfff) {
-    *out = high;
-    return 6;
-  }
+  static const char names[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+  const char *name = n > 1 && s[1] ? strchr(names, s[1]) : NULL;
+  uint32_t low;
+  if (name) *out = (uint32_t)(unsigned char)meant[name - names];
+  if (name) return 2;
+  if (n < 2 || s[1] != 'u' || !ldr__hex4(s + 2, n - 2, out) || (*out >= 0xdc00 && *out <= 0xdfff)) return 0;
+  if (*out < 0xd800 || *out > 0xdfff) return 6;
   if (n < 12 || s[6] != '\\' || s[7] != 'u' || !ldr__hex4(s + 8, n - 8, &low) || low < 0xdc00 || low > 0xdfff) return 0;
-  *out = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+  *out = 0x10000 + ((*out - 0xd800) << 10) + (low - 0xdc00);
   return 12;
 }
-
-static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
 
 /* Length of the JSON number at s, or 0. */
 static size_t ldr__json_number_length(const char *s, size_t n) {
@@ -4265,156 +4286,101 @@ static size_t ldr__json_space(const char *s, size_t n, size_t i) {
 
 /* Index after the closing quote of the string whose first character is s[i], or 0 with *bad set. */
 static size_t ldr__json_string_end(const char *s, size_t n, size_t i, size_t *bad) {
-  while (i < n && s[i] != '"') {
-    uint32_t c;
-    size_t step = (unsigned char)s[i] < 32 ? 0 : s[i] == '\\' ? ldr__json_escape(s + i, n - i, &c)
-                                                             : ldr__utf8_length((const unsigned char *)s + i, n - i);
-    if (step == 0) break;
-    i += step;
-  }
-  if (i < n && s[i] == '"') return i + 1;
+  size_t step = 1;
+  uint32_t c;
+  for (; i < n && s[i] != '"' && step; i += step)
+    step = (unsigned char)s[i] < 32 ? 0 : s[i] == '\\' ? ldr__json_escape(s + i, n - i, &c)
+        : ldr__utf8_length((const unsigned char *)s + i, n - i);
   *bad = i;
-  return 0;
+  return step && i < n ? i + 1 : 0;
 }
 
 static int32_t ldr__json_push(ldr_json *j, ldr_json_type type, size_t begin, size_t end) {
-  void *nodes = j->nodes;
-  ldr_json_node *n;
-  if (j->count >= INT32_MAX || !ldr__grow(&j->alloc, &nodes, &j->capacity, j->count + 1, sizeof *j->nodes)) return -1;
-  j->nodes = (ldr_json_node *)nodes;
-  n = &j->nodes[j->count];
-  n->type = (int32_t)type;
-  n->next = n->first = -1;
-  n->count = 0;
-  n->begin = begin;
-  n->end = end;
+  const ldr_json_node node = { (int32_t)type, -1, -1, 0, begin, end };
+  if (j->count >= INT32_MAX) return -1;
+  j->nodes = (ldr_json_node *)ldr__grown(&j->alloc, j->nodes, &j->capacity, j->count + 1, sizeof node);
+  if (j->capacity <= j->count) return -1;
+  j->nodes[j->count] = node;
   return (int32_t)j->count++;
 }
 
 /* Reads a scalar (or the opening of a container) at *at; returns its node or -1 with err set. */
 static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
-  static const struct { const char *word; size_t length; ldr_json_type type; } words[] = {
-    { "null", 4, LDR_JSON_NULL }, { "false", 5, LDR_JSON_FALSE }, { "true", 4, LDR_JSON_TRUE } };
-  size_t i = *at, length, w, bad = 0;
+  static const struct { const char *word; ldr_json_type type; } words[] = {
+    { "null", LDR_JSON_NULL }, { "false", LDR_JSON_FALSE }, { "true", LDR_JSON_TRUE } };
+  size_t i = *at, begin = i, end = i + 1, w = 0, bad = i;
+  ldr_json_type type = LDR_JSON_NUMBER;
+  const char *why = NULL;
   int32_t node = -1;
-  if (i >= n) {
-    ldr__fail_at(err, LDR_JSON, i, "JSON: the text ends where a value should be");
-    return -1;
-  }
-  if (s[i] == '"') {
-    length = ldr__json_string_end(s, n, i + 1, &bad);
-    if (!length) {
-      ldr__fail_at(err, LDR_JSON, bad,
-          bad >= n ? "JSON: a string has no closing quote"
-                   : "JSON: a string holds a bad escape, a control character or bytes that are not UTF-8");
-      return -1;
+  if (i >= n) why = "the text ends where a value should be";
+  else if (s[i] == '"') {
+    type = LDR_JSON_STRING;
+    begin = i + 1;
+    *at = ldr__json_string_end(s, n, begin, &bad);
+    end = bad;
+    if (!*at) why = bad >= n ? "a string has no closing quote"
+        : "a string holds a bad escape, a control character or bytes that are not UTF-8";
+  } else if (s[i] == '{' || s[i] == '[') type = s[i] == '{' ? LDR_JSON_OBJECT : LDR_JSON_ARRAY;
+  else {
+    size_t length = ldr__json_number_length(s + i, n - i);
+    for (; !length && w < 3; w++) {
+      size_t size = strlen(words[w].word);
+      type = words[w].type;
+      if (n - i >= size && memcmp(s + i, words[w].word, size) == 0) length = size;
     }
-    node = ldr__json_push(j, LDR_JSON_STRING, i + 1, length - 1);
-    *at = length;
-  } else if (s[i] == '{' || s[i] == '[') {
-    node = ldr__json_push(j, s[i] == '{' ? LDR_JSON_OBJECT : LDR_JSON_ARRAY, i, i + 1);
-    *at = i + 1;
-  } else if ((length = ldr__json_number_length(s + i, n - i)) > 0) {
-    node = ldr__json_push(j, LDR_JSON_NUMBER, i, i + length);
-    *at = i + length;
-  } else {
-    for (w = 0; w < 3; w++)
-      if (n - i >= words[w].length && memcmp(s + i, words[w].word, words[w].length) == 0) break;
-    if (w == 3) {
-      ldr__fail_at(err, LDR_JSON, i, "JSON: expected a value");
-      return -1;
-    }
-    node = ldr__json_push(j, words[w].type, i, i + words[w].length);
-    *at = i + words[w].length;
+    end = i + length;
+    if (!length) why = "expected a value";
   }
-  if (node < 0) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
+  if (why) ldr__fail_at(err, LDR_JSON, bad, "JSON: %s", why);
+  else node = ldr__json_push(j, type, begin, end);
+  if (!why && node < 0) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
+  if (type != LDR_JSON_STRING) *at = end;
   return node;
 }
 
 static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
-  int32_t stack[LADDER_MAX_JSON_DEPTH], last[LADDER_MAX_JSON_DEPTH], depth = 0, node;
+  int32_t stack[LADDER_MAX_JSON_DEPTH], last[LADDER_MAX_JSON_DEPTH], depth = 0, parent = -1, node; /* last: children */
   size_t i = ldr__json_space(s, n, *at);
-  int expect_value = 1;
   for (;;) {
-    if (expect_value) {
-      int is_key = depth > 0 && j->nodes[stack[depth - 1]].type == LDR_JSON_OBJECT && last[depth - 1] == -2;
-      if (is_key && (i >= n || s[i] != '"'))
+    int key = depth > 0 && j->nodes[parent].type == LDR_JSON_OBJECT, more;
+    for (more = 1 + key; more > 0; more--) { /* a key and its value, or a value */
+      if (more == 2 && (i >= n || s[i] != '"'))
         return ldr__fail_at(err, LDR_JSON, i, "JSON: expected a key in double quotes");
       node = ldr__json_value(j, s, n, &i, err);
       if (node < 0) return err ? err->status : LDR_JSON;
       if (depth > 0) {
-        ldr_json_node *parent = &j->nodes[stack[depth - 1]];
-        if (parent->first < 0) parent->first = node;
-        if (is_key) {
-          i = ldr__json_space(s, n, i);
-          if (i >= n || s[i] != ':') return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
-          i = ldr__json_space(s, n, i + 1);
-          last[depth - 1] = node;
-          continue;
-        }
-        parent->count++;
+        if (j->nodes[parent].first < 0) j->nodes[parent].first = node;
+        else j->nodes[last[depth - 1]].next = node;
+        last[depth - 1] = node;
       }
-      if (j->nodes[node].type >= LDR_JSON_ARRAY) {
-        if (depth == LADDER_MAX_JSON_DEPTH)
-          return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)",
-              LADDER_MAX_JSON_DEPTH);
-        stack[depth] = node;
-        last[depth++] = -2;
-        i = ldr__json_space(s, n, i);
-        if (i < n && s[i] == (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) expect_value = 0;
-        continue;
-      }
-      expect_value = 0;
+      if (more == 1) break;
+      i = ldr__json_space(s, n, i);
+      if (i >= n || s[i] != ':') return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
+      i = ldr__json_space(s, n, i + 1);
+    }
+    if (depth > 0) j->nodes[parent].count++;
+    if (j->nodes[node].type >= LDR_JSON_ARRAY) {
+      if (depth == LADDER_MAX_JSON_DEPTH)
+        return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)",
+            LADDER_MAX_JSON_DEPTH);
+      stack[depth++] = parent = node;
+      i = ldr__json_space(s, n, i);
+      if (i >= n || s[i] != (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) continue;
     }
     /* A value or an empty container stands complete: close containers, or go on after a comma. */
+    for (; depth > 0; parent = --depth > 0 ? stack[depth - 1] : -1) {
+      i = ldr__json_space(s, n, i);
+      if (i >= n || s[i] != (j->nodes[parent].type == LDR_JSON_OBJECT ? '}' : ']')) break;
+      j->nodes[parent].end = ++i;
+    }
     if (depth == 0) break;
-    i = ldr__json_space(s, n, i);
-    node = stack[depth - 1];
-    if (i < n && s[i] == (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) {
-      i++;
-      j->nodes[node].end = i;
-      if (--depth == 0) break;
-    } else if (i < n && s[i] == ',') {
-      i = ldr__json_space(s, n, i + 1);
-      last[depth - 1] = -2;
-      expect_value = 1;
-    } else
+    if (i >= n || s[i] != ',')
       return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s",
-          j->nodes[node].type == LDR_JSON_OBJECT ? "object" : "array");
+          j->nodes[parent].type == LDR_JSON_OBJECT ? "object" : "array");
+    i = ldr__json_space(s, n, i + 1);
   }
   *at = i;
   return LDR_OK;
-}
-
-/* Siblings are linked afterwards: children are stored in order, and a node's subtree ends where
-   its text ends, so one backward sweep with the container ends is enough. */
-static void ldr__json_link(ldr_json *j) {
-  size_t i;
-  for (i = 0; i < j->count; i++) {
-    ldr_json_node *parent = &j->nodes[i];
-    int32_t child = parent->first, left;
-    if (child < 0) continue;
-    left = parent->count * (parent->type == LDR_JSON_OBJECT ? 2 : 1);
-    while (--left > 0) {
-      ldr_json_node *c = &j->nodes[child];
-      int32_t next = child + 1;
-      if (c->type >= LDR_JSON_ARRAY && c->first >= 0) next = -c->next;
-      c->next = next;
-      child = next;
-    }
-    j->nodes[child].next = -1;
-  }
-}
-
-/* Before linking, a non-empty container's `next` holds minus the index after its subtree. */
-static void ldr__json_mark_subtrees(ldr_json *j) {
-  size_t i;
-  int32_t stack[LADDER_MAX_JSON_DEPTH], depth = 0;
-  for (i = 0; i <= j->count; i++) {
-    while (depth > 0 && (i == j->count || j->nodes[i].begin >= j->nodes[stack[depth - 1]].end))
-      j->nodes[stack[--depth]].next = -(int32_t)i;
-    if (i < j->count && j->nodes[i].type >= LDR_JSON_ARRAY && j->nodes[i].first >= 0) stack[depth++] = (int32_t)i;
-  }
 }
 
 LDR__DEF ldr_json *ldr_json_parse_next(
@@ -4439,9 +4405,7 @@ LDR__DEF ldr_json *ldr_json_parse_next(
     ldr_json_free(j);
     return NULL;
   }
-  ldr__json_mark_subtrees(j);
-  ldr__json_link(j);
-  if (j->count > 0) j->nodes[0].next = -1;
+
   *used = ldr__json_space(text, size, at);
   return j;
 }
@@ -4469,42 +4433,37 @@ LDR__DEF const ldr_json_node *ldr_json_node_at(const ldr_json *j, int32_t node) 
   return j && node >= 0 && (size_t)node < j->count ? &j->nodes[node] : NULL;
 }
 
+/* The character at text[*i] of a string, in UTF-8: its bytes; *i goes behind it. */
+static size_t ldr__json_char(const ldr_json *j, const ldr_json_node *n, size_t *i, char utf8[4]) {
+  uint32_t c;
+  size_t step = 1;
+  utf8[0] = j->text[*i];
+  if (utf8[0] == '\\') step = ldr__json_escape(j->text + *i, n->end - *i, &c);
+  *i += step;
+  return step > 1 ? ldr__utf8_put(utf8, c) : 1;
+}
+
 LDR__DEF ptrdiff_t ldr_json_string(char *dst, size_t cap, const ldr_json *j, int32_t node) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
-  size_t i, length = 0;
+  size_t i, length = 0, bytes, k;
+  char utf8[4];
   if (cap) dst[0] = 0;
   if (!n || n->type != LDR_JSON_STRING) return -1;
-  for (i = n->begin; i < n->end;) {
-    char utf8[4];
-    uint32_t c;
-    size_t bytes = 1, k;
-    utf8[0] = j->text[i];
-    if (j->text[i] == '\\') {
-      i += ldr__json_escape(j->text + i, n->end - i, &c);
-      bytes = ldr__utf8_put(utf8, c);
-    } else i++;
-    for (k = 0; k < bytes; k++, length++)
+  for (i = n->begin; i < n->end;)
+    for (bytes = ldr__json_char(j, n, &i, utf8), k = 0; k < bytes; k++, length++)
       if (length + 1 < cap) dst[length] = utf8[k];
-  }
   if (cap) dst[LDR__MIN(length, cap - 1)] = 0;
   return (ptrdiff_t)length;
 }
 
 LDR__DEF int32_t ldr_json_equals(const ldr_json *j, int32_t node, const char *text) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
-  size_t i, at = 0, length = strlen(text);
+  size_t i, at = 0, length = strlen(text), bytes;
+  char utf8[4];
   if (!n || n->type != LDR_JSON_STRING) return 0;
-  for (i = n->begin; i < n->end;) {
-    char utf8[4];
-    uint32_t c;
-    size_t bytes = 1;
-    utf8[0] = j->text[i];
-    if (j->text[i] == '\\') {
-      i += ldr__json_escape(j->text + i, n->end - i, &c);
-      bytes = ldr__utf8_put(utf8, c);
-    } else i++;
+  for (i = n->begin; i < n->end; at += bytes) {
+    bytes = ldr__json_char(j, n, &i, utf8);
     if (length - at < bytes || memcmp(text + at, utf8, bytes) != 0) return 0;
-    at += bytes;
   }
   return at == length;
 }
@@ -4882,24 +4841,18 @@ struct ldr_weights {
 
 /* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
 static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
-  void *strings = w->strings;
   char *s = NULL;
-  if (ldr__grow(&w->alloc, &strings, &w->string_capacity, w->string_count + 1, sizeof *w->strings)) {
-    w->strings = (char **)strings;
-    s = (char *)ldr__alloc(&w->alloc, n + 1);
-  }
+  w->strings = (char **)ldr__grown(&w->alloc, w->strings, &w->string_capacity, w->string_count + 1, sizeof s);
+  if (w->string_capacity > w->string_count) s = (char *)ldr__alloc(&w->alloc, n + 1);
   if (!s) ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
   return s;
 }
 
 /* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
 static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
-  char *s;
-  if (memchr(text, 0, n)) {
-    ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
-    return NULL;
-  }
-  s = ldr__weights_room(w, n, err);
+  char *s = NULL;
+  if (memchr(text, 0, n)) ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
+  else s = ldr__weights_room(w, n, err);
   if (!s) return NULL;
   memcpy(s, text, n);
   s[n] = 0;
@@ -4919,45 +4872,31 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
 }
 
 static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
-  void *tensors = w->tensors;
-  if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
-    return NULL;
-  }
-  w->tensors = (ldr_tensor *)tensors;
-  memset(&w->tensors[w->count], 0, sizeof *w->tensors);
-  return &w->tensors[w->count];
+  w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
+  if (w->capacity > w->count) return (ldr_tensor *)memset(&w->tensors[w->count], 0, sizeof *w->tensors);
+  ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
+  return NULL;
 }
 
 /* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
 static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
-  void *copies = w->copies;
-  unsigned char *copy = NULL;
-  if (ldr__grow(&w->alloc, &copies, &w->copy_capacity, w->copy_count + 1, sizeof *w->copies)) {
-    w->copies = (ldr__copy *)copies;
-    copy = (unsigned char *)ldr__alloc(&w->alloc, LDR__MAX(bytes, 1));
-  }
-  if (!copy) {
-    ldr__fail(err, LDR_MEMORY,
-        "out of memory: %U bytes for a tensor that is not used as it lies in its file", (uint64_t)bytes);
-    return NULL;
-  }
-  w->copies[w->copy_count].data = copy;
-  w->copies[w->copy_count++].size = LDR__MAX(bytes, 1);
-  return copy;
+  ldr__copy copy = { NULL, LDR__MAX(bytes, 1) };
+  w->copies = (ldr__copy *)ldr__grown(&w->alloc, w->copies, &w->copy_capacity, w->copy_count + 1, sizeof copy);
+  if (w->copy_capacity > w->copy_count) copy.data = ldr__alloc(&w->alloc, copy.size);
+  if (copy.data) w->copies[w->copy_count++] = copy;
+  else ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for a tensor that is not used as it lies in its file",
+      (uint64_t)bytes);
+  return (unsigned char *)copy.data;
 }
 
 /* key and value are w's own; NULL: err says why. */
 static ldr_status ldr__weights_meta_add(
     ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
-  void *metas = w->metas;
+  const ldr__meta meta = { key, value, at };
   if (!key || !value) return err->status;
-  if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas))
-    return ldr__fail(err, LDR_MEMORY, "out of memory while reading metadata");
-  w->metas = (ldr__meta *)metas;
-  w->metas[w->meta_count].key = key;
-  w->metas[w->meta_count].value = value;
-  w->metas[w->meta_count++].at = at;
+  w->metas = (ldr__meta *)ldr__grown(&w->alloc, w->metas, &w->meta_capacity, w->meta_count + 1, sizeof meta);
+  if (w->meta_capacity <= w->meta_count) return ldr__fail(err, LDR_MEMORY, "out of memory while reading metadata");
+  w->metas[w->meta_count++] = meta;
   return LDR_OK;
 }
 
@@ -5077,36 +5016,23 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
         header, (uint64_t)s->size - 8);
   memset(&json_error, 0, sizeof json_error);
   j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
-  if (!j) {
-    char *inner = strstr(json_error.message, " (offset ");  /* counted from the header, not the file */
-    if (inner) *inner = 0;
-  }
-  if (!j)
-    return ldr__fail_at(err, json_error.status,
-        json_error.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : json_error.offset + 8, "safetensors header: %s",
-        json_error.message);
+  if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
     status = ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
   for (k = j->nodes[0].type == LDR_JSON_OBJECT ? j->nodes[0].first : -1; k >= 0 && !status;) {
     int32_t value = j->nodes[k].next;
     if (ldr_json_equals(j, k, "__metadata__")) {
-      int32_t m = j->nodes[value].first;
-      if (j->nodes[value].type != LDR_JSON_OBJECT)
-        status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
-            "safetensors header: __metadata__ must be an object of strings");
-      while (m >= 0 && !status) {
-        int32_t text = j->nodes[m].next;
+      int32_t bad = j->nodes[value].type == LDR_JSON_OBJECT ? -1 : value, m = j->nodes[value].first, text;
+      for (; m >= 0 && bad < 0 && !status; m = j->nodes[text].next) {
         const char *name;
-        if (j->nodes[text].type != LDR_JSON_STRING) {
-          status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[text].begin,
-              "safetensors header: __metadata__ must be an object of strings");
-          break;
-        }
-        name = ldr__weights_string(w, j, m, err);
-        status = ldr__weights_meta_add(
-            w, name, name ? ldr__weights_string(w, j, text, err) : NULL, 8 + j->nodes[text].begin, err);
-        m = j->nodes[text].next;
+        text = j->nodes[m].next;
+        if (j->nodes[text].type != LDR_JSON_STRING) bad = text;
+        name = bad < 0 ? ldr__weights_string(w, j, m, err) : NULL;
+        if (bad < 0) status = ldr__weights_meta_add(w, name, name ? ldr__weights_string(w, j, text, err) : NULL,
+            8 + j->nodes[text].begin, err);
       }
+      if (bad >= 0) status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[bad].begin,
+          "safetensors header: __metadata__ must be an object of strings");
     } else
       status = ldr__safetensors_tensor(
           w, j, k, value, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
@@ -5213,7 +5139,43 @@ static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
   return v;
 }
 
-/* ---- GGUF (ggml-org/ggml, docs/gguf.md), versions 2 and 3 -------------------------------- */
+static ldr__cursor ldr__cursor_of(const unsigned char *p, size_t size) {
+  const ldr__cursor c = { p, size, 0, 0 };
+  return c;
+}
+
+/* ---- protocol buffers ---- */
+
+static uint64_t ldr__take_varint(ldr__cursor *c) {
+  uint64_t v = 0;
+  int shift;
+  for (shift = 0; shift < 64 && !c->bad; shift += 7) {
+    uint64_t b = ldr__take_number(c, 1);
+    v |= (b & 127) << shift;
+    if (b < 128) return v;
+  }
+  c->bad = 1;
+  return 0;
+}
+
+/* The next field of a message: its number and value, or its bytes in *part; 0: the end, or it is broken (c->bad). */
+static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *part) {
+  size_t start = c->at;
+  uint64_t tag = !c->bad && start < c->size ? ldr__take_varint(c) : 0, kind = tag & 7;
+  *part = ldr__cursor_of(NULL, 0);
+  *value = 0;
+  if (kind == 0 && tag) *value = ldr__take_varint(c);
+  else if (kind == 1 || kind == 5) *value = ldr__take_number(c, kind == 1 ? 8 : 4);
+  else if (kind == 2) {
+    *value = ldr__take_varint(c);
+    part->p = ldr__take(c, *value);
+    part->size = part->p ? (size_t)*value : 0;
+  } else c->bad |= tag != 0 || c->at > start;
+  if (c->bad) c->at = start;
+  return c->bad ? 0 : tag >> 3;
+}
+
+/* ---- GGUF (ggml-org/ggml, docs/gguf.md), versions 2 and 3 ---- */
 
 /* Bytes of a value of each type; 8 is text, 9 a list. */
 static const unsigned char ldr__gguf_sizes[13] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
@@ -5246,7 +5208,6 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
           (uint64_t)(c->size - c->at));
     if (of != 8) ldr__take(c, n * ldr__gguf_sizes[of]);
     else while (n-- && !c->bad) ldr__take(c, ldr__take_number(c, 8));
-    ldr__format(text, sizeof text, "[...]");
     return ldr__weights_meta_add(w, key, "[...]", at, err);
   }
   n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
@@ -5296,8 +5257,8 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   type = (uint32_t)ldr__take_number(c, 4);
   t->offset = ldr__take_number(c, 8);
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
-  for (i = 0; i < sizeof ldr__gguf_types / sizeof *ldr__gguf_types && ldr__gguf_types[i].type != type; i++) {}
-  if (i == sizeof ldr__gguf_types / sizeof *ldr__gguf_types)
+  for (i = 0; i < LDR__COUNT(ldr__gguf_types) && ldr__gguf_types[i].type != type; i++) {}
+  if (i == LDR__COUNT(ldr__gguf_types))
     return ldr__fail_at(
         err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
   t->dtype = ldr__gguf_types[i].dtype;
@@ -5322,15 +5283,13 @@ static uint64_t ldr__gguf_whole(const ldr_weights *w, const char *key, uint64_t 
 /* A number of any type. */
 static double ldr__gguf_real(const ldr_weights *w, const char *key, double otherwise) {
   size_t i;
-  for (i = 0; i < w->meta_count; i++) {
-    const unsigned char *p = w->files[0].data + w->metas[i].at;
-    uint32_t type;
-    if (strcmp(w->metas[i].key, key) != 0) continue;
-    type = ldr__load_u32(p - 4);
-    if (type == 6) return (double)ldr__load(p, LDR_F32, 0);
-    if (type == 12) return (double)ldr__load(p, LDR_F64, 0);
-    return (double)ldr__gguf_whole(w, key, 0);
-  }
+  for (i = 0; i < w->meta_count; i++)
+    if (strcmp(w->metas[i].key, key) == 0) {
+      const unsigned char *p = w->files[0].data + w->metas[i].at;
+      uint32_t type = ldr__load_u32(p - 4);
+      return type == 6 || type == 12 ? (double)ldr__load(p, type == 6 ? LDR_F32 : LDR_F64, 0)
+          : (double)ldr__gguf_whole(w, key, 0);
+    }
   return otherwise;
 }
 
@@ -5341,9 +5300,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   uint64_t version, tensors, values, i, align, data, n;
   size_t first = w->count, k;
   ldr__cursor c;
-  memset(&c, 0, sizeof c);
-  c.p = s->data;
-  c.size = s->size;
+  c = ldr__cursor_of(s->data, s->size);
   c.at = 4;
   version = ldr__take_number(&c, 4);
   tensors = ldr__take_number(&c, 8);
@@ -5364,8 +5321,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
     if (!key)
       return ldr__fail_at(err, LDR_FORMAT, at,
           "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end "
-          "conversion?",
-          i, n);
+          "conversion?", i, n);
     name = ldr__weights_text(w, key, (size_t)n, at, err);
     if (!name || ldr__gguf_value(w, &c, name, err)) return err->status;
   }
@@ -5389,7 +5345,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   return LDR_OK;
 }
 
-/* ---- pickles ----------------------------------------------------------------------------
+/* ---- pickles ----
    A machine that knows tensors and containers. Whatever else a pickle asks for is refused by its
    name; nothing is ever run. Source: CPython's pickletools, torch/serialization.py and torch/_utils.py. */
 
@@ -5419,36 +5375,32 @@ static void ldr__pickle_free(ldr__pickle *p) {
   ldr__free(&p->alloc, p->memo, p->memo_capacity * sizeof *p->memo);
 }
 
-static ldr_status ldr__pickle_fail(ldr__pickle *p, const char *what) {
-  return p->err->status ? p->err->status : ldr__fail_at(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
-}
-
-static int ldr__pickle_room(ldr__pickle *p, void **data, size_t *capacity, size_t need, size_t item) {
-  if (need < INT32_MAX && ldr__grow(&p->alloc, data, capacity, need, item)) return 1;
-  ldr__fail(p->err, LDR_MEMORY, "out of memory while reading a pickle");
+/* 0, as what fails gives. */
+static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
+  ldr__fail_at(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
   return 0;
 }
 
+/* Room for one more of an array of the pickle's; NULL: out of memory. */
+static void *ldr__pickle_room(ldr__pickle *p, void *data, size_t *capacity, size_t need, size_t item) {
+  if (need < INT32_MAX) data = ldr__grown(&p->alloc, data, capacity, need, item);
+  if (*capacity < need) ldr__fail(p->err, LDR_MEMORY, "out of memory while reading a pickle");
+  return data;
+}
+
 static int ldr__pickle_push(ldr__pickle *p, int32_t value) {
-  void *stack = p->stack;
-  if (value < 0 || !ldr__pickle_room(p, &stack, &p->stack_capacity, p->depth + 1, sizeof *p->stack)) return 0;
-  p->stack = (int32_t *)stack;
+  if (value < 0) return 0;
+  p->stack = (int32_t *)ldr__pickle_room(p, p->stack, &p->stack_capacity, p->depth + 1, sizeof *p->stack);
+  if (p->stack_capacity <= p->depth) return 0;
   p->stack[p->depth++] = value;
   return 1;
 }
 
 static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
-  void *values = p->values;
-  ldr__pvalue *v;
-  if (!ldr__pickle_room(p, &values, &p->value_capacity, p->value_count + 1, sizeof *p->values)) return -1;
-  p->values = (ldr__pvalue *)values;
-  v = &p->values[p->value_count];
-  memset(v, 0, sizeof *v);
-  v->kind = kind;
-  v->head = v->tail = -1;
-  v->number = number;
-  v->text = text;
-  v->size = size;
+  const ldr__pvalue value = { kind, -1, -1, 0, number, text, size };
+  p->values = (ldr__pvalue *)ldr__pickle_room(p, p->values, &p->value_capacity, p->value_count + 1, sizeof value);
+  if (p->value_capacity <= p->value_count) return -1;
+  p->values[p->value_count] = value;
   return (int32_t)p->value_count++;
 }
 
@@ -5463,13 +5415,12 @@ static int32_t ldr__pickle_pop(ldr__pickle *p) {
 }
 
 static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
-  void *cells = p->cells;
-  ldr__pvalue *v;
-  if (value < 0 || !ldr__pickle_room(p, &cells, &p->cell_capacity, p->cell_count + 1, sizeof *p->cells)) return 0;
-  p->cells = (ldr__pcell *)cells;
-  p->cells[p->cell_count].value = value;
-  p->cells[p->cell_count].next = -1;
-  v = &p->values[on];
+  const ldr__pcell cell = { value, -1 };
+  ldr__pvalue *v = &p->values[on];
+  if (value < 0) return 0;
+  p->cells = (ldr__pcell *)ldr__pickle_room(p, p->cells, &p->cell_capacity, p->cell_count + 1, sizeof cell);
+  if (p->cell_capacity <= p->cell_count) return 0;
+  p->cells[p->cell_count] = cell;
   if (v->tail >= 0) p->cells[v->tail].next = (int32_t)p->cell_count;
   else v->head = (int32_t)p->cell_count;
   v->tail = (int32_t)p->cell_count++;
@@ -5522,7 +5473,7 @@ static int ldr__pickle_global(
     ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
   char a[LDR__SHOWN], b[LDR__SHOWN];
   size_t i;
-  for (i = 0; i < sizeof ldr__pickle_globals / sizeof *ldr__pickle_globals; i++)
+  for (i = 0; i < LDR__COUNT(ldr__pickle_globals); i++)
     if (strlen(ldr__pickle_globals[i].module) == m && memcmp(ldr__pickle_globals[i].module, module, m) == 0 &&
         strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0)
       return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
@@ -5535,22 +5486,20 @@ static int ldr__pickle_global(
 
 /* callable(arguments) */
 static int ldr__pickle_reduce(ldr__pickle *p) {
-  int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), made, what;
+  int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), what;
   if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL))
-    return ldr__pickle_fail(p, "calls what is no function") == LDR_OK;
+    return ldr__pickle_fail(p, "calls what is no function");
   what = ldr__pickle_globals[p->values[f].number].what;
   if (what == LDR__P_REBUILD) {
     if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL))
-      return ldr__pickle_fail(p, "makes a tensor without a storage") == LDR_OK;
-    made = ldr__pickle_new(p, LDR__P_TENSOR, args, NULL, 0);
-    return ldr__pickle_push(p, made);
+      return ldr__pickle_fail(p, "makes a tensor without a storage");
+    return ldr__pickle_push_new(p, LDR__P_TENSOR, args, NULL, 0);
   }
   if (what == LDR__P_PARAMETER)
-    return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) ||
-        ldr__pickle_fail(p, "makes a parameter of nothing") == LDR_OK;
+    return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) || ldr__pickle_fail(p, "makes a parameter of nothing");
   if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0, NULL, 0);
   if (what == LDR__P_PLAIN) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0));
-  return ldr__pickle_fail(p, "calls a function in a way that is not known") == LDR_OK;
+  return ldr__pickle_fail(p, "calls a function in a way that is not known");
 }
 
 static int ldr__pickle_text(ldr__pickle *p, int width) {
@@ -5570,13 +5519,10 @@ static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) 
 }
 
 static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
-  void *memo = p->memo;
-  size_t i;
   if (!p->depth || at > p->memo_count + 4096 || at > p->c.at - p->from) return 0; /* in order, nearly */
-  if (!ldr__pickle_room(p, &memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo)) return 0;
-  p->memo = (int32_t *)memo;
-  for (i = p->memo_count; i <= at; i++) p->memo[i] = -1;
-  p->memo_count = LDR__MAX(p->memo_count, (size_t)at + 1);
+  p->memo = (int32_t *)ldr__pickle_room(p, p->memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo);
+  if (p->memo_capacity <= at) return 0;
+  for (; p->memo_count <= at; p->memo_count++) p->memo[p->memo_count] = -1;
   p->memo[at] = p->stack[p->depth - 1];
   return 1;
 }
@@ -5634,8 +5580,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 'X': case 'T': case 'B': return ldr__pickle_text(p, 4);
     case 0x8c: case 'U': case 'C': return ldr__pickle_text(p, 1);
     case 0x8d: return ldr__pickle_text(p, 8);
-    case ')': return ldr__pickle_container(p, LDR__P_LIST, 0);
-    case ']': return ldr__pickle_container(p, LDR__P_LIST, 0);
+    case ')': case ']': return ldr__pickle_container(p, LDR__P_LIST, 0);
     case '}': return ldr__pickle_container(p, LDR__P_DICT, 0);
     case 0x85: case 0x86: case 0x87: return ldr__pickle_container(p, LDR__P_LIST, *op - 0x84);
     case 't': case 'l': return ldr__pickle_container(p, LDR__P_LIST, -1);
@@ -5662,7 +5607,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
           ldr__pickle_globals[p->values[y].number].what != LDR__P_STORAGES ||
           !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
           (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL)))
-        return ldr__pickle_fail(p, "a storage of a kind that is not known") == LDR_OK;
+        return ldr__pickle_fail(p, "a storage of a kind that is not known");
       return ldr__pickle_push_new(p, LDR__P_STORAGE, x, NULL, 0);
     case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
     case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
@@ -5686,7 +5631,7 @@ static int32_t ldr__pickle_run(ldr__pickle *p) {
   return -1;
 }
 
-/* ---- PyTorch ---------------------------------------------------------------------------- */
+/* ---- PyTorch ---- */
 
 /* A storage by its key: the bytes, as a tensor of that name in a list of its own. */
 typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_weights *stores; uint64_t copied;
@@ -5719,57 +5664,56 @@ static void ldr__pickle_name(char name[64], const ldr__pvalue *v) {
 /* _rebuild_tensor_v2(storage, offset, size, stride, ...) under a name. */
 static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) {
   const ldr__pickle *p = &h->p;
-  int32_t args = (int32_t)p->values[value].number, store = ldr__pickle_item(p, args, 0),
-          id = (int32_t)p->values[store].number, key = ldr__pickle_item(p, id, 2), d;
-  int32_t sizes = ldr__pickle_item(p, args, 2), strides = ldr__pickle_item(p, args, 3),
-          offset = ldr__pickle_item(p, args, 1), whole = 1;
+  const ldr__pvalue *v = p->values;
+  int32_t args = (int32_t)v[value].number, id = (int32_t)v[ldr__pickle_item(p, args, 0)].number,
+      offset = ldr__pickle_item(p, args, 1), sizes = ldr__pickle_item(p, args, 2),
+      strides = ldr__pickle_item(p, args, 3), d, whole = 1;
   const ldr_tensor *s;
   ldr_tensor *t = ldr__weights_add(h->w, h->err);
-  uint64_t elements = 1, reach = 0, expected = 1, held, step;
+  uint64_t elements = 1, reach = 0, expected = 1, held, step, first, size;
   int64_t stride[LADDER_MAX_DIMS];
   char shown[LDR__SHOWN], text[64];
   if (!t) return h->err->status;
-  t->name = ldr__weights_text(h->w, p->values[name].text, p->values[name].size, LDR_NO_OFFSET, h->err);
+  t->name = ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err);
   if (!t->name) return h->err->status;
   ldr__show(shown, t->name, strlen(t->name));
   t->file = h->file;
-  t->dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, id, 1)].number].dtype;
+  t->dtype = ldr__pickle_globals[v[ldr__pickle_item(p, id, 1)].number].dtype;
   if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) ||
-      !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || p->values[sizes].count != p->values[strides].count ||
-      p->values[offset].number < 0)
+      !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || v[sizes].count != v[strides].count || v[offset].number < 0)
     return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": its shape and strides are no lists of one length", shown);
-  if (p->values[sizes].count > LADDER_MAX_DIMS)
+  if (v[sizes].count > LADDER_MAX_DIMS)
     return ldr__fail(h->err, LDR_LIMIT, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown,
-        p->values[sizes].count, LADDER_MAX_DIMS);
-  t->dims = p->values[sizes].count;
-  ldr__pickle_name(text, &p->values[key]);
+        v[sizes].count, LADDER_MAX_DIMS);
+  t->dims = v[sizes].count;
+  ldr__pickle_name(text, &v[ldr__pickle_item(p, id, 2)]);
   s = ldr_weights_find(h->stores, text);
   if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%s\": its storage \"%s\" is not in the file", shown, text);
-  held = s->bytes / ldr_dtype_size(t->dtype);
+  size = ldr_dtype_size(t->dtype);
+  first = (uint64_t)v[offset].number;
+  held = s->bytes / size;
   for (d = t->dims; d-- > 0;) {
     int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
     if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) ||
-        p->values[a].number < 0 || p->values[b].number < 0 ||
-        !ldr__mul_u64(&elements, elements, (uint64_t)p->values[a].number))
+        v[a].number < 0 || v[b].number < 0 || !ldr__mul_u64(&elements, elements, (uint64_t)v[a].number))
       return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": a shape or stride that cannot be", shown);
-    t->shape[d] = p->values[a].number;
-    stride[d] = p->values[b].number;
+    t->shape[d] = v[a].number;
+    stride[d] = v[b].number;
     whole &= t->shape[d] == 1 || (uint64_t)stride[d] == expected;
     expected = elements;
     if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held ||
         (reach += step) > held)
       return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
   }
-  if (elements && ((uint64_t)p->values[offset].number >= held || reach >= held - (uint64_t)p->values[offset].number))
+  if (elements && (first >= held || reach >= held - first))
     return ldr__fail_at(h->err, LDR_FORMAT, s->offset,
         "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
-  if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / ldr_dtype_size(t->dtype))
+  if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / size)
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset,
         "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
-  t->bytes = elements * ldr_dtype_size(t->dtype);
-  t->offset = s->offset + (uint64_t)p->values[offset].number * ldr_dtype_size(t->dtype);
-  t->data = (const unsigned char *)s->data +
-      (elements ? (size_t)p->values[offset].number * ldr_dtype_size(t->dtype) : 0);
+  t->bytes = elements * size;
+  t->offset = s->offset + first * size;
+  t->data = (const unsigned char *)s->data + (elements ? (size_t)(first * size) : 0);
   if (!whole) h->copied += t->bytes;
   if (!whole && elements > 1 && ldr__torch_gather(h, t, (const unsigned char *)t->data, stride)) return h->err->status;
   h->w->count++;
@@ -5835,9 +5779,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     count = ldr__load_u64(s->data + z + 32);
     at = ldr__load_u64(s->data + z + 48);
   }
-  memset(&c, 0, sizeof c);
-  c.p = s->data;
-  c.size = s->size;
+  c = ldr__cursor_of(s->data, s->size);
   ldr__take(&c, at);
   for (k = 0; k < count; k++) {
     size_t from = c.at, i, slash;
@@ -5859,9 +5801,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
       ldr__cursor z;
       stop = ldr__load_u16(extra + i + 2);
       if (ldr__load_u16(extra + i) != 1 || stop > x - i - 4) continue;
-      memset(&z, 0, sizeof z);
-      z.p = extra + i + 4;
-      z.size = stop;
+      z = ldr__cursor_of(extra + i + 4, stop);
       if (size == 0xffffffffu) size = ldr__take_number(&z, 8);
       if (packed == 0xffffffffu) packed = ldr__take_number(&z, 8);
       if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
@@ -5925,10 +5865,10 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
 
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err);
 
-static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err, int legacy) {
+static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const unsigned char *pickle = w->files[file].data;
   size_t size = w->files[file].size;
-  int32_t top = -1, keys, i;
+  int32_t top = -1, keys, i, legacy = !ldr__zip_is(pickle, size);
   ldr__torch h;
   memset(&h, 0, sizeof h);
   h.w = w;
@@ -5965,13 +5905,6 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err,
   return err->status;
 }
 
-static ldr_status ldr__zip_parse(ldr_weights *w, int32_t file, ldr_error *err) {
-  return ldr__torch_parse(w, file, err, 0);
-}
-static ldr_status ldr__legacy_parse(ldr_weights *w, int32_t file, ldr_error *err) {
-  return ldr__torch_parse(w, file, err, 1);
-}
-
 static int ldr__legacy_is(const unsigned char *p, size_t n) {
   static const unsigned char magic[] = { 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19 };
   return n >= 14 && p[0] == 0x80 && memcmp(p + 2, magic, sizeof magic) == 0;
@@ -5985,24 +5918,21 @@ static const struct {
   ldr_status (*parse)(ldr_weights *, int32_t, ldr_error *);
 } ldr__formats[] = {
   { "safetensors", ldr__safetensors_is, ldr__safetensors_parse }, { "GGUF", ldr__gguf_is, ldr__gguf_parse },
-  { "PyTorch", ldr__zip_is, ldr__zip_parse }, { "PyTorch before 1.6", ldr__legacy_is, ldr__legacy_parse } };
+  { "PyTorch", ldr__zip_is, ldr__torch_parse }, { "PyTorch before 1.6", ldr__legacy_is, ldr__torch_parse } };
 
 /* What people have in place of weights, by its first bytes. */
-static const struct { const char *begins; size_t n; const char *what; } ldr__not_weights[] = {
-  { "version https://git-lfs", 23, "a Git LFS pointer, not the weights: run git lfs pull" },
-  { "<!DOCTYPE", 9, "an HTML page, not the weights: the download gave an error page or needs a login" },
-  { "<!doctype", 9, "an HTML page, not the weights: the download gave an error page or needs a login" },
-  { "<html", 5, "an HTML page, not the weights: the download gave an error page or needs a login" },
-  { "<?xml", 5, "an XML page, not the weights: the download gave an error page" },
-  { "{\"error", 7, "a server's error message, not the weights" },
-  { "\x1f\x8b", 2, "a gzip archive: unpack it first" },
-  { "7z\xbc\xaf", 4, "a 7-Zip archive: unpack it first" },
-  { "Rar!", 4, "a RAR archive: unpack it first" },
-  { "\x89HDF", 4, "an HDF5 file (Keras, TensorFlow): convert it to safetensors" },
-  { "\x93NUMPY", 6, "a NumPy array: convert it to safetensors" },
-  { "ggml", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "lmgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" } };
+#define LDR__HTML "an HTML page, not the weights: the download gave an error page or needs a login"
+#define LDR__GGML "a GGML file of before GGUF: convert it to GGUF"
+static const struct { const char *begins, *what; } ldr__not_weights[] = {
+  { "version https://git-lfs", "a Git LFS pointer, not the weights: run git lfs pull" },
+  { "<!DOCTYPE", LDR__HTML }, { "<!doctype", LDR__HTML }, { "<html", LDR__HTML },
+  { "<?xml", "an XML page, not the weights: the download gave an error page" },
+  { "{\"error", "a server's error message, not the weights" },
+  { "\x1f\x8b", "a gzip archive: unpack it first" }, { "7z\xbc\xaf", "a 7-Zip archive: unpack it first" },
+  { "Rar!", "a RAR archive: unpack it first" },
+  { "\x89HDF", "an HDF5 file (Keras, TensorFlow): convert it to safetensors" },
+  { "\x93NUMPY", "a NumPy array: convert it to safetensors" },
+  { "ggml", LDR__GGML }, { "lmgg", LDR__GGML }, { "tjgg", LDR__GGML } };
 
 /* ONNX: a version, then the name of the program that wrote it. */
 static int ldr__onnx_is(const unsigned char *p, size_t n) {
@@ -6022,10 +5952,12 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
   size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
-  for (i = 0; i < sizeof ldr__not_weights / sizeof *ldr__not_weights; i++)
-    if (s->size >= ldr__not_weights[i].n && memcmp(s->data, ldr__not_weights[i].begins, ldr__not_weights[i].n) == 0)
+  for (i = 0; i < LDR__COUNT(ldr__not_weights); i++) {
+    size_t n = strlen(ldr__not_weights[i].begins);
+    if (s->size >= n && memcmp(s->data, ldr__not_weights[i].begins, n) == 0)
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
-  for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
+  }
+  for (i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
   if (ldr__onnx_is(s->data, s->size))
     return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
@@ -6143,39 +6075,13 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
   return NULL;
 }
 
-/* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ------------------ */
+/* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ---- */
 
 /* The index is a table of sorted keys in LevelDB's format (table_format.md): blocks of entries, each a key that shares
    its beginning with the one before. A value says type, shape, file and place (tensor_bundle.proto). */
 typedef struct ldr__bundle { ldr_weights *w; const char *path; ldr__source index; ldr_allocator alloc; uint64_t read;
     char key[320]; ldr_error *err; } ldr__bundle;
 
-static uint64_t ldr__take_varint(ldr__cursor *c) {
-  uint64_t v = 0;
-  int shift;
-  for (shift = 0; shift < 64; shift += 7) {
-    uint64_t b = ldr__take_number(c, 1);
-    v |= (b & 127) << shift;
-    if (b < 128) return v;
-  }
-  c->bad = 1;
-  return 0;
-}
-
-/* The next field of a message: its number and value, or its bytes in *part; 0: the end. */
-static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *part) {
-  uint64_t tag = c->at < c->size ? ldr__take_varint(c) : 0, kind = tag & 7;
-  memset(part, 0, sizeof *part);
-  *value = 0;
-  if (kind == 0 && tag) *value = ldr__take_varint(c);
-  else if (kind == 1 || kind == 5) *value = ldr__take_number(c, kind == 1 ? 8 : 4);
-  else if (kind == 2) {
-    *value = ldr__take_varint(c);
-    part->p = ldr__take(c, *value);
-    part->size = part->p ? (size_t)*value : 0;
-  } else c->bad |= tag != 0;
-  return c->bad ? 0 : tag >> 3;
-}
 
 /* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a
    weight. */
@@ -6184,7 +6090,7 @@ static int ldr__bundle_name(char *s) {
       "beta2_power" };
   size_t i, n;
   char *p;
-  for (i = 0; i < sizeof others / sizeof *others; i++) if (ldr__ends_with(s, others[i])) return 0;
+  for (i = 0; i < LDR__COUNT(others); i++) if (ldr__ends_with(s, others[i])) return 0;
   for (p = s; *p; p++) if (*p == '/') *p = '.';
   for (p = s; (p = strstr(p, "layer_")) != NULL; p += 6) if (ldr__digit(p[6])) p[5] = '.';
   n = strlen(s);
@@ -6212,8 +6118,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
     size_t n = strlen(h->path) - strlen(".index");
     ldr__five_digits(tail + 6, (uint64_t)i);
     ldr__five_digits(tail + 15, shards);
-    if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT,
-        "the path is too long");
+    if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, "the path is too long");
     memcpy(path, h->path, n);
     memcpy(path + n, tail, sizeof tail);
     if (ldr__source_open(&h->w->files[i], path, &h->w->alloc, h->err)) return h->err->status;
@@ -6236,8 +6141,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
         "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are "
-        "read",
-        shown);
+        "read", shown);
   if (!ldr__bundle_name(h->key)) return LDR_OK;
   t = ldr__weights_add(h->w, h->err);
   if (!t) return h->err->status;
@@ -6264,8 +6168,8 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
       shown);
   if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
       "tensor \"%s\": it is stored in slices, which are not read", shown);
-  for (i = 0; i < sizeof types / sizeof *types && types[i].type != type; i++) {}
-  if (i == sizeof types / sizeof *types) return ldr__fail_at(h->err, LDR_DTYPE, at,
+  for (i = 0; i < LDR__COUNT(types) && types[i].type != type; i++) {}
+  if (i == LDR__COUNT(types)) return ldr__fail_at(h->err, LDR_DTYPE, at,
       "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
   t->dtype = types[i].dtype;
   t->name = ldr__weights_text(h->w, (const unsigned char *)h->key, strlen(h->key), at, h->err);
@@ -6295,23 +6199,17 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   restarts = ldr__load_u32(h->index.data + at + size - 4);
   if (restarts > (size - 4) / 4) return ldr__fail_at(h->err, LDR_FORMAT, at,
       "TensorFlow checkpoint: a block's end cannot be read");
-  memset(&c, 0, sizeof c);
-  c.p = h->index.data + at;
-  c.size = (size_t)(size - 4 - 4 * restarts);
+  c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
   h->key[0] = 0;
   while (c.at < c.size && !h->err->status) {
-    uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c),
-        n = ldr__take_varint(&c);
+    uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
     const unsigned char *key = ldr__take(&c, more);
     ldr__cursor value;
-    memset(&value, 0, sizeof value);
-    value.size = (size_t)LDR__MIN(n, (uint64_t)c.size);
-    value.p = ldr__take(&c, n);
+    value = ldr__cursor_of(ldr__take(&c, n), (size_t)LDR__MIN(n, (uint64_t)c.size));
     if (c.bad || (!index &&
         (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
       return ldr__fail_at(h->err, LDR_FORMAT, entry,
-          "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters",
-          (int)sizeof h->key - 16);
+          "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters", (int)sizeof h->key - 16);
     if (index) {
       uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
       ldr__bundle_block(h, from, length, 0);
@@ -6334,9 +6232,7 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
   if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
     return ldr__fail_at(h->err, LDR_FORMAT, size ? size - 1 : 0,
         "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
-  memset(&c, 0, sizeof c);
-  c.p = h->index.data + size - 48;
-  c.size = 40;
+  c = ldr__cursor_of(h->index.data + size - 48, 40);
   ldr__take_varint(&c); /* of metadata, which TensorFlow does not write */
   ldr__take_varint(&c);
   at = ldr__take_varint(&c);
@@ -6380,8 +6276,8 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
       return ldr__fail_at(
           err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
     for (i = 0; i < n; i++) slot = (slot ^ (unsigned char)name[i]) * 16777619u;
-    for (slot = (slot ^ slot >> 15) % SLOTS; slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name);
-        slot = (slot + 1) % SLOTS) {}
+    slot = (slot ^ slot >> 15) % SLOTS;
+    while (slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name)) slot = (slot + 1) % SLOTS;
     if (!slots[slot]) {
       if (files == w->file_count)
         return ldr__fail_at(
@@ -6451,7 +6347,7 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     ldr__fail(err, LDR_ARGUMENT, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
     return NULL;
   }
-  for (i = 0; i < sizeof names / sizeof *names; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     if (ldr__path_join(full, sizeof full, path, names[i].name) &&
         ldr__file_exists(full)) return names[i].open(full, alloc, err);
   if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
@@ -6511,7 +6407,7 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
 #endif
 #define LDR__VOCAB_BYTES 0x40000000u
 
-/* ---- characters ---------------------------------------------------------------------- */
+/* ---- characters ---- */
 
 /* In this order: the sets below are stretches of it, and ldr__categories names them. */
 enum { LDR__GC_CN, LDR__GC_CC, LDR__GC_CF, LDR__GC_CO, LDR__GC_CS, LDR__GC_LU, LDR__GC_LL, LDR__GC_LT, LDR__GC_LM,
@@ -6583,11 +6479,6 @@ static int ldr__char_combining(uint32_t c) { return c >= 0x300 && ldr__char_is(c
 /* Does c belong to the grapheme that began before it? */
 static int ldr__char_joins(uint32_t c) { return c >= 0x300 && ldr__char_is(c, LDR__MARKS, LDR__ODD_JOINING); }
 
-/* The value of a hexadecimal digit, or -1. */
-static int ldr__hex_digit(char c) {
-  return ldr__digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* One form for all cases of a letter. */
 static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c2 ? 0x3c3 : ldr__char_lower(c); }
 
@@ -6613,19 +6504,13 @@ LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
   c = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
   return *bytes == 3 ? c : c << 6 | (u[3] & 0x3fu);
 }
-/* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
-static size_t ldr__utf8_bad(const unsigned char *s, size_t n, int nul) {
-  size_t i = 0, step = 1;
-  for (; i < n && step; i += step) step = nul && !s[i] ? 0 : ldr__utf8_length(s + i, n - i);
-  return i;
-}
 static int32_t ldr__utf8_before(const char *s, int32_t at) {
   do at--;
   while (at > 0 && ((unsigned char)s[at] & 0xc0) == 0x80);
   return at;
 }
 
-/* ---- what a tokenizer is made of -------------------------------------------------------- */
+/* ---- what a tokenizer is made of ---- */
 
 typedef struct ldr__vocab_slot { LDR__SIZE(uint32_t hash;, ) int32_t id; } ldr__vocab_slot;
 /* text + start, with a NUL behind it */
@@ -6805,7 +6690,7 @@ LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
   ldr__free(&alloc, t, sizeof *t);
 }
 
-/* ---- the vocabulary ------------------------------------------------------------------ */
+/* ---- the vocabulary ---- */
 
 /* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. It starts from the address of
    its table: nobody can choose words that collide, because they do not know it. */
@@ -6906,7 +6791,7 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
   }
 }
 
-/* ---- all beginnings of some texts ------------------------------------------------------- */
+/* ---- all beginnings of some texts ---- */
 
 /* Where a key's way begins; by the address as well, as with words. */
 static uint32_t ldr__trie_mix(const ldr__trie *trie, uint32_t key) {
@@ -6987,7 +6872,7 @@ static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
   return (size_t)bytes == n ? value : -1;
 }
 
-/* ---- text on its way -------------------------------------------------------------------- */
+/* ---- text on its way ---- */
 
 /* Arrays that grow and are used again: one for each use that may be under way at the same time. */
 enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
@@ -7095,7 +6980,7 @@ static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int3
   s->size += to - from;
 }
 
-/* ---- normalising: f(text) -> text ------------------------------------------------------- */
+/* ---- normalising: f(text) -> text ---- */
 
 /* One normaliser under way. Where a character of the result came from follows the original's rule: a character put with
    change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one
@@ -7218,7 +7103,7 @@ static void ldr__normalize_bytes(ldr__norm *p, const ldr__step *part) {
   ldr__put_bytes(p->c, p->out, &p->in);
 }
 
-/* ---- normal forms ----------------------------------------------------------------------- */
+/* ---- normal forms ---- */
 
 typedef struct ldr__mark { uint32_t c; int32_t change, rank; } ldr__mark;
 typedef struct ldr__form { ldr__norm *p; size_t marks, behind; int compose, any, last; ldr__mark starter; } ldr__form;
@@ -7295,7 +7180,7 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
   if (f.any) ldr__form_compose(&f, &none); /* puts what waits; the NUL itself stays behind */
 }
 
-/* ---- SentencePiece's map of characters -------------------------------------------------- */
+/* ---- SentencePiece's map of characters ---- */
 
 static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
   return i < m->unit_count ? ldr__load_u32(m->units + 4 * (size_t)i) : 0;
@@ -7428,7 +7313,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
       memcmp(p->out->text + p->out->size - wide, space, (size_t)wide) == 0) p->out->size -= wide;
 }
 
-/* ---- regular expressions ---------------------------------------------------------------- */
+/* ---- regular expressions ---- */
 
 /* A pattern becomes a list of numbers, tried with backtracking: the first way that fits wins, as in Oniguruma and Perl.
        CHAR c | FOLD c | ANY | CLASS size flags ascii[4] items...    one character
@@ -7522,7 +7407,7 @@ static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
 static uint32_t ldr__category_set(const char *name) {
   uint32_t set = 0, i;
   char first = name[0];
-  for (i = 0; i < sizeof ldr__category_words / sizeof *ldr__category_words; i++)
+  for (i = 0; i < LDR__COUNT(ldr__category_words); i++)
     if (strcmp(name, ldr__category_words[i]) == 0) {
       first = i < 5 ? first : 'Z';
       name = "L";
@@ -7537,7 +7422,7 @@ static uint32_t ldr__category_set(const char *name) {
 static void ldr__rx_property(ldr__rx *r, int negate) {
   char name[24];
   size_t n = 0;
-  uint32_t value, i, scripts = sizeof ldr__scripts / sizeof *ldr__scripts;
+  uint32_t value, i, scripts = LDR__COUNT(ldr__scripts);
   if (ldr__rx_char(r) != '{') ldr__rx_fail(r, "has \\p without {..}");
   if (ldr__rx_take(r, "^")) negate = !negate;
   while (ldr__rx_more(r) && ldr__rx_peek(r) != '}' && n < sizeof name - 1) name[n++] = r->s[r->at++];
@@ -7609,25 +7494,23 @@ static int ldr__rx_class_slow(const int32_t *code, uint32_t c) {
   return (all && any) != (code[2] & 1);
 }
 
+/* The same for any character, and for all cases of a letter where the class says so. */
+static int ldr__rx_class_any(const int32_t *code, uint32_t c) {
+  return ldr__rx_class_slow(code, c) || ((code[2] & 2) && (ldr__rx_class_slow(code, ldr__char_lower(c)) ||
+      ldr__rx_class_slow(code, ldr__char_fold(c)) || (c >= 'a' && c <= 'z' && ldr__rx_class_slow(code, c - 32))));
+}
+
 static int ldr__rx_class_has(const int32_t *code, uint32_t c) {
-  if (c < 128) return (int)((uint32_t)code[3 + c / 32] >> c % 32 & 1u);
-  if (!(code[2] & 2)) return ldr__rx_class_slow(code, c);
-  return ldr__rx_class_slow(code, c) || ldr__rx_class_slow(code, ldr__char_lower(c)) ||
-      ldr__rx_class_slow(code, ldr__char_fold(c));
+  return c < 128 ? (int)((uint32_t)code[3 + c / 32] >> c % 32 & 1u) : ldr__rx_class_any(code, c);
 }
 
 static void ldr__rx_class_end(ldr__rx *r, int32_t start) {
-  int32_t *ascii;
+  int32_t *code = r->code + start;
   uint32_t c;
   if (r->why) return;
-  ascii = r->code + start + 3;
-  r->code[start + 1] = r->used - start;
-  for (c = 0; c < 128; c++) {
-    int is = ldr__rx_class_slow(r->code + start, c);
-    if (r->code[start + 2] & 2) is = is || ldr__rx_class_slow(r->code + start, ldr__char_lower(c)) ||
-        (c >= 'a' && c <= 'z' && ldr__rx_class_slow(r->code + start, c - 32));
-    if (is) ascii[c / 32] = (int32_t)((uint32_t)ascii[c / 32] | (uint32_t)1 << c % 32);
-  }
+  code[1] = r->used - start;
+  for (c = 0; c < 128; c++)
+    if (ldr__rx_class_any(code, c)) code[3 + c / 32] = (int32_t)((uint32_t)code[3 + c / 32] | (uint32_t)1 << c % 32);
 }
 
 static int32_t ldr__rx_class_begin(ldr__rx *r, int flags) {
@@ -7649,7 +7532,7 @@ static int ldr__rx_posix(ldr__rx *r) {
     { "[:punct:]", LDR__IN_CATEGORIES, LDR__PUNCTS | LDR__SYMBOLS },
     { "[:alnum:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) } };
   size_t i;
-  for (i = 0; i < sizeof names / sizeof *names; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     if (ldr__rx_take(r, names[i].name)) {
       ldr__rx_put2(r, names[i].item, (int32_t)names[i].set);
       return 1;
@@ -7704,7 +7587,7 @@ static int ldr__rx_group(ldr__rx *r) {
     { "?=", LDR__LOOK_AHEAD, -1 }, { "?!", LDR__LOOK_NOT_AHEAD, -1 }, { "?<=", LDR__LOOK_BEHIND, -1 },
     { "?<!", LDR__LOOK_NOT_BEHIND, -1 }, { "?>", LDR__LOOK_ATOMIC, -1 }, { "?:", -1, -1 }, { "?i:", -1, 1 },
     { "?-i:", -1, 0 }, { "?i)", -1, 1 } };
-  const size_t count = sizeof groups / sizeof *groups;
+  const size_t count = LDR__COUNT(groups);
   int32_t start = r->used, fold = r->fold;
   size_t i;
   int least, kind = -1;
@@ -7978,7 +7861,7 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
   }
 }
 
-/* ---- splitting: f(text) -> texts -------------------------------------------------------- */
+/* ---- splitting: f(text) -> texts ---- */
 
 /* The end of the longest run of word characters, or of others, from `at` on; no white space. */
 static int32_t ldr__find_word(const char *s, int32_t n, int32_t at) {
@@ -8144,7 +8027,7 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
   else c->t->cutter->run(c, v);
 }
 
-/* ---- encodings ------------------------------------------------------------------------ */
+/* ---- encodings ---- */
 
 /* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all of them or none. */
 #define LDR__COLUMNS 6
@@ -8245,7 +8128,7 @@ static int ldr__emit_unknown(ldr__cutting *c, const ldr__view *v, int32_t from, 
   return !known;
 }
 
-/* ---- cutting: f(text) -> tokens --------------------------------------------------------- */
+/* ---- cutting: f(text) -> tokens ---- */
 
 /* WordLevel: the whole text is a piece or unknown. */
 static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
@@ -8279,7 +8162,7 @@ static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
   if (t->unk >= 0) ldr__emit_part(c, t->unk, v, 0, v->size);
 }
 
-/* ---- BPE: joins the pair of lowest rank, the leftmost first, until none is left ------------ */
+/* ---- BPE: joins the pair of lowest rank, the leftmost first, until none is left ---- */
 
 typedef struct ldr__pair { uint32_t rank; int32_t id; } ldr__pair;
 typedef struct ldr__symbol { int32_t id, at, bytes, before, next; ldr__pair pair; } ldr__symbol;
@@ -8490,7 +8373,7 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
   }
 }
 
-/* ---- SentencePiece's BPE: joins the two neighbours that make the piece of highest score ----- */
+/* ---- SentencePiece's BPE: joins the two neighbours that make the piece of highest score ---- */
 
 /* Bytes from..to, which are a symbol: its piece, or the two it was made of where that is never used. */
 static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to, int32_t *unknown) {
@@ -8516,7 +8399,7 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
   }
 }
 
-/* ---- Unigram: the cut whose pieces' scores have the greatest sum (Viterbi) ------------------ */
+/* ---- Unigram: the cut whose pieces' scores have the greatest sum (Viterbi) ---- */
 
 typedef struct ldr__node { double score; int32_t start, id; } ldr__node;
 
@@ -8597,7 +8480,7 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
   if (unknown >= 0) ldr__emit_unigram(c, v, unknown, v->size);
 }
 
-/* ---- encoding ------------------------------------------------------------------------ */
+/* ---- encoding ---- */
 
 /* Text into UTF-8 with places; a byte that is none becomes U+FFFD. */
 static ldr__str *ldr__text_load(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
@@ -8658,16 +8541,15 @@ static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const char *s,
 /* Bytes from..to of the text through all normalisers. */
 static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to, ldr__view *v) {
   const ldr__parts *parts = &c->t->parts[LDR__NORMALIZERS];
-  ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1], *swap;
+  ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1];
   int32_t i;
   for (i = 0; i < parts->count && !c->status; i++) {
     ldr__norm p = { c, *in, out, 0, from, 0 };
     out->size = 0;
     parts->steps[i].part->normalize(&p, &parts->steps[i]);
     if (p.same) continue;
-    swap = in;
-    in = out;
-    out = swap;
+    out = in;
+    in = p.out;
   }
   *v = *in;
 }
@@ -8714,12 +8596,10 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
     why = "the kind of truncation is none of LDR_TRUNCATE_*";
   if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
   if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
-    return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts",
-        (int)INT32_MAX);
+    return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
   added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
   if (d->max_len && d->max_len < added)
-    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens",
-        (int)d->max_len, (int)added);
+    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d->max_len, (int)added);
   return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB,
       "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
 }
@@ -8825,8 +8705,7 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
   if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, texts, sizes, &d);
   if (!c.status) return LDR_OK;
   out->count = 0;
-  return ldr__fail(err, c.status, "%s (while encoding a text of %U bytes)", c.why,
-      (uint64_t)size + size2);
+  return ldr__fail(err, c.status, "%s (while encoding a text of %U bytes)", c.why, (uint64_t)size + size2);
 }
 
 LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
@@ -8849,7 +8728,7 @@ LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encodi
   return ldr_tokenizer_piece(t, e->ids[i]);
 }
 
-/* ---- decoding: tokens -> text ----------------------------------------------------------- */
+/* ---- decoding: tokens -> text ---- */
 
 /* The tokens' texts on their way through the decoders: line i is text + ends[i - 1] up to ends[i]. */
 struct ldr__lines {
@@ -8900,7 +8779,7 @@ static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
       { " 're", "'re" } };
   char *text = (char *)l->text;
   size_t i, k, w;
-  for (i = 0; i < sizeof pairs / sizeof *pairs && !l->failed; i++) {
+  for (i = 0; i < LDR__COUNT(pairs) && !l->failed; i++) {
     size_t a = strlen(pairs[i][0]), b = strlen(pairs[i][1]), hit;
     for (k = w = start; k < l->used; k += hit ? a : 1, w += hit ? b : 1) {
       hit = l->used - k >= a && memcmp(text + k, pairs[i][0], a) == 0;
@@ -8954,7 +8833,7 @@ static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
 /* A run of <0x..>: its bytes if they are UTF-8, else U+FFFD for each. */
 static void ldr__decode_fallback_end(ldr__lines *l) {
   size_t i, bytes = l->pending_used, start = l->used - bytes;
-  int good = !bytes || ldr__utf8_bad((const unsigned char *)l->text + start, bytes, 0) == bytes;
+  int good = !bytes || ldr__utf8_bad((const char *)l->text + start, bytes, 0) == bytes;
   l->pending_used = 0;
   if (bytes && good) ldr__lines_end(l, NULL, 0);
   if (!good) l->used = start;
@@ -9040,34 +8919,26 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
 
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
     int32_t skip_special, ldr_error *err) {
-  ldr__lines lines[2], *in = &lines[0], *to = &lines[1], *swap;
+  ldr__lines lines[2], *in = &lines[0];
   int32_t i, failed = 0;
-  void *data;
   if (!t || !out || count < 0 || (!ids && count))
     return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
   if (!ldr__allocator_valid(&out->alloc))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "the allocator of the text has one function of two; set both or neither");
+    return ldr__fail(err, LDR_ARGUMENT, "the allocator of the text has one function of two; set both or neither");
   if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
   out->size = 0;
   memset(lines, 0, sizeof lines);
-  in->alloc = to->alloc = &out->alloc;
+  lines[0].alloc = lines[1].alloc = &out->alloc;
   for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
   for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
     const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
+    ldr__lines *to = &lines[in == &lines[0]];
     ldr__decode_part(to, in, p);
-    swap = in;
-    in = to;
-    to = swap;
-    if (p->part->decode != ldr__decode_bytes || in->failed) continue;
-    ldr__lines_utf8(to, (const char *)in->text, in->used);
-    swap = in;
-    in = to;
-    to = swap;
+    if (p->part->decode != ldr__decode_bytes || to->failed) in = to;
+    else ldr__lines_utf8(in, (const char *)to->text, to->used);
   }
-  data = out->data;
-  failed = in->failed || !ldr__grow(&out->alloc, &data, &out->capacity, in->used + 1, 1);
-  out->data = (char *)data;
+  if (!in->failed) out->data = (char *)ldr__grown(&out->alloc, out->data, &out->capacity, in->used + 1, 1);
+  failed = in->failed || out->capacity <= in->used;
   out->size = failed ? 0 : in->used;
   if (out->size) memcpy(out->data, in->text, out->size);
   if (!failed) out->data[out->size] = 0;
@@ -9075,8 +8946,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     ldr__free(&out->alloc, lines[i].text, lines[i].room);
     ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof(int32_t));
   }
-  return !failed ? LDR_OK
-      : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
+  return !failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
 }
 
 LDR__DEF void ldr_text_free(ldr_text *text) {
@@ -9085,7 +8955,7 @@ LDR__DEF void ldr_text_free(ldr_text *text) {
   memset(text, 0, sizeof *text);
 }
 
-/* ---- reading a tokenizer.json ------------------------------------------------------------ */
+/* ---- reading a tokenizer.json ---- */
 
 struct ldr__reading {
   ldr_tokenizer *t;
@@ -9205,7 +9075,7 @@ static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
   return scheme;
 }
 
-/* ---- settings ---------------------------------------------------------------------------- */
+/* ---- settings ---- */
 
 enum { LDR__SET_NOTHING, LDR__SET_FLAG, LDR__SET_COUNT = LDR__SET_FLAG + 4, LDR__SET_A = LDR__SET_COUNT + 2,
      LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_BEHAVIOUR, LDR__SET_SINGLE,
@@ -9258,7 +9128,7 @@ static ldr__step *ldr__part_add(ldr__reading *r, int kind, const ldr__part_row *
   return p;
 }
 
-/* ---- rows of normalisers ---------------------------------------------------------------- */
+/* ---- rows of normalisers ---- */
 
 static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
   int32_t from = 0, begin = 0, end = 0;
@@ -9291,7 +9161,7 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
     if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes)
       return ldr__fail_at(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
   }
-  if (ldr__utf8_bad((const unsigned char *)p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
+  if (ldr__utf8_bad(p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
     return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
   for (i = 0; i < 128; i++) {
     c = (char)i;
@@ -9336,7 +9206,7 @@ static const ldr__part_row ldr__normalizers[] = {
 static const ldr__part_row ldr__normalizer_sentencepiece = { "SentencePiece", LDR__RUN_NORMALIZE(sentencepiece), NULL,
     { LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1), LDR__FLAG(NULL, 2, 1) } };
 
-/* ---- rows of splitters ------------------------------------------------------------------ */
+/* ---- rows of splitters ---- */
 
 #define LDR__RUN_SPLIT(name) NULL, ldr__split_##name, NULL
 static const ldr__part_row ldr__splitter_punct = { "", LDR__RUN_SPLIT(find), NULL,
@@ -9381,7 +9251,7 @@ static const ldr__part_row ldr__splitters[] = {
   { "FixedLength", LDR__RUN_SPLIT(lengths), NULL, { LDR__KEY("length", COUNT, 5) } },
 };
 
-/* ---- rows of decoders ------------------------------------------------------------------- */
+/* ---- rows of decoders ---- */
 
 static void ldr__more_replace(ldr__reading *r, ldr__step *p, int32_t node) {
   if (p->find == LDR__FIND_REGEX) ldr__read_fail(r, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
@@ -9405,7 +9275,7 @@ static const ldr__part_row ldr__decoders[] = {
       LDR__TEXT("word_delimiter_token", B, "|"), LDR__FLAG("cleanup", 0, 1) } },
 };
 
-/* ---- lists of parts --------------------------------------------------------------------- */
+/* ---- lists of parts ---- */
 
 /* The kinds of parts: what a file calls one, the list, and the members of a sequence; and their rows. */
 #define LDR__PART_ROWS(table) table, sizeof table / sizeof *table
@@ -9444,7 +9314,7 @@ static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
   }
 }
 
-/* ---- post-processors -------------------------------------------------------------------- */
+/* ---- post-processors ---- */
 
 static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
   const ldr__template_item item = { sequence, id, type };
@@ -9533,7 +9403,7 @@ static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node)
         "the tokenizer has a post-processor that is not known");
 }
 
-/* ---- rows of cutters -------------------------------------------------------------------- */
+/* ---- rows of cutters ---- */
 
 /* A piece from a JSON string. */
 static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
@@ -9565,8 +9435,7 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     value = ldr__json_next(r->j, key);
     if (!ldr__json_integer(r->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
       ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
-          "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them",
-          (int)v->count);
+          "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them", (int)v->count);
     top = LDR__MAX(top, id);
   }
   if (r->err->status) return;
@@ -9575,8 +9444,7 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     value = ldr__json_next(r->j, key);
     ldr__json_integer(r->j, value, &id);
     if (t->pieces[id].start)
-      ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I",
-          id);
+      ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I", id);
     else ldr__read_piece(r, (int32_t)id, key);
   }
   if (!t->count) ldr__fail(r->err, LDR_VOCAB, "the vocabulary is empty");
@@ -9766,7 +9634,7 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
   return NULL;
 }
 
-/* ---- added tokens ----------------------------------------------------------------------- */
+/* ---- added tokens ---- */
 
 /* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter
    does not see it. node: where it stands. */
@@ -9839,12 +9707,11 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
   if (r->err->status || !a.text.bytes) return;
   if (strlen(a.text.text) != (size_t)a.text.bytes)
     ldr__read_fail(r, LDR_VOCAB, content, "an added token holds a NUL character");
-  if (beside && (r->known_stay || text) &&
-      ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
+  if (beside && (r->known_stay || text) && ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
   ldr__added_put(r, &a, node);
 }
 
-/* ---- the whole file --------------------------------------------------------------------- */
+/* ---- the whole file ---- */
 
 /* Room for added tokens: `more`, and those of the files beside. */
 static void ldr__added_room(ldr__reading *r, int32_t more) {
@@ -9872,7 +9739,7 @@ static void ldr__read_tokenizer(ldr__reading *r) {
 
 }
 
-/* ---- other vocabularies ----------------------------------------------------------------- */
+/* ---- other vocabularies ---- */
 
 /* What a model's other files say: LDR_AUTO where they say nothing. */
 typedef struct ldr__rules { ldr_choice lower, strip, cjk, bos, eos, prefix_space; int fairseq; char class_name[48];
@@ -9958,70 +9825,32 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
   if (!r->err->status) ldr__parts_bert(r);
 }
 
-/* ---- SentencePiece's model files ------------------------------------------------------- */
+/* ---- SentencePiece's model files ---- */
 
-/* One field of a protocol buffer message: its number, and its value or its bytes. */
-typedef struct ldr__field { uint64_t number, value; const unsigned char *bytes; size_t size; } ldr__field;
-
-static ldr__cursor ldr__proto_begin(const unsigned char *s, size_t n) {
-  const ldr__cursor c = { s, n, 0, 0 };
-  return c;
-}
-
-static uint64_t ldr__proto_varint(ldr__cursor *c) {
-  uint64_t v = 0;
-  int shift = 0;
-  for (; shift < 64 && !c->bad; shift += 7) {
-    uint64_t byte = ldr__take_number(c, 1);
-    v |= (byte & 127) << shift;
-    if (byte < 128) return v;
-  }
-  c->bad = 1;
-  return 0;
-}
-
-/* The next field; 0 at the end or where the message is broken (then c->bad). */
-static int ldr__proto_next(ldr__cursor *c, ldr__field *f) {
-  size_t start = c->at;
-  uint64_t key;
-  memset(f, 0, sizeof *f);
-  if (c->bad || start >= c->size) return 0;
-  key = ldr__proto_varint(c);
-  f->number = key >> 3;
-  if ((key & 7) == 0 || (key & 7) == 2) f->value = ldr__proto_varint(c);
-  f->size = (key & 7) == 1 ? 8 : (key & 7) == 5 ? 4 : (size_t)LDR__MIN(f->value, SIZE_MAX);
-  if ((key & 7) != 0) f->bytes = ldr__take(c, f->size);
-  if ((key & 7) == 3 || (key & 7) == 4 || (key & 7) > 5) c->bad = 1;
-  if (c->bad) c->at = start;
-  else if ((key & 7) == 5) f->value = ldr__load_u32(f->bytes);
-  return !c->bad;
-}
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
-  ldr__cursor c = ldr__proto_begin(s, n), inner;
-  ldr__field f, piece;
-  if (n <= 4 || s[0] != 0x0a || !ldr__proto_next(&c, &f)) return 0;
-  inner = ldr__proto_begin(f.bytes, f.size);
-  return ldr__proto_next(&inner, &piece) && piece.number == 1;
+  ldr__cursor c = ldr__cursor_of(s, n), piece, part;
+  uint64_t value;
+  return n > 4 && s[0] == 0x0a && ldr__take_field(&c, &value, &piece) && ldr__take_field(&piece, &value, &part) == 1;
 }
 
 /* The text of a piece, its score and type. */
-static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *score, uint64_t *type) {
-  ldr__cursor c = ldr__proto_begin(f->bytes, f->bytes ? f->size : 0);
-  ldr__field g;
-  memset(text, 0, sizeof *text);
+static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score, uint64_t *type) {
+  ldr__cursor part;
+  uint64_t field, value;
+  *text = ldr__cursor_of(NULL, 0);
   *score = 0;
   *type = LDR__SP_NORMAL;
-  while (ldr__proto_next(&c, &g)) {
-    if (g.number == 1 && g.bytes) *text = g;
-    if (g.number == 2) *score = ldr__float_from_bits((uint32_t)g.value);
-    if (g.number == 3) *type = g.value;
+  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
+    if (field == 1 && part.p) *text = part;
+    if (field == 2) *score = ldr__float_from_bits((uint32_t)value);
+    if (field == 3) *type = value;
   }
-  if (c.bad || !text->bytes) return "a piece of the model is broken";
+  if (c.bad || !text->p) return "a piece of the model is broken";
   if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
   if (!(*score - *score == 0)) return "the score of a piece is not finite";
-  return ldr__utf8_bad(text->bytes, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
+  return ldr__utf8_bad(text->p, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
 }
 
 /* A map of characters, kept. */
@@ -10032,16 +9861,15 @@ static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *byte
 }
 
 /* The rules of normalising that are in the file. */
-static void ldr__sp_normalizer(ldr__reading *r, const ldr__field *spec, uint64_t offset) {
+static void ldr__sp_normalizer(ldr__reading *r, ldr__cursor spec, uint64_t offset) {
   ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
-  ldr__cursor c = ldr__proto_begin(spec->bytes, spec->size);
-  ldr__field f, map;
-  memset(&map, 0, sizeof map);
-  while (ldr__proto_next(&c, &f)) {
-    if (f.number == 2 && f.bytes) map = f;
-    if (f.number >= 3 && f.number <= 5) p->flags[f.number - 3] = f.value != 0;
+  ldr__cursor part, map = ldr__cursor_of(NULL, 0);
+  uint64_t field, value;
+  while ((field = ldr__take_field(&spec, &value, &part)) != 0) {
+    if (field == 2 && part.p) map = part;
+    if (field >= 3 && field <= 5) p->flags[field - 3] = value != 0;
   }
-  if (map.size) ldr__sp_map(r, p, map.bytes, map.size, offset);
+  if (map.size) ldr__sp_map(r, p, map.p, map.size, offset);
 }
 
 static void ldr__sp_decoders(ldr__reading *r, int prefix) {
@@ -10053,10 +9881,11 @@ static void ldr__sp_decoders(ldr__reading *r, int prefix) {
 }
 
 /* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is
-   no beginning, else Llama's beginning; `rules` may say otherwise. */
-static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairseq, int32_t bos, int32_t eos) {
+   no beginning, else Llama's beginning; `rules` may say otherwise. An id that is none: there is no such token. */
+static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairseq, uint64_t begin, uint64_t end) {
   ldr_tokenizer *t = r->t;
-  int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5);
+  int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5),
+      bos = begin < (uint64_t)t->count ? (int32_t)begin : -1, eos = end < (uint64_t)t->count ? (int32_t)end : -1;
   int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0),
       has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0);
   if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAs1Bs", cls, sep);
@@ -10077,20 +9906,18 @@ static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, con
 /* The pieces; with `fairseq` XLM-RoBERTa's: <s> <pad> </s> <unk>, the model's from the fourth on, <mask>. */
 static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
   static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
-  ldr__cursor c = ldr__proto_begin(s, n);
-  ldr__field f, text;
+  ldr__cursor c = ldr__cursor_of(s, n), part, text;
   int32_t id = 0, k;
-  uint64_t type;
+  uint64_t type, field, value;
   float score;
   ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n);
   for (k = 0; fairseq && k < 4; k++)
     ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
-  while (!r->err->status && ldr__proto_next(&c, &f)) {
-    const char *why = f.number == 1 ? ldr__sp_piece(&f, &text, &score, &type) : NULL;
-    if (f.number != 1) continue;
-    if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at - (f.bytes ? f.size : 0), "%s", why);
-    else if (!fairseq || id >= 3)
-      ldr__piece_typed(r, id + fairseq, "", text.bytes, text.size, score, (int)type);
+  while (!r->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
+    const char *why = field == 1 ? ldr__sp_piece(part, &text, &score, &type) : NULL;
+    if (field != 1) continue;
+    if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at - part.size, "%s", why);
+    else if (!fairseq || id >= 3) ldr__piece_typed(r, id + fairseq, "", text.p, text.size, score, (int)type);
     id++;
   }
   if (fairseq) ldr__piece_typed(r, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
@@ -10127,43 +9954,37 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
 
 static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, size_t n, const ldr__rules *rules) {
   static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
-  ldr__cursor c = ldr__proto_begin(s, n), inner;
-  ldr__field f, g, spec;
-  uint64_t kind = 1;
-  int64_t bos = 1, eos = 2;
+  ldr__cursor c = ldr__cursor_of(s, n), part, inner, spec = ldr__cursor_of(NULL, 0);
+  uint64_t kind = 1, bos = 1, eos = 2, field, value;
   int32_t count = 0, shift = rules->fairseq;
-  memset(&spec, 0, sizeof spec);
-  while (ldr__proto_next(&c, &f)) {
-    if (f.number == 1 && f.bytes) count++;
-    if (f.number == 3 && f.bytes) spec = f;
-    inner = ldr__proto_begin(f.bytes, f.number == 2 && f.bytes ? f.size : 0);
-    while (ldr__proto_next(&inner, &g)) {
-      if (g.number == 3) kind = g.value;
-      if (g.number == 35) r->t->byte_fallback = g.value != 0;
-      if (g.number == 41) bos = (int64_t)g.value;
-      if (g.number == 42) eos = (int64_t)g.value;
-      if (g.number == 24 && g.value)
-        ldr__fail_at(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s),
+  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
+    if (field == 1 && part.p) count++;
+    if (field == 3 && part.p) spec = part;
+    for (inner = part; field == 2 && (field = ldr__take_field(&inner, &value, &part)) != 0; field = 2) {
+      if (field == 3) kind = value;
+      if (field == 35) r->t->byte_fallback = value != 0;
+      if (field == 41) bos = value;
+      if (field == 42) eos = value;
+      if (field == 24 && value)
+        ldr__fail_at(r->err, LDR_UNSUPPORTED, (uint64_t)(inner.p - s),
             "the model puts blanks behind words, which is not supported");
     }
   }
-  if (c.bad || count < 3)
-    ldr__fail_at(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
+  if (c.bad || count < 3) ldr__fail_at(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
   else if (kind < 1 || kind > 4 || kind == 3)
-    ldr__fail(r->err, LDR_UNSUPPORTED,
-        "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
+    ldr__fail(r->err, LDR_UNSUPPORTED, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
         kind <= 4 ? kinds[kind] : "unknown");
   if (!r->err->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
   if (!r->err->status) ldr__sp_cutter(r, kind);
-  if (!r->err->status) ldr__sp_normalizer(r, &spec, spec.bytes ? (uint64_t)(spec.bytes - s) : LDR_NO_OFFSET);
+  if (!r->err->status) ldr__sp_normalizer(r, spec, spec.p ? (uint64_t)(spec.p - s) : LDR_NO_OFFSET);
   if (r->err->status) return;
   ldr__sp_decoders(r, r->t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
-  if (bos < 0 || bos >= count || r->t->types[bos + shift] != LDR__SP_CONTROL) bos = -1;
-  if (eos < 0 || eos >= count || r->t->types[eos + shift] != LDR__SP_CONTROL) eos = -1;
-  ldr__sp_template(r, rules, rules->fairseq, (int32_t)bos, (int32_t)eos);
+  if (bos >= (uint64_t)count || r->t->types[(int32_t)bos + shift] != LDR__SP_CONTROL) bos = UINT64_MAX;
+  if (eos >= (uint64_t)count || r->t->types[(int32_t)eos + shift] != LDR__SP_CONTROL) eos = UINT64_MAX;
+  ldr__sp_template(r, rules, rules->fairseq, bos, eos);
 }
 
-/* ---- vocab.json and merges.txt ----------------------------------------------------------- */
+/* ---- vocab.json and merges.txt ---- */
 
 /* How byte-level BPE is used where the file does not say, as a vocab.json does not: by the name of the tokenizer's
    class, what is in the vocabulary, or (GGUF) one of the names in pre. The splitters are first, if there is one, and
@@ -10268,14 +10089,12 @@ static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t s
   ldr__pair_parts(r, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
 }
 
-/* ---- tokenizers in GGUF files ------------------------------------------------------------- */
+/* ---- tokenizers in GGUF files ---- */
 
 /* A list of the metadata: how many values, where they begin and their type by GGUF's numbers; 0: there is none. */
 static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__cursor *c, uint32_t *type) {
   size_t i;
-  memset(c, 0, sizeof *c);
-  c->p = w->files[0].data;
-  c->size = w->files[0].size;
+  *c = ldr__cursor_of(w->files[0].data, w->files[0].size);
   for (i = 0; i < w->meta_count; i++) {
     c->at = (size_t)w->metas[i].at;
     if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(c->p + c->at - 4) != 9) continue;
@@ -10292,8 +10111,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.tokens", &tokens, &of[0]), i,
       ns = ldr__gguf_list(w, "tokenizer.ggml.scores", &scores, &of[1]),
       nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
-  if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) ||
-      (nt && (nt != n || of[2] < 4 || of[2] > 5)))
+  if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) || (nt && (nt != n || of[2] < 4 || of[2] > 5)))
     ldr__fail_at(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
         "scores, token_type) are no vocabulary", n, ns, nt);
   else ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n));
@@ -10309,8 +10127,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
     }
     plain = !bert || (size > 1 && s[0] == '[' && s[size - 1] == ']');
     start = !plain && size >= 3 && memcmp(s, "\xe2\x96\x81", 3) == 0 ? 3 : 0;
-    ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score,
-        type);
+    ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score, type);
   }
   ldr__pieces_index(r->t);
 }
@@ -10352,8 +10169,7 @@ static void ldr__gguf_specials(ldr__reading *r, const ldr_weights *w, const ldr_
       eos = ldr__gguf_whole(w, "tokenizer.ggml.eos_token_id", UINT64_MAX);
   int32_t id, n = t->count;
   if (plain && rules->bos == LDR_OFF && rules->eos == LDR_OFF) ldr__templates(r, "A", "A1B", -1, -1);
-  else if (plain)
-    ldr__sp_template(r, rules, 0, bos < (uint64_t)n ? (int32_t)bos : -1, eos < (uint64_t)n ? (int32_t)eos : -1);
+  else if (plain) ldr__sp_template(r, rules, 0, bos, eos);
   for (id = 0; id < n && !r->err->status; id++) {
     int type = t->types[id];
     if (type != LDR__SP_CONTROL && type != (bytes ? LDR__SP_USER : LDR__SP_UNKNOWN)) continue;
@@ -10376,7 +10192,7 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
     ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
         "and t5 are known", model);
   ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
-  for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
+  for (i = 0; bytes && i < LDR__COUNT(ldr__pair_rows); i++)
     if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
   if (bytes && !row)
     ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
@@ -10400,7 +10216,7 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
   if (!r->err->status) ldr__gguf_specials(r, w, &rules, !bert && !(row && row->cls), bytes);
 }
 
-/* ---- files beside the vocabulary --------------------------------------------------------- */
+/* ---- files beside the vocabulary ---- */
 
 /* In the order in which they count: the first word on a token stays. */
 enum { LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
@@ -10452,13 +10268,13 @@ static void ldr__read_besides(ldr__reading *r, int which) {
     else ldr__read_added(r, which == LDR__BESIDE_ADDED ? k : value, id, 0, 1);
   }
   if (which != LDR__BESIDE_MAP) return;
-  for (i = 0; i < sizeof names / sizeof *names; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     ldr__read_added(r, ldr__json_there(r->j, 0, names[i]), -1, 1, 1);
   k = ldr__json_first(r->j, ldr__json_there(r->j, 0, "additional_special_tokens"));
   for (; k >= 0; k = ldr__json_next(r->j, k)) ldr__read_added(r, k, -1, 1, 1);
 }
 
-/* ---- loading ------------------------------------------------------------------------- */
+/* ---- loading ---- */
 
 /* Everything a tokenizer is read from: the main file, and those beside it where they are. */
 typedef struct ldr__files {
@@ -15160,6 +14976,10 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
 typedef struct ldr__targets ldr__targets;
 typedef struct ldr__tally ldr__tally;
 typedef struct ldr__pass ldr__pass;
+typedef double ldr__loss_fn(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+typedef void ldr__tally_fn(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+typedef void ldr__scores_fn(float *z, size_t rows, size_t n);
 
 /* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
    become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in
@@ -15170,27 +14990,17 @@ typedef struct ldr__head {
   int per_token; /* a label for every token, else one an example */
   int weighted; /* classes may have weights, labels be smoothed */
   ldr_metric metric; /* that LDR_METRIC_AUTO stands for */
-  double (*loss)(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-  void (*tally)(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-  void (*scores)(float *z, size_t rows, size_t n); /* NULL: logits are scores */
+  ldr__loss_fn *loss;
+  ldr__tally_fn *tally;
+  ldr__scores_fn *scores; /* NULL: logits are scores */
   int spans; /* LDR__SPANS_...; 0: none */
 } ldr__head;
 
 /* How spans are scored, and whether a sequence has one of each type at most. */
 enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4 };
 
-static double ldr__loss_classes(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_numbers(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_choice(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_sets(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
-    double normalizer);
-static void ldr__softmax_rows(float *z, size_t rows, size_t n);
-static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
+static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_choice, ldr__loss_sets, ldr__loss_spans;
+static ldr__scores_fn ldr__softmax_rows, ldr__sigmoid_rows;
 
 #ifdef LADDER_NO_TRAIN
   #define LDR__LOSS(of)  NULL
@@ -15198,13 +15008,8 @@ static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
 #else
   #define LDR__LOSS(of)  ldr__loss_##of
   #define LDR__TALLY(of) ldr__tally_##of
-static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static ldr__tally_fn ldr__tally_classes, ldr__tally_numbers, ldr__tally_tags, ldr__tally_choice, ldr__tally_words,
+    ldr__tally_sets, ldr__tally_spans;
 #endif
 static const ldr__head ldr__heads[] = {
   { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes),
@@ -15225,7 +15030,7 @@ static const ldr__head ldr__heads[] = {
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
   size_t i;
-  for (i = 0; i < sizeof ldr__heads / sizeof *ldr__heads; i++)
+  for (i = 0; i < LDR__COUNT(ldr__heads); i++)
     if (ldr__heads[i].head == head) return &ldr__heads[i];
   return NULL;
 }
@@ -15270,10 +15075,8 @@ static int32_t ldr__per(const ldr_dataset *d) { return d->head == LDR_HEAD_CHOIC
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   ldr_dataset *d;
-  void *offsets = NULL;
-  if (!ldr__allocator_valid(&a) ||
-      (desc &&
-          (desc->max_len < 0 || !ldr__head_of(desc->head) || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
+  if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) ||
+      (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
     return NULL;
   }
@@ -15286,11 +15089,9 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
       d->max_len = desc->max_len;
       d->choices = desc->choices;
     }
-    if (ldr__grow(&a, &offsets, &d->offsets_cap, 1, sizeof *d->offsets)) {
-      d->offsets = (uint64_t *)offsets;
-      d->offsets[0] = 0;
-      return d;
-    }
+    d->offsets = (uint64_t *)ldr__grown(&a, NULL, &d->offsets_cap, 1, sizeof *d->offsets);
+    if (d->offsets) d->offsets[0] = 0;
+    if (d->offsets) return d;
     ldr__free(&a, d, sizeof *d);
   }
   ldr__fail(err, LDR_MEMORY, "out of memory while making a data set");
@@ -15320,10 +15121,12 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
 }
 
 static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
-  void *v = *p;
-  int ok = ldr__grow(a, &v, capacity, need, sizeof **p);
-  *p = (int32_t *)v;
-  return ok;
+  *p = (int32_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
+  return *capacity >= need;
+}
+static int ldr__grow_u64(const ldr_allocator *a, uint64_t **p, size_t *capacity, size_t need) {
+  *p = (uint64_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
+  return *capacity >= need;
 }
 
 LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
@@ -15335,7 +15138,6 @@ LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
 
 LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
   size_t n, i, labels;
-  void *values, *offsets;
   if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add: an example needs token ids and labels");
   if (d->count >= INT32_MAX / 2)
@@ -15351,16 +15153,12 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
         (uint64_t)d->count, e->labels[0]);
   if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0))
     return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
-  values = d->values;
-  offsets = d->offsets;
-  if (!ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
+  d->values = (float *)ldr__grown(&d->alloc, d->values, &d->values_cap, d->count + 1, sizeof *d->values);
+  if (d->values_cap <= d->count || !ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
       !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
-      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1))
-    goto memory;
-  if (!ldr__grow(&d->alloc, &values, &d->values_cap, d->count + 1, sizeof *d->values)) goto memory;
-  d->values = (float *)values;
-  if (!ldr__grow(&d->alloc, &offsets, &d->offsets_cap, d->count + 2, sizeof *d->offsets)) goto memory;
-  d->offsets = (uint64_t *)offsets;
+      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1) ||
+      !ldr__grow_u64(&d->alloc, &d->offsets, &d->offsets_cap, d->count + 2))
+    return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
   memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
   if (e->segments) memcpy(d->segments + d->tokens, e->segments, n * sizeof(int32_t));
   else memset(d->segments + d->tokens, 0, n * sizeof(int32_t));
@@ -15370,8 +15168,6 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
   d->tokens += n;
   d->offsets[++d->count] = d->tokens;
   return LDR_OK;
-memory:
-  return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
 }
 
 LDR__DEF int32_t ldr_dataset_count(const ldr_dataset *d) { return d ? (int32_t)d->count : 0; }
@@ -15405,7 +15201,6 @@ static size_t ldr__label_set(const ldr_dataset *d, int32_t set, const int32_t **
 }
 
 LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, int32_t count, ldr_error *err) {
-  void *ends;
   int32_t i, k;
   if (!d || d->head != LDR_HEAD_MULTI || count < 0 || (count && !classes)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_label_set: it is for data sets with LDR_HEAD_MULTI");
@@ -15417,14 +15212,12 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     ldr__fail(err, LDR_DATA, "label %d of a set is negative or stands twice", classes[i]);
     return -1;
   }
-  ends = d->set_ends;
   if (d->set_count >= INT32_MAX ||
       !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
-      !ldr__grow(&d->alloc, &ends, &d->set_ends_cap, d->set_count + 1, sizeof *d->set_ends)) {
+      !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
     ldr__fail(err, LDR_MEMORY, "out of memory for a label set");
     return -1;
   }
-  d->set_ends = (uint64_t *)ends;
   if (count) memcpy(d->set_items + d->set_used, classes, (size_t)count * sizeof *classes);
   d->set_used += (size_t)count;
   d->set_ends[d->set_count] = d->set_used;
@@ -15476,9 +15269,7 @@ static int ldr__label_room(ldr_dataset *d) {
 }
 
 LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err) {
-  size_t n;
-  void *names;
-  char *copy;
+  char *copy = NULL;
   if (!d || !name) return -1;
   if (d->index_room && *ldr__label_place(d, name)) return *ldr__label_place(d, name) - 1;
   if (!add) return -1;
@@ -15486,19 +15277,12 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
     ldr__fail(err, LDR_DATA, "a label is not UTF-8 and could not be saved: convert the file");
     return -1;
   }
-  n = strlen(name) + 1;
-  names = d->names;
-  if (ldr__label_room(d) && ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
-    d->names = (char **)names;
-    copy = (char *)ldr__alloc(&d->alloc, n);
-    if (copy) {
-      memcpy(copy, name, n);
-      d->names[d->name_count] = copy;
-      return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
-    }
-  }
-  ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
-  return -1;
+  d->names = (char **)ldr__grown(&d->alloc, d->names, &d->names_cap, d->name_count + 1, sizeof *d->names);
+  if (d->names_cap > d->name_count && ldr__label_room(d)) copy = ldr__copy_text(&d->alloc, name);
+  if (!copy) ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
+  if (!copy) return -1;
+  d->names[d->name_count] = copy;
+  return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
 }
 
 #ifndef LADDER_NO_TOKENIZER
@@ -15633,14 +15417,10 @@ static int ldr__reader_field(const char *name) {
 
 /* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
 static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
-  size_t i = r->begin, n;
-  for (; i < r->size; i += n) {
-    n = ldr__utf8_length((const unsigned char *)r->data + i, r->size - i);
-    if (!n) return ldr__fail_at(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's encoding (--encoding "
-        "latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
-        ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
-  }
-  return LDR_OK;
+  size_t i = r->begin + ldr__utf8_bad(r->data + r->begin, r->size - r->begin, 0);
+  return i >= r->size ? LDR_OK : ldr__fail_at(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's "
+      "encoding (--encoding latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t "
+      "utf-8)", ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
 }
 
 enum { LDR__UTF8, LDR__UTF16, LDR__UTF16LE, LDR__UTF16BE, LDR__WINDOWS1252 };
@@ -15649,13 +15429,12 @@ static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *e
       { "utf-16le", LDR__UTF16LE }, { "utf-16be", LDR__UTF16BE }, { "latin-1", LDR__WINDOWS1252 },
       { "iso-8859-1", LDR__WINDOWS1252 }, { "windows-1252", LDR__WINDOWS1252 } };
   size_t i;
-  for (i = 0; i < sizeof names / sizeof *names; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     if (strcmp(name, names[i].name) == 0) {
       *kind = names[i].kind;
       return LDR_OK;
     }
-  return ldr__fail(err, LDR_UNSUPPORTED,
-      "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
+  return ldr__fail(err, LDR_UNSUPPORTED, "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
       "latin-1, windows-1252: convert the file to UTF-8 (iconv -f %s -t utf-8)", name, name);
 }
 
@@ -15742,8 +15521,7 @@ static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
       ldr_dataset_labels(r->d) < n) return LDR_OK;
   return ldr__fail(err, LDR_DATA,
       "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say "
-      "many_labels (--many-labels) if it is meant",
-      (int)n, ldr_dataset_label_name(r->d, 0));
+      "many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
 }
 
 /* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds.
@@ -15803,7 +15581,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
   return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
 }
 
-/* ---- lines and records -------------------------------------------------------------------- */
+/* ---- lines and records ---- */
 
 /* Copies the column at byte i of a line or a record into field f; in a record (RFC 4180) quotes stand around
    separators, line ends and doubled quotes. Returns the byte behind it, which is a separator, a line's end or the
@@ -15843,8 +15621,7 @@ static ldr_status ldr__reader_columns(ldr__reader *r, const char *list, int opti
     have[f] = 1;
     r->column[r->columns++] = f;
     if (!*(s += n)) return have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || r->unlabelled) ? LDR_OK :
-        ldr__fail(err, LDR_ARGUMENT, "columns \"%s\" name no %s", list,
-        have[LDR__FIELD_TEXT] ? "label" : "text");
+        ldr__fail(err, LDR_ARGUMENT, "columns \"%s\" name no %s", list, have[LDR__FIELD_TEXT] ? "label" : "text");
   }
   return ldr__fail(err, LDR_ARGUMENT,
       "columns \"%s\": expected label, text, text2 once each, and - for what is not used", list);
@@ -15926,7 +15703,7 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
   return status;
 }
 
-/* ---- JSON -------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 /* The member's string, or for labels also the text of a number, true or false. `base` is where
    the JSON text starts in the file. */
@@ -16010,15 +15787,13 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
 static ldr_json *ldr__reader_json(const ldr__reader *r, size_t at, size_t *used, ldr_error *err) {
   ldr_error local;
   ldr_json *j;
-  size_t where, i;
+  char line[32];
   memset(&local, 0, sizeof local);
   j = ldr_json_parse_next(r->data + at, r->size - at, used, &r->desc.alloc, &local);
   if (j) return j;
-  where = local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset;
-  for (i = strlen(local.message); i > 0 && local.message[i] != '('; i--) {}
-  if (i > 0 && local.offset != LDR_NO_OFFSET) local.message[i - 1] = 0; /* an offset of its own is put there again */
-  ldr__fail_at(err, local.status, local.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : where, "line %I: %s",
-      ldr__reader_line(r, where), local.message);
+  ldr__format(line, sizeof line, "line %I",
+      ldr__reader_line(r, local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset));
+  ldr__fail_inside(err, &local, at, line);
   return NULL;
 }
 
@@ -16281,15 +16056,61 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
   return ldr__method_of(method) ? ldr__method_of(method)->name : "?";
 }
 
-/* ---- presets -------------------------------------------------------------------------- */
+/* ---- presets --------------------------------------------------------------------------
+   What a ladder is where its description does not say. kind: the block of a rung. rungs: most of them, 0: never any.
+   copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden layer and r = 8 of lst.md. */
+
+typedef enum ldr__kind { LDR__LIKE_BACKBONE, LDR__LIKE_BERT, LDR__LIKE_MLP } ldr__kind;
+
+typedef struct ldr__preset {
+  ldr_preset preset;
+  const char *name;
+  ldr_tap tap;
+  ldr_gate gate;
+  float temperature;
+  ldr_mix mix;
+  ldr_output output;
+  ldr_init init;
+  ldr_heads heads;
+  float dropout;
+  ldr__kind kind;
+  int32_t rungs, copies, paper;
+} ldr__preset;
+
+static const ldr__preset ldr__presets[] = {
+  { LDR_PRESET_DEFAULT, "default", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+    LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 1, 0 },
+  { LDR_PRESET_PAPER, "paper", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+    LDR_INIT_SLICE, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BACKBONE, 12, 0, 1 },
+  { LDR_PRESET_CLUE, "clue", LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE,
+    LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BERT, 4, 0, 0 },
+  { LDR_PRESET_MLP, "mlp", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+    LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_MLP, 12, 0, 0 },
+  { LDR_PRESET_HEAD, "head", LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,
+    LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 0, 0 },
+  { LDR_PRESET_TOP, "top", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+    LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 1, 0 },
+  { LDR_PRESET_SLICED, "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
+    LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
+
+/* The preset's row, or NULL. */
+static const ldr__preset *ldr__preset_of(ldr_preset preset) {
+  size_t i;
+  for (i = 0; i < sizeof ldr__presets / sizeof *ldr__presets; i++)
+    if (ldr__presets[i].preset == preset) return &ldr__presets[i];
+  return NULL;
+}
+
+LDR__DEF const char *ldr_preset_name(ldr_preset preset) {
+  return ldr__preset_of(preset) ? ldr__preset_of(preset)->name : "?";
+}
 
 /* Beside copies, narrow rungs earn no place unless they are asked for: the same scores within the noise, for four times
    the taps. */
 static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) {
-  if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP || d->rung_count < 0) return 0;
-  if (d->preset == LDR_PRESET_DEFAULT && d->top > 0 && !d->reduction && !d->width) return 0;
-  if (d->preset == LDR_PRESET_CLUE) return LDR__MIN(4, m->layers);
-  return LDR__MIN(12, m->layers - LDR__MAX(0, d->top));
+  const ldr__preset *row = ldr__preset_of(d->preset);
+  if (d->rung_count < 0 || (row->copies && d->top > 0 && !d->reduction && !d->width)) return 0;
+  return LDR__MIN(row->rungs, m->layers - LDR__MAX(0, d->top));
 }
 
 /* Copies of the last half of the blocks, with updates of rank 16: topics, intents and opinions live there, and a step
@@ -16297,7 +16118,7 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
   int32_t most = m->layers;
   if (m->family->shared || d->beside || (d->head == LDR_HEAD_WORDS && !m->shape.causal) ||
-      (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
+      !ldr__preset_of(d->preset)->copies) return 0;
   /* rungs that are asked for come first */
   if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];
   return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 2)));
@@ -16306,25 +16127,12 @@ static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
 static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? LDR__MATRICES : LDR__XQ)) - 1; }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
-  static const struct { ldr_tap tap; ldr_gate gate; float temperature; ldr_mix mix; ldr_output output; ldr_init init;
-      ldr_heads heads; float dropout; } presets[] = {
-    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_SLICE, LDR_HEADS_WHOLE,
-        0.0f },
-    { LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP, LDR_INIT_SLICE, LDR_HEADS_WITHIN, 0.1f },
-    { LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE, LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f },
-    { LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP, LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f },
-    { LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE, LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
-        0.0f },
-    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
-        0.0f },
-    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE, LDR_HEADS_WHOLE,
-        0.0f } };
+  const ldr__preset *row;
   ldr_ladder_desc d;
   int32_t r, group, kv;
   memset(&d, 0, sizeof d);
   if (desc) d = *desc;
-  if (!m || (unsigned)d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
-    return d;
+  if (!m || !ldr__preset_of(d.preset) || !ldr__method_of(d.method)) return d;
   if (d.published_head && m->task.task) {
     d.head = m->task.head;
     d.classes = m->task.classes;
@@ -16334,6 +16142,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   }
   if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
   else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
+  row = ldr__preset_of(d.preset);
   if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
   if (d.top < 0) d.top = 0;
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
@@ -16342,7 +16151,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.rank > 0 && !d.targets) d.targets = d.top ? ldr__all_targets(m)
       : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? LDR_TARGET_CROSS_QUERY | LDR_TARGET_CROSS_VALUE : 0);
   if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
-      (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON
+      (row->copies || d.method == LDR_METHOD_HEAD) ? LDR_ON
       : LDR_OFF;
   if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
   if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
@@ -16351,21 +16160,21 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.tune_norms == LDR_AUTO) d.tune_norms = ldr__method_of(d.method)->norms ? LDR_ON : LDR_OFF;
   if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
   /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
-  if (!d.reduction) d.reduction = d.preset == LDR_PRESET_PAPER ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
+  if (!d.reduction) d.reduction = row->paper ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
   r = d.reduction > 0 ? d.reduction : 1;
-  if (!d.tap) d.tap = presets[d.preset].tap;
-  if (!d.gate) d.gate = presets[d.preset].gate;
-  if (!(d.gate_temperature > 0)) d.gate_temperature = presets[d.preset].temperature;
-  if (!d.mix) d.mix = presets[d.preset].mix;
-  if (!d.output) d.output = presets[d.preset].output;
+  if (!d.tap) d.tap = row->tap;
+  if (!d.gate) d.gate = row->gate;
+  if (!(d.gate_temperature > 0)) d.gate_temperature = row->temperature;
+  if (!d.mix) d.mix = row->mix;
+  if (!d.output) d.output = row->output;
   if (d.output_init == 0) d.output_init = 1.0f;
-  if (!d.init) d.init = presets[d.preset].init;
+  if (!d.init) d.init = row->init;
   if (!d.importance) d.importance = LDR_MAGNITUDE;
-  if (!d.slice_heads) d.slice_heads = presets[d.preset].heads;
+  if (!d.slice_heads) d.slice_heads = row->heads;
   if (!d.samples) d.samples = d.importance == LDR_FISHER ? 1024 : 256;
-  if (d.dropout == 0) d.dropout = presets[d.preset].dropout;
+  if (d.dropout == 0) d.dropout = row->dropout;
   if (d.dropout < 0) d.dropout = 0;
-  if (d.preset == LDR_PRESET_CLUE) {
+  if (row->kind == LDR__LIKE_BERT) {
     d.width = ldr__default_i32(d.width, 128);
     d.heads = ldr__default_i32(d.heads, 4);
     d.ffn = ldr__default_i32(d.ffn, 4 * d.width);
@@ -16373,19 +16182,18 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     d.final_norm = LDR_OFF;
   }
   d.width = ldr__default_i32(d.width, LDR__MAX(1, m->shape.width / r));
-  if (d.preset == LDR_PRESET_MLP) d.ffn = ldr__default_i32(d.ffn, d.width);
+  if (row->kind == LDR__LIKE_MLP) d.ffn = ldr__default_i32(d.ffn, d.width);
   d.ffn = ldr__default_i32(d.ffn, LDR__MAX(1, m->shape.ffn / r));
   group = m->shape.heads / m->shape.kv_heads;
   kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
-  d.heads = d.preset == LDR_PRESET_MLP || d.preset == LDR_PRESET_HEAD ||
-      d.preset == LDR_PRESET_TOP ? 0 : ldr__default_i32(d.heads, kv * group);
+  d.heads = row->kind == LDR__LIKE_MLP || !row->rungs ? 0 : ldr__default_i32(d.heads, kv * group);
   if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
-  if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
+  if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP ? LDR_ON : LDR_OFF;
   if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
   if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
   d.span_size = ldr__spans_of(d.head) & LDR__SPANS_PAIRS ? ldr__default_i32(d.span_size, 64) : 0;
   if (d.pool == LDR_POOL_FAMILY) d.pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
-  if (d.head_hidden == 0 && d.preset == LDR_PRESET_PAPER) d.head_hidden = m->shape.width;
+  if (d.head_hidden == 0 && row->paper) d.head_hidden = m->shape.width;
   if (d.head_hidden < 0 || d.head == LDR_HEAD_WORDS) d.head_hidden = 0;
   return d;
 }
@@ -16457,6 +16265,7 @@ static void ldr__shape_plain(ldr__shape *s) {
 
 /* The dimensions of a side block, and the reasons a wish cannot be met. */
 static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
+  const ldr__preset *row = ldr__preset_of(d->preset);
   const ldr__shape *b = &m->shape;
   int32_t r = d->reduction, group = b->heads / b->kv_heads;
   *s = *b;
@@ -16498,14 +16307,13 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return ldr__fail(err, LDR_ARGUMENT,
         "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies "
         "(top -1)");
-  if (d->preset == LDR_PRESET_TOP && d->top < 1)
-    return ldr__fail(err, LDR_ARGUMENT, "the preset top is copies of the last blocks, and there are none: %s",
+  if (row->copies && !row->rungs && d->top < 1)
+    return ldr__fail(err, LDR_ARGUMENT, "the preset %s is copies of the last blocks, and there are none: %s", row->name,
         m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
-  if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP)
-    return d->rung_count
-    ? ldr__fail(err, LDR_ARGUMENT, "the presets head and top have no rungs, %d were given",
-    d->rung_count) : LDR_OK;
-  if (d->preset == LDR_PRESET_MLP) {
+  if (!row->rungs)
+    return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, "the preset %s has no rungs, %d were given", row->name,
+        d->rung_count) : LDR_OK;
+  if (row->kind == LDR__LIKE_MLP) {
     s->place = LDR__NO_NORM;
     s->heads = s->kv_heads = 0;
     s->gated = s->rotary = 0;
@@ -16513,7 +16321,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     ldr__shape_plain(s);
     return LDR_OK;
   }
-  if (d->preset == LDR_PRESET_CLUE) { /* a BERT block whatever the backbone is */
+  if (row->kind == LDR__LIKE_BERT) { /* a BERT block whatever the backbone is */
     if (d->width % d->heads)
       return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
     s->norm = LDR_NORM_LAYER;
@@ -16538,7 +16346,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return ldr__fail(err, LDR_ARGUMENT,
         "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads,
         b->head_dim, r);
-  if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r))
+  if (row->paper && (b->width % r || b->ffn % r))
     return ldr__fail(err, LDR_ARGUMENT, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d",
         b->width, b->ffn, r);
   s->head_dim = b->head_dim / r;
@@ -16843,7 +16651,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
 static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
   ldr__manner own;
   memset(&own, 0, sizeof own);
-  if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP) return own;
+  if (ldr__preset_of(l->d.preset)->kind != LDR__LIKE_BACKBONE) return own;
   own = ldr__model_block(l->m, layer)->manner;
   if (l->side.head_dim != l->m->shape.head_dim) own.frequency = own.longer = NULL;
   if (l->side.heads != l->m->shape.heads) own.relative = NULL;
@@ -16904,6 +16712,7 @@ static void ldr__fill_truncated(float *v, size_t n, uint64_t key, double std) {
    (lst.md 2.1), N(0, 0.02^2) in heads and blocks without a backbone to slice, or LST-CLUE's rule. */
 static void ldr__ladder_random(ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
+  const ldr__preset *row = ldr__preset_of(d->preset);
   int32_t p, i;
   for (p = 0; p < l->count; p++) {
     ldr__param *q = &l->params[p];
@@ -16915,17 +16724,17 @@ static void ldr__ladder_random(ldr_ladder *l) {
     if (gate) for (k = 0; k < n; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
     else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < n; k++) v[k] = 1;
     else if (!q->decay) memset(v, 0, n * sizeof(float));
-    else if (d->preset == LDR_PRESET_CLUE && p != l->head_out && p != l->head_dense)
+    else if (row->kind == LDR__LIKE_BERT && p != l->head_out && p != l->head_dense)
       ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
     else
       ldr__fill_normal(
-          v, n, key, d->preset == LDR_PRESET_PAPER && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
+          v, n, key, row->paper && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
   }
   /* Without slicing a down-projection must keep the size of what it reads, or small states
      vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
   if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL)
     memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
-  if (d->preset != LDR_PRESET_PAPER && d->preset != LDR_PRESET_CLUE)
+  if (!row->paper && row->kind != LDR__LIKE_BERT)
     for (i = -1; i < d->rung_count; i++) {
       int32_t down = i < 0 ? l->first : l->rungs[i].down;
       if (down >= 0)
@@ -16994,7 +16803,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   int32_t i;
   int pass;
-  if (!m || !desc || (unsigned)desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
+  if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) ||
       !ldr__head_of(desc->head) ||
       (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&a) ||
       (unsigned)desc->head_activation > LDR_SILU ||
@@ -19065,6 +18874,12 @@ typedef struct ldr__importance {
   double *scores;
 } ldr__importance;
 
+static double *ldr__place_doubles(ldr__plan *p, size_t n) {
+  return (double *)ldr__place(p, "importance", n, sizeof(double));
+}
+static int32_t *ldr__place_indices(ldr__plan *p, size_t n) {
+  return (int32_t *)ldr__place(p, "slices", n, sizeof(int32_t));
+}
 
 static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_model *m, ldr_importance kind) {
   const ldr__shape *s = &m->shape;
@@ -19081,13 +18896,13 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
       i->block_size * sizeof(float)) : NULL;
   i->gradient = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size) : NULL;
   i->row = ldr__place_floats(p, "importance", 2 * (size_t)s->width);
-  i->embedding = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
-  i->residual = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
-  i->qk = (double *)ldr__place(p, "importance", layers * ldr__kv_width(s), sizeof(double));
-  i->vo = (double *)ldr__place(p, "importance", layers * ldr__kv_width(s), sizeof(double));
-  i->ffn = (double *)ldr__place(p, "importance", layers * (size_t)s->ffn, sizeof(double));
-  i->scores = (double *)ldr__place(p, "importance", widest, sizeof(double));
-  i->work = (int32_t *)ldr__place(p, "importance", widest, sizeof(int32_t));
+  i->embedding = ldr__place_doubles(p, (size_t)s->width);
+  i->residual = ldr__place_doubles(p, (size_t)s->width);
+  i->qk = ldr__place_doubles(p, layers * ldr__kv_width(s));
+  i->vo = ldr__place_doubles(p, layers * ldr__kv_width(s));
+  i->ffn = ldr__place_doubles(p, layers * (size_t)s->ffn);
+  i->scores = ldr__place_doubles(p, widest);
+  i->work = ldr__place_indices(p, widest);
 }
 
 /* Importance of one element of a matrix. */
@@ -19164,7 +18979,7 @@ static void ldr__top_indices(int32_t *out, size_t k, const double *score, size_t
     if (i == last || ldr__worse(score, (int32_t)last, (int32_t)i)) out[j++] = (int32_t)i;
 }
 
-/* ---- which rows and columns ------------------------------------------------------------ */
+/* ---- which rows and columns ---- */
 
 /* Index lists of one sliced block: the columns of q,k,v and norm before attention (in), rows of q,
    of k, of v, columns of o, rows of o and columns of up (mid), FFN units, rows of down (out). */
@@ -19172,37 +18987,32 @@ typedef struct ldr__cut { int32_t *in, *q, *k, *v, *o, *mid, *ffn, *out; } ldr__
 
 static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
   size_t w = (size_t)side->width, q = ldr__q_width(side), kv = ldr__kv_width(side);
-  c->in = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
-  c->q = (int32_t *)ldr__place(p, "slices", q, sizeof(int32_t));
-  c->k = (int32_t *)ldr__place(p, "slices", kv, sizeof(int32_t));
-  c->v = (int32_t *)ldr__place(p, "slices", kv, sizeof(int32_t));
-  c->o = (int32_t *)ldr__place(p, "slices", q, sizeof(int32_t));
-  c->mid = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
-  c->ffn = (int32_t *)ldr__place(p, "slices", (size_t)side->ffn, sizeof(int32_t));
-  c->out = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
+  c->in = ldr__place_indices(p, w);
+  c->q = ldr__place_indices(p, q);
+  c->k = ldr__place_indices(p, kv);
+  c->v = ldr__place_indices(p, kv);
+  c->o = ldr__place_indices(p, q);
+  c->mid = ldr__place_indices(p, w);
+  c->ffn = ldr__place_indices(p, (size_t)side->ffn);
+  c->out = ldr__place_indices(p, w);
 }
 
 /* The best `keep` dimensions of every kept head, or all of them. Rotary dimensions turn in pairs
    (i, i+hd/2), or (2i, 2i+1), and are kept or dropped together. Heads whose values turn as well: those pairs too. */
 static void ldr__cut_head_dims(
     int32_t *out, const ldr__importance *im, const double *score, size_t hd, size_t keep, int pairs) {
-  size_t i;
+  size_t i, near = pairs & LDR__PAIRS ? 2 : 1, far = pairs & LDR__PAIRS ? 1 : hd / 2;
   if (!pairs) {
     ldr__top_indices(out, keep, score, hd, im->work);
     return;
   }
-  if (pairs & LDR__PAIRS) {
-    for (i = 0; i < hd / 2; i++) im->scores[i] = score[2 * i] + score[2 * i + 1];
-    ldr__top_indices(out, keep / 2, im->scores, hd / 2, im->work);
-    for (i = keep / 2; i-- > 0;) {
-      out[2 * i + 1] = 2 * out[i] + 1;
-      out[2 * i] = 2 * out[i];
-    }
-    return;
-  }
-  for (i = 0; i < hd / 2; i++) im->scores[i] = score[i] + score[i + hd / 2];
+  for (i = 0; i < hd / 2; i++) im->scores[i] = score[near * i] + score[near * i + far];
   ldr__top_indices(out, keep / 2, im->scores, hd / 2, im->work);
-  for (i = 0; i < keep / 2; i++) out[keep / 2 + i] = out[i] + (int32_t)(hd / 2);
+  for (i = keep / 2; i-- > 0;) {
+    int32_t first = (int32_t)near * out[i];
+    out[near == 2 ? 2 * i + 1 : keep / 2 + i] = first + (int32_t)far;
+    out[near * i] = first;
+  }
 }
 
 static void ldr__cut_default(
@@ -19281,7 +19091,7 @@ static void ldr__cut_paper(
   memcpy(running, c->out, w * sizeof(int32_t));
 }
 
-/* ---- copying --------------------------------------------------------------------------- */
+/* ---- copying ---- */
 
 static void ldr__slice_matrix(
     ldr_ladder *l, int32_t param, ldr__mat from, const int32_t *rows, const int32_t *columns) {
@@ -19307,31 +19117,17 @@ static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, c
 static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
   const int32_t *slot = l->rungs[rung].slot;
   int pre = l->side.place == LDR__PRE, i;
-  ldr__slice_matrix(l, slot[LDR__Q], b->m[LDR__Q], c->q, c->in);
-  ldr__slice_matrix(l, slot[LDR__K], b->m[LDR__K], c->k, c->in);
-  ldr__slice_matrix(l, slot[LDR__V], b->m[LDR__V], c->v, c->in);
-  ldr__slice_matrix(l, slot[LDR__O], b->m[LDR__O], c->mid, c->o);
-  ldr__slice_matrix(l, slot[LDR__GATE], b->m[LDR__GATE], c->ffn, c->mid);
-  ldr__slice_matrix(l, slot[LDR__UP], b->m[LDR__UP], c->ffn, c->mid);
-  ldr__slice_matrix(l, slot[LDR__DOWN], b->m[LDR__DOWN], c->out, c->ffn);
-  ldr__slice_vector(l, slot[LDR__QB], b->v[LDR__QB], c->q);
-  ldr__slice_vector(l, slot[LDR__KB], b->v[LDR__KB], c->k);
-  ldr__slice_vector(l, slot[LDR__VB], b->v[LDR__VB], c->v);
-  ldr__slice_vector(l, slot[LDR__OB], b->v[LDR__OB], c->mid);
-  ldr__slice_vector(l, slot[LDR__GATEB], b->v[LDR__GATEB], c->ffn);
-  ldr__slice_vector(l, slot[LDR__UPB], b->v[LDR__UPB], c->ffn);
-  ldr__slice_vector(l, slot[LDR__DOWNB], b->v[LDR__DOWNB], c->out);
-  ldr__slice_vector(l, slot[LDR__NORM1], b->v[LDR__NORM1], pre ? c->in : c->mid);
-  ldr__slice_vector(l, slot[LDR__NORM1B], b->v[LDR__NORM1B], pre ? c->in : c->mid);
-  ldr__slice_vector(l, slot[LDR__NORM2], b->v[LDR__NORM2], pre ? c->mid : c->out);
-  ldr__slice_vector(l, slot[LDR__NORM2B], b->v[LDR__NORM2B], pre ? c->mid : c->out);
-  ldr__slice_vector(l, slot[LDR__NORM3], b->v[LDR__NORM3], c->mid);
-  ldr__slice_vector(l, slot[LDR__NORM3B], b->v[LDR__NORM3B], c->mid);
-  ldr__slice_vector(l, slot[LDR__NORM4], b->v[LDR__NORM4], c->out);
-  ldr__slice_vector(l, slot[LDR__NORM4B], b->v[LDR__NORM4B], c->out);
+  /* in the order of the slots: of matrices, which have their biases' rows; of norms 1 to 4 */
+  const int32_t *rows[] = { c->q, c->k, c->v, c->mid, c->ffn, c->ffn, c->out },
+      *columns[] = { c->in, c->in, c->in, c->o, c->mid, c->mid, c->ffn },
+      *norms[] = { pre ? c->in : c->mid, pre ? c->mid : c->out, c->mid, c->out };
+  for (i = 0; i < LDR__MATRICES; i++) {
+    ldr__slice_matrix(l, slot[i], b->m[i], rows[i], columns[i]);
+    ldr__slice_vector(l, slot[LDR__QB + i], b->v[LDR__QB + i], rows[i]);
+  }
+  for (i = LDR__NORM1; i < LDR__QNORM; i++) ldr__slice_vector(l, slot[i], b->v[i], norms[(i - LDR__NORM1) / 2]);
   for (i = LDR__QNORM; i < LDR__SLOTS; i++) {
-    if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i],
-        i < LDR__KNORM ? c->q : c->k);
+    if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i], i < LDR__KNORM ? c->q : c->k);
     else if (slot[i] >= 0) memcpy(l->values + l->params[slot[i]].offset, b->v[i],
         (size_t)l->side.head_dim * sizeof(float));
   }
@@ -19355,7 +19151,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
   const ldr_model *m = l->m;
   size_t d = (size_t)m->shape.width, w = (size_t)l->d.width;
   int32_t layer, rung = 0;
-  int paper = l->d.preset == LDR_PRESET_PAPER;
+  int paper = ldr__preset_of(l->d.preset)->paper;
   ldr__top_indices(running, w, paper ? im->embedding : im->residual, d, im->work);
   for (layer = 0; layer < m->layers; layer++) {
     int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
@@ -19372,7 +19168,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
   if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up, running, 1);
 }
 
-/* ---- looking at sample text: energy and Fisher ----------------------------------------- */
+/* ---- looking at sample text: energy and Fisher ---- */
 
 /* Mean square of states, of keys and queries, of attention outputs and of FFN units over the sample. */
 static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
@@ -19542,16 +19338,17 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
 }
 
 static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ldr_error *err) {
+  const ldr__preset *row = ldr__preset_of(l->d.preset);
   ldr__plan plan;
   ldr__importance im;
   ldr__cut cut;
   int32_t *running = NULL;
   int pass;
   ldr_status status = LDR_OK;
-  if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP)
+  if (row->kind != LDR__LIKE_BACKBONE)
     return ldr__fail(
         err, LDR_ARGUMENT, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
-  if (l->d.importance == LDR_ENERGY && l->d.preset == LDR_PRESET_PAPER)
+  if (l->d.importance == LDR_ENERGY && row->paper)
     return ldr__fail(err, LDR_ARGUMENT, "the paper's chain ranks single weights: use magnitude or fisher, not energy");
   if (l->d.importance != LDR_MAGNITUDE && !sample)
     return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
@@ -19560,12 +19357,12 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
     if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
     ldr__importance_place(&plan, &im, l->m, l->d.importance);
     ldr__cut_place(&plan, &cut, &l->side);
-    running = (int32_t *)ldr__place(&plan, "slices", (size_t)l->d.width, sizeof(int32_t));
+    running = ldr__place_indices(&plan, (size_t)l->d.width);
   }
   if (l->d.importance != LDR_MAGNITUDE) status = ldr__importance_sample(&im, l, sample, err);
   if (!status) {
     if (l->d.importance == LDR_MAGNITUDE) ldr__embedding_magnitude(&im);
-    if (l->d.importance != LDR_ENERGY && l->d.preset != LDR_PRESET_PAPER) ldr__importance_units(&im);
+    if (l->d.importance != LDR_ENERGY && !row->paper) ldr__importance_units(&im);
     ldr__slice_all(l, &im, &cut, running);
   }
   ldr__plan_end(plan.memory, plan.size, &l->alloc);
@@ -19587,9 +19384,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
     float *bias;
     if (!parts[i].w->data) continue;
     if (parts[i].rows != ldr_ladder_param(l, parts[i].param).rows)
-      return ldr__fail(err, LDR_SHAPE,
-          "published_head: the head in the weights has %d classes, one for \"%s\" has %d", parts[i].rows,
-          ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
+      return ldr__fail(err, LDR_SHAPE, "published_head: the head in the weights has %d classes, one for \"%s\" has %d",
+          parts[i].rows, ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
     bias = ldr_ladder_param(l, parts[i].bias).value;
     for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns,
         parts[i].w, r, 0, columns);
@@ -19644,7 +19440,7 @@ static const struct { ldr_metric metric; const char *name; int heads; } ldr__met
   { LDR_METRIC_ENTITY_F1, "entity_f1", 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
   { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
   { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
-enum { LDR__METRICS = sizeof ldr__metrics / sizeof *ldr__metrics };
+enum { LDR__METRICS = LDR__COUNT(ldr__metrics) };
 
 static int ldr__metric_row(ldr_metric metric) {
   int i;
@@ -19702,7 +19498,6 @@ static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
 }
 
 /* What a batch adds to the tally, a function a head. `scratch` is room for the predicted tags. */
-
 static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
   size_t r;
   (void)t;
@@ -20568,7 +20363,7 @@ static float ldr__ladder_rate(const ldr_ladder *l, int of) {
 }
 
 static int ldr__has_recipe(const ldr_ladder *l) {
-  return l->d.method == LDR_METHOD_LADDER && (l->d.preset == LDR_PRESET_DEFAULT || l->d.preset == LDR_PRESET_TOP);
+  return l->d.method == LDR_METHOD_LADDER && ldr__preset_of(l->d.preset)->copies;
 }
 
 static float ldr__base_rate(const ldr_ladder *l) {
@@ -22775,7 +22570,7 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
-  for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
+  for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
     const unsigned char *at = (const unsigned char *)&l->d + ldr__fields[f].offset;
     int32_t v = *at;
     if (ldr__fields[f].size > 1) memcpy(&v, at, 4);
@@ -22973,29 +22768,23 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   char key[64];
   size_t f;
   int32_t i;
-  int64_t v;
-  uint64_t bits;
-  for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
+  int64_t v = 0;
+  for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
     const char *text = ldr_weights_meta(w, ldr__fields[f].key);
     unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
+    const int whole = ldr__fields[f].size > 1;
+    uint64_t bits = 0;
+    uint32_t small;
     if (ldr__fields[f].kind == LDR__FIELD_OPTION && !text) continue;
-    if (ldr__fields[f].kind != LDR__FIELD_FLOAT) {
-      const int whole = ldr__fields[f].size > 1;
-      int32_t small;
-      if (!ldr__parse_i64(text, &v) || v < (whole ? INT32_MIN : 0) || v > (whole ? INT32_MAX : 255))
-        return ldr__meta_missing(ldr__fields[f].key, err);
-      small = (int32_t)v;
-      *at = (unsigned char)v;
-      if (whole) memcpy(at, &small, 4);
-    } else {
-      uint32_t small;
-      if (!ldr__parse_hex(text, 8, &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
-      small = (uint32_t)bits;
-      memcpy(at, &small, 4);
-    }
+    if (ldr__fields[f].kind == LDR__FIELD_FLOAT ? !ldr__parse_hex(text, 8, &bits)
+        : !ldr__parse_i64(text, &v) || v < (whole ? INT32_MIN : 0) || v > (whole ? INT32_MAX : 255))
+      return ldr__meta_missing(ldr__fields[f].key, err);
+    small = (uint32_t)(ldr__fields[f].kind == LDR__FIELD_FLOAT ? bits : (uint64_t)v);
+    if (whole) memcpy(at, &small, 4);
+    else *at = (unsigned char)small;
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-  if (d->rung_count < 0 || d->rung_count > LDR__MANY || (unsigned)d->preset >= LDR_PRESET_COUNT ||
+  if (d->rung_count < 0 || d->rung_count > LDR__MANY || !ldr__preset_of(d->preset) ||
       !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
       d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
       d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
@@ -23101,7 +22890,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #endif /* LADDER_NO_STDIO */
 
-/* ---- training state -------------------------------------------------------------------- */
+/* ---- training state ---- */
 
 #ifndef LADDER_NO_TRAIN
 
@@ -23116,7 +22905,7 @@ static const struct { const char *key; size_t offset, size; int real; } ldr__run
   LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
 #undef LDR__RUN
 };
-enum { LDR__RUN_FIELDS = (int)(sizeof ldr__run_fields / sizeof ldr__run_fields[0]) };
+enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__run_fields)) };
 
 /* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
    sets, with train, and all. */
@@ -23138,7 +22927,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
-  for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
+  for (i = 0; i < (int)(LDR__COUNT(ldr__fields)); i++) {
     uint32_t bits = 0;
     memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, ldr__fields[i].size);
     h = ldr__mix64(h ^ bits);
@@ -23167,11 +22956,6 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
 }
 
 #ifndef LADDER_NO_STDIO
-static uint64_t ldr__double_bits(double v) {
-  uint64_t b;
-  memcpy(&b, &v, 8);
-  return b;
-}
 
 /* The scalars of a trainer, one row each, for writing and reading. */
 enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
@@ -23249,21 +23033,14 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
   ldr__meta_ladder(&text, t->l);
   ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
   for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(&text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
-  for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+  for (s = 0; s < LDR__COUNT(ldr__states); s++) {
     const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
-    int32_t small;
-    int64_t large;
-    double real;
-    if (ldr__states[s].kind == LDR__STATE_I32) {
-      memcpy(&small, from, sizeof small);
-      ldr__meta_i64(&text, ldr__states[s].key, small);
-    } else if (ldr__states[s].kind == LDR__STATE_I64) {
-      memcpy(&large, from, sizeof large);
-      ldr__meta_i64(&text, ldr__states[s].key, large);
-    } else {
-      memcpy(&real, from, sizeof real);
-      ldr__meta_hex(&text, ldr__states[s].key, ldr__double_bits(real), 16);
-    }
+    int32_t small = 0;
+    uint64_t bits = 0;
+    if (ldr__states[s].kind == LDR__STATE_I32) memcpy(&small, from, sizeof small);
+    else memcpy(&bits, from, sizeof bits);
+    if (ldr__states[s].kind == LDR__STATE_DOUBLE) ldr__meta_hex(&text, ldr__states[s].key, bits, 16);
+    else ldr__meta_i64(&text, ldr__states[s].key, small ? small : (int64_t)bits);
   }
   ldr__meta_hex(&text, "checksum", ldr__mix64(h ^ text.digest), 16);
   ldr__text_bytes(&text, "}", 1);
@@ -23297,7 +23074,7 @@ static ldr_status ldr__resume_check(
   }
   if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
       "the saved run had another backbone, ladder, data set, seed or type of taps");
-  for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+  for (s = 0; s < LDR__COUNT(ldr__states); s++) {
     const char *text = ldr_weights_meta(w, ldr__states[s].key);
     const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs : s ? INT64_MAX / 2 /* 0 is the step */
         : (int64_t)t->d.epochs * t->steps_per_epoch;
@@ -23334,21 +23111,17 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   if (ldr__resume_check(t, w, a, n, err)) ldr__fail_in_file(err, path);
   else {
     for (i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
-    for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+    for (s = 0; s < LDR__COUNT(ldr__states); s++) {
       const char *text = ldr_weights_meta(w, ldr__states[s].key);
       unsigned char *to = (unsigned char *)t + ldr__states[s].offset;
       uint64_t bits = 0;
       int64_t v = 0;
       int32_t small;
-      if (ldr__states[s].kind == LDR__STATE_DOUBLE) {
-        ldr__parse_hex(text, 16, &bits);
-        memcpy(to, &bits, 8);
-        continue;
-      }
-      ldr__parse_i64(text, &v);
+      if (ldr__states[s].kind == LDR__STATE_DOUBLE) ldr__parse_hex(text, 16, &bits);
+      else if (ldr__parse_i64(text, &v)) bits = (uint64_t)v;
       small = (int32_t)v;
       if (ldr__states[s].kind == LDR__STATE_I32) memcpy(to, &small, 4);
-      else memcpy(to, &v, 8);
+      else memcpy(to, &bits, 8);
     }
     memset(&t->start, 0, sizeof t->start); /* what was fitted here is gone again */
     t->order_epoch = -1;
@@ -23592,8 +23365,7 @@ static ldr_status ldr__publish(
       m->shape.head_norms == LDR__NORM_EACH || m->stack)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the "
-        "ladder file instead",
-        m->type);
+        "ladder file instead", m->type);
   widest = 1;
   largest = 0;
   for (at = 0; ldr__published_next(&p, m, l, &at);) {
@@ -25058,7 +24830,7 @@ LDR__DEF const char *ldr_simd_word(int i, ldr_simd *set) {
 
 /* General categories of planes 0 and 1. Record: where a run starts in its page of 256 * 32 + category (2 digits); the
    last two categories are upper and lower case in turn. Each page starts with a record; 128 pages are one text. */
-static const char ldr__cat_runs[4][2579] = {
+static const char ldr__cat_runs[3][4077] = {
   "#%%D&H'/'M(6(g,g,s-K.C9Y9{=ODvHRIkJPJpnlo#oDqgrCrSt[uBv7vGwlxT|$}:}j#9'x(>(f)+)J3~=E>3^ObBbYg`k/vhyuzl{,|#|;}*}X#,"
   "*q,8,Z/h0.111S334.919ZBHCCD>DHDrH]JOS,S<U=U`VBX6[Djjk0sPsy#-$3$Q7Q7s868U8x9|<l>4>U?8?YB'EWFHG$J]JoK4PNPpQIQsTXUFU~"
   "Vl_J_tb9bcbzd,eHf7fVfyg}i<j,jbkQl5lTllofo{qMr)rRsXt3u%xPyDy||5|S|e}6}J}a###M$3$H$r&s(E(})k1I1s484b5=5g6B6l7G868L8x"
@@ -25080,53 +24852,49 @@ static const char ldr__cat_runs[4][2579] = {
   "w4wUwux:x_#=#:Q;Q]Q|RARaS&SESgT*TKTkU0UOUqV4VUVuW:WYW{X>X`Y(p1pRprq7q[|n}3}W#:#=4/;U<7>DKlLkWhXF#(3zDhEsFXG6IgJeKr"
   "L5LVNcODPBt9tnv|x1y1yRym{m}/}V#)0D0k1)2u333}GWJ.J]JgOjP-X,[D^f_3aTa~dCdmg2g[i}jJllm9oZp(rIrt#9#x$=$]$~%C&F&h'-'K'm"
   "(2+<+b,A,g-)-J-l.N.p/1/R/r070V0x1;1]2$3[4.7X8B9c:,:H:m?I@*A+ALAlB1BPBrC5CVCuD(P>Y1Ylym#=o:xb##$r3t4AU=UxVQX&[Dgmtt"
-  "xAxP#=-v.I2(<O?I?_E'P3SnbHgm#=#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,gm#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,"
-  "#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,",
-  "#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,*N*p#,#,#,#,TXUxi}m9{>}V#,#,'?'n(f.G1s2N9pIkJ0JR"
-  "KbKvOUOhPBYzZa[Du&xQyB{6#<+3.S/=3z4WJNJmMTO^RwSLT6UFU|W-Wg`4aZazc]iAj?kll1lKm5mVmqn;nUo9qey4z6zWz{{>{}|D#,#n$1%7%V"
-  "&}'@/J0.0p1C2X2o4'6<6{7A7G9ZL&M5P/PncIi&i]lbm=p`rty5{L|D|r})}k#0&[0N3I3}<*?{@TD_DrN{P.Q4QRc(cId-eSf7fyh-lKltm=p`r?"
-  "rst^t|uAxT|$}a#,1S3_4B5(5h6B9Z:a;$=p>5>J?<B_CYDrJNJpM/N#NENeO*OHb#bBbdchdMe1fxg[g}h@hWq-qmr?rsviw,wnx^y5yTz<z[zr##"
-  "#L%M&;(<)*++.C0e123S3zC<CKDoH$HUH}JLg[szt^u#ucv(vtw-wLwcxT{w#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,"
-  "#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,]aa~i}kO|[#'#'#'#'#'#'#'#'#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#,#,"
-  "IbJOp`#)%M)h+K->-`.#1a1s6B6l8L8v919Z:6:`;;;ebshWn>#,#,9$9C9l?8U^VKjAm*m0xP|t}:#-(s+=+_,&,0.D4.4I5-5p656T6v797Z7z8?"
-  "8_9$9C9e:(:I:i;.;Q<2<S<w>:?E@4@kB/BPBrC5CVCvD;D_EeF#FIG7GnH4HRH}JOL0LY||}c",
-  "#,'7'a0e127h858m9:>J?8D(P-|;#9$(%]5=6]9`L?MpScTRU=UxZ6[U[[mJ}*}@##P-Z6[DmPrts=|[#,.I/`2x:$:?=3=E?8LZN:P-ZV[1[DhxjJ"
-  "mFm_o:#(1/?8ZV[H_kaznUp%|[#,1)3}F2J<JKN:N`StT=VcW,WhX2[|]FbYc$eHeofMg[ym#,#,6B9ZA9DrGWP,R.RVb9bbei#,%-%w&2&[5~6K7'"
-  "858L9:A9ApB-DrM/MeP-Zw^uaursyLyvzQ|J#,*v,q.0.C7G9G9QP-ddf<fwgbm0n$#,#M$H$s%M'A(f*&*O+K+u5~6m7h9;9a<a?EB>DrO.OvP-ZE"
-  "[;g[j[jkt^u8vmx^zr#,5~7=9ZA9B-DrKKMDP-VBY'Z6_Yau#,<aP)bzgXyL|*#,/j1)4%7G9_=.>R>t?4FsH&IsJ.JLR.U4U^##DxO`P-_k`9a%a4"
-  "a~bYh@i<|f#,-D0n1)3};f?_A/B_JOPoRDSSa~iKkgrszr#.#M#o$16m<6>J@#G$JPJpKUL9LPOjPpQ2b$c(dNe2f#fOg(hAhWl-lKm9uyxT{w#-$1"
-  "0o2Y2y5^6/9h;$;F<)<@?8KUL&LYLqP.PpQ2c)d-g=g|iRjllAlVlvm=piq:qMq{rjs=z1#,)A)k2Y3^4d5G5i6,6y8w9:9|:6P-RNRxS3S]TyUFZV"
-  "[$_a_ka~rSrusyv^xT{w#-#o$H$r'W(E(})k1I1s484b5=5g7G7r8U8x9[9};;<+<a=P>J?8?OAeAzCmEXF2F}IAJPL0P-SSS}T8U&U=Ugd#dLdoes"
-  "gshBhWiGi]j,kFkrlUlwm:mYm{n>nlo:oqp?s8so#,5i6m9]:@;F;f<)=[?<BuCCCzD2DQEMP-b$c(e3eRetg<g~hAi%isj*jAm=p`##P-a`bdd#do"
-  "f7fyg<h-p(qNr)#,4#5'7s8V8x9;:,;$;;?<B_E#IAP-`9`Z`za?b#d.dMdme>eHg`k&m=t3#,,P-?-a.$.E/)0O0o2N4%7V8B9K9Z;|#,2Y3^6n71"
-  "7~8,[@gXrwvLyL}j#,%M&;&R'@*&*O+++T4#5~6M7'7r8W8w9:9]9{:A:a;1;|?<B_[D_*_tm[n`o{pjqOrts7sesxt>tS#,#M&|5'727P7r9G<*<@"
-  "?8?YAeBHCLS^X7XVYGZ?Zm]@a~{V#9&Rg[sDsNxT{w#,&2&[3_3~6B6m8x9;9Z:,;[?<BnIAJ]K4U^VL_*_U_ubDbdcIcidC#,%M%w&R&|4B6B7Q7h"
-  "868m9;;e<*<@?<B_DrFsG@GxHES_U=UhVBVnWQWsX6XUXm[H_k##rsyVz<{,{V#-#m$3$Q(})J5H6,7h8x9[9}:@:m?<BiC#a~b9gbo4q}sHy,}w#,"
-  "#,#,#,Y1#1J&J]L0P-#,:w####################Ugx~yL#,#,#,#,#,3v9[9{<*A9Dr#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,|;#,#,#,;|####"
-  "#################################################,-`1u2y4%7G#############,#,#,7'9ZDHDvH<IxJOg2g`k&m9wcxQzGzQ#,3~6X"
-  "8F9Y;1;U;[?<B_C2EMEwM5O(U^####9Y:`HeIWJSMv##9VDoP3XBYQ#,=E>u?8?ZRoUGVk[;rrseswt=tSxRy,#,#,#,#,#,#,#,#,#,#,#,#,#,#,"
-  "#,#,",
-  "#,#,#,#,#,#,#,#,{6#,#,#,#,#,o:}j#,&2####################################################################xOymz9|[}("
-  "}a#,#,/?4b4y?8@4@~A9F;GWJO#,|[###################,H]JON{P-S3UgY1Z0Z@[1[=]a###############################=xT{w#=#="
-  "c>#-333~;|?Ihx#=zQ#=0e1dF^GAHVILKMNDQCQtTR_uaNv^#=:@;U;[gbnUryym#=AYDxMU#(,65B>P@uA?G]PkYwZ6Z[[;]%]@^*^f_O`pa9d)eH"
-  "eof-fShxiBm5vC#)$M%-%R&s']*F*l-5-[6h7G7m919V;;;a;|=*?O?vI&R4[@eNnZwi#)%s/%81A?JKSY^E_/h.h=q;qJsS|R|b#)*^*m,v5u6(?&"
-  "?5A>J=JLSJSYUc_b_qhoh~k+kLkglX#=#=#-6]7rI[L:LkQSR(ReT8Y[[;[fau#########)&[&y-v0*2.#-%M%x+l,Z.{/I0$0N2.3|IbUGU^#,2o"
-  "3~6J8m9_=%>S?)?/##Uga>aTg[w,xT{w}y####m9vfw,xT{w##m9wmxPxu|;}w####rsu8ubv~wKx'xP}a#,i<j0m:oZ#(/%;%=M=f?<B_D>Di####"
-  "##Jv`ja#b1bHc_###R3M3c8m#,$H$r.:.d/?/i0$0n1)1R4y5F6c707G7q8,:?:V<)<@<j=%=N=f>3?/?X@4@^@uAcAzBGB_C,CCCmD(DQDiE6EnF;"
-  "FRG@H]I*KKKuM5M_N{OHO`P-SSS}Yr[e]a^._k`8f-x_y,###=2N42W'[UaTbSgRh1m0mkzQ#2'ra4u2#=$((w8,9l<a?I?pE'Fs#=|T#=#=#=o{q_"
-  "wBxb||#=LqNTp`s(v~xbxh#='7(w<@?IB_E'RoUxa4b3f-gmh7#=#=@TE'IbJaN{P>SSUWi}lfqerdv=xb{V#=VcWAxT{w########" };
+  "xAxP#=-v.I2(<O?I?_E'P3SnbHgm#=#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,gm#,*N*p#,#,#,#,TXUxi}m9{>}V#,#,"
+  "'?'n(f.G1s2N9pIkJ0JRKbKvOUOhPBYzZa[Du&xQyB{6#<+3.S/=3z4WJNJmMTO^RwSLT6UFU|W-Wg`4aZazc]iAj?kll1lKm5mVmqn;nUo9qey4z6"
+  "zWz{{>{}|D#,#n$1%7%V&}'@/J0.0p1C2X2o4'6<6{7A7G9ZL&M5P/PncIi&i]lbm=p`rty5{L|D|r})}k#0&[0N3I3}<*?{@TD_DrN{P.Q4QRc(cI"
+  "d-eSf7fyh-lKltm=p`r?rst^t|uAxT|$}a#,1S3_4B5(5h6B9Z:a;$=p>5>J?<B_CYDrJNJpM/N#NENeO*OHb#bBbdchdMe1fxg[g}h@hWq-qmr?rs"
+  "viw,wnx^y5yTz<z[zr###L%M&;(<)*++.C0e123S3zC<CKDoH$HUH}JLg[szt^u#ucv(vtw-wLwcxT{w#,]aa~i}kO|[#'#'#'#'#'#'#'#'#,#,Ib"
+  "JOp`#)%M)h+K->-`.#1a1s6B6l8L8v919Z:6:`;;;ebshWn>#,#,9$9C9l?8U^VKjAm*m0xP|t}:#-(s+=+_,&,0.D4.4I5-5p656T6v797Z7z8?8_"
+  "9$9C9e:(:I:i;.;Q<2<S<w>:?E@4@kB/BPBrC5CVCvD;D_EeF#FIG7GnH4HRH}JOL0LY||}c#,'7'a0e127h858m9:>J?8D(P-|;#9$(%]5=6]9`L?"
+  "MpScTRU=UxZ6[U[[mJ}*}@##P-Z6[DmPrts=|[#,.I/`2x:$:?=3=E?8LZN:P-ZV[1[DhxjJmFm_o:#(1/?8ZV[H_kaznUp%|[#,1)3}F2J<JKN:N`"
+  "StT=VcW,WhX2[|]FbYc$eHeofMg[ym#,#,6B9ZA9DrGWP,R.RVb9bbei#,%-%w&2&[5~6K7'858L9:A9ApB-DrM/MeP-Zw^uaursyLyvzQ|J#,*v,q"
+  ".0.C7G9G9QP-ddf<fwgbm0n$#,#M$H$s%M'A(f*&*O+K+u5~6m7h9;9a<a?EB>DrO.OvP-ZE[;g[j[jkt^u8vmx^zr#,5~7=9ZA9B-DrKKMDP-VBY'"
+  "Z6_Yau#,<aP)bzgXyL|*#,/j1)4%7G9_=.>R>t?4FsH&IsJ.JLR.U4U^##DxO`P-_k`9a%a4a~bYh@i<|f#,-D0n1)3};f?_A/B_JOPoRDSSa~iKkg"
+  "rszr#.#M#o$16m<6>J@#G$JPJpKUL9LPOjPpQ2b$c(dNe2f#fOg(hAhWl-lKm9uyxT{w#-$10o2Y2y5^6/9h;$;F<)<@?8KUL&LYLqP.PpQ2c)d-g="
+  "g|iRjllAlVlvm=piq:qMq{rjs=z1#,)A)k2Y3^4d5G5i6,6y8w9:9|:6P-RNRxS3S]TyUFZV[$_a_ka~rSrusyv^xT{w#-#o$H$r'W(E(})k1I1s48"
+  "4b5=5g7G7r8U8x9[9};;<+<a=P>J?8?OAeAzCmEXF2F}IAJPL0P-SSS}T8U&U=Ugd#dLdoesgshBhWiGi]j,kFkrlUlwm:mYm{n>nlo:oqp?s8so#,"
+  "5i6m9]:@;F;f<)=[?<BuCCCzD2DQEMP-b$c(e3eRetg<g~hAi%isj*jAm=p`##P-a`bdd#dof7fyg<h-p(qNr)",
+  "#,4#5'7s8V8x9;:,;$;;?<B_E#IAP-`9`Z`za?b#d.dMdme>eHg`k&m=t3#,,P-?-a.$.E/)0O0o2N4%7V8B9K9Z;|#,2Y3^6n717~8,[@gXrwvLyL"
+  "}j#,%M&;&R'@*&*O+++T4#5~6M7'7r8W8w9:9]9{:A:a;1;|?<B_[D_*_tm[n`o{pjqOrts7sesxt>tS#,#M&|5'727P7r9G<*<@?8?YAeBHCLS^X7"
+  "XVYGZ?Zm]@a~{V#9&Rg[sDsNxT{w#,&2&[3_3~6B6m8x9;9Z:,;[?<BnIAJ]K4U^VL_*_U_ubDbdcIcidC#,%M%w&R&|4B6B7Q7h868m9;;e<*<@?<"
+  "B_DrFsG@GxHES_U=UhVBVnWQWsX6XUXm[H_k##rsyVz<{,{V#-#m$3$Q(})J5H6,7h8x9[9}:@:m?<BiC#a~b9gbo4q}sHy,}w#,#,#,#,Y1#1J&J]"
+  "L0P-#,:w####################Ugx~yL#,#,#,#,#,3v9[9{<*A9Dr#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,|;#,#,#,;|##################"
+  "###################################,-`1u2y4%7G#############,#,#,7'9ZDHDvH<IxJOg2g`k&m9wcxQzGzQ#,3~6X8F9Y;1;U;[?<B_"
+  "C2EMEwM5O(U^####9Y:`HeIWJSMv##9VDoP3XBYQ#,=E>u?8?ZRoUGVk[;rrseswt=tSxRy,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,"
+  "#,#,#,{6#,#,#,#,#,o:}j#,&2################",
+  "####################################################xOymz9|[}(}a#,#,/?4b4y?8@4@~A9F;GWJO#,|[###################,H]"
+  "JON{P-S3UgY1Z0Z@[1[=]a###############################=xT{w#=#=c>#-333~;|?Ihx#=zQ#=0e1dF^GAHVILKMNDQCQtTR_uaNv^#=:@"
+  ";U;[gbnUryym#=AYDxMU#(,65B>P@uA?G]PkYwZ6Z[[;]%]@^*^f_O`pa9d)eHeof-fShxiBm5vC#)$M%-%R&s']*F*l-5-[6h7G7m919V;;;a;|=*"
+  "?O?vI&R4[@eNnZwi#)%s/%81A?JKSY^E_/h.h=q;qJsS|R|b#)*^*m,v5u6(?&?5A>J=JLSJSYUc_b_qhoh~k+kLkglX#=#=#-6]7rI[L:LkQSR(Re"
+  "T8Y[[;[fau#########)&[&y-v0*2.#-%M%x+l,Z.{/I0$0N2.3|IbUGU^#,2o3~6J8m9_=%>S?)?/##Uga>aTg[w,xT{w}y####m9vfw,xT{w##m9"
+  "wmxPxu|;}w####rsu8ubv~wKx'xP}a#,i<j0m:oZ#(/%;%=M=f?<B_D>Di######Jv`ja#b1bHc_###R3M3c8m#,$H$r.:.d/?/i0$0n1)1R4y5F6c"
+  "707G7q8,:?:V<)<@<j=%=N=f>3?/?X@4@^@uAcAzBGB_C,CCCmD(DQDiE6EnF;FRG@H]I*KKKuM5M_N{OHO`P-SSS}Yr[e]a^._k`8f-x_y,###=2N"
+  "42W'[UaTbSgRh1m0mkzQ#2'ra4u2#=$((w8,9l<a?I?pE'Fs#=|T#=#=#=o{q_wBxb||#=LqNTp`s(v~xbxh#='7(w<@?IB_E'RoUxa4b3f-gmh7#="
+  "#=@TE'IbJaN{P>SSUWi}lfqerdv=xb{V#=VcWAxT{w########" };
 
-/* The first record of each page among those of its 128 pages (2 digits). */
+/* The first record of each page among those of its 128 pages (2 digits); long stretches of one category are left
+   out. */
 static const char ldr__cat_page[] =
   "###############E#[#z$_%O&E'2'l(8(e)6)7)R)d)f)g)u*>*R*o+4+_,(,/,2,s,s-Z-[-m-t-z-}.A.B.c.d.m/)/H0#0&0&030?0@0A0B0C0D"
-  "0E0F0G0H0I0J0K0L0M0N0O0P0Q0R0S0T0U0V0W0X0Y0[0]0^0_0`0a0b0c0d0e0f0g0h0i0j0k0l0m0n0o0p0q0r0s0t0u0v0w0x0y0z0{0|0}0~1#"
-  "1$1%1&1'1(1)1*1+1,1-1.1/1011###$#%#&#'#(#)#*#+#,#-#.#/#0#1#2#3#4#5#6#7#8#9#:#;#<#=#>#?#@#A#B#C#F#G#H#I#P#Q#i$5$Y${"
-  "%P%p%q%r%s%t%u%v%w%x%y%z%{%|%}%~&#&$&%&&&'&(&)&*&+&,&-&.&/&0&1&2&3&4&5&6&7&8&9&:&;&<&=&>&?&E&F&G&H&I&J&K&L&M&N&O&P"
-  "&Q&R&S&T&U&V&W&X&Y&Z&[&]&^&_&`&a&b&c&d&e&f&g&h&l'&'''4'l###1#C#K#`#j$%$&$2$L$[$}%0%7%I%V%i&-&R&s'Z'z(+(H(X(f)1)I)P"
-  ")l*2*8*Q*R*S*T*V*[*^*_*`*a*b*c*d*e*f*g*k*l*m*n*o*v*w*x*y*z*{*|*}*~+#+$+%+&+'+(+*+++,+.+/+0+1+2+3+4+5+6+7+8+9+:+;+<"
-  "+=+>+?+@+A+B+C+D+E+F+G+H+N+O+P+Q+R+S+T+U+V+g+w+x,#,),9,:,;,<,=,>,?,@,A,B,C,D,E,F,G,H###$#%#&#'#(#)#*#,#-#.#/#0#3#5"
-  "#6#7#8#9#:#;#<#=#>#?#@#A#B#C#D#E#F#G#H#I#J#K#L#M#N#O#P#Q#R#S#T#U#V#^#_#j#l#m#n#o#p#q#r#s#t#u$&$'$($)$*$+$,$-$.$/$0"
-  "$1$2$3$4$5$8$9$;$A$C$R$Z$_${%:%J%a%b%c%q%r%s%t%u%{&-&7&@&A&G&N&O&X&^&g&h&i&p&u'^'_'k'o'y'{'|'}('(/(=(>(N(S(T(U(V";
+  "0E0F0G0H0I0J0K0L0M0N0O0P0Q0R0S0T0U0V0W0X0Y0[0_0`0a0b0i0j1%1M1r272i3,32333435363738393:3;3?3U3V3d4?4?4M4`4h4|5*5A5B"
+  "5N5i5x6=6L6S6f6s7)7I7o838w9:###@#P#^$)$A$H$d%*%0%I%J%K%L%N%S%U%V%W%X%Y%Z%[%]%^%_%c%d%e%f%g%n%o%p%q%r%s%t%u%v%w%x%y"
+  "%z%{%|%~&#&$&&&'&(&)&*&+&,&-&.&/&0&1&2&3&4&5&6&7&8&9&:&;&<&=&>&?&@&F&G&H&I&J&K&L&M&N&_&o&p&w&}'1'2'3'4'5'6'7'8'9':"
+  "';'<'='>'?'@'A'B'C'D'E'F'G'H'J'K'L'M'N'Q'S'T'U'V'W'X'Y'Z###$#%#&#'#(#)#*#+#,#-#.#/#0#1#2#3#4#5#6#7#8#9#:#;#<#C#D#O"
+  "#Q#R#S#T#U#V#W#X#Y#Z#h#i#j#k#l#m#n#o#p#q#r#s#t#u#v#w#z#{#}$'$)$8$@$D$a$|%0%F%G%H%V%W%X%Y%Z%a%o%y&&&'&-&4&5&>&C&L&M"
+  "&N&U&Z'C'D'P'T'_'a'b'c'i'q(#($(4(9(:(;(<(=";
 
 /* Pages 0 to 5, 0x20, 0x30 and 0xff: category + 30 * (1: has a lower case only, 2: may decompose or combine) of each
    (1). */
@@ -25173,241 +24941,209 @@ static const char ldr__lower_runs[] =
   "xL(3d#$#xV(3e#$#xS(3g#$#y*(3h#$#xn(3i#$#y'(3j#$)0_(3k#O)&M(3{#$)%x(3|#$#xT(3}#$$i[(3~#+)&M(4&#$#x0(4'#O)&M(47#$#uh"
   "(4P#$)&M*tf#p)&m+&J$>)&u+(D$2)&u+*N#B)&t+*Z#N)&t+*k#6)&t+*s#')&t+>B$`)'1+@]#d)&m+aL$&)&m.@A$&)&m.AF#m)&h2-_$,)&o";
 
-/* Decompositions: first (3), (where its entries start * 40 + kind) * 126 + count - 1 (4). Kind 0, 1: character k is the
-   entry + kind * k; n + 1: n entries each; + 20: by compatibility only. */
-static const char ldr__decomp_runs[2][3396] = {
-  "#$i##>c#$q##{8#$s#%.q#$x#%kF#${#&|G#$}#'ZT#$~#(k1#%%#*'*#%&#+o*#%'#,JM#%)#-dl#%-#5w/#%4#?&y#%>#Nrv#%F#[^|#%M#fF/#%"
-  "T#oQy#%_$#Av#%g$0-|#%m$9r9#%}$W)T#&$$Xur#&4${};#&:%)eN#&D%8]@#&F%;|{#&K%Ee/#&Q%R4N#&U%Vhv#&[%d88#&_%fD/#&g%shd#&w&"
-  "9p+#&{&=OU#'/&d7>#'6&&#x#'W&q#@#'g&usG#'|&{'9#()'4_N#(:'OJ=#(B'ZF;#(M'p~A#(P'w~9#(T'{^d#(e(?=d#(u(dm_#({(nTk#)'(r5"
-  "7#*V)0']#+#);$v#++)EC'#,0#6Od#,3)K,F#,4)LD?#,e)MSx#,k)O,T#,o)O|M#,u#'ZT#,v)Q8G#,x%S(F#,y)Tte#,})ZD1#-#)]4A#-?)b`p#"
-  "-`)oKu#-f)xrz#-i)|7y#-k*$/j#-l*%CT#.**&W?#.+*'mN#..*)#q#./)hGj#.3**7[#.:*+3r#.=*.p1#.A*0`?#.F*2OO#.S*8W?#.t*;#q#//"
-  "*=KG#/2*A+c#/6*Bwq#/;*Dh%#/U*Jor#0E*Ocy#0T*TW&#0Z*^+G#0_*b{R#0g*mwK#0o*xsJ#0}+3~y#2U+7zx#4:+:*n#52+Ezm#5~+Njq#6$+Q"
-  "6F#65+S^x#<j+V*M#<r+Yfj#<u+^F*#==+b&M#>U,#9r#>g,*UN#>j,1r*#?c,5QF#?f,91c#@-,<n%#@2,Gix#Bg,KI8#Bj,O)U#B{,VE2#CW,^aj"
-  "#D2,bA,#EU,m=##Fs,py?#Fz,tX]#F},{u9#HF-'4s#I|-20j#I~-5m,#Jz-A(c#LC-De##Lm-HD@#MA-O[j#My-Q4F#N'-Tpc#N,-XP##N1-]0?#N"
-  "6-`l[#NC-dKx#NM-h,8#NO-khU#NQ-sCq#NR-vdM#NS-z`M#N[-~$*#Nn.%`F#Nx.)?c#N}.,|##O&.0[?#O+.4;[#O8.7wx#PJ.;W8#Rk.?O*#p%."
-  "A'c#p'.Dd##p).HC?#p+.L#[#p-.O_x#p1.S?8#pZ.V{T#p].ZZq#p`._;2#pc.fVj#v).jQH#v-$UR@#v/.mRT#v0$nrj#v9.nj9#vI/&9G#vL/(b"
-  "+#v]/=}Q#vv/KzM#w=/M52#wM/bu,#wP/fS&#wT/gi>#xG/y.2#xW0<j2#xh0a)N#xx1$eN#y,1D|r#y<1dH+#yL2&p@#y]2E;U#ym2iVr#y}3*k:#"
-  "z+3AZ*#z,3C.T#z13Dzr#zA3eYr#zQ4,v2#zb4Miy#zr4pqN#{&56xz#{65K]+#{F5ndR#{N5zt6#{V6+($#{g6M/U#{w6p6}#|#6|Fa#|+7,VF#|4"
-  "7=Z*#|67@&[#|87Arj#|:7Cc+#|J7fjN#|L7j~##|M7l9x#|N7n%x#|O7o=q#|P7q)q#|Q7rAj#|R7t-j#|S7uEc#|T#rQ[#|U7w5q#|V7x}q#|W7z"
-  "9j#|X7|%j#|[7}=r#|l8>Q@#||8[ek#}08yy.#}69'a<#};91|[#}<938T#}=95DF#}>)khF#}?974U#}A9:T4#}F9BL3#}I9HOq#}J9Ihj#}K$W]j"
-  "#}L9KW~#}S9YS[#}V9ZlX#}[9fd?#}^9g|=#}d,{8c#}e9t/~#}l:'wj#}m:)3d#}o:-G8#}p:.[##}s:/sz#}w:5CH#}z:;G*#}{:<`##}|:>K##}"
-  "}:?cx#}~:ANx#~#:C'T#~%:DT9#~'##>k#~6:F'?#~<:G?8#~I&fw?#~J:I/F#~K:JDT#~T##>c#~X:L3?#~Y:N]8#~[:R;1#~]:Te*#~b:XC##~d:"
-  "ZkT#~m:]Ze#~}:L6*$#)##>c$#::ds1$#;#z-x$#>#/Oo$#D:f-h$#J:dt^$#T:f-g$#Z:lm}$#a%CUP$#e/1jx$#f&&%@$#s:sRT$$p:u|N$$r#?>"
-  "F$$s:|&x$$u:~Or$$w;)fx$$y;*~q$$z;-I,$%)#O.F$%*;8F?$%-.q4:$%0%t$+$%4;:nq$%5;=;j$%6;@vc$%8&f>x$%:)^|?$%<&f>x$%>%@lq$"
-  "%?(#9c$%@.l@2$%C#r5x$%D#Ah@$%G1B4?$%H#,JM$%I;C?P$%M#z-x$%O;DWF$%P;GXX$%Y;N<n$%e;Sl$$%g;Yu8$%h;^S<$%t#-cF$%u#I^x$%v"
-  ";4g#$%w<(;#$%x<*)j$%y2a>q$%z<+ux$%{<-gM$%|<04F$%}<35T$%~2|*j$&#<5%c$&$<6s8$&%<9<'$&*<>iq$&+<>2q$&,<?}[$&-/8N1$&.<A"
-  "mj$&/<C_?$&0<F,8$&1<I-F$&2)H|T$&3<JyT$&4<Lk*$&5<O3t$&B<SN?$&S<V52$&h<YqM$'+<[a^$'c<b1*$'h<dX[$'k<g%1$('<iLc$()<ku8"
-  "$(/<n]M$(0<r>1$(2<wi8$(3<{Ix$(D=$X?$(G='$q$(J=)LF$(L=+tx$(d=.@M$(f=00[$(q=2X5$(x==T+$(|=BH2$)(=G<9$),=L0@$)0=Q$G$)"
-  "T=UtP$*-=`[_$*7=jCm$*w=t)2$.A#+pU$.J=u[P$.U>+uG$._>?~P$.j>`Zd$.s>o8G$/'?7hN$/7?^O5$/<#+8C$/V#%0Q$/q:ds1$>=<n`8$?J?"
-  "j_q$?K?n=j$?L?m+F$@W?pI[$E0%;$c$E12a>q$Gn?s-c$K1?tyq$L*?vj#$L7?x]+$LG@9pU$LW@W($$Lh@u;N$LxA6Ny$M,ARN]$M<Apc+$MLB1v"
-  "U$M]BO.$$MmBmAN$M}C.Ty$N1CKiG$NACi|r$NQD+46$O&##>c$O]D6-?$O_@FXc$O`D7BN$OsD8uc$OuD:eq$OwD<U#$OyD>E1$O{D@5?$O}DB%M$"
-  "P#DCq[$P%DEaj$P'DGPx$P)DIA*$P+DK18$P-DL}F$P0DNmT$P2DP]c$P4DRLq$P;DT=$$P>DXTd$PAD]mG$PDDb)+$PGDf@k$P`DjXM$PgDle@$Pj"
-  "DoLT$PkDqXF$PxDse8$PzDuTF$P|DwDT$P~Dy4c$Q$D{$q$Q&D|q#$Q(D~a1$Q*E$P?$Q,E&@M$Q.E(0[$Q0E)|j$Q2E+lx$Q5E-]*$Q7E/L8$Q9E1"
-  "<F$Q@E3,U$QCE7D9$QFE;[y$QIE?t]$QLED0@$QeEHH#$QhEJ84$QoEQSj$QpES`[$RFEV*r$ROEgPo$RUEiBC$RZErLl$ReEt=)$RzEv.U$S.F7At"
-  "$S2F>].$S7F@Mk$SGF^b+$SLFbAS$T`F{xL$TnGJTj$T}H8[x$T~HB{*$U$HKJN$U4H}.9$UDIPY-$UHI]g&$UTIe)F$UUIhdM$UeJ$J$$UnG;su$U"
-  "sJ4sp$V%Ji'1$V&Jr1T$V'JyJF$V)J})N$V9K><y$VIKZ<]$VYKxOx$VZKzA]$VkLA%M$VsLX2H$VvLbu1$VwLeB*",
-  "$VxLh}#$VyLkIx$VzLo']$W.M&Rm$W2M+ER$W8M,Z_$W<M1MC$WAM2`c$WBM3tM$WCM5-a$WIEJQ-$WNM6Fz$WQMD}j$WRMH_M$WSMMQ2$WUMTpT$W"
-  "VMZw#$WWM`ie$WZMkg$$W]MuLk$W_M|h#$W`N#4x$WaN&r]$WcN0W#$WdN3'c$WeN90x$WfN@K1$WgN5LM$WhNFS$$WjNRb?$WkNWT%$WnNcQ?$WoN"
-  "hFj$WpNnM8$WqNs?z$WtN~:P$WxO,$$$WzO3BF$W{O9GM$W|O=)1$W}OAz[$W~OH#c$X#OK^]$X%OPUq$X&OV]?$X'O[Qj$X(ObVq$X)Of9x$X*Ol="
-  "[$X+OngX$X0P%$M$X1P)s1$X2P-Q*$X3P/{%$X6P:x?$X7P?k%$X:PJic$X;PPp1$X<PUaM$X=PX11$X>P_4q$X?Pa`2$XAPkEz$XDPvC8$XEP{4T$"
-  "XFP}^M$XGQ%?1$XHQ*0M$XIQ,]1$XJNBpx$XKQ2`z$XUQO=N$XfR*K2$XhR.,q$XiR1/H$XlR7q$$XnR=wQ$XsRNE[$XtRU_T$X|RfOq$X}RiU1$X~"
-  "Rmk0$Y)R~7t$Y-S0nl$Y7SD?G$Y9R9'F$Y:SIks$Y=R<+?$Y>SR?9$Y@SY$q$YAR([#$YBS^sW$YFSk*#$YGSq38$YHSxIN$YXTATk$YZTFK[$Y[TH"
-  "qH$Y_TP3j$Y`TU^q$YaTXaO$YkTp6#$YlTspy$YnTx.$$YpT}X*$YqU$'F$YrU')x$YsU*dt$YwU4MG$YyU;0@$Z&UIj$$Z6Un)7(0dV#'F(0e$qu8"
-  "(3&V$;1(4SV&+?(4TV'?*(>)V(U_*cOV.z@*c`VL1k*cpVjE9*d$W+Xd*d4WHm2*dDWg$]*dTX(8+*deXEKU*duXc`$*e)Y$sN*e9YB*y*eIY`>G*e"
-  "YY}Qr*ejZ>f@*ezZ[yk*f.Zz19*f>[;Db*fN[Tux*fP[Vf**fS[XX,*f_[kmj*fa[m]x*fd[oM**fe[q=8*fi[s0@*fy]4Ck*g-]QW9*g=]okd*gM^"
-  "1#&*gS^8>k*gd^UR9*gt^sfd*h(_4z2*h8_R1]*hH_pE+*hX`1XO*i-`D2%*i0`Js]*i2`QUN*i@`VIX*iJ`c=T*iL`ef**iM`hL%*iW`tAK*ifa95"
-  ".*ilaEDj*inaGm@*iqaLaG*itaQTU*i}ahi#*i~ak0G*j$alD4*j(amW{*j,anlf*j0ap$P*j4aq8;*j8arL&*j<as`m*j@attW*jDav,B*jHaw@-*"
-  "jLD[8m*jPaxSt*jTaykQ*jab,Ct*jeb-W_*jib.lI*jmb0$4*jqb17y*jsVx&P*jwb2Kd*jy%f$;*j}b3`P*k%+SvN*k'as(G*kJb4t;*kNb6.v*k["
-  "bEx&*k`(|4k*kbbG4+*krbdl$*ktbg3I*kxbhKN*l,c#W+*l<c9Ny*lLcVcG*l]ctvr*lmd,F0*l{d@O/*m%dRfG*m5dnQ@*mEe0A2*mUeH)2*mfe_"
-  "XG*mveuP9*n*f6dd*n:fM7y*nJfcSE*nXfw$z*n[g%{]*nlg=+9*n|g-;9*o0gY*y*o@gqnr*o[h$KU*olhA`$*o|hbwG*p0i-s$*pBiK*N*pRiiv@"
-  "*pcj,AU*psjM56*qEjZX]*qGjabw*qNjz$q*qOj|b1*qPk-wj*qQk3Ac*qfk7UA*r*kCf+*r:AXV?*r;/swP*rA%VH#*rB]<TT*rCkUzf*rGkW5=*r"
-  "Nk^u]*r_kq1%*rcktmB*rkkybl*rodCQ[*rql#je*r{l9(q*s.bnO&*s2lHqy*s4&$l4*s8c$gW*s<)nO_*s@)NL&*sD#?vm*sHlJ,T*sP%t[P*sT&"
-  "5o{*sXc9J_*s]c=*{*sacDFW*secH&t*sicIs&*smcMRB*sqcQ2_*suc].W*syZ__-*s}(-=W*t%(/f-*t)$C9I*t-..KB*t1+?6G*t3(|4k*t5)L$"
-  "P*t9lSr**tE:XA:*uHlcL$*uXlx0+*uiM$+=*uoM+ER*uuM,Z_*uyM1MC*u~M2`c*v#M3tM*v$M5-a*v*m/[<*v/m5c$*vPm7Qv*vXm9B(*vam;26*"
-  "vim<~A*vom>ow*vwmG@M*vx<VN-*v|mI0[*v}mJ|j+ItmLTF+IvmP4c+J)mSq#+KQmWP@+QLm_ly+UPmg,U+USmnH1+X>mr(N1F2myD01G4n6x=1MW"
-  "#+8C1Mr#%0Q1N0#+8C1NJ#%0>1NR#z/P1Ne#+8C1O##%0Q1O=#+6c1O?#?"
-  "?k1OC$nq?1OF%95y1OJ#O/m1OO&$581OW#%0;1O]/S:*1O_%'Up1Og/1lI1Or#+8C1P0#%0Q1PJ#+8+1PM$URB1PS%96#1P]&$571Pe#%0Q1Q##+8+"
-  "1Q&$URB1Q+#I`C1Q1#QUx1Q5&$571Q=#%0Q1QW#+8C1Qr#%0Q1R0#+8C1RJ#%0Q1Re#+8C1S##%0Q1S=#+8C1SW#%0Q1Sr#+8C1T0#%0Q1TJ#+8C1T"
-  "e#%0Q1U#nM+[1U$nN?F1U')SA^1U8nOS11U9**9)1U@nPgx1UA)fY;1UZnRYw1Ub)SA^1UsnOS11Ut**9)1U{nPgx1U|)fY;1V9nRYw1V@)SA^1VQn"
-  "OS11VR**9)1VYnPgx1VZ)fY;1VtnRYw1V{)SA^1W0nOS11W1**9)1W8nPgx1W9)fY;1WRnRYw1WY)SA^1WknOS11Wl**9)1WsnPgx1Wt)fY;1X1n[f"
-  "d1X<:dt^1XF:dt^1XP:dt^1XZ:dt^1Xe:dt^2;enh={2;jnlU`2;oZ_`P2;snqIr2<'o&MN2<*bnO#2<+)nO[2<-..K?2<0)NL#2<2)L$M2<3Z_`P2"
-  "<7nqIg2<=nx-{2<Bc=*x2<DcMR?2<K)nO[2<P)NL#2<R)L$M2<T(-=T2<Vo(v%2<Zc9J[2<[c].T2<^&5ox2<a#?vj2<cc=*x2<ecMR?2<gb17x2<i"
-  "o'_M2<kbnO#2<l)nO[2<n..K?2<qo+AW2<vo.}w2<~nx-{2='n|E_2=,o&Jc2=.o5b32=9o?IG2=IcMU*2=OniQe2=SnlU`2=Yo?IG2=jcMU*2D1oN"
-  "_B2DAoh$22DQp1g{2D]#?>F2D^%t$*2D_pMf22Db#+8C2D|pRY;2E$p]Bj2E%p`}c2E@pcI92Egph=?2F|pjer2F~D},T2G0poWd2G@q03k2GPqMG5"
-  "2GaqdAk2Gqr.[F2Grr0KT:P%r1~y:P5rO6G:PErmIr:PUs.^@:PfsKqk:Pvsj)9:Q*t+<d:Q:tHP2:QJtfd]:QZu'x+:QkuE/U:Q{ucC$:R/v$VN:R"
-  "?vAjy:ROv_~G:R`v}5r:Rpw>I@:S$w[]k:S4wyq9:SDx;(d:STxX<2:SexvO]:Suy7d+:T)yTwU:T9ys/$:TIz4BN:TYzQUy:TjzojG:Tz{0}r:U.{"
-  "N5@:U>{lHk:UN|-]9:U_|Jpd:Uo|i(0" };
+/* Decompositions, canonical ones and by compatibility only: first (3), (where its entries start * 40 + kind) * 126
+   + count - 1 (4). Kind 0, 1: character k is the entry + kind * k; n + 1: n entries each; + 20: behind a digit d,
+   entries of one digit + 32 * d. */
+static const char ldr__decomp_canonical[] =
+  "#%-##'6#%4#*{9#%>#;FY#%F#FBQ#%M#M&h#%T#Tzk#%_#fF/#%g#n>.#%m#t~?#%n#vn]#&$$5YI#&($<v2#&:$[A@#&F$m}I#&K$u=(#&U%$8}#&"
+  "_%/4v#&g%9TG#&i%=4r#&{%ZH7#'&%dT+#'W&%hG#'g&*$+#()&-`U#(:&Go}#(B&Rk{#(P&hNy#(T&l/;#(X&sK$#(i'9RU#({']nd#)''aN0#,0'"
+  "y39#,3'ym##,4'{&1#,e'|8T#,o'}L?#,v'~bN#,x(&@F#,y('UV#,}(-&##-#(.r3#-?(4Ab#-`(A-g#-i(J9N#.:(Muk#.=(QU*#.A(SE8#.F(U5"
+  "H#.S(Zaq#.t(]Q##//(_A2#/2(b}M#/6(dm[#/;(f]l#/U(l-9#0E(p}@#0T(t]_#0Z({y9#0_)#XY#0g).TR#0o)9PQ#0})P]$#4:)T<C#5~)aL##"
+  "6$)ctT#65)f@*#<j)hh[#<r)lGx#<u)p(8#==)t$?#>U)~(+#>g*)`G#>j*,d?#?c*.SM#?f*0C[#@-*23l#@2*6KM#Bg*7{x#Bj*;[9#B{*C7U#CW"
+  "*E{j#D2*I[,#EU*TW##Fs*X7?#Fz*[s]#F}*d39#HF*kNs#I|*vJj#I~*z+,#My+)'##N'+,c?#N,+0B[#N1+3~x#N6+7_8#NC+;>T#NM+>zq#NO+B"
+  "Z2#NR+Ivj#N[+MV*#Nn+Q6F#Nx+Trc#N}+XR##O&+]2?#O++`n[#O8+dMx#PJ+h.8#p%+kjT#p'+n6*#p)+p^[#p++s*1#p-+uQc#p1+wz8#pZ+zEj"
+  "#p]+|n?#p`,#9r#pc,(-x#xG,*UV#xQ,>%y#xb,_ud#xr,~@y#y&-C4d#y6-c8@#yF.%`U#yV.D+k#yg.dgk#yw/%{9#z,/F6M#z1/H&e#z;/Wrk#z"
+  "K/v*9#z[07=d#zl0S=G#z|0o)@#{610<a#{<1<LN#{N1],D#{V1i<(#{]1uKr#{m29+r#|#2Xgh#|+2ewM#|42ugF#|62x2x#|82z#*#|:2{o9#|<3"
+  "$++#|L3C-1#|M3DB?#|N3F1*#|O3GF8#|P3I5##|Q3JJ1#|R3L8x#|S3MN*#|T3O<q#|U3PR##|V3R@j#|W3SUx#|X3UDc#|[3VYu#|a3`fk#|q3}z"
+  "9#}%4?1d#}64]E'#};4fOF#}<4geT#}>4iS?#}A4jiP#}F4r),#}I4wS1#}J4xi?#}K4zW*#}L4{m>#}S5,Vx#}V5-m.#}[56wM#}^580a#}d5C+1#"
+  "}e5D@E#}l5R>j#}m5SSy#}o5Wk9#}s5Z83#}w5`d^#}z5f2c#}{5gGq#}|5i6[#}}5jKj#}~5l:T#~%5mLy$%:5nc*$%>5ovr$&S5rCk$&h5v$*$'+"
+  "5wp:$'c5}?c$'h6#h8$'k6&3j$('6([?$()6+'q$(D6-OF$(G6/wx$(J62CM$(L64l#$(d677T$(f69'c$(q6;O<$(x6FK2$(|6K?9$)(6P3@$),6U"
+  "'G$)06YwN$)T6_kW$*-6iRf$*76s:t$*w6||9$@W6~6j$Os7$_?$Ou7&NM$Ow7(>[$Oy7*.j$O{7+zx$O}7-k*$P#7/Z8$P%71JF$P'73:T$P)75*c"
+  "$P+76vq$P-78g#$P07:V1$P27<F?$P47>6M$P;7@&]$P>7D>@$PA7HV$$PD7Lnd$PG7Q*G$P`7UB*$Pj7W28$Px7X~F$Pz7ZnT$P|7]^c$P~7_Mq$Q"
+  "$7a>#$Q&7c.1$Q(7dz?$Q*7fjM$Q,7hY[$Q.7jIj$Q07l9x$Q27n**$Q57ov8$Q77qfF$Q97sUT$Q@7tj@$QC7y&$$QF7}=d$QI8%UG$QL8)n+$Qe8"
+  ".)j$Qh8/u{$Qo875T*cO89$L*c^8RW]*cn8pl+*c~92#U*d29O7$*dB9mJN*dR:.^y*dc:KrG*ds:j)r*e';+=@*e7;HPk*eG;fe9*eW<'xd*eh<E0"
+  "2*ex<cC]*f,=$W+*f<=AkU*fN=_~q*fP=ao#*fS=c_:*f_=uvc*fa=wfq*fd=yV$*fi=}6B*fm>(R+*f}>EfU*g1>cz$*gA?%1N*gS?BDs*g^?T]N*"
+  "gn?rpy*g~@4(G*h2@Q;r*hB@oO@*hRA0ck*iJAN81*iLAP(?*iWAQWm*i[A]pN*ifAiGg*ilAp+x*inAqx+*iqAt|$*itAx$$+ItB';T+IvB*wq+J)"
+  "B.W1+KQB27N+QLB9S++UPB@od+USBH/?+X>BKk]1F2BS+>1G4Bm_K:P%C'T~:P3CA-2:PCC_@]:PSC|T+:PdD=hU:PtDZ|$:Q(Dy3N:Q8E:Fy:QHEW"
+  "ZG:QXEunr:QiF7&@:QyFT9k:R-FrM9:R=G3ad:RMGPu2:R^Go,]:RnH0@+:R~HMSU:S2Hkh$:SBI,{N:SRIJ2y:ScIhFG:SsJ)Yr:T'JFn@:T7Je%k"
+  ":TGK&99:TWKCLd:ThKaa2:TxK~t]:U,L@,+:U<L^?U:ULL{S$:U]M<gN:UmMYzy";
+
+static const char ldr__decomp_compat[] =
+  "#$iMx28#$qMxl##$sMy~F#$xMz[1#${M{m2#$}M|K?#$~M}^c#%%M~sq#%&N$*9#%)N%@l#&DN.gr#&QN1O+#&[N6C1#'6N8j?#'|N:#O#(#NAZo#("
+  "MNIRl#*VNMMN#+#NXJh#++NbU.#,kNh_?#,uNis*#-fNkE3#-kNmmd#.*No]s#..Nr)G#.3NsXq#2UNu.c#52Nv_4#JzO$F?#LCO(&[#LmO+by#MAO"
+  "2}1#NQO4nc#NSO8N##RkO<,x#v)O=y,#v-O@}%#v0OD[##v9OEq+#v;OH<k#vLO[0`#vXOjhy#vvO~8*#w=P#L$#wMP8Ke#wWP>p;#z+PLqF#}=PNa"
+  "T#}?PPPd#~#PST[#~'PU@d#~6PU{j#~<PW4x#~IPY#c#~JPZTT#~KP]F*#~TP_O1#~XP`,x#~YPbUq#~[Pf4j#~]Ph^c#~bPlX?#~dPn,j#~mPp8^#"
+  "~}Pt7F$#)Py'?$#:Py{G$#>P{MR$#DP|ca$#JQ'EV$#TQ(Z`$#ZQ.+6$#sQ<H#$$pQ>9U$$rQB2j$$sQCGx$$uQF1U$$wQJ*j$$yQK?x$$zQMg3$%)"
+  "QYvj$%*Q[/x$%-Q^:J$%4Qax*$%5Qci[$%6Qf3j$%8Qgbq$%<Qhv[$%@Qj-$$%CQk^s$%GQmji$%OQv%1$%PQx.<$%YR#.5$%eR&PU$%gR,Yj$%hR0"
+  "8n$%tRXFc$%uRZ5M$%vR[g?$%wR^Wq$%xRa##$%yRbQ*$%zRd&x$%{RetM$%|RhAF$%}RkBT$%~Rlq[$&#RnFM$&$Rp8#$&%Rr]n$&*Rv>M$&+Rx0#"
+  "$&,RzV1$&-R|)8$&.R}Z*$&/S#K[$&0S%uT$&1S(vc$&2S*Hj$&3S+z[$&4S-l1$&5S04{$&BS2{x$(/S6Yq$(0S:;T$(2S?f[$(3SCG?$.ASHod$."
+  "JSIjW$.USWkk$._Sip{$.jT)5N$.sT4kN$/<TyYX$/VTz5|$/qTzoM$>=T|+F$?JU'b?$?KU*,M$?LU+z#$E0U.Bk$GnU/s8$K1U1cF$L*U3RT$L7U"
+  "5Bh$L=U@>k$LMU^R9$L^U{fd$LnV<z2$L~VZ1]$M2VuyU$MBW71$$MRWTDN$McWrWy$MsX3lG$N'XQ#r$N7Xo7@$NGY0Jk$O&YM_*$O]YN:M$O_YON"
+  ":$PgYT|+$PkYX$#$QpYZKT$RFY]:G$ROYmaD$RUYoQu$RZYx]A$ReYzLZ$RzY{*;$S)Z32$$S9ZPEN$SLZnXw$T`[,3p$Tn[Vm1$T}]3pT$T~]>2c$"
+  "U$]F^{$U(]Rnk$U8^&*$$UH^Vft$UT^_Dx$UU^al8$Ue^tB$$Un_(h|$Us_*Z~$V%_LgT$V&_T^1$V'_[w#$V)_`Tx$V*_bE9$V:_}12$VJ`>D]$VZ"
+  "`[v1$Vj`oM@$Vs`~c:$Vva))F$Vwa*vx$Vxa-A*$Vya/2[$Vza1;f$V~a6/y$W2aH~D$W8aJ7W$WCaWYY$WIaXnB$WNaZ+^$WQag9x$WRaicq$WSam"
+  "z2$WUat(j$WVayRq$WWa}1l$WZb*w@$W]b3I@$W_b9Oj$W`b;yc$Wab?#$$WcbFt8$WdbICx$WebOM1$WfbTx8$WgbZDx$Whb_($$WjbiF1$Wkbm]O"
+  "$Wnbvj[$Wob{'c$Wpc#vF$Wqc(0e$Wtc0_f$Wxc8X+$Wzc?"
+  "?*$W{cCT#$W|cFY?$W}cJ;#$W~cO,?$X#cR.r$X%cVJc$X&c]Q1$X'ca2q$X(cf[T$X)cic8$X*cnR1$X+cp|.$X0d$mM$X1d(KF$X2d*rT$X3d,d,"
+  "$X6d4]M$X7d9O3$X:dC:*$X;dH,j$X<dLAc$X=dNnF$X>dS^?$X?dV,]$XAd]kO$XDdf@8$XEdiyj$XFdlFc$XGdnp[$XHdqqj$XIdtAM$XJdxVF$X"
+  "Kd{Y%$XUe0_9$XfeUi2$XheY.1$Xie[TA$Xle`nG$Xnedi'$Xseu71$Xte|P*$X|f0^*$X}f3+#$X~f5lS$Y)fFT{$Y-fN/z$Y7fby9$Y9ffsq$Y:f"
+  "i%,$Y=fnkq$Y>fp]G$Y@fwB#$YAf|3?$YBf~@W$YFg){[$YGg0(q$YHg7Z]$YJg:C$$YZg`mj$Y[gcnz$Y_ggmc$Y`gmWM$Yago~e$Ykg|l*$Ylh#6"
+  "9$Ynh&;U$Yph*Qq$Yqh,Dj$Yrh/G?$Ysh1nP$Ywh7#]$Yyh=bU$Z&hLwS$Z-h]g](0di(|$(3&i*OM(4Si,[@(>)i./m*i-i51,*i0i9J2*i2i=Dk*"
+  "i@iBTX*iMiI7N*iViO#T*i}iPTF*i~iRCJ*j<icl@*kJj46e*kTj:Z=*kbjJKc*kqjp;A*ktjt34*kxjuhl*l{l1O6*m%lD&2*m5lX/)*nXn<-H*n["
+  "nB4^*o[o@aM*pBp[/X*qEqd&$*qGqk_i*qNq}=M*qOr#_**qPr7Wx*qQr@_1*qfrEN3*r*rQ^x*r9rca2*r;rdt{*rArf.5*rNrtfI*rYs%5j*rcs*"
+  "b4*rks-Jl*ros3R[*rqs5Bs*r{sJzn*t9t7jF*tEtAlH*uHtC$d*uXtWdk*uitkWd*uyt~J.*u~u#`D*v/u2:G*vPu4*=*vXu5vK*vau7fY*viu9Ue"
+  "*vou;G>*vwuCwb1MWuN:'1MruNrJ1N0uOMn1NJuP)~1NRuPbP1NeuQvC1O#uRQg1O=uS/81O?uSf91OCuT{F1OFuV1k1OJuWEW1OOuXYF1OWuYn-1O"
+  "]uZJq1O_u[^>1Ogu]r-1Oru_*'1P0u_bJ1PJu`=U1PMu`u{1PSub-j1P]ucAS1PeudUQ1Q#ue1]1Q&uej&1Q+uf}n1Q1uh6x1Q5uiIE1Q=uj^C1QWu"
+  "k9g1Qrukr.1R0ulMQ1RJum)u1Reumb<1S#un=`1S=unv'1SWuoQJ1Srup-n1T0upf51TJuqAX1Teuqy|1U#urVN1U'ut}l1U8uv6r1UAv%i{1UZv&~"
+  "w1Ubv0-H1Usv1BN1U|v<uW1V9v>.S1V@vG9%1VQvHN+1VZvT%41VtvU:01V{v_D^1W0v`Yd1W9vl0m1WRvmEi1WYvvP:1Wkvwf@1Wtw'<I1X1w(QG1"
+  "X<w4(A1XFw5<,1XPw6Os1XZw7d^1Xew8xH2;ew:M42;jw=Q@2<%wL-B2<*wO192<-wPac2<0wQuM2<2wSI%2<=wZ-42<Bw]qF2<Dw_)12<Kw`<x2<P"
+  "waPc2<RwbeM2<Twcy82<VweLe2<Zwgu92<^wiHc2<awj]M2<cwkq82<ewm)#2<gwn<j2<iwoPT2<kwq%$2<nwrTM2<qwt({2<vww,w2<~w{|{2='x#"
+  "$t2=,x%i*2=.x'<^2=9x-|z2=Ox8xe2=Sx;D<2=Yx?$e2D1xI}{2DAxX#C2D[y,jj2D]y0d$2D_y2TU2Dby5:<2D|y64t2E$y;bc2E%y>,q2E@y?y$"
+  "2EgyB|x2F|yDPG2F~yIC*2G0yJV|2G<y`sN2GLy~*y2Gaz>-@2Gqzd5y";
 
 /* Their entries, 1 to 3 digits each (ldr__decomp_next), and the characters that have one digit (3). */
 static const char ldr__decomp_pool[4][4001] = {
-  "oohiomko^-Qo+sc$7c=)#Wc=)k{=)#Wsbs^s+Ms+Nshs+U#g+s#ib#i^#i+M#ihyby^y+Myh#r+N#sb#s^#s+M#s+N#sh#yb#y^#y+M#yh#}^ibi^i"
-  "+Mi+Nihi+U$++s$-b$-^$-+M$-hpbp^p+Mph$6+N$7b$7^$7+M$7+N$7h$=b$=^$=+M$=h$A^$Ahsmims+Qi+Qs+ti+t#g^$+^#g+M$++M#gl$+l#g"
-  "z$+z#hz$,z#im$-m#i+Q$-+Q#il$-l#i+t$-+t#iz$-z#k+M$/+M#k+Q$/+Q#kl$/l#k+s$/+s#l+M$0+My+Np+Nympmy+Qp+Qy+tp+tyly#np$2#n"
-  "+M$2+M#o+s$3+s#p^$4^#p+s$4+s#pz$4z#p%$$4%$#r^$6^#r+s$6+s#rz$6z*c$6#sm$7m#s+Q$7+Q#s+V$7+V#v^$:^#v+s$:+s#vz$:z#w^$;^"
-  "#w+M$;+M#w+s$;+s#wz$;z#x+s$<+s#xz$<z#y+N$=+N#ym$=m#y+Q$=+Q#y+U$=+U#y+V$=+V#y+t$=+t#{+M$?+M#}+M$A+M#}h#~^$B^#~l$Bl#"
-  "~z$Bz#s+g$7+g#y+g$=+g#h'4#h'5$,'5#p#n#p$2$4$2#r#n#r$2$6$2szizyzpz#sz$7z#yz$=z%Im%jm%I^%j^%Iz%jz%Ib%jb%1m%Qm)'m)(m%"
-  "3m%Sm#kz$/z#oz$3z#s+t$7+t(Fm(Gm'oz*8z$2z#h#~#h$B$,$B#k^$/^#rb$6b%2^%R^%3^%S^%E^%f^s+Zi+Zs+]i+]#i+Z$-+Z#i+]$-+]y+Zp"
-  "+Zy+]p+]#s+Z$7+Z#s+]$7+]#v+Z$:+Z#v+]$:+]#y+Z$=+Z#y+]$=+]#w+r$;+r#x+r$<+r#lz$0zslil#i+s$-+s%Cm%dm%Bm%cm#sl$7l)/m)0m"
-  "#}m$Am$0)h$2$:){)}*'$?$Ao+Qolo+Uo+to+No+V)e$4$;$@*;+_h^*`oe#_$q^-&^-*^-,^-.^-4^-:^->^-`^-.h-:h-F^-J^-L^-N^-a^-Nh-Z"
-  "h-T^-Z^-_^-G-M-:-h^-hh-[-U-O-V---8.Ob.Oh.M^.@h.T^.Rb.^+Q.R+Q.s+Q.pb.ph.n^/5h.u^.sb.~+Q/S+Z/T+Z.P+Q.q+Q.J+Q.k+Q.Jh."
-  "kh.O+Q.p+Q0]h0^h.Ph.qh.Qh.rh.Rm.sm.Rh.sh.Xh.yh0mh0nh.hh/,h.^m.~m.^h.~h.^+V.~+V.bh/&h.fh/*h232P4?4l4?4m4a4m4?4n_4m4"
-  "?514a516)51_51674m6#4m644mE<iE<}E<qE<}E<tE<}E<UE<}E<VE<}E<WE<}E<]E<}E<bE<}E<cE<}E<lE<}E<pE<}E>QE>HE>QE>bE>+E>FE>,E"
-  ">FE>9E>FE?bE?lE?hE?lE?EE?lE?FE?lE?KE?lE?ZE?lEBfEBuEBfEB]EBfEBvEB?EBZEB@EBZECUED?ED.ED&ED/ED&ED.ED?EESEEdEFrEG,EFyE"
-  "G,EFyEG-EFyEFuEF}EG,EHBEH:EHCEH:EHBEHSEI{EIlEI{EIqEI~EIlEI{EJ%EK8EJyEL^ELBEL;EL)EL;EL1EM@EMxEO6EN&EO6EN+EO6EN0EO6E"
-  "N5EO6EMvEO4ENKENLENKENNEO1ENZEO1EN[EO2ENZEO2EN[ENKENZENmEO6ENwEO6EN|EO6EO%EO6EO*EO6ENkEO4EPIEPRERJEp$EpTEp&EpTEp(E"
-  "pTEp*EpTEp,EpTEp0EpTEpYEpTEp[EpTEp^EpTEp_EpTEpbEpTs%3#f'E#s)##t#v#x#y#{i)Q)REuZ$*$,$-)Z)])^$/$3q&^$7)UEuoEup$8$<$="
-  "Euv)q$>Eu~-G-H-I-[-]p$:$=$>-G-H-V-[-].x)S$+)V%^)^$.)a)c)g)j)k)lEvy*C)oEw'*E)s)r)t)z*(*)'c*/*0Euu*1*2$B*6*7*8-Ms+qi"
-  "+q#fl$*l#fr$*r#f+}$*+}%4^%T^#hl$,l#hr$,r#h+}$,+}#h+s$,+s#h+y$,+y&$b&%b&$^&%^#i+y$-+y#i+|$-+|))+Q)*+Q#jl$.l#km$/m#l"
-  "l$0l#lr$0r#lh$0h#l+s$0+s#l+z$0+zy+|p+|%<^%]^#o^$3^#or$3r#o+}$3+}#pr$4r7=m7>m#p+}$4+}#p+y$4+y#q^q^#qlql#qrqr#rl$6l#"
-  "rr$6r#r+}$6+}#r+y$6+y%B^%c^%Bh%ch&_b&`b&_^&`^#t^$8^#tl$8l#vl$:l#vr$:r7bm7cm#v+}$:+}#wl$;l#wr$;r&ml&nl&sl&tl7jl7kl#"
-  "xl$<l#xr$<r#x+}$<+}#x+y$<+y#y+p$=+p#y+|$=+|#y+y$=+y&{^&|^&}h&~h#z+N$>+N#zr$>r#{b$?b#{^$?^#{h$?h#{l$?l#{r$?r#|l$@l#"
-  "|h$@h#}l$Al#~+M$B+M#~r$Br#~+}$B+}$0+}$<h$?+U$A+Ui*e'6lsrirs+Ti+T%/^%O^%/b%Ob%/+T%O+T%/+N%O+N8L+M8M+M%p^%q^%pb%qb%p"
-  "+T%q+T%p+N%q+N8L+Q8M+Q#ir$-r#i+T$-+T#i+N$-+N%7^%W^%7b%Wb%7+T%W+T%7+N%W+N8e+M8f+My+Tp+Tyrpr#sr$7r#s+T$7+T%A^%b^%Ab%"
-  "bb%A+T%b+T%A+N%b+N8y+M8z+M'W^'X^'Wb'Xb'W+T'X+T'W+N'X+N'Wr'Xr#yr$=r#y+T$=+T'g^'h^'gb'hb'g+T'h+T'g+N'h+N'gr'hr#}b$Ab"
-  "#}r$Ar#}+T$A+T#}+N$A+N-F+_-F+`9Qb9Rb9Q^9R^9Q,29R,2-&+_-&+`9Yb9Zb9Y^9Z^9Y,29Z,2-J+_-J+`9bb9cb9b^9c^-*+_-*+`9jb9kb9j"
-  "^9k^-L+_-L+`9rb9sb9r^9s^9r,29s,2-,+_-,+`9zb9{b9z^9{^9z,29{,2-N+_-N+`:&b:'b:&^:'^:&,2:',2-.+_-.+`:.b:/b:.^:/^:.,2:/"
-  ",2-T+_-T+`:6b:7b:6^:7^-4+_-4+`:>b:?b:>^:?^-Z+_-Z+`:Fb:Gb:F^:G^:F,2:G,2-:+`:Ob:O^:O,2-_+_-_+`:Vb:Wb:V^:W^:V,2:W,2->"
-  "+_->+`:_b:`b:_^:`^:_,2:`,2-Fb-A-Jb-B-Lb-C-Nb-D-Tb-Zb-c-_b-d9Qe9Re9Se9Te9Ue9Ve9We9Xe9Ye9Ze9[e9]e9^e9_e9`e9ae9re9se9"
-  "te9ue9ve9we9xe9ye9ze9{e9|e9}e9~e:#e:$e:%e:Ve:We:Xe:Ye:Ze:[e:]e:^e:_e:`e:ae:be:ce:de:ee:fe-F+Q-Fm:ge-Fe-Ae-F,2;Qe-&"
-  "+Q-&m-&b,w-&eo+_o+_o,2$q,2:ke-Le-Ce-L,2;be-*b,y-,b-,e;Zb;Z^;Z,2-N+Q-Nm-`b-%-N,2-`,2-.+Q-.m-.b,{<>b<>^<>,2-Z+Q-Zm-a"
-  "b-V+_-V+`-Z,2-a,2-:+Q-:m-:b-#-6+`$qb,v$(:se-_e-de-_,2<6e-4b,}->b-$->e$}o+`<B<Po,#~~~~~<s<s<s<s<s<v<v<v<v<v#D#Do+P#"
-  "c#c#c#D#D#c#S#NF'q#a[]$6i$-$7$@)Z$0#v$;i#R$+i#R$;$y#g$+#R$7$+#R$='G$y#j$/#l#l#l$0&9yy#p$4#r$7#w#q#x#i#p#x#q3C#js#|"
-  "-U-H-(-5F'p#h$,$-p$2c=)#Zc=)#]c=)c#Sc=){k=){c=)#Xk=)#X{=)#X#W=)#Xc=)#Y#X=)#Yc=)#[{=)#[#X=)#[#Z=)#[yyyy#z#zy#zyy#zy"
-  "yyy#|#|y#|yy#p#g#h#qpppp$>$>p$>pp$>pppp$@$@p$@pp$4$+$,q#S=){@en@gn@inAInAMnAKnF'bnF'gnF'jnF(&nF((nF(.F(.F(.F(.F(.F"
-  "(1F(1F(1F(1F(1F(?nF(FnF(HnF(Kn#anF(enF(Pn#`n#bnF(hnF(inF(vnF(wnF(znF({nF(~nF)#nF)*nF)+nF).nF)/nF)JnF)PnF)QnF)SnF)$"
-  "nF)%nF)9nF",
-  "):nF)ZnF)[nF)]nF)^nB&c#Sccckc{c#Wc#Xc#Yc#Zc#[c#]k#S[c][k][{][#W][#X][#Y][#Z][#[][#]][c#S][cc][ck][c{][c#W][c#X][c#"
-  "Y][c#Z][c#[][c#]][k#S]c~k~{~#W~#X~#Y~#Z~#[~#]~c#S~cc~ck~c{~c#W~c#X~c#Y~c#Z~c#[~c#]~k#S~[i][$*][$+][$,][$-][$.][$/]"
-  "[$0][p][$2][$3][$4][q][$6][$7][$8][$9][$:][$;][$<][$=][$>][$?][$@][$A][$B]#^#^#a#a#aF@XnFG`HA;Iy'GHJGHsGI%GI.GIHGI"
-  "uGI|GJ4GJNGQVGQ}GR'GR>GRRGRhGSAGSVGSbGUFGVIGVfGVkGW-GW6GWQGW_GWxGXPGXcGX~Gb>Gc+Gh0GhGGhOGhZGhmGi^GntGoHGpfGp}Gq4Gq"
-  "JGr%Gr(Gv&Gv0Gv<GvIGwcGwkGwpGy.Gy8GyEGyMGz/Gz@GzRG{GH%kH&=H&RH._H.dH/[H/lH/yH02H0Y}H3XH3qH45H?DH@+H@BH@}HA9HABHAIH"
-  "A~HB'HBGHN:HS2HS>HSCHSGHSOHSbHSdHTYHV|HW%HZhHZrH[HH[OH[XH[aH]aH]hH`:H`AH`sHa(HaWHd3Hd:HdKHh&HiIHiOHkOHlKHlzHq,HrVH"
-  "xsHy2HylHzCH{,H{7H{=H{_H|OH|YI$GI$NI$WI$aI$qI%$I%(I%xI%|I&&I0nI10I6>I6JI6bI9lI9yI:eI;7IALIA[IAkIB2IBWIDiIDuIE]IHCI"
-  "HcIJ~IK7IK<IMcIOeIQ+IQ1IQ6I[NI[WI^=I_}I`$I`SIabIaoIasIazIc%IcGIcMIc[IeLIf$If(Ih)Ih,Ih?Ik*IkZIkbIlLIlVIlYIldIm&IqEI"
-  "ujIutIv>IvTIv]IvgIvkIw7Iw;IwLIwQIw_IwzIx-Ix5IxqIy$Iy(B0GW9BjjBljBnjBpjBrjBtjBvjBxjBzjB|jB~jC$jC'jC)jC+jC2jC2C^C5jC"
-  "5C^C8jC8C^C;jC;C^C>jC>C^BejojoC^CajCKCMCojCqjCsjCujCwjCyjC{jC}jD#jD%jD'jD)jD,jD.jD0jD7jD7C^D:jD:C^D=jD=C^D@jD@C^DC"
-  "jDCC^CjjDWjDXjDYjDZjDfjCwD0ERoERpETcERqETeETfERrERsERtETiES-ERuERvERwES4ERxESuEStES'ES(EU$EU%EU)EU+EU0EU4EU6ES/EU:"
-  "EU<ES0ES1ES3ES5ES6ES:ES<ES>ESEESIESSESZES`EUNEUOESkESlESmET<ET=ET@ETIETJETLETVETYGHJGI|GHSGbBGHTGHxGHUH[cGIHGHdGHK"
-  "GhoGc<GJN[ERo][ERq][ERr][ERt][ERu][ERv][ERx][ERz][ER{][ER}][ER~][ES#][ES$][ES%][ERoESu][ERqESu][ERrESu][ERtESu][ER"
-  "uESu][ERvESu][ERxESu][ERzESu][ER{ESu][ER}ESu][ER~ESu][ES#ESu][ES$ESu][ES%ESu][ER{ET&][ERzES}ER{ESyETd][ERzES}ES%ET"
-  "&][GHJ][GI|][GHS][GbB][GJ(][GR)][GHM][GR'][GIL][GW6][H3q][HN:][HBG][H45][IQ6][Gc+][}][H7&][H3r][Hh*][GYL][HT&][IB["
-  "][HhI][GU`][GJx][GZa][Go.][HaL][GK:][IC&][GWI][HhY][GKJ][I$N][I$W]G]~GwmH/[HnY#t#x#ikckkk{k#Wk#Xk#Yk#Zk#[k#]{#S{c{"
-  "k{{{#W{#XERoERqERrERtERuERvERxERzER{ERoESuERqESuERrESuERtESuERuESuERvESuERxESuERzESuER{ESuER}ESuER~ESuES#ESuES$ESu"
-  "ES%ESuER}ESuETpERoES}ER{ET&ERzET,ERzET&GHJGI|GHSGbBGJ(GR)GHMGR'GILGW6H3qHN:HBGH45IQ6Gc+}H7&H3rHh*GYLHT&IB[HhIGU`Hi"
-  "jH[hGi^IM:GQAGWfHDEIc`GKJGRUH@,GHTGHxGHUGv1GY2GW0Go`Go.HaLGK:IC&GWIGhb{#Y{#Z{#[{#]#W#S#Wc#Wk#W{#W#W#W#X#W#Y#W#Z#W#"
-  "[#W#]#X#ScH3qkH3q{H3q#WH3q#XH3q#YH3q#ZH3q#[H3q#]H3qc#SH3qccH3qckH3q#l$/$-$:$/$-#z#p#x#hCfChCjClCnCoCqCsCuCwCyC{C}D"
-  "#D%D'D)D,D.D0D2D:D=D@DCDFDLDNDPCfD9DeD0CfDSD=CeCfD[DBCfCfDeDSChD3D[CtChD[D)CjCmD[ClC}CsDeD1ClDeCoDeCnD[C}CnDeDHCoC"
-  "hDRCoDQD+D0CoDUDRDeCpDUD[CpD[DFCrCpCrD3DeCqDMDRDeCrDSD(DeCqDUCqDUCtDQDHCqDUDIDeD0DSCqDUDWD+D0CtDQDHD0D[CsDSD$ChDUC"
-  "sDUDeD5CuDeC}CwDSD2CwDeDECyChCsDSCyD[D)DeDHC{DRD[CtD#D[D)D#D[D0D(DeC}D/C{D1DSD0D[D2D6D6D+D0D7ChD,D9DeD#D[D0D9DeD,D"
-  "8DeDTDSD<CfC}D0DSD<CsDSD<CwD;DSD=CeDQD+D1D=CgDeD0D>D+C{CkDSD=DQD[D@CsD'DeDSDBD%DBD3D:D@DSD,DBD[C}DBDeC|DADeD'DEChD"
-  "[D0DDDSD0DCD[DED[D1DCDeDSDCDeD[DFChCsDUDFChDSDFD+D7DFDSCsDFD[C{DOD[DGCsDUD[DGDRDGDRD8DeDSDICpDICpD0D[DIDeD0DSDLDeD"
-  "1DLDeDSDNCfD[DRD+D0DSDRDQDSD<DeDSDeD>DSDTDHDTD[D0CvD[#SHO-cHO-kHO-{HO-#WHO-#XHO-#YHO-#ZHO-#[HO-#]HO-c#SHO-ccHO-ckH"
-  "O-c{HO-c#WHO-c#XHO-c#YHO-c#ZHO-c#[HO-c#]HO-k#SHO-kcHO-kkHO-k{HO-k#WHO-$0#ti$,is#y$*i$:$7#z$8$+$,q$,q${$,q$|y#yGwdH"
-  "%sH1KGZqGhmH@,H1,HCtH7&GyIGKSHh*$8s$6s-Qsqs$3s#o#f#q#f#k#f$+i$4$3$+i$4$8#j$6#j-Q#j-Q$/q$/$3$/#l$B$3#l$B#q#l$B#k#l$"
-  "B#x#l$B-Q?Bq?B$,?B$3?B$.q$6q-Qqqq$+q$3qqq${$+q${$3q${qq$|$+q$|$3q$|qF't$;qF't$;${$3#ti#q#ti#k#ti$:i$,$:i$,F't$;$:i"
-  "$,F't$;${$8$;$6$;-Q$;q$;$8#z$6#z-Q#zq#z$3#z#q#z$8#{$6#{-Q#{q#{$3#{#q#{$3->#q->i~q~#f$9$+$+$+$,#gF't$3$/#g$7~$,#f#k"
-  "$A$0i#l#tp$6#o#o#o#q$3$<$4q$4$6$4$7$/$4$@q$*qp$4q$7$4#t#l$8~q~#t#t#q#t#v$;$:#w$>#{$*#zF'tqsF'tqc}k}{}#W}#X}#Y}#Z}#"
-  "[}#]}c#S}cc}ck}c{}c#W}c#X}c#Y}c#Z}c#[}c#]}k#S}kc}kk}k{}k#W}k#X}k#Y}k#Z}k#[}k#]}{#S}{c}$/i$4/)J3%&8&fJ28J=`)mJ={IA^"
-  "H3]IHcIC'HIhGH}GY$Iy$Iy$Gi;IQ6G^ZGi2H%XH`-HygI0`I4oI8@IMaH<7HDyHOMHW{I+$IP*Ii)GIrGWkH?(HS#I0MItnGtQHLqI/HI9QH'vI$<"
-  "I5yGx`H4$HEmHUNINDGLeGRtGV.H-NH>RHRtHaPH{,I0&I0}IF=IaBIm;ItIHf.HhlHtHI)gITXIutI=WGh$Gy>HpuH|NHSkHfmIB}I`cGgyGquH<H"
-  "HG&HJJHs2Hv)I^mGU~H|[GS=GS-HjRHtgI*3I_;I?KH'|H<7I>$GI(GpTG|;HW#H]EGVhHgBGMBG{-GHWHD)H/LHs%GX^GfYHakI+0I=+HA(IK7HC@"
-  "H(OI'8H*;H",
-  "]:GJBGR%GS*H7~HrEI%yI=SIQ4GVEGZ&Gi^Gy&H0>HM(HgrI])IjGIv0IvhGUFH3.H@@IJDGweH$MH%cH-$HJ_HPcHYpHi[HuAH|?IIdI,{ILOIUCG"
-  "SyGUNG[FHO<I7fI=+Gx_G{zH)rH@xHpRHVmGJyGbaGpTGuaG|EHWNHYOHy|H{rIR>I`bIaXIcsGLjHi?IPuI`#G~TGIvGPLGp[GqQH/nH<7HR1H_bI"
-  "--IMMIxqH2KI^OGU4H5-H6JHECHI2HXJH].HeiHroId^GR)H&5I_>GNSGsvHG6IIhGzkH#]H6oHW#I_LGT/GYNGqxH11H4[H8IHDBHXGH^]HyZI7sI"
-  "8)IQ1I`MGW4HIPGY]HR3HZ#I/vI_jIonIv8H5IHFsI$LHlKHmEHqKHTnHNiI?#GJTI(.GT@GSiGx;H($Hr4GoMHD|H2xIIyI6JI^oI9yGxiGQWG_8G"
-  "fUH27GS?HU}Ha3Hh(HhJHhQHh|IagHqxHzCI02I=zILeINtIf8IfEIfrIs_INTI_~GM1GPYGQeGUuGV4GWFG^qG`#Ga*Gf;GgHGqwGr%G}cH$%H$KH"
-  "%TH/#H0[H2TH8&HEzHGgHJ^HQ,HS3HXdHf3Hh*Hh5Hh4Hh<HhBHhIHhzHh{HjwHk]Ho/HuAHuVHv3HySH{0I$QI&'I&'I+>I8XI:(I>'I>`IC2IChI"
-  "K=ILeI`NIcYId:G}CVu^I$}GHqGRrGR$GL_GQ]GR<GUsGVJG^qG^(G^mG_ZGfUGgSGi.Gi>Gl;GnKGxhGxoGzHG{1G~KH#gG~|H$KH#yH%TH&;H*`H"
-  "+]H,7H/*H27H4$H4(H4dH@BHA(HECHIrHIbHJ^HMHHQ,HcZHS=HT]HU}HYWH[6H[lH_<H_>Ha3HaDHa^HbXHbNHfoHl1Ho/Hq4Hs_HuAHx{H{0I(JI"
-  "*1I4-I9.I9tI:(I=@I=zI=LI>'I>$I=oI>`I?UIChIIvIMCIPYIS%I_BI`NIagIc5IcYIcfId:Il9Iy$V)cV)]VJ2FpdF}?F}aWDpWcLXh/Ix&Ixr$"
-  ".$.$.p$.$4$.$.p$.$.$4'6$<$;$<2B2D2B232B292L2D2B2;3L3'3f3*3U3C3F3G3N3O3P3[3^#N3]343]35Liw34Liw353C3*3C3+3C3/3D3/3E3"
-  "/3F3/3G3/3H3/3I3/3K3/3L3/3M3/3N3/3O3/3Q3/3S3/3T3/3V3/3W3/3Y3/3Z3/3[3/3]3/3^3/3H3,3D323N323W323C3O5.585;5=575<565b5"
-  "d5A5@5D5J5J5I5I5K5K5E5E5U5U5N5N5g5m5q5o5x5~5|5k6)6)6(6(6*6*546-6-6'6'6+6+62u4?u4?u67u67u4au4au6)u6)u6(u6(u6*u6*u62"
-  "u62u62ududud6.uau`uZudu_4@a4@`4@g4@Z4@d4@_waw`wgwZwdw_4Ca4CZ4Cd4C_a`aZ`a`Zgag`gZvav`vgvZ4M`4MZ4Na4N`4Ng4NZ4O`4OZ4P"
-  "Z4Qa4QZ4Ra4RZ4Ya4Y`4Yg4YZ4Yd4Y_4Z`4ZZ4Zd4Z_4[4?4[a4[`4[g4[f4[Z4[d4[_faf`fgfZfdf_ZaZ`ZgZZZdZ_tat`tgtZtdt_|a|Z|d|__a"
-  "_`_g_Z_d__4H5-4I5-d5-o4e4jo4f4jo4g4jo4h4jo4i4jo4j5-u4Iu4JuZutudu_4@4I4@4J4@Z4@t4@d4@_w4Iw4JwZwtwdw_4C4I4C4J4CZ4Ct4"
-  "Cd4C_4Yd4Y_4Zd4Z_4[4?4[f4[Z4[d4[_fZfdf_Z4?ZZt4It4JtZtttdt_d5-_4I_4J_Z_t_d__uau`uguZu|4@a4@`4@g4@Z4@|waw`wgwZw|4CZa"
-  "`aZ`a`ZgagZvav`vgvZ4M`4Mg4MZ4Na4N`4Ng4NZ4O`4PZ4Qa4QZ4Ra4RZ4Ya4Y`4Yg4YZ4Z`4ZZ4[a4[`4[g4[f4[Zfaf`fgfZf|ZaZ`ZgZZtat`t"
-  "gtZt||a|Z|5-_a_`_g_Z_|uZu|4@Z4@|wZw|4CZ4C|vZv|xZx|4[f4[ZfZtZt|_Z_|4X4g4j4X4h4j4X4i4j4Od4O_4Qd4Q_4Rd4R_vdv_xdx_`d`_"
-  "ada_gdg_4Md4M_4Nd4N_xax`xgxZx4Iv4I4M4I4N4I4Od4O_4Qd4Q_xax`xgxZx4Iv4I4M4I4N4Ixax`xgxZv|x|4OZvav`vgxax`xg4OZ4PZ4?4d4"
-  "?4dwaZw`aw`aw`ZwgZwZawZ`wZgaZ`aZ``Z_`Zdv`ava`vadvZ`vZ`vZavZZvZZ4M``4M``4MZZx`Zx`Zxa_xZgxZgxZZxZZ4N`d4NgZ4NgZ4OZ`4O"
-  "Z`4OZZ4OZ_4QaZ4QZZ4QZZ4QZd4RZZ4RZ_4RZd4YgZ4YgZ4ZZ`4ZZZf`Zf`_f`dfaafaafgZfgZfZ`fZ`Z`aZ`ZZ`_Za`ZaZZgaZgZZag|Za|ZZt`Z"
-  "t`dtaZtaZtadtZ_tZd_ZZ_ZZ4@g_wa_wadwg_wgdwZ_wZdaZ_a`daZdvgd4M`_x`_4N`_fa_fZ__`__a__Z_ZZ_4ZZ_t`_4ZZ`f`Z4QZ_4[Z_ta`Zg"
-  "_faZ4[ZZfaZta`a`_`a_Za_4YZ_4@`_4[ZZ4QaZ4MZZvg_ta_4Mf644Zf644?ff|4?4[4@4IZ`Z4G4Mf4QZ4Iv4af4Qf_|4avfZ4Mfd4Mfdo4?ff|o"
-  "4Qf_|o4avfZafoaf4?f|4I6.4?f#OA{A|#^#_#D#cB4B5<g<f<T<S$'$'[]$C$EB2B3B.B/B(B)B&=#$'$'$'#OA{~#_#^#c#D<T[]$C$EB2B3#F#I"
-  "#M#N#P#`#b#a$$#G#H#do4d4X4do4eo4g4X4go4h4X4ho4i4X4io4j4X4jo4k4X4k494:4:4;4;4<4<4=4=uuuu4?4?4A4G4G4H4H4I4I4J4Jf4:f4"
-  ":f4;f4;f4=f4=f4?f4?F<mF<nA|B*B+A{DdDZCeCgCiCkCmDKDMDOD+DeCfChCjClCnCoCqCsCuCwCyC{C}D#DWD[jC^FRzFRFFReFRkFRqFRw$k$l"
-  "$u$x$o$n>3F0-F1qF2@MIsMJ8MIuMJ8MJ#MJ8MKTMKJMKUMKJMQHMQ?MQHMQXMUNMUOMUNMUEMUNMURMX<MX3MX=MX3SF+SF9SF,SF9SF3SFBSF3SF"
-  "CSF3SFDSF3SFESF3SFFSG2SF9SG3SF9SG4SFBSG5SFBSG4SFCSG5SFC&C)8..F'fF'a./-g.*-k.+-lF'a./-g.*-k.+-l-r-s4?4@a4G4a4J`4O_v"
-  "4Q4Y4M4Z4Ixw4Cg4H4N4P4R5+5x5_5,tv4Q`4O_4[Ztv4Q4Y4M4Z4?4@a4G|4a4J`4O_fZtv4Q4Y4M4Z4Ixw4Cg4H4N4P#S~#S#Oc#Ok#O{#O#W#O#"
-  "X#O#Y#O#Z#O#[#O#]#O[s][#f][#g][#h][#i][#j][#k][#l][y][#n][#o][#p][#q][#r][#s][#t][#u][#v][#w][#x][#y][#z][#{][#|]["
-  "#}][#~]B2#wB3#g#h#{#~#l#z#q#z#w#h#w#w#t#t#z#{#g#q#g#q#h#h#nC>BjCwCwH&RGn{GXgD/GI|Gh`I:vGhoGJ8H1>HP:H/nGTSGzlGRIH0)"
-  "GT#HsEH[OIBdGh5GYyHJOH'AH)KGHJGHSILwGv1GHxGY2H(XIDuH&ZHhnHkUGYGHHrH3rH3qH[dGTyG_.IOiB2H49B3B2GHSB3B2GI|B3B2GoQB3B2"
-  "HO-B3B2H&ZB3B2Ha@B3B2GV-B3B2H/+B3GzwGY.GI,GI'GI0TrTGL>GM1GM>GN*GOGGOgGPYGPAF]%U$sGQeGQlGQ|GR3T}fF]@GR#GRIT~9GRSGRa"
-  "GJaGRiGRrYAeGSVGSeF]gGTAGTLGTyGT~F^AGUsGUuGV4GVJGVUGVVGVhGW>GWFGWOGWiGWsGWuGWuGWuU/|HN?GXeGXzU3FGY*GY0GYEG['GYxGZ,"
-  "GZLG[+G]$G]>G^&G^6G^WG^WG^mG_#G_+G_:Gb~G`#Gc#G`oGa6GSiGh3Ge$GeJGedGd<Gf-Gf,GgLUN.Gh7Gh<GhKGh`GhhGiLUS+USnGj|GkOGk["
-  "GjhGl?FcSF",
-  "cbGn+GnbGnbU[tGp0GpEGpTGpaU`WGpmGptGz2Gq4Fe0GqsGr%GrxGrDUhKGtDUhMGtpGtmGt~Gv,Gv-Fg(GvHGvtGw-GwYFg[Ur]FgvGxEGxHGxKG"
-  "x`YtQGy8UwCUwCI$fGy]Gy]FhfVG&Wq]GzAGzJFi&GzzG{QG{[G{~G}OFi~Fi`G}cV%XG~:H#aH#eH#gH#eH$7H$KH$pH$bH$mH%@H%TH%XH%sH%~H"
-  "&eH'^H(%H)FV1LH)3H(MH)_H)zH+$V3|H+cH*aH*DFlaH,NH,dH-'H,]FmCH/#H/@V?PH0]H3aH1hFo:H2TFo)FnaGRNGRQH3iH2`H|~G+sH4$H4(H"
-  "4.H4lH4aVI|FokH6QH57H7NH8&VKpH8/H6wH9ZFpdH:-H;3H;{H>'VR(H>ZFr(H?EVWfH?yFr_H@;H@iHA(HA)V^)Uf(V_;HBbVd6HCxHD*HB{HDtH"
-  "E@HEzHECHElHE{HF,Ve=HE6HG|HH`Fu2HIbHI^Vj)HGEHKNVk[Vl0HLKHMdHMHHMEFv:HMuHNLHNFHN}T}oHP_Vt-HQZVweHS0HS=HSXV~DHT-HTBW"
-  "%aW(.HVrHW'Fy?HWAFyKFyKHY-HYBHYWHYlHZUFzSH[TW3hH[oW4iH]EUryH_/W=DW=[W?1F}#F}/Ha^WA*WA)WAPWAkHb,Hb-Hb-HbXF}aHc>F}nF"
-  "~cWI}HeKHf.HfoG#TWOdHhBWP}WQLHh|Hi}G$EHjwHk%Hk*WY+W]EW]EHloG&cW`8Ho5Ho8G',WbWHr0G(JHrFHrAHr_Wk*HsgG)PHtpHuOHv7G*(W"
-  "rOWroG*MWtJHy[WuTHywH{%H{0Wz)WzsH|0W|AH|@VHsG+oH}'H}yG,IH~XGm3X%zX&,VIKVITI$fI$iIK%G-NI&?I&9I&KGU_I&`I&bI&lI'9X0%I"
-  "'8I'qI([I)JI'wI)ZI*)I+>I(KI)hI)jI)zX2jX62X4RG/XI,~I-$I-GXH+I.:X;,G0/G03X<VX?gG0=I0qI0}I1,I1.I1oI1MI2yI2LI4-I37I3{I"
-  "4:G1NI5:I5ZG1qI6_I6bXOKI7{I8&G2QI8BF]BXUqXWsG4$G4-I<}I=oI?UIAkXb&IBfIB|IC{ID|Xi0U)vIEuIEfIF>U,>IHmIIvX{nX|-IMfINhI"
-  "O,Y#^IO6IRBIT+IT,IS+IW<IWXY1/I[cG<#I]3Y5@G<uI`.GuXIa3Y@%YBDG>FG>NIc:YGnG?/YICIcfIcfId(YLRIf+G@UIfsIh:IhUIi6GB:Y[xI"
-  "l9IoVIq^GE)GEHIrmYlfGESYmAYp9YqbIvTGFVIw7Iw<IwCIwMIwTIwzY{B" };
+  "v[vZvmvqvbv+U#gy#i[#iZ#im#ib#m[#mZ#mm#mb#rq#s[#sZ#sm#sq#sbz[zZzmzb#}Zu[uZumuqubu+U$+y$-[$-Z$-m$-b$1[$1Z$1m$1b$6q}["
+  "}Z}m}q}b~[~Z~m~b$AZ$Abvfufvlulv+tu+t#gZ$+Z#gm$+m#ge$+e#gk$+k#hk$,k#if$-f#il$-l#ie$-e#i+t$-+t#ik$-k#km$/m#kl$/l#ke$"
+  "/e#ky$/y#lm$0m#mq$1q#mf$1f#ml$1l#m+t$1+t#me#nm$2m#oy$3y#pZ$4Z#py$4y#pk$4k#rZ$6Z#ry$6y#rk$6k#sf}f#sl}l#s+V}+V#vZ$:Z"
+  "#vy$:y#vk$:k#wZ$;Z#wm$;m#wy$;y#wk$;k#xy$<y#xk$<kzq~qzf~fzl~lz+U~+Uz+V~+Vz+t~+t#{m$?m#}m$Am#}b#~Z$BZ#~e$Be#~k$Bk#s+"
+  "g}+gz+g~+gvkuk#mk$1k#sk}kzk~k%If%jf%IZ%jZ%Ik%jk%I[%j[%1f%Qf)'f)(f%3f%Sf#kk$/k#ok$3k#s+t}+t(Ff(Gf'ok*8k$2k#kZ$/Z#r["
+  "$6[%2Z%RZ%3Z%SZ%EZ%fZv+Zu+Zv+]u+]#i+Z$-+Z#i+]$-+]#m+Z$1+Z#m+]$1+]#s+Z}+Z#s+]}+]#v+Z$:+Z#v+]$:+]z+Z~+Zz+]~+]#w+r$;+"
+  "r#x+r$<+r#lk$0kveue#iy$-y%Cf%df%Bf%cf#se}e)/f)0f#}f$Af[+_bZ*`#_$qZ-&Z%$-*Z-,Z-.Z-4Z-:Z->Z-`Z-.b-:b-FZ-JZ-LZ-NZ-aZ-"
+  "Nb-Zb-TZ-ZZ-_Z-hZ-hb.O[.Ob.MZ.@b.TZ.R[.^l.Rl.sl.p[.pb.nZ/5b.uZ.s[.~l/S+Z/T+Z.Pl.ql.Jl.kl.Jb.kb.Ol.pl0]b0^b.Pb.qb.Q"
+  "b.rb.Rf.sf.Rb.sb.Xb.yb0mb0nb.hb/,b.^f.~f.^b.~b.^+V.~+V.bb/&b.fb/*b4?4l4?4m4a4m4?4n4c4m674m6#4m644mE<iE<}E<qE<}E<tE"
+  "<}l8`9`:`?`D`E`N`R`E>QE>HE>QE>bq$?%?q2?u5?u;?t9`:`?`u.?EBfEBuEBfEB]EBfEBv}$?%?ECUED?ED.ED&ED/ED&ED.ED?EESEEdEFrEG,"
+  "EFyEG,EFyEG-EFyEFuEF}EG,EHBEH:EHCEH:EHBEHSEI{EIlEI{EIqEI~EIlEI{EJ%EMxEO6EN&EO6EN+EO6EN0EO6EN5EO6EMvEO4ENKENLENKENN"
+  "EO1ENZEO2ENZENKENZENmEO6ENwEO6EN|EO6EO%EO6EO*EO6ENkEO4EPIEPREp${Ep&{Ep({Ep*{Ep,{Ep0{EpY{Ep[{Ep^{Ep_{Epb{v+qu+q#fe$"
+  "*e#fj$*j#f+}$*+}%4Z%TZ#he$,e#hj$,j#h+}$,+}#hy$,y#h+y$,+y&$[&%[&$Z&%Z#i+y$-+y#i+|$-+|))l)*l#je$.e#kf$/f#le$0e#lj$0j"
+  "#lb$0b#ly$0y#l+z$0+z#m+|$1+|%<Z%]Z#oZ$3Z#oj$3j#o+}$3+}#pj$4j7=f7>f#p+}$4+}#p+y$4+y#qZwZ#qewe#qjwj#re$6e#rj$6j#r+}$"
+  "6+}#r+y$6+y%BZ%cZ%Bb%cb&_[&`[&_Z&`Z#tZ$8Z#te$8e#ve$:e#vj$:j7bf7cf#v+}$:+}#we$;e#wj$;j&me&ne&se&te7je7ke#xe$<e#xj$<"
+  "j#x+}$<+}#x+y$<+yz+p~+pz+|~+|z+y~+y&{Z&|Z&}b&~b#zq$>q#zj$>j#{[$?[#{Z$?Z#{b$?b#{e$?e#{j$?j#|e$@e#|b$@b#}e$Ae#~m$Bm#"
+  "~j$Bj#~+}$B+}$0+}$<b$?+U$A+U'6evjujvxux%/Z%OZ%/[%O[%/x%Ox%/q%Oq8Lm8Mm%pZ%qZ%p[%q[%px%qx%pq%qq8Ll8Ml#ij$-j#ix$-x#iq"
+  "$-q%7Z%WZ%7[%W[%7x%Wx%7q%Wq8em8fm#mx$1x#mj$1j#sj}j#sx}x%AZ%bZ%A[%b[%Ax%bx%Aq%bq8ym8zm'WZ'XZ'W['X['Wx'Xx'Wq'Xq'Wj'X"
+  "jzj~jzx~x'gZ'hZ'g['h['gx'hx'gq'hq'gj'hj#}[$A[#}j$Aj#}x$Ax#}q$Aq-F+_-F+`9Q[9R[9QZ9RZ9Qp9Rp-&+_-&+`9Y[9Z[9YZ9ZZ9Yp9Z"
+  "p-J+_-J+`9b[9c[9bZ9cZ-*+_-*+`9j[9k[9jZ9kZ-L+_-L+`9r[9s[9rZ9sZ9rp9sp-,+_-,+`9z[9{[9zZ9{Z9zp9{p-N+_-N+`:&[:'[:&Z:'Z:"
+  "&p:'p-.+_-.+`:.[:/[:.Z:/Z:.p:/p-T+_-T+`:6[:7[:6Z:7Z-4+_-4+`:>[:?[:>Z:?Z-Z+_-Z+`:F[:G[:FZ:GZ:Fp:Gp-:+`:O[:OZ:Op-_+_"
+  "-_+`:V[:W[:VZ:WZ:Vp:Wp->+_->+`:_[:`[:_Z:`Z:_p:`p-F[-A-J[-B-L[-C-N[-D-T[-b-Z[-c-_[-d9Q`9R`9S`9T`9U`9V`9W`9X`9Y`9Z`9"
+  "[`9]`9^`9_`9``9a`9r`9s`9t`9u`9v`9w`9x`9y`9z`9{`9|`9}`9~`:#`:$`:%`:V`:W`:X`:Y`:Z`:[`:]`:^`:_`:``:a`:b`:c`:d`:e`:f`-"
+  "Fl-Ff:g`-F`-A`-Fp;Q`-&l-&f-&[,w-&`-N$qp:k`-L`-C`-Lp;b`-*[,y-,[,z-,`;Z[;ZZ;Zp-Nl-Nf-`[-%-Np-`p-.l-.f-.[,{<>[<>Z<>p-"
+  "Zl-Zf-a[-E-V+_-V+`-Zp-ap-:l-:f-:[-#-6+`$q[,v$(:s`-_`-d`-_p<6`-4[,}->[-$->`$}<B->#o%2@eg@gg@igAIgAMgAKgF'bgF'ggF'jg"
+  "F(&gF((gF(?gF(FgF(HgF(Kg#agF(egF(Pg#`g#bgF(hgF(igF(vgF(wgF(zgF({gF(~gF)#gF)*gF)+gF).gF)/gF)JgF)PgF)QgF)SgF)$gF)%gF"
+  ")9gF):gF)ZgF)[gF)]gF)^gB&F@XgBjdBldBndBpdBrdBtdBvdBxdBzdB|dB~dC$dC'dC)dC+dC2dC2C^C5dC5C^C8dC8C^C;dC;C^C>dC>C^BedCa"
+  "dCodCqdCsdCudCwdCydC{dC}dD#dD%dD'dD)dD,dD.d|dD7dD7C^D:dD:C^D=dD=C^D@dD@C^DCdDCC^CjdDWdDXdDYdDZdDfdIA^H3]IHcIC'HIhG"
+  "H}GY$Iy$Iy$Gi;IQ6G^ZGi2H%XH`-HygI0`I4oI8@IMaH<7HDyHOMHW{I+$IP*Ii)GIrGWkH?(HS#I0MItnGtQHLqI/HI9QH'vI$<I5yGx`H4$HEmH"
+  "UNINDGLeGRtGV.H-NH>RHRtHaPH{,I0&I0}IF=IaBIm;ItIHf.HhlHtHI)gITXIutI=WGh$Gy>HpuH|NHSkHfmIB}I`cGgyGquH<HHG&HJJHs2Hv)I"
+  "^mGU~H|[GS=GS-HjRHtgI*3I_;I?KH'|H<7I>$GI(GpTG|;HW#H]EGVhHgBGMBG{-GHWHD)H/LHs%GX^GfYHakI+0I=+HA(IK7HC@H(OI'8H*;H]:G"
+  "JBGR%GS*H7~HrEI%yI=SIQ4GVEGZ&Gi^Gy&H0>HM(HgrI])IjGIv0IvhGUFH3.H@@IJDGweH$MH%cH-$HJ_HPcHYpHi[HuAH|?IIdI,{ILOIUCGSyG"
+  "UNG[FHO<I7fI=+Gx_G{zH)rH@xHpRHVmGJyGbaGpTGuaG|EHWNHYOHy|H{rIR>I`bIaXIcsGLjHi?IPuI`#G~TGIvGPLGp[GqQH/nH<7HR1H_bI--I"
+  "MMIxqH2KI^OGU4H5-H6JHECHI2HXJH].HeiHroId^GR)H&5I_>GNSGsvHG6IIhGzkH#]H6oHW#I_LGT/GYNGqxH11H4[H8IHDBHXGH^]HyZI7sI8)I"
+  "Q1I`MGW4HIPGY]HR3HZ#I/vI_jIonIv8H5IHFsI$LHlKHmEHqKHTnHNiI?#GJTI(.GT@GSiGx;H($Hr4GoMHD|H2xIIyI6JI^oI9yGxiGQWG_8GfUH"
+  "27GS?HU}Ha",
+  "3Hh(HhJHhQHh|IagHqxHzCI02I=zILeINtIf8IfEIfrIs_INTI_~GM1GPYGQeGUuGV4GWFG^qG`#Ga*Gf;GgHGqwGr%G}cH$%H$KH%TH/#H0[H2TH8"
+  "&HEzHGgHJ^HQ,HS3HXdHf3Hh*Hh5Hh4Hh<HhBHhIHhzHh{HjwHk]Ho/HuAHuVHv3HySH{0I$QI&'I&'I+>I8XI:(I>'I>`IC2IChIK=ILeI`NIcYId"
+  ":G}CVu^I$}GHqGRrGR$GL_GQ]GR<GUsGVJG^qG^(G^mG_ZGfUGgSGi.Gi>Gl;GnKGxhGxoGzHG{1G~KH#gG~|H$KH#yH%TH&;H*`H+]H,7H/*H27H4"
+  "$H4(H4dH@BHA(HECHIrHIbHJ^HMHHQ,HcZHS=HT]HU}HYWH[6H[lH_<H_>Ha3HaDHa^HbXHbNHfoHl1Ho/Hq4Hs_HuAHx{H{0I(JI*1I4-I9.I9tI:"
+  "(I=@I=zI=LI>'I>$I=oI>`I?UIChIIvIMCIPYIS%I_BI`NIagIc5IcYIcfId:Il9Iy$V)cV)]VJ2FpdF}?F}aWDpWcLXh/Ix&IxrP]7Pv:3]343]35"
+  "Liw34Liw35PS:S;S?T?U?V?W?X?Y?P[?]?^?_?`?Pb?Pd?e?Pg?h?Pj?k?l?m?n?X<TB_BhBMIsMJ8MIuMJ8MJ#MJ8MKTMKJMKUMKJMQHMQ?MQHMQX"
+  "MUNMUOMUNMUEMUNMURMX<MX3MX=MX3SF+SF9SF,SF9SF3SFBSF3SFCSF3SFDSF3SFESF3SFFSG2SF9SG3SF9SG4SFBSG5SFBSG4SFCSG5SFCGI,GI'"
+  "GI0TrTGL>GM1GM>GN*GOGGOgGPYGPAF]%U$sGQeGQlGQ|GR3T}fF]@GR#GRIT~9GRSGRaGJaGRiGRrYAeGSVGSeF]gGTAGTLGTyGT~F^AGUsGUuGV4"
+  "GVJGVUGVVGVhGW>GWFGWOGWiGWsGWuGWuGWuU/|HN?GXeGXzU3FGY*GY0GYEG['GYxGZ,GZLG[+G]$G]>G^&G^6G^WG^WG^mG_#G_+G_:Gb~G`#Gc#"
+  "G`oGa6GSiGh3Ge$GeJGedGd<Gf-Gf,GgLUN.Gh7Gh<GhKGh`GhhGiLUS+USnGj|GkOGk[GjhGl?FcSFcbGn+GnbGnbU[tGp0GpEGpTGpaU`WGpmGpt"
+  "Gz2Gq4Fe0GqsGr%GrxGrDUhKGtDUhMGtpGtmGt~Gv,Gv-Fg(GvHGvtGw-GwYFg[Ur]FgvGxEGxHGxKGx`YtQGy8UwCUwCI$fGy]Gy]FhfVG&Wq]GzA"
+  "GzJFi&GzzG{QG{[G{~G}OFi~Fi`G}cV%XG~:H#aH#eH#gH#eH$7H$KH$pH$bH$mH%@H%TH%XH%sH%~H&eH'^H(%H)FV1LH)3H(MH)_H)zH+$V3|H+c"
+  "H*aH*DFlaH,NH,dH-'H,]FmCH/#H/@V?PH0]H3aH1hFo:H2TFo)FnaGRNGRQH3iH2`H|~G+sH4$H4(H4.H4lH4aVI|FokH6QH57H7NH8&VKpH8/H6w"
+  "H9ZFpdH:-H;3H;{H>'VR(H>ZFr(H?EVWfH?yFr_H@;H@iHA(HA)V^)Uf(V_;HBbVd6HCxHD*HB{HDtHE@HEzHECHElHE{HF,Ve=HE6HG|HH`Fu2HIb"
+  "HI^Vj)HGEHKNVk[Vl0HLKHMdHMHHMEFv:HMuHNLHNFHN}T}oHP_Vt-HQZVweHS0HS=HSXV~DHT-HTBW%aW(.HVrHW'Fy?HWAFyKFyKHY-HYBHYWHYl"
+  "HZUFzSH[TW3hH[oW4iH]EUryH_/W=DW=[W?1F}#F}/Ha^WA*WA)WAPWAkHb,Hb-Hb-HbXF}aHc>F}nF~cWI}HeKHf.HfoG#TWOdHhBWP}WQLHh|Hi}"
+  "G$EHjwHk%Hk*WY+W]EW]EHloG&cW`8Ho5Ho8G',WbWHr0G(JHrFHrAHr_Wk*HsgG)PHtpHuOHv7G*(WrOWroG*MWtJHy[WuTHywH{%H{0Wz)WzsH|0"
+  "W|AH|@VHsG+oH}'H}yG,IH~XGm3X%zX&,VIKVITI$fI$iIK%G-NI&?I&9I&KGU_I&`I&bI&lI'9X0%I'8I'qI([I)JI'wI)ZI*)I+>I(KI)hI)jI)z"
+  "X2jX62X4RG/XI,~I-$I-GXH+I.:X;,G0/G03X<VX?gG0=I0qI0}I1,I1.I1oI1MI2yI2LI4-I37I3{I4:G1NI5:I5ZG1qI6_I6bXOKI7{I8&G2QI8B"
+  "F]BXUqXWsG4$G4-I<}I=oI?UIAkXb&IBfIB|IC{ID|Xi0U)vIEuIEfIF>U,>IHmIIvX{nX|-IMfINhIO,Y#^IO6IRBIT+IT,IS+IW<IWXY1/I[cG<#"
+  "I]3Y5@G<uI`.GuXIa3Y@%YBDG>FG>NIc:YGnG?/YICIcfIcfId(YLRIf+G@UIfsIh:IhUIi6GB:Y[xIl9IoVIq^GE)GEHIrmYlfGESYmAYp9YqbIvT"
+  "GFVIw7Iw<IwCIwMIwTIwzY{BiibuiftiZ-Qiyh}h=)#Wh=)t#V=)#W%,-LM#p%$$4%$*c$6$;#h'4#h'5$,'5%/-/MOM1-1MQM%'='^G^$0)h$2$:)"
+  "{)}*'$?$Ailiei+Ui+tiqi+V)e$4$;$@*;i`iZ@5;(A)#@=DE?;X-8N(E4?514a516)514c51EK8EJyEL^ELBEL;EL)EL;EL1EM@EO1EN[EO2EN[ER"
+  "Jv%3#f#h#i'E#k#s)##t#v#xz#{u)Q)REuZ$*$,$-)Z)])^$/$3w&^})UEuoEup$8$<~Euv)q$>Eu~-G-H-I-[-]$1$:~$>-G-H-V-[-].x)S$+)V%"
+  "^)^$.)a)c)g)j)k)lEvy*C)oEw'6c435678;EF'c*/*0Euu*1*2$B*6*7*8-Mu*ei+_i+_ipi+`i<Pi,##Q$11$111i<s<s<s<s<s<v<v<v<v<v$$$"
+  "i+P$BBB$$B<s<s<s<si$3m#W#NF'q#a]^$6#S#NF'q#a]^u$-}$@)Z$0$3$4w$6$8$;$<%5V$e2ge2w#g$y#g$g2sg2y'G$y#j$/#l#l#l$0&9#m#m"
+  "#p$4#r#r}%34555%60%7(/%70#~#~#f%H()#q}3C3D3E3F$1%)$;-U-H-(-5F'p%'GHLMh=)#Zh=)#]h=)h#Sh=)#Vt=)#Vh=)#Xt=)#X#V=)#X#W="
+  ")#Xh=)#Y#X=)#Yh=)#[#V=)#[#X=)#[#Z=)#[h=)#m%,,%,,,%,9#z%9,%9,,%9,,,%,;#|%;,%;,,%/&'0L&,,&,,,&,9$>&9,&9,,&9,,,&,;$@&"
+  ";,&;,,&/&'0#S=)#VF(.F(.F(.F(.F(.F(1F(1F(1F(1F(1h$434445464748494:4;4<53$+4,+5,+6,+7,+8,+9,+:,+;,+<,$+43,+44,+45,+4"
+  "6,+47,+48,+49,+4:,+4;,+4<,+53,$415161718191:1;1<1$4314414514614714814914:14;14<1531+e,+f,+g,+h,+i,+j,+k,+l,+m,+n,+"
+  "o,+p,+q,+r,+s,+t,+u,+v,+w,+x,+y,+z,+{,+|,+},+~,vu#SF(.F(.F(.F(.$==@$@@$@@@%M9FG`HA;Iy'GHJGHsGI%GI.GIHGIuGI|GJ4GJNG"
+  "QVGQ}GR'GR>GRRGRhGSAGSVGSbGUFGVIGVfGVkGW-GW6GWQGW_GWxGXPGXcGX~Gb>Gc+Gh0GhGGhOGhZGhmGi^GntGoHGpfGp}Gq4GqJGr%Gr(Gv&G"
+  "v0Gv<GvIGwcGwkGwpGy.Gy8GyEGyMGz/Gz@GzRG{GH%kH&=H&RH._H.dH/[H/lH/yH02H0Y_H3XoH45H?DH@+H@BH@}HA9HABHAIHA~HB'HBGHN:HS"
+  "2HS>HSCHSGHSOHSbHSdHTYHV|HW%HZhHZrH[HH[OH[XH[aH]aH]hH`:H`AH`sHa(HaWHd3Hd:HdKHh&HiIHiOHkOHlKHlzHq,HrVHxsHy2HylHzCH{"
+  ",H{7H{=H{_H|OH|YI$GI$NI$WI$aI$qI%$I%(I%xI%|I&&I0nI10I6>I6JI6bI9lI9yI:eI;7IALIA[IAkIB2IBWIDiIDuIE]IHCIHcIJ~IK7IK<IM"
+  "cIOeIQ+IQ1",
+  "IQ6I[NI[WI^=I_}I`$I`SIabIaoIasIazIc%IcGIcMIc[IeLIf$If(Ih)Ih,Ih?Ik*IkZIkbIlLIlVIlYIldIm&IqEIujIutIv>IvTIv]IvgIvkIw7"
+  "Iw;IwLIwQIw_IwzIx-Ix5IxqIy$Iy(iB0GW6GW9GW:idiC^CKCMCw|ERoERpETcERqETeETfERrERsERtETiES-ERuERvERwES4ERxaEStES'ES(EU"
+  "$EU%EU)EU+EU0EU4EU6ES/EU:EU<ES0ES1ES3ES5ES6ES:ES<ES>ES?ES@ESAESBESEESIESSESZES`EUNEUOESkESlESmET<ET=ET@ETIETJETLET"
+  "VETYGHJGI|GHSGbBGHTGHxGHUH[cGIHGHdGHKGhoGc<GJN]ERo^]ERq^]ERr^]ERt^]ERu^]ERv^]ERx^]ERz^]ER{^]ER}^]ER~^]ES#^]ES$^]ES"
+  "%^]ERoa^]ERqa^]ERra^]ERta^]ERua^]ERva^]ERxa^]ERza^]ER{a^]ER}a^]ER~a^]ES#a^]ES$a^]ES%a^]ER{ET&^]ERzES}ER{ESyETd^]ER"
+  "zES}ES%ET&^]GHJ^]GI|^]GHS^]GbB^]GJ(^]GR)^]GHM^]GR'^]GIL^]GW6^]o^]HN:^]HBG^]H45^]IQ6^]Gc+^]_^]H7&^]H3r^]Hh*^]GYL^]H"
+  "T&^]IB[^]HhI^]GU`^]GJx^]GZa^]Go.^]HaL^]GK:^]IC&^]GWI^]HhY^]GKJ^]I$N^]I$W^G]~GwmH/[HnY%37($5455565758595:5;5<636465"
+  "666768ERoERqERrERtERuERvERxERzER{ER}ERoaERqaERraERtaERuaERvaERxaERzaER{aER}aER~aES#aES$aES%aER}aETpERoES}ER{ET&ERz"
+  "ET,ERzET&GHJGI|GHSGbBGJ(GR)GHMGR'GILGW6oHN:HBGH45IQ6Gc+_H7&H3rHh*GYLHT&IB[HhIGU`HijH[hGi^IM:GQAGWfHDEIc`GKJGRUH@,G"
+  "HTGHxGHUGv1GY2GW0Go`Go.HaLGK:IC&GWIGhb$696:6;6<737475767778797:7;7<83hoto#Vo#Wo#Xo#Yo#Zo#[o#]oh#Sohhohto%+J&(5*%H9"
+  "%/7'CfChCjClCnCoCqCsCuCwCyC{C}D#D%D'D)D,D.|D2D:D=D@DCDFDGDHDIDJDLDNDPDWCfD9n|CfsD=CeCfrDBCfCfnsChD3rCtChrD)CjCmrCl"
+  "C}CsnD1ClnConCnrC}CnnDHCoChDRCoDQD+|CoDUDRnCpDUrCprDFCrCpCrD3nCqDMDRnCrsD(nCqDUCqDUCtDQDHCqDUDIn|sCqDUDWD+|CtDQDHC"
+  "tDQDH|rCssD$ChDUCsDUnD5CunC}CwsD2CwnDECyChCssCyrD)nDHC{DRrCtD#rD)D#r|D(nC}D/C{D1s|rD2D6D6D+|D7ChD,D9nD#r|D9nD,D8nD"
+  "TsD<CfC}|sD<CssD<CwD;sD=CeDQD+D1D=Cgn|D>D+C{CksD=DQrD@CsD'nsDBD%DBD3D:D@sD,DBrC}DBnC|DAnD'DEChr|DDs|DCrDErD1DCnsDC"
+  "nrDFChCsDUDFChsDFD+D7DFsCsDFrC{DOrDGCsDUrDGDRDGDRD8nsDICpDICp|rDIn|sDLnD1DLnsDNCfrDRD+|sDRDQsD<nsnD>sDTDHDTr|CvrDW"
+  "D+|#Schctc#Vc#Wc#Xc#Yc#Zc#[c#]ch#Schhchtch#Vch#Wch#Xch#Ych#Zch#[ch#]ct#Scthcttct#Vct#Wc$0#tu$,uvz&%$5%R9SFGP&'0v'0"
+  "w#mzGwdH%sH1KGZqGhmH@,H1,HCtH7&GyIGKSHh*$8v$6v-Qvwv$3v#o#f#q#f#k#f&&$/&.&$/$8#j$6#j-Q#j-Q$/w$/$3$/#l$B%N+^0+^*+^7+"
+  "^-Q?Bw?B$,?B$3?B$.w$6w-Qwww$+w$3w&00v&0vw${&.0v00w&0ww$|$3w$|wF't$;wF't$;${#tu%N3D03D*3DUDG$:u$,F't$;$:u$,F't$;${&"
+  "3616-Q$;w$;$8#z$6#z-Q#zw#z$3#z#q#z$8#{$6#{-Q#{w#{$3#{#q#{$3->#q->$e1q1%%TFFFG#gF't$3$/$Fs1%G%*]KD+3LQ...0NWOPOQ&/2"
+  "*&/;0%&0,/02/%3+$t1q1%330%35VU6Y:E#zF'twvF'twh_t_#V_#W_#X_#Y_#Z_#[_#]_h#S_hh_ht_h#V_h#W_h#X_h#Y_h#Z_h#[_h#]_t#S_th"
+  "_tt_t#V_t#W_t#X_t#Y_t#Z_t#[_t#]_#V#S_#Vh_$/u$4E-/J3%,)VJ28J=`)mJ={&))),)/&)),))/'6$<$;$<N797(7.A970QE367>?@KM#NQ3?"
+  "V44>>>>AAAACCCC====BBBB<<<<WGGGGIIII''''&&&&))))****00//11++;;44LLLLRRRRVVVVTTTT^^____ddeeeebbbbvvwwX0000JJIIKK546"
+  "-6-6'6'6+6+626262624b4b4>4?4>4?4>674>674>4a4>4a4>6)4>6)4>6(4>6(4>6*4>6*4>624>624>62T)L)L)L6.T)/)0)H)L)M+/+0+1+H+L+"
+  "M-/-0-1-H-L-M./.H.L.M/0/H0/0H1/101H6/60616H808H9/90919H:0:H;H</<H=/=HD/D0D1DHDLDME0EHELEMF*F/F0F1FGFHFLFMG/G0G1GHG"
+  "LGMH/H0H1HHHLHMI/I0I1IHILIMJ/JHJLJMM/M0M1MHMLMM3t4tLti4e4ji4f4ji4g4ji4h4ji4i4ji4j5-T)4)5)H)I)L)M+4+5+H+I+L+M-4-5-H"
+  "-IT-L-M.4.5.H.I.L.MDLDMELEMF*FGFHFLFMGHGLGMH*HHI4I5IHIIILIMLtM4M5MHMIMLMM)/)0)1)H)J+/+0+1+H+J-/-0-1-H-J.H/0/H0/0H1"
+  "/1H6/60616H80818H9/90919H:0;H</<H=/=HD/D0D1DHE0EHF/F0F1FGFHG/G0G1GHGJH/H0H1HHI/I0I1IHIJJ/JHJtM/M0M1MHMJ)H)J+H+J-H-"
+  "J.H.J6H6J7H7JFGFHGHIHIJMHMJU#14#24#34T:L:M<L<M=L=M6L6M7L7M0L0M/L/M1L1M8L8M9L9M7/70717H74648494:L:M<L<M=L=M6L6M7L7M"
+  "0L0M/L/M1L1M8L8M9L9M7/70717H746484947/70717H6J7J:H6/60617/7071:H;H*N*NT-/H-0/-0/-0H-1H-H/-H0-H1/H0/H00HM0HL60/6/06"
+  "/L6H06H06H/6HH6HH8008008HH70H70H7/M7H17H17HH7HH90L91H91H:H0:H0:HH:HM</H<HH<HH<HL=HH=HM=HLD1HD1HEH0EHHG0HG0MG0LG//G"
+  "//G1HG1HGH0GH0H0/H0HH0MH/0H/HH1/H1HTH/1JH/JHHI0HI0LI/HI/HI/LIHMIHLMHHMHH+1M-/M-/L-1M-1L-HM-HL/HM/0L/HL61L80M70M90M"
+  "G/MGHMM0MM/MMHMHHMEHMI0MEH0G0H<HMFHMI/0H1MG/HFHHG/HI/0/0M0/MH/MDHM+0MFHH</H8HH61MI/M4M4]644Z4]64T*GGJ*F+4H0H28G<H4"
+  "6KG<GMJK6GHT8GL4M4]4bi4?4]4]4`i4Q4]4c4`i4a4K4]4^4D4]i4D4]4?4]4`4I6.4?4]#OA{A|#^#_#D#cB4B5<g<f<T<S$'$']^$C$EB2B3B.B"
+  "/B(B)B&B*$#$%=#=#=#=#$'$'$'#OA{#Q#_#^#c#D<T]^$C$EB2B3$&)-.0?A@$`'(Ci4d4X4di4ei4fi4g4X4gi4h4X4hi4i4X4ii4j4X4ji4k4X4"
+  "kT$%%&&''(())))**++++,,----....////00001111223344556666777788889999::::;;;;<<<<====DDDDEEEEFFFFGGGGHHHHIIIIJJJJKKL"
+  "LMMMMTG%G%",
+  "G&G&G(G(G*G*#DF<mF<nA|B*B+A{DdDZCeCgCiCkCmDKDMDOD+nCfChCjClCnCoCqCsCuCwCyC{C}D#D%D'D)D,D.|D2D3D4D5D6D7D:D=D@DCDFDL"
+  "DNDPDQDRsDTDUDWrdC^FRzFRFFReFRkFRqFRw$k$l$u$x$o$n>3F0-@e@f@g@hF1qF2@vuvu$1vuv#g#k#n#r#wu$.$0$8vuv#h#n#wuv#h#m#s#wu"
+  "vuvuvuvuvuvu&C)8-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-"
+  "FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-r-s#S#S#S#S#ST*+/2TK5"
+  "0:MFGHI6<D8E47-.139;=V1~e2T+/4`4ETMFGHI6<D8ET7-.14N4R4D4E4c4]TI6<T8E4L4F4N4R5x5,T+/4`T0:MFTHI6<D8ET7-.1T9;=r5_T*+/"
+  "2JK50:MTGHI6<D8E47-.139;=T+/2TK50:MTGHI6<D8E47-.139;=$313/4/5/6/7/8/9/:/;/</$+D,+E,+F,+G,+H,+I,+J,+K,+L,+M,+N,+O,+"
+  "P,+Q,+R,+S,+T,+U,+V,+W,+X,+Y,+Z,+[,+],+^,B2#wB3%&5%&':=v%+9096'66%339%:&%0&0'%'-C>BjCwCwCyH&RGn{GXgD/GI|Gh`I:vGhoG"
+  "J8H1>HP:H/nGTSGzlGRIH0)GT#HsEH[OIBdGh5GYyHJOH'AH)KGHJGHSILwGv1GHxGY2H(XIDuH&ZHhnHkUGYGHHrH3roH[dGTyG_.IOiB2H49B3B2"
+  "GHSB3B2GI|B3B2GoQB3B2cB3B2H&ZB3B2Ha@B3B2GV-B3B2H/+B3GzwGY." };
 
 static const char ldr__decomp_top[] =
-  "#4^##K##L#+L#4c#4E#4D#+K##T#4b#,5#4]#4F#+S#$)$Pe##U#+R#+O#,(##C#$1#$5#+o##e#4_#4>#4K#4B#4L##m#+W##V#4`&0_##Q";
+  "#+L#+K##K##L&0_#,5#Su#+S&O-$Pe#+R#+O#,(##T##C#+o#+W#+Q#+M$Qm&3q#,2#+N$Qd$Q[##U#$)##e#$5#+T#+s##y#pT$Q8#$7#$=";
 
-/* What pairs compose to, in the order of the pairs: the pair's place in the pool * 45 + c % 45 (3), c / 45 (2). */
-static const char ldr__compositions[2][2351] = {
-  "8=H%087n%08>v%0#2M#'#3M#'#4M#'#5{#'$&>#($(>#('i>#/#7L#'0@`$w#8L#'&H3#-'1}#.'4|#.0>`$w-Qd$s$+=#(-Tc$s-Wb$s-Za$s$.<#"
-  "($1;#($59#($88#(#9{#'-b^$s$:f#)-e]$s-l,$t-p*$t-h[$s#;z#'#=K#'#>y#'0oK$w$=g#)$@f#)$Dd#)#@x#'0kM$w$Ka#)'7{#.';y#.0hN"
-  "$w'k>#/$Gc#)-z&$t-~$$t.)|$t'#$#.$N`#).,{$t$R^#)$V[#)&h-#-$YZ#)$^X#)./z$t.5x$t'f9#/.2y$t.8w$t.<u$t#BI#'#CI#'#DI#'$b"
-  "X#)$eW#)$gW#)$mU#)#Ew#'1(p$x&J3#-'?w#.'Bv#.1+o$x$jV#).@s$t$qU#).Fq$t&k,#-.Ip$t$uS#).Lo$t$yR#)%#~#*.Pm$t$|$#*.Z;$u."
-  "Vk$t._9$u.ag$u.d8$u'&%#.%*}#*#Fx#'.ff$u%1z#*.ie$u%-|#*.pb$u.ld$u#Hw#'#JH#'#Kv#'#Mu#'%6z#*%9y#*'u:#/#Ot#'10n$x%=w#*"
-  "&L3#-'Eu#.'Is#.&.M#,1-o$x&n+#-/$[$u/'Z$u%Aw#*/*Y$u%Ht#*'Mq#.'Qo#./-X$u%Dv#*/3V$u%Ks#*%Nr#*/7T$u%Vn#*/:S$u'^i#.%Rp#"
-  "*/E~$v%^k#*/H}$v'bg#.%Ym#*/Oz$v/K|$v#QG#'#Ru#'#TF#'%a>#+%e<#+%h;#+#VE#'1Z[$x%l9#+%p7#+&O2#-'Um#.'Yk#.&2X#,1W]$x/Sx"
-  "$v%t5#+/[t$v/Wv$v/fp$v/jn$v/mm$v/pl$v%x3#+/vj$v/sk$v/yi$v/|h$v0#g$v1p%$y#Ws#'%|1#+1y}$y'{8#/0&f$v&$/#+1v#$y1s$$y&%"
-  "]#+0)e$v&([#+&+Z#+0-c$v00b$v#YF#'#Yu#(#Zu#(#]F#($'>#($)l#('j>#/#^t#(0B1$w#_t#(&I3#-'3N#.'6M#.0?`$w-S5$s$,k#(-V4$s-"
-  "Y3$s-]`$s$/j#($3:#($6g#($9f#(#aF#(-d/$s$<7#)-g.$s-n+$t-r)$t-j-$t#cE#(#ds#(#fD#(0qJ$w$?8#)$Be#)$F5#)#hC#(0mL$w$M2#)"
-  "'9z#.'=x#.0i|$w'm=#/$Ib#)-|%$t.$#$t.+M$t'$Q#.$P_#)..L$t$T]#)$X-#)&iZ#-$[Y#)$`W#).1K$t.7I$t'gg#/.4J$t.:v$t.>t$t042$"
-  "w#iq#(#jq#(#kq#($d*#)$fW#)$i)#)#mB#(1*A$x&K3#-'AH#.'DG#.1,o$x$l(#).BD$t$sT#)&wU#..HB$t&lY#-.KA$t$wR#).Nn$t${$#)%%O"
-  "#*.R>$t$~##*.]:$u.Xj$t.`g$u.c8$u.ef$u''R#.%,N#*#nC#(.h7$u%3K#*.k6$u%/{#*.ra$u.nc$u#pB#(#qp#(#sA#(#u@#(%8K#*%;x#*'v"
-  "h#/#w?#(12m$x%?v#*&Ma#-'Gt#.'Kr#.&0L#,1/@$x&p*#-/&-$u/),$u%CH#*/,+$u%JE#*'Op#.'Sn#.//*$u%Fu#*/5U$u%MD#*%Pq#*/9&$u%"
-  "X?#*/<%$u'`h#.%To#*/GO$v061$w%`<#*/JN$v'df#.%[l#*/Qy$v/M{$v#xo#(#z@#(#{n#(%c=#+%fj#+%j:#+#}m#(1]Z$x%n8#+%r6#+&P`#-"
-  "'Wl#.'[j#.&4W#,1Y.$x/Uw$v%v4#+/^s$v/Yu$v/ho$v/l?$v/o>$v/r=$v%z2#+/x;$v/u<$v07_$w/{:$v/~9$v0%8$v1qR$y$#>#(%~0#+1{|$"
-  "y'|f#/0(7$v$$m#(1w~$y09^$w1tQ$y&'.#+0+d$v&*-#+&-,#+0/4$v02a$v5ip$~(=2#75+&$}0F^$w0C_$w0MZ$w0I]$w&_.#-')$#.',##.&e,"
-  "#--__$s0vH$w0sI$w0|t$x0yG$w.Cr$t17k$x14l$x1>h$x1:j$x.t`$u'r;#/.w_$u'o<#/'.~#.&[.#-&U0#-&R1#-&X/#-0H/$w0E0$w0OY$w0K"
-  "[$w&`[#-'*Q#.'-P#.&fY#--a0$s0wv$w0tw$w0~s$x0zu$x.EC$t19<$x16=$x1@g$x1<i$x.v1$u'si#/.y0$u'pj#/'0O#.&][#-&V^#-&S_#-&"
-  "Y]#-0XU$w0UV$w0`R$w0[T$w0Z'$w0W($w0bQ$w0^S$w-t($t-w'$t-uU$t-xT$t.z^$u.}]$u.|/$u/#.$u/=R$u/?$$u/@Q$u/B#$u/`r$v/bC$v"
-  "/cq$v/eB$v0=.$w1Ic$x1Fd$x1P`$x1Lb$x1T^$x1K4$x1H5$x1R_$x1Na$x1V/$x1bX$x",
-  "1_Y$x1iU$x1eW$x1m&$y1d*$x1a+$x1kT$x1gV$x1nS$y&u(#-&r)#-&sV#-&b-#-&cZ#-.%~$t.'}$t'x9#/'yg#/&v(#.4~U$}(>`#74}($}4{)$"
-  "}2/{$y21z$y5%'$}55#$}(@2#72Gs$y2Ir$y57P$}(A`#72`=$z2b<$z59#$}5LK$~(C1#75Jz$~5H{$~(Jx#72|1$z2~0$z5uA$~(D`#738)$z3:("
-  "$z5gq$~5eC$~(F2#75cr$~5as$~(LI#73OP${5wo$~(G`#73eJ${3gI${5z@$~4v*$}50$$}3sD${(Mw#74qY$}4oZ$}1~%$y2$$$y4wX$}4tX$}3u"
-  "r${(OH#72=u$y2?t$y3xC${(Pv#72QC$z2SB$z51R$}5.R$}3zq${(RG#75@|$~5?N$}(U2#82n7$z2p6$z5D}$~3|q$|(X1#83.+$z30*$z5Xw$~5"
-  "Zv$~3~C$|(Y_#85Uw$~5Sx$~(V`#83AU${3CT${5]u$~4$q$|([0#83VP${3XO${5qq$~5nq$~5BM$~(I1#75F|$~5WH$~(Su#75_t$~5pB$~(`_#8"
-  "(b0#8(n*#9).~#>)2|#>(lU#9(iU#9)5}#>(k'#9)*s#>)<|#>)?{#>(p[#:)B|#>(t6#:)E{#>(o.#:)Hz#>)QK#?(r-#:)TJ#?)WI#?)[G#?)_H#"
-  "?)NL#?)0}#>)4M#>({<#;(x<#;)7|#>(yj#;),r#>)>M#>)AL#>)#p#;)DM#>(v'#;)GL#>(~B#;)JK#>)Ry#?)%A#;)Ux#?)YH#?)]u#?)`v#?)Oz"
-  "#?(|m#;)'*#<)))#<)9}#>);N#>)K{#>)ML#>)d`#E)f_#E)j]#E)h^#E)l[#E)w8#I)yG#I)u8#I){%#W)~*#W*%*#W*?{#Z*By#Z*dA#d*aA#d*g"
-  "?#d*pQ#e*s*#g*y&#g*v(#g*|E#i+#3#l+,4#l+&7#l+)5#l+/2#l+2'#o+8##o+5%#o+;'#r+>&#r+C~#r+A$#r,1a$#,6($b,9'$b,<&$b,?%$b,"
-  "B$$b,DS$c,Gz$c,Jy$c,MK$d,PI$d,SH$d.Sl$t.U=$t/0W$u/2)$u/CP$u/DP$v0QX$w0dP$w0SW$w0fO$w1$r$x1&q$x1Bf$x1De$x2&#$y2(~$y"
-  "2+}$y4'D$|2'P$y2*O$y2-|$y4(r$|4*C$|4+q$|4-B$|4.p$|40A$|41o$|23y$y26x$y29w$y43@$|25J$y28I$y2;v$y44n$|46?$|47m$|49>$"
-  "|4:l$|4<=$|4=k$|2As$y2Dr$y2CD$y2FC$y2Kq$y2Np$y2MB$y2Op$z2UA$z2X@$z2[?$z4?<$|2Vo$z2Yn$z2^>$z4@j$|4B;$|4Ci$|4E:$|4Fh"
-  "$|4H9$|4Ig$|2d;$z2g:$z2j9$z4K8$|2ei$z2hh$z2l8$z4Lf$|4N7$|4Oe$|4Q6$|4Rd$|4T5$|4Uc$|2r5$z2u4$z2x3$z2sc$z2vb$z2z2$z3$"
-  "/$z3'.$z3*-$z3%]$z3([$z3,,$z32)$z35($z33V$z36U$z3;U${3>T${3='${3@&${3ES${3HR${3KQ${3G%${3J$${3MP${3QP${3S#${3TQ${3"
-  "ZN${3^M${3aL${4W4$|3[|${3_{${3cK${4Xb$|4Z3$|4[a$|4]a$}4_2$}4``$}4b1$}3iH${3lG${3oF${4c_$}3jv${3mu${3qE${4e0$}4f^$}"
-  "4h/$}4i]$}4k.$}4l[$}4n-$}4s+$}5-%$}5mC$~4yW$}5:P$}5;~$}5=O$}53Q$}5sp$~5Nz$~5PK$~5Qy$~7j*%,7kW%,7m;%,7nY%-7qX%-7p+%"
-  "-7s1%.7u4%.7w5%.7xz%/7zz%/80(%/82)%/83X%085X%08;I%089@%08@G%08BF%08Cv%18Eu%18Gv%18Iu%18Kz%18My%18`l%38bk%38Oz%18Qy"
-  "%18Sz%18Uy%18dj%38fi%38Wm%28Yl%28[k%28^j%28hn%38jm%38ll%38nk%3>KJ&&>$)&$>%W&$>'*&$>(X&$>*+&$>+Y&$>,Z&%>.-&%>/[&%>1"
-  ".&%>2]&%>4/&%>5_&%>71&%>8`&%>:7&%>;e&%>=e&%>?6&%>A6&%>Bd&%>Dd&%>F5&%>H5&%>Ic&%>OP&&>{N&(>S-&&>T[&&>V.&&>W/&'>X^&'>"
-  "Z0&'>[_&'>^1&'>_`&'>a2&'>ba&'>d3&'>ec&'>g5&'>hd&'>j;&'>ki&'>mi&'>o:&'>q:&'>rh&'>th&'>v9&'>x9&'>yg&'>|~&(>~O&(?#}&("
-  "?%N&(?'#&(_bU4&_eT4&_h34'_k,4*_n*4*_q'46_t%46_z'4>_w)4>_}&4>`$>4C`'<4C" };
+/* Where in the pool the pairs lie that compose, in their order (2). */
+static const char ldr__compositions[] =
+  "BdBXBg###%#'#)$P$T*b#+7J#-(.)P)V7F1x$X1~2(2.$_$e$k$q#02<$w2B2P2V2H#3#6#98;$}%'%-#<85%;)])e8/*f%32k2s3%)2%A3+%G%M(l"
+  "%S%Y313=*[373C3I#?#B#E%`%f%l%z#H8`(2)m)u8f%r3Q%}3`(r3f&'3l&-&93t&34,4$44494>)8&?#K4C&K4I&E4W4O#N#Q#T#W&Q&V*x#Z8q&["
+  "(8)}*('}8l(x4x4~&c5(&o*/*75.&i5:&u&{5B'+5H*K'%5a'75g*S'15u5m#^#`#b'='A'E#d9Z'I'O(=*?*E((9V5}'U6-6'6?6E6K6Q'[6^6W6d"
+  "6j6p9}#f'b:3+'6v'h:-:''k6|'q'w7&7,#i#k#m#o$R$V*d#q7L#s(0)S)Y7H1{$[2%2+22$b$h$n$t#v2?$z2E2S2Z2L#y#|$#8>%$%*%0$&88%>"
+  ")a)i82*i%72o2w3()5%D3.%J%P(o%V%]343@*_3:3F3M74$)$,$/%c%i%o$28c(5)q)y8i%v3U&$)/3c(u3i&*3p&0&<3w&6404(474<4A);&B$54F"
+  "&N4L&H4[4S$8$:$<$>&T&Y*{$@8t&`(;*%*,(%8o(|4{5%&f5+&r*3*;51&l5>&x&~5E'.5K*O'(5d78':5j*W'45y5q$B$D$F'?'C'G$H9]'L'R(?"
+  "*B*H(+9X6$'X606*6B6H6N6T'_6a6Z7;6g6m6s:$$J'e:6+*6y$M:07?:*'n7#'t'z7)70AP+6@67T7N7a7Z(Y)>)D(f268G8A8S8M3Y8|8v9,9&4`"
+  "*r4f*l)J(S(G(A(M7W7Q7d7^(])A)G(i298J8D8V8P3]9#8y9/9)4c*u4i*o)M(V(J(D(P7s7m8#7y7v7p8&7|2_2e2b2h4l4r4o4u5N5Q5T5W6366"
+  "696<7C9>989J9D9P9A9;9M9G9S9e9_9q9k9w9h9b9t9n9z)))#)&(`(c2{2~*}+$),@,+9@)@&:S:W@1@H+>;&;*@M+A;T;X@R@v+D@s@p+S<-<1Ag"
+  "+G<[<`ALAG+JADAA+V=.Al+M=U=YAq?y@?=p+Y?p?m:9:=?|?v=u+]:n:r=z+`;:;>@B@<>#+c@b@_+i;o;s@j>(+o<G<KA3A7>-+rA+A(+l<p<tA;"
+  ">2+u=;=?AaAZ@e+P@mA.+fA>A^+x+{,+,a,g,(+~,m,%,Z,y-#,1-),7-/,.-5-G,4-M-S-[-b-A,d,j,C,=,p,@,^,|-&,L-,,:-2,I-8-J,O-P-W"
+  "-_-e-D,F,R,V,s,v-;->-h-l-t-p-x.$.(-|.,.2.8.O.U.z.t/$///5/A/;/G/M/`/S/Y/f/l/x/r/~0(040.1E1K1O1S1W1[1`1d1h1l1p1t3z3}"
+  "54575Z5^7g8)7j8,8Y8]9295:A:G:M>7:D:J:P>:>=>@>C>F>I>L:[:b:h>O:_:e:k>R>U>X>[>_>b>e:v:|:y;#;.;4;1;7;B;H;N>h;E;K;Q>k>n"
+  ">q>t>w>z>};];c;i?$;`;f;l?'?*?-?0?3?6?9;w;}<';z<$<*<5<;<A<8<><D<O<U<R<X<d<j<g<m<x<~=(<{=%=+=2=5=8=C=I=O?<=F=L=R?"
+  "?"
+  "?B?E?H?K?N?Q=^=d=j?T=a=g=m?W?Z?^?a?d?g?j?s@9AW@#@U@X@[@EAd@{@~A%A~B%B(B+B1B.B4B8B<B@BDBHBLBPBTB`B[BjBnBrBvBzB~C&C*"
+  "CNCRC.C2C6C:CVCZC>CBCFCJC_CcCgCkDjCuCxC{C~D%D(D+D.D1D4D7D:D=D@DCDFDIDMDPDTDWD[D_DcDfDmEdDpDsDvDyD|E#E&E)E,E/E2E5E8"
+  "E;E>E@ECEGEJENEQEUEXE]E`EgEjEmEpEsV$V*V0V6V<VBVHVTVNVZVaVg";
 
 /* Canonical combining classes: first (3), (last - first) * 256 + class (2). */
 static const char ldr__class_runs[] =
@@ -25512,15 +25248,18 @@ LDR__INLINE int ldr__char_quick(uint32_t c) {
 
 static int ldr__char_category(uint32_t c) {
   const char *page, *part;
-  uint32_t low, high, run;
+  uint32_t number, low, high, run;
   int quick = ldr__char_quick(c);
   if (quick >= 0) return quick % (int)LDR__CATS;
-  if (c >= 0x4e00 && c <= 0x9fff) return LDR__GC_LO;
+  if ((c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c < 0xd700)) return LDR__GC_LO;
+  if (c >= 0xe000 && c < 0xf900) return LDR__GC_CO;
   if (c >= 0x20000) return (int)(ldr__digits91(LDR__RECORD(ldr__cat_rest, 4, 4, ldr__near(c) << 5 | 31), 4) & 31);
-  part = ldr__cat_runs[c >> 15];
-  page = ldr__cat_page + 2 * (c >> 8);
+  number = c >> 8;
+  number -= number > 0xf8 ? 150 : number > 0xd6 ? 125 : number > 0x9f ? 82 : 0; /* those that are left out */
+  part = ldr__cat_runs[number / 128];
+  page = ldr__cat_page + 2 * number;
   low = ldr__digits91(page, 2);
-  high = (c >> 8 & 127) < 127 ? ldr__digits91(page + 2, 2) : (uint32_t)strlen(part) / 2;
+  high = number % 128 < 127 ? ldr__digits91(page + 2, 2) : (uint32_t)strlen(part) / 2;
   run = ldr__digits91(ldr__record(part + 2 * low, high - low, 2, 2, (c & 255) << 5 | 31), 2);
   if ((run & 31) < LDR__CATS) return (int)(run & 31);
   return (((c & 255) - (run >> 5)) & 1) == (run & 31) - LDR__CATS ? LDR__GC_LU : LDR__GC_LL;
@@ -25561,11 +25300,12 @@ static int ldr__char_class(uint32_t c) {
   return c - ldr__digits91(record, 3) <= shape >> 8 ? (int)(shape & 255) : 0;
 }
 
+LDR__INLINE uint32_t ldr__decomp_digit(uint32_t at) { return ldr__digit91(ldr__decomp_pool[at / 4000][at % 4000]); }
 /* The entry at digit *at of the pool, which is left behind it: up to 0x32 two digits of what is near, from 0x37 one. */
 static uint32_t ldr__decomp_next(uint32_t *at) {
   uint32_t d[3], i, n;
-  for (i = 0, n = 1; i < n; i++, ++*at) {
-    d[i] = ldr__digit91(ldr__decomp_pool[*at / 4000][*at % 4000]);
+  for (i = 0, n = 1; i < n; i++) {
+    d[i] = ldr__decomp_digit((*at)++);
     if (i == 0) n = d[0] < 34 ? 2 : d[0] < 55 ? 3 : 1;
   }
   if (n == 1) return ldr__digits91(ldr__decomp_top + 3 * (d[0] - 55), 3);
@@ -25574,22 +25314,26 @@ static uint32_t ldr__decomp_next(uint32_t *at) {
   return n < 0x700 ? n : n < 0xb00 ? n + 0x1700 : n + 0x2500;
 }
 
-/* How many entries from digit *at on c is made of; *step is added to each. Negative: by compatibility only. */
-static int ldr__decomp_row(uint32_t *at, uint32_t *step, uint32_t c) {
-  int half = c >= ldr__digits91(ldr__decomp_runs[1], 3), n;
-  const char *record = LDR__RECORD(ldr__decomp_runs[half], 7, 3, ldr__near(c));
+/* How many entries from digit *at on c is made of by a table, of one digit + *from if that is not negative; *step is
+   added to each. */
+static int ldr__decomp_row(
+    const char *table, size_t rows, uint32_t *at, uint32_t *step, int32_t *from, uint32_t c) {
+  const char *record = ldr__record(table, rows, 7, 3, ldr__near(c));
   uint32_t row = ldr__digits91(record + 3, 4), k = c - ldr__digits91(record, 3), kind = row / 126 % 40, i;
+  int n = (int)(kind % 20) - 1;
   if (k > row % 126) return 0;
-  n = (int)(kind % 20) - 1;
   *at = row / 5040;
   *step = n == 0 ? k : 0;
-  for (i = n > 0 ? k * (uint32_t)n : 0; i > 0; i--) ldr__decomp_next(at);
-  n = LDR__MAX(n, 1);
-  return kind < 20 ? n : -n;
+  i = n > 0 ? k * (uint32_t)n : 0;
+  *from = kind < 20 ? -1 : 32 * (int32_t)ldr__decomp_digit((*at)++);
+  if (*from >= 0) *at += i;
+  else for (; i > 0; i--) ldr__decomp_next(at);
+  return LDR__MAX(n, 1);
 }
 
 static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
   uint32_t at, step;
+  int32_t from;
   int n, used = 0;
   out[0] = c;
   if (c < 0xa0 || (c >= 0x3400 && c < 0xa69c) || (c < 0x600 && ldr__char_quick(c) < 60)) return 1;
@@ -25600,31 +25344,36 @@ static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
     out[2] = 0x11a7 + tail;
     return tail ? 3 : 2;
   }
-  n = ldr__decomp_row(&at, &step, c);
-  if (n == 0 || (n < 0 && !compat)) return 1;
-  for (n = n < 0 ? -n : n; n > 0 && used < 24; n--) {
-    uint32_t part = ldr__decomp_next(&at) + step;
+  n = ldr__decomp_row(ldr__decomp_canonical, sizeof ldr__decomp_canonical / 7, &at, &step, &from, c);
+  /* marks, and the scripts from Arabic to Thai: nothing by compatibility alone */
+  if (!n && compat && !((c >= 0x300 && c < 0x37a) || (c > 0x678 && c < 0xeb3 && c != 0xe33)))
+    n = ldr__decomp_row(ldr__decomp_compat, sizeof ldr__decomp_compat / 7, &at, &step, &from, c);
+  if (!n) return 1;
+  for (; n > 0 && used < 24; n--) {
+    uint32_t part = from < 0 ? ldr__decomp_next(&at) + step : (uint32_t)from + ldr__decomp_digit(at++);
     used += ldr__decompose(out + used, part, compat);
   }
   return used;
 }
 
 static uint32_t ldr__compose(uint32_t a, uint32_t b) {
-  const size_t half = (sizeof ldr__compositions[0] - 1) / 5;
-  size_t low = 0, n = half + strlen(ldr__compositions[1]) / 5, mid;
+  size_t low = 0, n = sizeof ldr__compositions / 2, mid;
   if (a >= 0x1100 && a < 0x1113 && b >= 0x1161 && b < 0x1176) return 0xac00 + ((a - 0x1100) * 21 + b - 0x1161) * 28;
   if (a >= 0xac00 && a <= 0xd7a3 && (a - 0xac00) % 28 == 0 && b > 0x11a7 && b < 0x11c3) return a + b - 0x11a7;
   if (b < 0x300 || (b >= 0x3400 && b < 0x10000)) return 0;
   while (low < n) {
-    uint32_t place, at, first, second;
-    const char *record;
-    mid = (low + n) / 2;
-    record = ldr__compositions[mid >= half] + 5 * (mid % half);
-    place = ldr__digits91(record, 3);
-    at = place / 45;
-    first = ldr__decomp_next(&at);
-    second = ldr__decomp_next(&at);
-    if (first == a && second == b) return ldr__digits91(record + 3, 2) * 45 + place % 45;
+    uint32_t place = ldr__digits91(ldr__compositions + 2 * (mid = (low + n) / 2), 2), at = place,
+        first = ldr__decomp_next(&at), second = ldr__decomp_next(&at), c;
+    if (first == a && second == b) { /* the row that holds the place */
+      const char *row = ldr__record(
+          ldr__decomp_canonical + 3, sizeof ldr__decomp_canonical / 7, 7, 4, place * 5040 + 5039);
+      at = ldr__digits91(row, 4) / 5040;
+      for (c = ldr__digits91(row - 3, 3); at < place; c++) {
+        ldr__decomp_next(&at);
+        ldr__decomp_next(&at);
+      }
+      return c;
+    }
     if (first < a || (first == a && second < b)) low = mid + 1;
     else n = mid;
   }

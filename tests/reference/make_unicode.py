@@ -118,8 +118,8 @@ def lower_runs():
 
 
 def decompositions():
-    """Rows (first, count, kind, entries): kind 0, 1: character first + k is entry + k * kind; n + 1: n entries each; + 20:
-    compatibility only. And the characters that a pair composes to, in the order of the pairs."""
+    """(character, by compatibility only, what it is made of), and the characters that a pair composes to, in the order of the
+    pairs."""
     nfd, nfkd = N.NFD(), N.NFKD()
     out, pairs = [], []
     nfc = N.NFC()
@@ -134,51 +134,14 @@ def decompositions():
         elif not compat:                              # the library's Unicode does not know it
             continue
         d = [int(x, 16) for x in (d[1:] if compat else d)]
-        flag = 20 if compat else 0
         if len(d) == 2 and not compat and nfc.normalize_str(nfd.normalize_str(ch)) == ch:
             pairs.append((d[0], d[1], c))
-        if len(d) == 1:
-            if out and out[-1][0] + out[-1][1] == c:
-                first, count, kind, pool = out[-1]
-                step = d[0] - pool[0]
-                if kind == flag and count == 1 and step in (0, 1):
-                    kind = flag + step
-                    out[-1] = (first, 2, kind, pool)
-                    continue
-                if kind in (flag, flag + 1) and count > 1 and count < 126 and step == count * (kind - flag):
-                    out[-1] = (first, count + 1, kind, pool)
-                    continue
-            out.append((c, 1, flag, d))
-        elif out and out[-1][0] + out[-1][1] == c and out[-1][2] == flag + len(d) + 1:
-            out[-1] = (out[-1][0], out[-1][1] + 1, out[-1][2], out[-1][3] + d)
-        else:
-            out.append((c, 1, flag + len(d) + 1, d))
-    # neighbours that map to characters without order become one row
-    packed, i = [], 0
-    while i < len(out):
-        k = i
-        while k < len(out) and out[k][2] // 20 == out[i][2] // 20 and out[k][2] % 20 < 2 and out[k][1] < 4 and (k == i or out[k][0] == sum(out[k - 1][:2])):
-            k += 1
-        if k - i >= 3:
-            pool = [p[0] + n * (kind % 20) for first, count, kind, p in out[i:k] for n in range(count)]
-            packed.append((out[i][0], len(pool), out[i][2] // 20 * 20 + 2, pool))
-            i = k
-        else:
-            packed.append(out[i])
-            i += 1
-    # short rows: what is before a character of the row is read to find it
-    rows = []
-    for first, count, kind, pool in packed:
-        n = kind % 20 - 1
-        while n > 0 and count > 16:
-            rows.append((first, 16, kind, pool[:16 * n]))
-            first, count, pool = first + 16, count - 16, pool[16 * n:]
-        rows.append((first, count, kind, pool))
-    return rows, [c for _, _, c in sorted(pairs)]
+        out.append((c, compat, d))
+    return out, [c for _, _, c in sorted(pairs)]
 
 
 def entry(v, top):
-    """One entry of the pool: one digit for the most frequent, two for what is near, three for all."""
+    """One part of a decomposition: one digit for the most frequent, two for what is near, three for all."""
     if v in top:
         return digits(BASE - len(top) + top.index(v), 1)
     for start, end, base in POOL_NEAR:
@@ -188,6 +151,35 @@ def entry(v, top):
 
 
 POOL_NEAR = (0, 0x700, 0), (0x1E00, 0x2200, 0x700), (0x3000, 0x3100, 0xB00)
+
+
+def decomposition_rows(made, pairs, top):
+    """The fewest digits that say it all: (first of made, last + 1, kind, entries)."""
+    best, how = [0] + [1 << 30] * len(made), [None] * (len(made) + 1)
+    for i, (first, compat, parts) in enumerate(made):
+        n, plain, seen = len(parts), "", []
+        for j in range(i, min(len(made), i + 126)):
+            c, is_compat, more = made[j]
+            if c != first + j - i or is_compat != compat or len(more) != n:
+                break
+            plain += "".join(entry(v, top) for v in more)
+            seen += more
+            ways, low = [], min(seen) // 32
+            if j < i + 16:                            # what is before a character of the row is read to find it
+                ways.append((n + 1, plain))
+            if max(seen) < low * 32 + BASE and low < BASE and not any(made[k][0] in pairs for k in range(i, j + 1)):
+                ways.append((n + 21, digits(low, 1) + "".join(digits(v - low * 32, 1) for v in seen)))
+            for step in (0, 1):
+                if n == 1 and all(v == parts[0] + step * k for k, v in enumerate(seen)):
+                    ways.append((step, entry(parts[0], top)))
+            for kind, entries in ways:
+                if best[i] + 7 + len(entries) < best[j + 1]:
+                    best[j + 1], how[j + 1] = best[i] + 7 + len(entries), (i, j + 1, kind, entries)
+    out, j = [], len(made)
+    while j:
+        out.append(how[j])
+        j = how[j][0]
+    return out[::-1]
 
 
 def classes():
@@ -228,9 +220,11 @@ QUICK = [0, 1, 2, 3, 4, 5, 0x20, 0x30, 0xFF]
 
 def categories(runs):
     """Records of two digits, start within the page of 256 * 32 + category, for planes 0 and 1; where pages start; the rest."""
-    parts, pages, rest, k = [""] * 4, "", [], 0
+    parts, pages, rest, k, at_page = [""] * 3, "", [], 0, 0
     for p in range(512):
-        out, page = parts[p >> 7], p * 256
+        if 0x4E <= p <= 0x9F or 0xAC <= p <= 0xD6 or 0xE0 <= p <= 0xF8:   # Lo, Lo, Co
+            continue
+        out, page = parts[at_page >> 7], p * 256
         pages += digits(len(out) // 2, 2)
         while k + 1 < len(runs) and runs[k + 1][0] <= page:
             k += 1
@@ -244,7 +238,9 @@ def categories(runs):
             if p not in QUICK:
                 out += digits((runs[n][0] - page) * 32 + runs[n][1], 2)
             n += 1
-        parts[p >> 7] = out
+        parts[at_page >> 7] = out
+        at_page += 1
+    pages += digits(len(parts[-1]) // 2, 2)
     while runs[k + 1][0] <= 0x20000:
         k += 1
     rest = [(max(runs[k][0], 0x20000), runs[k][1])] + runs[k + 1:]
@@ -256,16 +252,17 @@ def main():
     print("/* Generated by tests/reference/make_unicode.py: Unicode 16.0.0, and where tokenizers 0.23.3 differs. Numbers in base 91. */")
     print("/* General categories of planes 0 and 1. Record: where a run starts in its page of 256 * 32 + category (2 digits); the last")
     print("   two categories are upper and lower case in turn. Each page starts with a record; 128 pages are one text. */")
-    print("static const char ldr__cat_runs[4][%d] = {" % (1 + max(map(len, parts))))
-    for i in range(4):
-        literal(parts[i], "," if i < 3 else " };\n")
-    print("/* The first record of each page among those of its 128 pages (2 digits). */")
+    print("static const char ldr__cat_runs[3][%d] = {" % (1 + max(map(len, parts))))
+    for i in range(3):
+        literal(parts[i], "," if i < 2 else " };\n")
+    print("/* The first record of each page among those of its 128 pages (2 digits); pages of one category alone are left out. */")
     print("static const char ldr__cat_page[] =")
     literal(pages, ";\n")
     print("/* Pages 0 to 5, 0x20, 0x30 and 0xff: category + 30 * (1: has a lower case only, 2: may decompose or combine) of each (1). */")
     print("static const char ldr__quick[] =")
     special = {c for a, b, step, _ in lower_runs() for c in range(a, b + 1, step)}
-    deeper = {c for row in decompositions()[0] for c in range(row[0], row[0] + row[1])}
+    made, pairs = decompositions()
+    deeper = {c for c, _, _ in made}
     deeper |= {c for a, b, _ in classes() for c in range(a, b + 1)}
     text = ""
     for page in QUICK:
@@ -276,40 +273,37 @@ def main():
     table("cat_rest", rest)
     print("/* Lower case: first (3), (last - first) * 3 + step (2), what is added to every step-th character + 50000 (3). */")
     low = table("lower_runs", [digits(a, 3) + digits((b - a) * 3 + step, 2) + digits(delta + 50000, 3) for a, b, step, delta in lower_runs()])
-    dec, pairs = decompositions()
-    print("/* Decompositions: first (3), (where its entries start * 40 + kind) * 126 + count - 1 (4). Kind 0, 1: character k is the")
-    print("   entry + kind * k; n + 1: n entries each; + 20: by compatibility only. */")
-    count, pool, records, place = {}, "", [], {}
-    for row in dec:
-        for v in row[3]:
-            if v >= 0x300 or v < 0x80:
-                count[v] = count.get(v, 0) + 1
-    top = sorted(count, key=lambda v: (-count[v], v))[:36]
-    for first, n, kind, entries in dec:
-        text = "".join(entry(v, top) for v in entries)
-        at = pool.find(text)
-        if at < 0:
-            at, pool = len(pool), pool + text
-        records.append(digits(first, 3) + digits((at * 40 + kind) * 126 + n - 1, 4))
-        if kind == 3:
-            for k in range(n):
-                place[first + k] = at + sum(len(entry(v, top)) for v in entries[:2 * k])
-    half = (len(records) + 1) // 2
-    print("static const char ldr__decomp_runs[2][%d] = {" % (half * 7 + 1))
-    literal("".join(records[:half]), ",")
-    literal("".join(records[half:]), " };\n")
+    print("/* Decompositions, canonical ones and those by compatibility only: first (3), (where its entries start * 40 + kind) * 126 +")
+    print("   count - 1 (4). Kind 0, 1: character k is the entry + kind * k; n + 1: n entries each; + 20: behind a digit d, entries of")
+    print("   one digit + 32 * d. */")
+    top = []
+    for _ in range(6):                                     # what is worth one digit depends on what is written plainly
+        rows, count = decomposition_rows(made, set(pairs), top), {}
+        for i, j, kind, _ in rows:
+            for v in [v for _, _, parts in made[i:j] for v in parts] if 2 <= kind < 22 else []:
+                count[v] = count.get(v, 0) + len(entry(v, [])) - 1
+        top = sorted(count, key=lambda v: (-count[v], v))[:36]
+    pool, place = "", {}
+    for name, by_compat in ("canonical", False), ("compat", True):
+        records = []
+        for i, j, kind, entries in decomposition_rows(made, set(pairs), top):
+            if made[i][1] != by_compat:
+                continue
+            records.append(digits(near(made[i][0]), 3) + digits((len(pool) * 40 + kind) * 126 + j - i - 1, 4))
+            at, pool = len(pool), pool + entries
+            for c, _, parts in made[i:j] if kind == 3 and not by_compat else []:
+                place[c], at = at, at + sum(len(entry(v, top)) for v in parts)
+        print("static const char ldr__decomp_%s[] =" % name)
+        literal("".join(records), ";\n")
     print("/* Their entries, 1 to 3 digits each (ldr__decomp_next), and the characters that have one digit (3). */")
     print("static const char ldr__decomp_pool[%d][4001] = {" % ((len(pool) + 3999) // 4000))
     for at in range(0, len(pool), 4000):
         literal(pool[at:at + 4000], "," if at + 4000 < len(pool) else " };\n")
     print("static const char ldr__decomp_top[] =")
     literal("".join(digits(v, 3) for v in top), ";\n")
-    print("/* What pairs compose to, in the order of the pairs: the pair's place in the pool * 45 + c % 45 (3), c / 45 (2). */")
-    composed = [digits(place[c] * 45 + c % 45, 3) + digits(c // 45, 2) for c in pairs]
-    half = (len(composed) + 1) // 2
-    print("static const char ldr__compositions[2][%d] = {" % (half * 5 + 1))
-    literal("".join(composed[:half]), ",")
-    literal("".join(composed[half:]), " };\n")
+    print("/* Where in the pool the pairs lie that compose, in their order (2). */")
+    print("static const char ldr__compositions[] =")
+    literal("".join(digits(place[c], 2) for c in pairs), ";\n")
     print("/* Canonical combining classes: first (3), (last - first) * 256 + class (2). */")
     ccc = []
     for a, b, k in classes():
