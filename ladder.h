@@ -121,7 +121,8 @@
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
-     that lie in one), those of two stacks, mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
+     that lie in one), those of two stacks, mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where
+     heads have norms.
      To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for
      what it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row
      of ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
@@ -3912,7 +3913,7 @@ typedef struct ldr__attention {
   /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
   const float *kept;
   size_t kept_ld, past; /* past: tokens before those of qkv */
-  /* [sequences+1] of whom kept has keys and values instead: other texts, from row keys[s] on; qkv is q alone; or NULL */
+  /* [sequences+1] kept has those of other texts instead, of text s from row keys[s] on, and qkv is q alone; or NULL */
   const int32_t *keys;
   float *dkept; /* [., kept_ld] their gradient, on the way back */
   const ldr__places *places; /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
@@ -10537,31 +10538,18 @@ typedef enum ldr__slot {
   LDR__PREFIX_K = LDR__ADAPTER2 + 4, LDR__PREFIX_V, LDR__SCALE_K, LDR__SCALE_V, LDR__SCALE_F, LDR__ALL_SLOTS
 } ldr__slot;
 
+#define LDR__NAMES(kind) "attention.query." kind, "attention.key." kind, "attention.value." kind, \
+  "attention.output." kind, "ffn.gate." kind, "ffn.up." kind, "ffn.down." kind, "cross.query." kind, \
+  "cross.key." kind, "cross.value." kind, "cross.output." kind
 static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
-  "attention.query.weight", "attention.key.weight", "attention.value.weight", "attention.output.weight",
-  "ffn.gate.weight", "ffn.up.weight", "ffn.down.weight",
-  "cross.query.weight", "cross.key.weight", "cross.value.weight", "cross.output.weight",
-  "attention.query.bias", "attention.key.bias", "attention.value.bias", "attention.output.bias",
-  "ffn.gate.bias", "ffn.up.bias", "ffn.down.bias",
-  "cross.query.bias", "cross.key.bias", "cross.value.bias", "cross.output.bias",
-  "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias",
+  LDR__NAMES("weight"), LDR__NAMES("bias"), "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias",
   "norm3.weight", "norm3.bias", "norm4.weight", "norm4.bias",
   "attention.query_norm.weight", "attention.query_norm.bias", "attention.key_norm.weight", "attention.key_norm.bias",
-  "cross.norm.weight", "cross.norm.bias",
-  "attention.query.low_a.weight", "attention.key.low_a.weight", "attention.value.low_a.weight",
-  "attention.output.low_a.weight",
-  "ffn.gate.low_a.weight", "ffn.up.low_a.weight", "ffn.down.low_a.weight",
-  "cross.query.low_a.weight", "cross.key.low_a.weight",
-  "cross.value.low_a.weight", "cross.output.low_a.weight",
-  "attention.query.low_b.weight", "attention.key.low_b.weight", "attention.value.low_b.weight",
-  "attention.output.low_b.weight",
-  "ffn.gate.low_b.weight", "ffn.up.low_b.weight", "ffn.down.low_b.weight",
-  "cross.query.low_b.weight", "cross.key.low_b.weight",
-  "cross.value.low_b.weight", "cross.output.low_b.weight",
+  "cross.norm.weight", "cross.norm.bias", LDR__NAMES("low_a.weight"), LDR__NAMES("low_b.weight"),
   "adapter1.down.weight", "adapter1.down.bias", "adapter1.up.weight", "adapter1.up.bias",
-  "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key",
-      "prefix.value",
+  "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key", "prefix.value",
   "scale.key", "scale.value", "scale.ffn" };
+#undef LDR__NAMES
 
 /* A part of a block is a matrix and its bias, or a norm's gain and shift; those of cross-attention come last. */
 enum { LDR__BLOCK_PARTS = LDR__MATRICES + (LDR__SLOTS - LDR__NORM1) / 2 };
@@ -10610,6 +10598,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
   size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), f = (size_t)s->ffn;
   size_t r = 1, c = 0, n = (size_t)s->bottleneck;
   int of = (slot - LDR__LOW_A) % LDR__MATRICES;
+  if (slot < LDR__NORM1 && slot % LDR__MATRICES >= LDR__XQ) slot = s->cross ? slot - (int)LDR__XQ : -1; /* as q to o */
   if (slot >= LDR__LOW_A && slot < LDR__ADAPTER1) {
     if ((s->low_set >> of & 1) && ldr__slot_size(s, of, &r, &c)) *(slot < LDR__LOW_B ? &r : &c) = (size_t)s->low_rank;
     else c = 0;
@@ -10627,13 +10616,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     case LDR__GATE: r = s->gated ? f : 0; c = w; break;
     case LDR__UP: r = f; c = w; break;
     case LDR__DOWN: r = w; c = f; break;
-    case LDR__XQ: r = s->cross ? q : 0; c = w; break;
-    case LDR__XK: case LDR__XV: r = s->cross ? kv : 0; c = w; break;
-    case LDR__XO: r = s->cross ? w : 0; c = q; break;
-    case LDR__XQ + LDR__QB: c = s->cross && LDR__HAS_BIAS(XQ) ? q : 0; break;
-    case LDR__XK + LDR__QB: c = s->cross && LDR__HAS_BIAS(XK) ? kv : 0; break;
-    case LDR__XV + LDR__QB: c = s->cross && LDR__HAS_BIAS(XV) ? kv : 0; break;
-    case LDR__XO + LDR__QB: c = s->cross && LDR__HAS_BIAS(XO) ? w : 0; break;
+    case -1: break;
     case LDR__XNORM: case LDR__XNORMB: c = s->cross ? w : 0; break;
     case LDR__QB: c = LDR__HAS_BIAS(Q) ? q : 0; break;
     case LDR__KB: c = LDR__HAS_BIAS(K) ? kv : 0; break;
@@ -19120,7 +19103,7 @@ static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, c
   const int32_t *rows[] = { c->q, c->k, c->v, c->mid, c->ffn, c->ffn, c->out },
       *columns[] = { c->in, c->in, c->in, c->o, c->mid, c->mid, c->ffn },
       *norms[] = { pre ? c->in : c->mid, pre ? c->mid : c->out, c->mid, c->out };
-  for (i = 0; i < LDR__MATRICES; i++) {
+  for (i = 0; i < LDR__XQ; i++) {
     ldr__slice_matrix(l, slot[i], b->m[i], rows[i], columns[i]);
     ldr__slice_vector(l, slot[LDR__QB + i], b->v[LDR__QB + i], rows[i]);
   }
