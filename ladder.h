@@ -1345,7 +1345,7 @@ typedef struct ldr_budget {
 } ldr_budget;
 
 /* Fills in what is 0 in *ladder (LDR_METHOD_LADDER, LDR_PRESET_DEFAULT) and *train:
-       pool      first token or mean (pairs of texts: both means), what a head alone is best with on a few hundred
+       pool      pairs of texts: both means; else first token or mean, what a head alone is best with on a few hundred
        epochs    3 + 9000 / examples, 12 at most
        top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
                  last narrow rungs alone
@@ -22267,9 +22267,10 @@ static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_
   return some;
 }
 
-/* 1: the examples are pairs of texts, as nearly all of some hundred show. */
+/* 1: a label is for a pair of texts, as nearly all of some hundred examples show. */
 static int ldr__recipe_pairs(const ldr_dataset *d) {
   size_t i, seen = 0, pairs = 0, step = 1 + d->count / 256;
+  if (d->head != LDR_HEAD_CLASSIFY && d->head != LDR_HEAD_REGRESS) return 0;
   for (i = 0; i < d->count; i += step, seen++)
     pairs += ldr__second_text(d->ids + d->offsets[i], (int32_t)(d->offsets[i + 1] - d->offsets[i])) > 0;
   return pairs * 10 > seen * 9;
@@ -22278,7 +22279,7 @@ static int ldr__recipe_pairs(const ldr_dataset *d) {
 /* Which rows a head alone does better with. */
 static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, const ldr_dataset *set,
     const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
-  const ldr_pool pools[] = { LDR_POOL_FIRST, ldr__recipe_pairs(set) ? LDR_POOL_PAIR : LDR_POOL_MEAN };
+  static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN };
   /* without a dev set every second of the texts looked at is held out */
   int32_t n = ldr__examples(set), step = LDR__MAX(dev ? 1 : 2, (n + 511) / 512),
           step2 = dev ? (ldr__examples(dev) + 255) / 256 : step;
@@ -22429,6 +22430,8 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
       ladder->head == LDR_HEAD_WORDS) return LDR_OK;
   a = train->alloc.alloc_fn ? train->alloc : ladder->alloc.alloc_fn ? ladder->alloc : m->alloc;
   if (!train->epochs) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
+  if (!ladder->pool && !ladder->published_head && !m->shape.causal && ldr__recipe_pairs(set))
+    ladder->pool = LDR_POOL_PAIR;
   if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal &&
       ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
   for (i = 0; i < sizeof ldr__recipes / sizeof ldr__recipes[0]; i++)

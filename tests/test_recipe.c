@@ -431,7 +431,7 @@ TEST(a_recipe_follows_data_and_budget) {
   tiny_close(&m);
 }
 
-/* The label is the second text's: a head tells by the means of each better than by the mean of all, where there are two. */
+/* Of pairs of texts the head reads both means; of one text, or of labels for tokens, as before. */
 TEST(a_recipe_knows_pairs) {
   tiny_spec s = tiny_default("bert");
   ldr_error err;
