@@ -303,9 +303,9 @@
 extern "C" {
 #endif
 
-/* ======================================================================================
+/* ================================
    >>api-errors        Statuses and the error report
-   ====================================================================================== */
+   ================================ */
 
 /* The one list of statuses: name, sentence. Malformed (FORMAT, JSON), unsupported
    (UNSUPPORTED) and too large (LIMIT) are three different answers. */
@@ -350,9 +350,9 @@ typedef struct ldr_error {
 LDR_API const char *ldr_status_name(ldr_status status);
 LDR_API const char *ldr_status_text(ldr_status status);
 
-/* ======================================================================================
+/* ================================
    >>api-memory        Allocators, memory reports
-   ====================================================================================== */
+   ================================ */
 
 /* Both functions or neither. alloc_fn returns NULL when it cannot; free_fn gets the size that
    was asked for. All calls come from the thread that called the library. Alignment: that of
@@ -371,9 +371,9 @@ typedef struct ldr_memory {
   struct { const char *name; uint64_t bytes; } items[LDR_MEMORY_ITEMS];
 } ldr_memory;
 
-/* ======================================================================================
+/* ================================
    >>api-tensors       Element types, tensors, weight files
-   ====================================================================================== */
+   ================================ */
 
 typedef enum ldr_dtype {
   LDR_F32, LDR_F16, LDR_BF16, LDR_F64, LDR_I8, LDR_U8, LDR_I16, LDR_U16, LDR_I32, LDR_U32,
@@ -434,9 +434,9 @@ LDR_API const char       *ldr_weights_meta_at(const ldr_weights *w, int32_t inde
    only; returns 0 for other types or a range outside the tensor, else 1. */
 LDR_API int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n);
 
-/* ======================================================================================
+/* ================================
    >>api-json          A strict JSON reader (RFC 8259)
-   ====================================================================================== */
+   ================================ */
 
 typedef enum ldr_json_type { LDR_JSON_NULL, LDR_JSON_FALSE, LDR_JSON_TRUE, LDR_JSON_NUMBER, LDR_JSON_STRING,
     LDR_JSON_ARRAY, LDR_JSON_OBJECT } ldr_json_type;
@@ -469,9 +469,9 @@ LDR_API ptrdiff_t            ldr_json_string(char *dst, size_t cap, const ldr_js
 LDR_API double               ldr_json_number(const ldr_json *j, int32_t node, double otherwise);
 LDR_API int32_t              ldr_json_equals(const ldr_json *j, int32_t node, const char *text); /* is that string */
 
-/* ======================================================================================
+/* ================================
    >>api-tokenizer     Text to token ids, and back
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr_tokenizer ldr_tokenizer;
 
@@ -557,9 +557,9 @@ LDR_API ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, c
 LDR_API void       ldr_text_free(ldr_text *text);
 #endif /* LADDER_NO_TOKENIZER */
 
-/* ======================================================================================
+/* ================================
    >>api-simd          Instruction sets
-   ====================================================================================== */
+   ================================ */
 
 /* The widest set of kernels an object may use; AUTO takes the fastest the machine has. On Intel AUTO stops at
    AVX512_VNNI: native bf16 is slower there than float products of rounded weights. A set the machine lacks falls back
@@ -574,9 +574,9 @@ LDR_API const char *ldr_simd_name(ldr_simd wish);          /* "portable", "avx2"
    after the last. */
 LDR_API const char *ldr_simd_word(int i, ldr_simd *set);
 
-/* ======================================================================================
+/* ================================
    >>api-model         A frozen, pretrained Transformer
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr_model ldr_model;
 
@@ -704,9 +704,9 @@ LDR_API const char *ldr_model_label(const ldr_model *m, int32_t index);      /* 
 LDR_API ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr_dtype format, ldr_error *err);
 #endif
 
-/* ======================================================================================
+/* ================================
    >>api-dataset       Examples as token ids and labels
-   ====================================================================================== */
+   ================================ */
 
 typedef enum ldr_head {
   LDR_HEAD_CLASSIFY,             /* one label a sequence; softmax cross-entropy */
@@ -806,9 +806,9 @@ LDR_API ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *nam
     const ldr_dataset_desc *desc, ldr_error *err);
 #endif
 
-/* ======================================================================================
+/* ================================
    >>api-ladder        The side network
-   --------------------------------------------------------------------------------------
+   --------------------------------
    For the rungs i in order, with tap_i the backbone state and D_i a linear map d -> w:
 
        m_i = D_i tap_i          u = mix_i(s, m_i)          s = Block_i(u)        (MIX_BEFORE)
@@ -821,7 +821,7 @@ LDR_API ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *nam
    last one makes. U starts as 0, so a ladder with RESIDUAL output starts as the backbone itself and a head on it.
 
    Sung, Cho, Bansal 2022 (LST); output mix after Zhang et al. 2024 (QST).
-   ====================================================================================== */
+   ================================ */
 
 /* What is trained. All methods run through the same blocks, trainer and file; how deep the backward pass goes follows
    from what they train. Only LADDER and HEAD leave the backbone without a gradient. The others cannot use a tap cache
@@ -1029,9 +1029,9 @@ LDR_API ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const 
 LDR_API ldr_ladder *ldr_ladder_load_memory(
     const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err);
 
-/* ======================================================================================
+/* ================================
    >>api-predict       Running a trained ladder
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr_predictor ldr_predictor;
 
@@ -1075,14 +1075,14 @@ typedef struct ldr_span {
 LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
     const ldr_batch *batch, const int32_t *labels, int32_t longest, float least, ldr_error *err);
 
-/* ======================================================================================
+/* ================================
    >>api-session       Text from a causal model, token by token
-   --------------------------------------------------------------------------------------
+   --------------------------------
    A session keeps the keys and values of every layer for one text, so that a further token costs
    one pass of that token alone. With a ladder of copies (or LoRA, BitFit, adapters, full) that was
    trained on words it is the tuned model that speaks. Logits have the values of a pass over the
    whole text, up to the rounding of sums.
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr_session ldr_session;
 /* For one text of up to `capacity` tokens (0: as many as the model has positions). l may be NULL; model and ladder are
@@ -1131,9 +1131,9 @@ typedef struct ldr_generate_desc {
 LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
     const ldr_generate_desc *desc, ldr_error *err);
 
-/* ======================================================================================
+/* ================================
    >>api-train         Training the ladder
-   ====================================================================================== */
+   ================================ */
 
 typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_optimizer;
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
@@ -1330,9 +1330,9 @@ typedef struct ldr_fit_result {
 LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc,
     ldr_fit_result *result, ldr_error *err);
 
-/* ======================================================================================
+/* ================================
    >>api-recipe        A recipe from the data, the backbone and what the user grants
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr_budget {
   double   seconds;              /* for the whole run; 0: no limit. Needs forward_rate */
@@ -1362,9 +1362,9 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #endif
 #endif /* LADDER_H_INCLUDED */
 
-/* ======================================================================================
+/* ================================
    Stop here if you only want the API.
-   ====================================================================================== */
+   ================================ */
 
 #ifdef LADDER_IMPLEMENTATION
 #undef LADDER_IMPLEMENTATION
@@ -1375,12 +1375,12 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
   #pragma GCC diagnostic ignored "-Wunused-variable"
 #endif
 
-/* ======================================================================================
+/* ================================
    >>platform          Compiler, operating system, the one OpenMP macro
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Everything that depends on where the code runs is decided here, once. Below this section
    only leaf kernels look at the instruction set, and only ldr__source looks at the system.
-   ====================================================================================== */
+   ================================ */
 
 #include <float.h>
 #include <limits.h>
@@ -1410,7 +1410,7 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #else
   #define LDR__SIZE(usual, small) usual
 #endif
-enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, at most */
+enum { LDR__MANY = LDR__SIZE(1024, 64) }; /* layers, or heads of one, at most */
 
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_MMAP) && (defined(__unix__) || defined(__APPLE__)) && \
     !defined(__wasm__)
@@ -1565,12 +1565,12 @@ LDR__STATIC_ASSERT(float_is_32_bits, sizeof(float) == 4);
 /* The type of floats in memory. LDR_F32 is the type of floats in a file, and those are little endian everywhere. */
 #define LDR__NATIVE (LDR__BIG_ENDIAN ? LDR_DTYPE_COUNT : LDR_F32)
 
-/* ======================================================================================
+/* ================================
    >>sizes             Arithmetic that cannot wrap
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Every size that comes from a file passes through these, so a product of hostile
    dimensions saturates to "too large" and never to something small.
-   ====================================================================================== */
+   ================================ */
 
 #define LDR__COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -1580,9 +1580,9 @@ static int ldr__mul_u64(uint64_t *out, uint64_t a, uint64_t b) {
   return 1;
 }
 
-/* ======================================================================================
+/* ================================
    >>errors            First failure wins
-   ====================================================================================== */
+   ================================ */
 
 LDR__DEF const char *ldr_status_name(ldr_status status) {
   static const char *const names[] = {
@@ -1756,13 +1756,13 @@ static const char *ldr__show(char *dst, const char *s, size_t n) {
   return dst;
 }
 
-/* ======================================================================================
+/* ================================
    >>allocation        Allocators, and objects planned before they are made
-   --------------------------------------------------------------------------------------
+   --------------------------------
    An object with many parts has one layout function that calls ldr__place for each of them.
    Run over an empty plan it counts; run over memory it hands out the addresses. The size
    asked for and the size used can therefore never disagree.
-   ====================================================================================== */
+   ================================ */
 
 static int ldr__allocator_valid(const ldr_allocator *a) { return !a || (!a->alloc_fn == !a->free_fn); }
 
@@ -1930,13 +1930,13 @@ static void ldr__plan_end(void *memory, size_t size, const ldr_allocator *a) {
   ldr__free(a, memory, size);
 }
 
-/* ======================================================================================
+/* ================================
    >>random            Counter-based random numbers
-   --------------------------------------------------------------------------------------
+   --------------------------------
    A stream is a key; number i of the stream is a pure function of (key, i). No state is
    carried, so dropout masks are recomputed in the backward pass instead of stored, shuffles
    can be repeated from the epoch number, and nothing depends on the order of threads.
-   ====================================================================================== */
+   ================================ */
 
 enum { LDR__STREAM_INIT = 1, LDR__STREAM_SHUFFLE, LDR__STREAM_DROPOUT, LDR__STREAM_SAMPLE, LDR__STREAM_REPLACE };
 
@@ -1980,12 +1980,12 @@ static void ldr__shuffle(int32_t *order, int32_t n, uint64_t key) {
   }
 }
 
-/* ======================================================================================
+/* ================================
    >>half              16-bit floats and little-endian loads
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Weight files are little endian and may start at any byte, so every value is assembled from
    bytes; compilers turn these into single loads where the machine allows it.
-   ====================================================================================== */
+   ================================ */
 
 static uint32_t ldr__load_u16(const unsigned char *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
 /* To little-endian or from it. */
@@ -2205,7 +2205,7 @@ static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DT
   { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
   { "Q4_1", 20, 32 }, { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 }, { "Q2_K", 84, 256 },
   { "Q3_K", 110, 256 }, { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
-  { "", 4, 1 } };                                    /* LDR__NATIVE where it is a type of its own */
+  { "", 4, 1 } }; /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) {
   return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?";
@@ -2243,15 +2243,15 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
   return 1;
 }
 
-/* ======================================================================================
+/* ================================
    >>kernels           Leaf loops, once per instruction set
-   --------------------------------------------------------------------------------------
+   --------------------------------
    A kernel is a leaf function without OpenMP, reached through the table below, because clang
    rejects intrinsics inside a parallel region and because one binary must run everywhere.
    The matrix tiles are written with intrinsics, and so is what a compiler makes no vectors of;
    the other loops over rows are written once, over lanes of fixed length that it does, and
    compiled again in a shell with the wider instruction set.
-   ====================================================================================== */
+   ================================ */
 
 enum { LDR__LANES = 16, LDR__TILE_MAX_N = LDR__SIZE(32, 8) };
 
@@ -2292,23 +2292,22 @@ typedef struct ldr__row_kernels {
      x and dy. */
   void (*norm)(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps);
   void (*norm_backward)(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g,
-                        size_t n, int rms);
+      size_t n, int rms);
   void (*norm_columns)(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows,
-                       size_t columns);
+      size_t columns);
   /* sums += each column, up to 32 */
   void (*columns)(float *sums, const float *x, size_t ld, size_t rows, size_t columns);
   /* out = a s + (1-a) m;  ds = a du, dm = (1-a) du;  sums += du (s - m) of up to 32 columns */
   void (*mix)(float *out, const float *s, const float *m, const float *a, size_t n);
   void (*mix_backward)(float *dm, float *ds, const float *du, const float *a, size_t n);
   void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows,
-                      size_t columns);
+      size_t columns);
   double (*squares)(const float *x, size_t n); /* sum x^2 */
   /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float). */
   void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
   void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
   /* Scaled transpose: dst[i][c] (+)= by[i] src[c n + i], i < rows, c < d; by NULL means 1. */
-  void (*transpose)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d,
-                    int add);
+  void (*transpose)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add);
   void (*moments)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
 } ldr__row_kernels;
 
@@ -2610,7 +2609,7 @@ LDR__INLINE void ldr__softmax_back_mask(float *s, size_t queries, size_t n, cons
 }
 
 LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q,
-                                            size_t first) {
+    size_t first) {
   const float scale = q->scale;
   size_t i, at;
   int l;
@@ -2631,7 +2630,7 @@ LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, 
 }
 
 LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const float *g, const float *b, size_t count,
-                                int rms, float eps) {
+    int rms, float eps) {
   float lanes[LDR__LANES], mean = 0, rstd;
   size_t at;
   int l;
@@ -2666,7 +2665,7 @@ LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const fl
 }
 
 LDR__INLINE void ldr__norm_backward_body(float *dx, int add, const float *dy, const float *x, const float *stats,
-                                         const float *g, size_t count, int rms) {
+    const float *g, size_t count, int rms) {
   float sums[LDR__LANES], along[LDR__LANES], mean = stats[0], rstd = stats[1], a, c;
   size_t at;
   int l;
@@ -2712,11 +2711,11 @@ LDR__INLINE void ldr__columns_body(float *sums, const float *x, size_t ld, size_
   LDR__DOWN_COLUMNS(sums, rows, columns, x[t * ld + j]);
 }
 LDR__INLINE void ldr__norm_columns_body(float *dg, const float *dy, const float *x, const float *stats, size_t ld,
-                                        size_t rows, size_t columns) {
+    size_t rows, size_t columns) {
   LDR__DOWN_COLUMNS(dg, rows, columns, dy[t * ld + j] * (x[t * ld + j] - stats[2 * t]) * stats[2 * t + 1]);
 }
 LDR__INLINE void ldr__mix_columns_body(float *sums, const float *du, const float *s, const float *m, size_t ld,
-                                       size_t rows, size_t columns) {
+    size_t rows, size_t columns) {
   LDR__DOWN_COLUMNS(sums, rows, columns, du[t * ld + j] * (s[t * ld + j] - m[t * ld + j]));
 }
 
@@ -2757,7 +2756,7 @@ LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t 
 }
 
 LDR__INLINE void ldr__transpose_body(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows,
-                                     size_t d, int add) {
+    size_t d, int add) {
   size_t i, c;
   for (i = 0; i < rows; i++, dst += ld) {
     const float *from = src + i;
@@ -2819,7 +2818,7 @@ LDR__INLINE void ldr__moments_body(float *w, float *m, float *v, const float *g,
 
 /* Infinity or NaN in x makes the scale NaN, so that it shows in every product. q may be x. */
 LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit,
-                                    int32_t excess) {
+    int32_t excess) {
   float lanes[LDR__LANES], bad[LDR__LANES], v[LDR__LANES], m = 0, nothing = 0, inverse;
   int16_t wide[LDR__LANES];
   uint8_t narrow[LDR__LANES];
@@ -2947,7 +2946,7 @@ LDR__INLINE void ldr__unpack_int8_body(float *x, const unsigned char *in, size_t
 }
 
 LDR__INLINE void ldr__interleave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth,
-                                      size_t nr) {
+    size_t nr) {
   size_t p, j;
   for (p = 0; p < depth; p++)
     for (j = 0; j < nr; j++) dst[p * nr + j] = j < columns ? src[j * stride + p] : 0.0f;
@@ -3035,15 +3034,15 @@ static void ldr__tile_int8_portable(const ldr__tile *t) {
 }
 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable,
-                           ldr__interleave_portable,
+    ldr__interleave_portable,
   &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
 
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
 
-/* ======================================================================================
+/* ================================
    >>gemm              Matrix products over strided, typed operands
-   --------------------------------------------------------------------------------------
+   --------------------------------
    c[M,N] (+)= a[M,K] b[K,N] (+ bias[N]).  a is float with any row and column stride; b is any
    float type with any strides, so y = x W^T, dx = dy W and dW = dy^T x are one routine and a
    transposed (Conv1D) or half-precision weight costs nothing extra.
@@ -3059,10 +3058,10 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
    a, and what its next step down K, or its next task, will pack.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
-   ====================================================================================== */
+   ================================ */
 
 enum { LDR__KC = LDR__SIZE(256, 32), LDR__MC = LDR__SIZE(84, 8),
-     LDR__DEEP = LDR__SIZE(768, 32), LDR__NB = LDR__SIZE(96, 32), /* of a block whose a is read in place */
+    LDR__DEEP = LDR__SIZE(768, 32), LDR__NB = LDR__SIZE(96, 32), /* of a block whose a is read in place */
      /* of weight gradients: a by columns */
      LDR__LONG_DEEP = LDR__SIZE(128, 32), LDR__LONG_NB = LDR__SIZE(384, 32),
      /* of one whose a is copied */
@@ -3313,8 +3312,8 @@ static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t
 /* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are
    whole. */
 static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
-                                 const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
-                                 const ldr__finish *last, int accumulate, ldr__fetches *soon) {
+    const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
+    const ldr__finish *last, int accumulate, ldr__fetches *soon) {
   const size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, row = rs * sizeof(float);
   size_t i0, i, j, p;
   ldr__tile tile = { NULL, NULL, NULL, ldc, row, cs * sizeof(float), 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
@@ -3322,7 +3321,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
     size_t high = LDR__MIN(m - i0, mc), after = i0 + high;
     if (soon && cs == 1 && after < m)
       ldr__fetches_put(soon, 0, ldr__ahead_of((uintptr_t)a + after * row, row, LDR__MIN(m - after, mc),
-                                              k * sizeof(float), ldr__tiles(ker, high, n)));
+          k * sizeof(float), ldr__tiles(ker, high, n)));
     for (p = 0; p < k || p == 0; p += LDR__KC) {
       tile.k = LDR__MIN((size_t)LDR__KC, k - p);
       tile.a = a + i0 * rs + p * cs;
@@ -3343,22 +3342,22 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
 /* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one
    piece, column by column. k <= LDR__COPY_DEEP. */
 static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs,
-                                        size_t cs, const float *panels, size_t depth,
-                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last,
-                                            int accumulate, ldr__fetches *soon, float *copy) {
+    size_t cs, const float *panels, size_t depth,
+    size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last,
+    int accumulate, ldr__fetches *soon, float *copy) {
   size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
   for (i0 = 0; i0 < m; i0 += mc) {
     size_t rows = LDR__MIN(mc, m - i0);
     ldr__finish mine;
     ldr__fetches_put(soon, 0, ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0,
-                                                LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
+        LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
     if (last) mine = ldr__finish_at(*last, i0, 0);
     if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
     else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
     else for (p = 0; p < k; p++)
       for (i = 0; i < rows; i++) copy[p * ld + i] = a[(i0 + i) * rs + p * cs];
     ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n,
-                         k, bias, last ? &mine : NULL, accumulate, soon);
+        k, bias, last ? &mine : NULL, accumulate, soon);
   }
 }
 
@@ -3409,7 +3408,7 @@ typedef struct ldr__product {
 } ldr__product;
 
 static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
-                                    ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
+    ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
   /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
   const int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
   const size_t deep = copied ? LDR__COPY_DEEP : cs != 1 ? LDR__LONG_DEEP : LDR__DEEP;
@@ -3443,29 +3442,29 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
         ldr__fetches_add(&soon, ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles));
         if (!p->copied && p->rs == 1)
           ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float),
-                                                p->cs * sizeof(float), deep, height * sizeof(float), tiles));
+              p->cs * sizeof(float), deep, height * sizeof(float), tiles));
       } else if (next < p->g.tasks && later != j) /* likely to be this thread's next task */
         ldr__fetches_add(&soon, ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k),
-                                                    LDR__MIN(p->g.nb, p->n - later), tiles));
+            LDR__MIN(p->g.nb, p->n - later), tiles));
       ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
     }
     if (p->copied)
       ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias,
-                                  last, accumulate, &soon, copy);
+          last, accumulate, &soon, copy);
     else
       ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last,
-                           accumulate, &soon);
+          accumulate, &soon);
   }
 }
 
 /* c[m,n] (+)= a[m,k] b[k,n], then `finish`. */
 static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b,
-                      ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
+    ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
   ldr__product p = ldr__product_of(ex, c, ldc, a, rs, cs, b, finish, m, n, k, accumulate);
   LDR__FOR(task, (int64_t)p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
 }
 
-/* ---- frozen matrices, laid out once as the kernels read them ---------------------------- */
+/* ---- frozen matrices, laid out once as the kernels read them ---- */
 
 typedef enum ldr__packing { LDR__PACK_F32, LDR__PACK_BF16, LDR__PACK_INT8 } ldr__packing;
 
@@ -3498,7 +3497,7 @@ static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, 
   return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type);
 }
 LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__PACKED_KC * 127 * 127 < 16777216 && LDR__PACKED_KC % 4 == 0
-                   && LDR__PACKED_KC % LDR__KC == 0);
+    && LDR__PACKED_KC % LDR__KC == 0);
 static size_t ldr__packed_blocks(size_t in) { return (in + LDR__PACKED_KC - 1) / LDR__PACKED_KC; }
 /* Bytes from one rounded row of activations to the next: at most two each, and a cache line, so that rows do not share
    cache sets. */
@@ -3507,7 +3506,7 @@ static size_t ldr__narrow_stride(size_t in) { return ldr__round_up(2 * in, 64) +
 /* Rows [first, first + rows) of the matrix from w; scratch holds one row. Every set of kernels gets the same
    numbers. */
 static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t first, ldr__mat w, const float *bias,
-                             size_t rows, float *scratch) {
+    size_t rows, float *scratch) {
   size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, m->type), whole = ldr__round_up(m->out, nr), r, i;
   size_t depth = ldr__packed_depth(ker, m->in, m->type);
   for (r = 0; r < rows; r++) {
@@ -3551,8 +3550,7 @@ typedef struct ldr__packed_product {
    panels lie widened at `wide`, or as they are. While its tiles multiply, it fetches the panel that comes next: beside,
    below, or at `then`. Panels are read once a call, from far away. */
 static void ldr__packed_part(const ldr__exec *ex, const ldr__packed_product *u, const unsigned char *wide, size_t i,
-                             size_t end, size_t high, size_t j0, size_t n, size_t d0, size_t dc,
-                             const unsigned char *then) {
+    size_t end, size_t high, size_t j0, size_t n, size_t d0, size_t dc, const unsigned char *then) {
   const ldr__kernels *ker = ex->kernels;
   const ldr__packed *w = u->w;
   const int int8 = w->type == LDR__PACK_INT8;
@@ -3567,7 +3565,7 @@ static void ldr__packed_part(const ldr__exec *ex, const ldr__packed_product *u, 
   ldr__tile t = { NULL, NULL, NULL, u->ldy, row, 4, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
   ldr__fetches_clear(&soon);
   ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + end * row, row, after, used,
-                                        u->narrow ? 1 : ldr__tiles(ker, end - i, n)));
+      u->narrow ? 1 : ldr__tiles(ker, end - i, n)));
   for (p = d0; p < d0 + dc; p += step) {
     kc = LDR__MIN(step, d0 + dc - p);
     t.k = kc / unit;
@@ -3614,8 +3612,7 @@ static void ldr__packed_task(const ldr__exec *ex, const ldr__packed_product *u, 
     }
     for (i = i0; i < high; i = end) {
       end = LDR__MIN(high, i + mc);
-      ldr__packed_part(ex, u, wide, i, end, high, j0, n, d0, dc,
-                       end < high ? data : all + later * depth * u->number);
+      ldr__packed_part(ex, u, wide, i, end, high, j0, n, d0, dc, end < high ? data : all + later * depth * u->number);
       for (t = i; u->f && d0 + dc == depth && t < end; t++)
         ker->rows->activate(u->f + t * u->ldy + j0, u->y + t * u->ldy + j0, n, u->activation);
     }
@@ -3623,7 +3620,7 @@ static void ldr__packed_task(const ldr__exec *ex, const ldr__packed_product *u, 
 }
 
 static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx,
-                                const ldr__packed *w, size_t rows, int32_t activation) {
+    const ldr__packed *w, size_t rows, int32_t activation) {
   const ldr__kernels *ker = ex->kernels;
   const int int8 = w->type == LDR__PACK_INT8, narrow = ldr__packed_narrow(ker, w->type);
   const int widen = int8 ? ker->unit == 2 : w->type == LDR__PACK_BF16 && !narrow;
@@ -3643,13 +3640,13 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
   LDR__FOR(task, (int64_t)u.g.tasks, ex->threads) ldr__packed_task(ex, &u, (size_t)task);
 }
 
-/* ======================================================================================
+/* ================================
    >>ops               Operations, each forward beside its backward
-   --------------------------------------------------------------------------------------
+   --------------------------------
    T is the number of tokens of all sequences laid end to end; nothing is ever padded. A
    backward function takes the gradient of the output and adds to the gradients of weights,
    but overwrites the gradient of the input unless its comment says otherwise.
-   ====================================================================================== */
+   ================================ */
 
 enum { LDR__ROWS = 64 }; /* rows a task of a row-wise loop owns */
 
@@ -3673,10 +3670,9 @@ static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part)
 }
 
 static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t,
-                               uint64_t part) {
+    uint64_t part) {
   if (d && d->p > 0)
-    ker->rows->mask(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0),
-                    1.0f / (1.0f - d->p));
+    ker->rows->mask(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
 }
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
@@ -3743,7 +3739,7 @@ static ldr__sum *ldr__sums_add(ldr__sums *s, ldr__sum_kind kind, size_t tasks) {
 /* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix);  dy x
    (times) */
 static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const float *dy, const float *x,
-                              const float *other, size_t ld, size_t rows, size_t n) {
+    const float *other, size_t ld, size_t rows, size_t n) {
   ldr__sum *m = ldr__sums_add(s, kind, (n + LDR__SUM_WIDTH - 1) / LDR__SUM_WIDTH);
   m->to = to;
   m->dy = dy;
@@ -3756,14 +3752,13 @@ static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const
 
 /* y[T,O] = x[T,I] W[O,I]^T + b[O] */
 static void ldr__linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx, ldr__mat w,
-                                const float *b, size_t rows, size_t out, size_t in) {
+    const float *b, size_t rows, size_t out, size_t in) {
   ldr__gemm(ex, y, ldy, x, ldx, 1, ldr__mat_transposed(w), ldr__finish_bias(b), rows, out, in, 0);
 }
 
 /* The same, then f[T,O] = activation(y) while y is still in the cache. f may be y; both have rows ldy apart. */
 static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f, size_t ldy, const float *x,
-                                         ldr__mat w, const float *b, size_t rows, size_t out, size_t in,
-                                             ldr_activation kind) {
+    ldr__mat w, const float *b, size_t rows, size_t out, size_t in, ldr_activation kind) {
   ldr__finish finish = ldr__finish_bias(b);
   finish.f = f;
   finish.ldf = ldy;
@@ -3773,7 +3768,7 @@ static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f
 
 /* dW[O,I] += dy^T x,  db[O] += sum dy;  either may be NULL. x may be any float type (a stored tap). */
 static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const float *dy, size_t ldy, ldr__mat x,
-                                  size_t rows, size_t out, size_t in) {
+    size_t rows, size_t out, size_t in) {
   if (dw) {
     ldr__product p = ldr__product_of(s->ex, dw, in, dy, 1, ldy, x, ldr__finish_bias(NULL), out, in, rows, 1);
     ldr__sums_add(s, LDR__SUM_PRODUCT, p.g.tasks)->product = p;
@@ -3783,8 +3778,7 @@ static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const floa
 
 /* The same, and dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. */
 static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db,
-                                 const float *dy, size_t ldy,
-                                 ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
+    const float *dy, size_t ldy, ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
   if (dw || db) {
     ldr__sums s;
     ldr__sums_begin(&s, ex);
@@ -3800,14 +3794,14 @@ typedef enum ldr_norm { LDR_NORM_LAYER, LDR_NORM_RMS } ldr_norm;
                            rms: y = x / sqrt(mean x^2 + eps) g
    (Zhang & Sennrich 2019). stats[T,2] = { mean (0 for rms), 1/sqrt(...) } is kept for the backward, if it is there. */
 static void ldr__norm_forward(const ldr__exec *ex, float *y, float *stats, const float *x, const float *g,
-                              const float *b, size_t rows, size_t n, ldr_norm kind, float eps) {
+    const float *b, size_t rows, size_t n, ldr_norm kind, float eps) {
   LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, x + t * n, g, b, n,
-                                                     kind == LDR_NORM_RMS, eps);)
+      kind == LDR_NORM_RMS, eps);)
 }
 
 /* With xhat = (x - mean) rstd:  dg += sum dy xhat, db += sum dy; either may be NULL. */
 static void ldr__norm_gradients(ldr__sums *s, float *dg, float *db, const float *dy, const float *x, const float *stats,
-                                size_t rows, size_t n) {
+    size_t rows, size_t n) {
   if (dg) ldr__sums_columns(s, LDR__SUM_NORM, dg, dy, x, stats, n, rows, n);
   if (db) ldr__sums_columns(s, LDR__SUM_COLUMNS, db, dy, NULL, NULL, n, rows, n);
 }
@@ -3815,8 +3809,7 @@ static void ldr__norm_gradients(ldr__sums *s, float *dg, float *db, const float 
 /* The same, and with e = dy g:  layer: dx (+)= rstd (e - mean(e) - xhat mean(e xhat));  rms: the same without
    mean(e). */
 static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *dg, float *db, const float *dy,
-                               const float *x, const float *stats, const float *g, size_t rows, size_t n,
-                                   ldr_norm kind) {
+    const float *x, const float *stats, const float *g, size_t rows, size_t n, ldr_norm kind) {
   if (dg || db) {
     ldr__sums s;
     ldr__sums_begin(&s, ex);
@@ -3824,13 +3817,12 @@ static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *d
     ldr__sums_make(&s);
   }
   LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t,
-                                                              g, n, kind == LDR_NORM_RMS);)
+      g, n, kind == LDR_NORM_RMS);)
 }
 
 /* r = x + dropout(r);  y = norm(r).  The tail of every sublayer, one visit to each row. y NULL: no norm. */
 static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, const float *x, float *stats,
-                                       const float *g, const float *b, size_t rows, size_t n,
-                                       ldr_norm kind, float eps, const ldr__dropout *drop) {
+    const float *g, const float *b, size_t rows, size_t n, ldr_norm kind, float eps, const ldr__dropout *drop) {
   LDR__ROW_LOOP(t, rows, ex, {
     float *row = r + t * n;
     const float *from = x + t * n;
@@ -3843,7 +3835,7 @@ static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, 
 
 /* d = dropout mask applied to dy: the gradient that enters a sublayer from its residual sum. */
 static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy, size_t rows, size_t n,
-                                  const ldr__dropout *drop) {
+    const ldr__dropout *drop) {
   LDR__ROW_LOOP(t, rows, ex, {
     memcpy(d + t * n, dy + t * n, n * sizeof(float));
     ldr__dropout_apply(ex->kernels, d + t * n, n, drop, t, 0);
@@ -3854,14 +3846,12 @@ static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy
    interleaved (x_2i, x_2i+1):  (u, v) -> (u cos - v sin, v cos + u sin). direction -1 turns back, which is the
    backward. The first n dimensions of each head turn, and are multiplied by `scale`. */
 static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t *position, size_t rows, int32_t heads,
-                        int32_t head_dim, int32_t n, int interleaved, const float *frequency, float scale,
-                                float direction) {
+    int32_t head_dim, int32_t n, int interleaved, const float *frequency, float scale, float direction) {
   const int32_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : n / 2;
   LDR__ROW_LOOP(t, rows, ex, {
     int32_t h, i;
     for (i = 0; i < n / 2; i++) {
-      float angle = (float)position[t] * frequency[i], c = scale * cosf(angle),
-                  s = scale * sinf(angle) * direction;
+      float angle = (float)position[t] * frequency[i], c = scale * cosf(angle), s = scale * sinf(angle) * direction;
       for (h = 0; h < heads; h++) {
         float *p = x + t * ld + (size_t)(h * head_dim + i * step);
         float u = p[0], v = p[apart];
@@ -3872,19 +3862,19 @@ static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t 
   })
 }
 
-/* ---- rows that are kept -------------------------------------------------------------------
+/* ---- rows that are kept ----
    As floats, as bf16, or as int8 after their scale: what a tap cache holds, and what a step keeps of its taps. */
 
 static int ldr__packs(ldr_dtype type) { return type == LDR_F32 || type == LDR_BF16 || type == LDR_I8; }
 static size_t ldr__packed_row(size_t n, ldr_dtype type) { return type == LDR_I8 ? 4 + n : n * ldr_dtype_size(type); }
 
 static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned char *in, size_t rows, size_t n,
-                             ldr_dtype type) {
+    ldr_dtype type) {
   if (type == LDR_I8) ker->rows->unpack_int8(x, in, rows, n);
   else ker->to_float(x, in, type, rows * n);
 }
 
-/* ---- attention ----------------------------------------------------------------------
+/* ---- attention ----
    For every sequence and head:  S = scale Q K^T,  P = softmax(S) (causal: only j <= i),
    O = dropout(P) V  (Vaswani et al. 2017). As many queries as a panel is wide stand side by side,
    and meet LDR__STRETCH keys at a time: scores are a piece of S^T, already a panel for the next
@@ -4003,7 +3993,7 @@ static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, c
 
 /* Threshold and rows of the dropout of P, if there is any. */
 static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__attention *a, size_t first, size_t n,
-                                       size_t h) {
+    size_t h) {
   size_t i;
   if (!a->drop || a->drop->p <= 0) return 0;
   *kept = 1.0f / (1.0f - a->drop->p);
@@ -4020,7 +4010,7 @@ static ldr__ahead ldr__head_ahead(const float *at, size_t ld, size_t rows, size_
    its gradient. Rows of a head are too far apart for the processor to see by itself which comes next. Places 1 to
    `places` are left for where this task will write. */
 static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_t task, const float *qkv,
-                                 const float *out, const float *dout, int places) {
+    const float *out, const float *dout, int places) {
   size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, kv_heads = (size_t)a->kv_heads, seq = task / kv_heads,
     kv = task % kv_heads, first, n;
   ldr__fetches_clear(s);
@@ -4036,12 +4026,11 @@ static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_
   if (out)
     ldr__fetches_add(s, ldr__head_ahead(out + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
   if (dout)
-    ldr__fetches_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n,
-                                        inner / kv_heads));
+    ldr__fetches_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
 }
 
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv,
-                                   const ldr__attention *a) {
+    const ldr__attention *a) {
   const ldr__kernels *ker = ex->kernels;
   const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr,
     group = (size_t)(a->heads / a->kv_heads);
@@ -4084,8 +4073,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
           ker->rows->softmax(s, keys, nr, &soft, j0);
           for (c = 0; j0 > start && c < d; c++)
             for (i = 0; i < nr; i++) o[c * nr + i] *= soft.fix[i];
-          ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > start,
-                               &soon);
+          ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > start, &soon);
         }
         for (i = 0; i < rows; i++) {
           if (lse) lse[(first + i0 - a->past + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
@@ -4099,14 +4087,13 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
 /* With D_i = dO_i . O_i:  dV = dropout(P)^T dO,  dS = scale P (dropout(dO V^T) - D),  dQ = dS K,  dK = dS^T Q.
    Overwrites dqkv; rows that did not ask have dQ = 0. */
 static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out,
-                                    const float *lse, const float *qkv, const ldr__attention *a) {
+    const float *lse, const float *qkv, const ldr__attention *a) {
   const ldr__kernels *ker = ex->kernels;
   const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr,
     group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
-    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
-        tokens = (size_t)(a->offsets[seq + 1] - a->offsets[seq]),
+    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), tokens = (size_t)(a->offsets[seq + 1] - a->offsets[seq]),
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : tokens, kld = a->keys ? a->kept_ld : ld;
     size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : tokens;
     size_t to = a->only ? seq : first;
@@ -4164,8 +4151,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
             float y = t[i] == -FLT_MAX ? 0.0f : t[i] * a->scale / a->cap;
             e[i] *= 1 - y * y;
           }
-          ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1,
-                               &soon);
+          ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1, &soon);
           ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, &soon);
           ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, &soon);
           ldr__attention_shifts_backward(dq + i0 * apart, apart, dk, e, a, h, rows, keys, nr, begin + i0, j0);
@@ -4178,12 +4164,12 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
   }
 }
 
-/* ======================================================================================
+/* ================================
    >>json              A strict reader for headers, configurations and data
-   --------------------------------------------------------------------------------------
+   --------------------------------
    One pass, no recursion, no copy: a node remembers where its text lies. Depth is bounded by
    a counter and memory by the text (a node needs at least one byte of it).
-   ====================================================================================== */
+   ================================ */
 
 struct ldr_json {
   ldr_allocator alloc;
@@ -4511,8 +4497,7 @@ static double ldr__parse_double(const char *s, size_t n) {
   value = (double)mantissa;
   if (mantissa != 0 && exponent != 0)
     value = exponent < -300 ? value / 1e300 / pow(10.0, (double)-(exponent + 300))
-        : exponent < 0      ? value / pow(10.0, (double)-exponent)
-                            : value * pow(10.0, (double)exponent);
+        : exponent < 0      ? value / pow(10.0, (double)-exponent) : value * pow(10.0, (double)exponent);
   return negative ? -value : value;
 }
 
@@ -4522,12 +4507,12 @@ LDR__DEF double ldr_json_number(const ldr_json *j, int32_t node, double otherwis
   return ldr__parse_double(j->text + n->begin, n->end - n->begin);
 }
 
-/* ======================================================================================
+/* ================================
    >>source            Bytes from a mapping, a file or constant memory
-   --------------------------------------------------------------------------------------
+   --------------------------------
    A mapping is read-only: a write into a backbone weight would fault, which is how "the
    backbone is frozen" is enforced and not only promised.
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr__source {
   const unsigned char *data;
@@ -4813,13 +4798,13 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
 }
 #endif /* LADDER_NO_STDIO */
 
-/* ======================================================================================
+/* ================================
    >>safetensors       The weight file, checked before a byte of it is used
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Everything a header can lie about is checked here: its length, its JSON, each type, shape,
    product and range, and that the ranges tile the data exactly, without overlap or hole.
    After that a tensor is a pointer, a type and a shape that can be trusted.
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta; /* at: the value's place in its file */
 
@@ -5047,8 +5032,7 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
     if (t->offset != at)
       return ldr__fail_at(err, LDR_FORMAT, LDR__MIN(t->offset, at),
           t->offset < at ? "tensor \"%s\": its data overlaps another tensor's"
-                         : "tensor \"%s\": unused bytes before its data",
-          ldr__show(shown, t->name, strlen(t->name)));
+          : "tensor \"%s\": unused bytes before its data", ldr__show(shown, t->name, strlen(t->name)));
     at += t->bytes;
   }
   if (at != s->size)
@@ -5106,12 +5090,12 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
   return ldr__weights_quantised(w, err);
 }
 
-/* ======================================================================================
+/* ================================
    >>formats           Other files that hold weights: GGUF, PyTorch's zip and its older form
-   --------------------------------------------------------------------------------------
+   --------------------------------
    A format is a row of ldr__formats: how its first bytes look, and what reads it. To add one,
    write both and add the row; tests/test_files.c holds a table of bad files for each.
-   ====================================================================================== */
+   ================================ */
 
 static int ldr__ends_with(const char *s, const char *tail) {
   size_t n = strlen(s), m = strlen(tail);
@@ -5510,7 +5494,7 @@ static int ldr__pickle_text(ldr__pickle *p, int width) {
 
 static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) {
   const unsigned char *begin = p->c.p + p->c.at,
-                      *end = p->c.bad ? NULL : (const unsigned char *)memchr(begin, '\n', p->c.size - p->c.at);
+      *end = p->c.bad ? NULL : (const unsigned char *)memchr(begin, '\n', p->c.size - p->c.at);
   if (!end) return 0;
   *s = begin;
   *n = (size_t)(end - begin);
@@ -5596,10 +5580,10 @@ static int ldr__pickle_step(ldr__pickle *p) {
       if (!ldr__pickle_is(p, x, LDR__P_TEXT, NULL) || !ldr__pickle_is(p, y, LDR__P_TEXT, NULL)) return 0;
       return ldr__pickle_global(p, p->values[x].text, p->values[x].size, p->values[y].text, p->values[y].size);
     case 'R': return ldr__pickle_reduce(p);
-    case 'b':  /* attributes of a container: nothing of it counts here */
+    case 'b': /* attributes of a container: nothing of it counts here */
       x = ldr__pickle_pop(p);
       return x >= 0 && p->depth && p->values[p->stack[p->depth - 1]].kind == LDR__P_DICT;
-    case 'Q':  /* ('storage', type, key, place, elements) */
+    case 'Q': /* ('storage', type, key, place, elements) */
       x = ldr__pickle_pop(p);
       y = ldr__pickle_item(p, x, 1);
       if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") ||
@@ -6391,14 +6375,14 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
   if (value) *value = w->metas[i].value;
   return w->metas[i].key;
 }
-/* ======================================================================================
+/* ================================
    >>tokenizer         Text to tokens and back: a table of parts
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Text passes the added tokens, the normalisers, the splitters, the cutter and the template,
    and back through the decoders. Each kind of part is a table with one row for each member;
    the names and the behaviour are those of Hugging Face's tokenizer.json, whose answers this
    gives: the same ids, offsets and texts.
-   ====================================================================================== */
+   ================================ */
 
 #ifndef LADDER_NO_TOKENIZER
 
@@ -6411,9 +6395,9 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
 
 /* In this order: the sets below are stretches of it, and ldr__categories names them. */
 enum { LDR__GC_CN, LDR__GC_CC, LDR__GC_CF, LDR__GC_CO, LDR__GC_CS, LDR__GC_LU, LDR__GC_LL, LDR__GC_LT, LDR__GC_LM,
-     LDR__GC_LO, LDR__GC_MN, LDR__GC_MC, LDR__GC_ME, LDR__GC_ND, LDR__GC_NL, LDR__GC_NO, LDR__GC_PC, LDR__GC_PD,
-     LDR__GC_PS, LDR__GC_PE, LDR__GC_PI, LDR__GC_PF, LDR__GC_PO, LDR__GC_SM, LDR__GC_SC, LDR__GC_SK, LDR__GC_SO,
-     LDR__GC_ZS, LDR__GC_ZL, LDR__GC_ZP };
+    LDR__GC_LO, LDR__GC_MN, LDR__GC_MC, LDR__GC_ME, LDR__GC_ND, LDR__GC_NL, LDR__GC_NO, LDR__GC_PC, LDR__GC_PD,
+    LDR__GC_PS, LDR__GC_PE, LDR__GC_PI, LDR__GC_PF, LDR__GC_PO, LDR__GC_SM, LDR__GC_SC, LDR__GC_SK, LDR__GC_SO,
+    LDR__GC_ZS, LDR__GC_ZL, LDR__GC_ZP };
 #define LDR__CATS 30u
 
 /* Sets of categories, one bit each. */
@@ -6429,7 +6413,7 @@ enum { LDR__GC_CN, LDR__GC_CC, LDR__GC_CF, LDR__GC_CO, LDR__GC_CS, LDR__GC_LU, L
 
 /* Where a property is not what the category says, by the tables at the end (>>unicode). */
 enum { LDR__ODD_CONTROL, LDR__ODD_NONSPACING, LDR__ODD_COMBINING, LDR__ODD_PUNCT, LDR__ODD_NUMBER, LDR__ODD_WORD,
-     LDR__ODD_JOINING, LDR__ODD_PREPENDING };
+    LDR__ODD_JOINING, LDR__ODD_PREPENDING };
 static int ldr__char_odd(int property, uint32_t c);
 
 static int ldr__char_category(uint32_t c); /* LDR__GC_ */
@@ -6708,7 +6692,7 @@ static const char *ldr__piece_text(const ldr_tokenizer *t, int32_t id) { return 
 
 /* The slot of prefix + s, or the free one where it would go. */
 static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, const char *prefix, size_t prefix_bytes,
-                                       const char *s, size_t n) {
+    const char *s, size_t n) {
   size_t i = (hash ^ hash >> 15) & (t->slot_count - 1);
   for (;; i = (i + 1) & (t->slot_count - 1)) {
     ldr__vocab_slot *slot = t->slots + i;
@@ -6876,7 +6860,7 @@ static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
 
 /* Arrays that grow and are used again: one for each use that may be under way at the same time. */
 enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
-     LDR__ROOM_SURFACES, LDR__ROOMS };
+    LDR__ROOM_SURFACES, LDR__ROOMS };
 
 typedef struct ldr__work {
   ldr__str str[2 + LDR__PARTS]; /* two for normalising, one for each splitter */
@@ -7050,8 +7034,7 @@ static void ldr__normalize_chars(ldr__norm *p, const ldr__step *part) {
   while (p->at < p->in.size && !p->c->status) {
     uint32_t ch = ldr__utf8_at(p->in.text + p->at, &n);
     int kind = part->flags[0], space = kind == 2 && (ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 ||
-        (ch >= 0x200b && ch <= 0x200f) || ch == 0x2028 || ch == 0x2029 || ch == 0x2581 || ch == 0xfeff ||
-        ch == 0xfffd);
+        (ch >= 0x200b && ch <= 0x200f) || ch == 0x2028 || ch == 0x2029 || ch == 0x2581 || ch == 0xfeff || ch == 0xfffd);
     if (kind == 0) {
       ldr__put(p, ch == 0x130 ? 'i' : ldr__char_lower(ch), 0);
       if (ch == 0x130) ldr__put(p, 0x307, 1);
@@ -7323,8 +7306,8 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
                                                     way back
        BOL EOL BOS EOS EOSN WORDB NWORDB            places */
 enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR__RX_SPLIT, LDR__RX_RSPLIT,
-     LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT, LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN,
-     LDR__RX_WORDB, LDR__RX_NWORDB };
+    LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT, LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN,
+    LDR__RX_WORDB, LDR__RX_NWORDB };
 enum { LDR__LOOK_AHEAD, LDR__LOOK_NOT_AHEAD, LDR__LOOK_BEHIND, LDR__LOOK_NOT_BEHIND, LDR__LOOK_ATOMIC };
 enum { LDR__RUN_GREEDY, LDR__RUN_POSSESSIVE, LDR__RUN_LAZY };
 /* Items of a class; `and` joins what stands before and behind it. Odd: not. */
@@ -7611,7 +7594,7 @@ static int ldr__rx_group(ldr__rx *r) {
 
 /* One thing that can be repeated: 0 if it may be nothing. *one: a single character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
-  static const char places[] = "AzZbB";  /* of BOS and those that follow */
+  static const char places[] = "AzZbB"; /* of BOS and those that follow */
   uint32_t c = ldr__rx_char(r);
   const char *place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
   int32_t start = r->used;
@@ -7934,8 +7917,7 @@ static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match)
   match = match != s->p->invert;
   if (behaviour == LDR__REMOVED && match) return;
   joins = s->from >= 0 && ((behaviour == LDR__CONTIGUOUS && s->match == match) ||
-      (behaviour == LDR__WITH_PREVIOUS && match && !s->match) ||
-      (behaviour == LDR__WITH_NEXT && s->match && !match));
+      (behaviour == LDR__WITH_PREVIOUS && match && !s->match) || (behaviour == LDR__WITH_NEXT && s->match && !match));
   if (!joins && s->to > s->from && s->from >= 0) ldr__split_part(s->c, s->stage, s->v, s->from, s->to);
   if (!joins) s->from = from;
   s->to = to;
@@ -8614,7 +8596,7 @@ static int ldr__trim_blank(const char *s, int32_t k, int32_t *bytes) {
 static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, int32_t count) {
   ldr_encoding *e = c->out;
   int32_t i, k, bytes;
-  for (i = first; i < first + count; i++) {       /* an empty text has no arrays to point into */
+  for (i = first; i < first + count; i++) { /* an empty text has no arrays to point into */
     int32_t *begin = e->begin + i, *end = e->end + i;
     size_t size = 0;
     const char *s = ldr_encoding_piece(c->t, e, i, &size);
@@ -9078,8 +9060,8 @@ static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
 /* ---- settings ---- */
 
 enum { LDR__SET_NOTHING, LDR__SET_FLAG, LDR__SET_COUNT = LDR__SET_FLAG + 4, LDR__SET_A = LDR__SET_COUNT + 2,
-     LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_BEHAVIOUR, LDR__SET_SINGLE,
-     LDR__SET_INVERT, LDR__SET_SCHEME };
+    LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_BEHAVIOUR, LDR__SET_SINGLE,
+    LDR__SET_INVERT, LDR__SET_SCHEME };
 
 #define LDR__KEY(key, what, otherwise)   { key, LDR__SET_##what, otherwise, NULL }
 #define LDR__FLAG(key, place, otherwise) { key, LDR__SET_FLAG + place, otherwise, NULL }
@@ -9239,8 +9221,7 @@ static const ldr__part_row ldr__splitters[] = {
       LDR__KEY(NULL, SCHEME, 0), LDR__FLAG("split", 1, 1), LDR__KEY(NULL, BEHAVIOUR, LDR__WITH_NEXT) } },
   { "ByteLevel", LDR__RUN_SPLIT(bytes), ldr__more_bytes,
       { LDR__FLAG("add_prefix_space", 0, 1), LDR__FLAG("use_regex", 1, 1) } },
-  { "Split", LDR__RUN_SPLIT(find), NULL,
-      { LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED),
+  { "Split", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED),
       LDR__KEY("invert", INVERT, 0) } },
   { "Digits", LDR__RUN_SPLIT(find), NULL,
       { LDR__KEY(NULL, FIND, LDR__FIND_NUMBER), LDR__KEY("individual_digits", SINGLE, 0) } },
@@ -10341,7 +10322,7 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
     ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
         "(A vocab.json needs the merges.txt beside it)");
   else ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
-        &f->rules);
+      &f->rules);
 }
 
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
@@ -10502,9 +10483,9 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
 }
 #endif /* LADDER_NO_TOKENIZER */
 
-/* ======================================================================================
+/* ================================
    >>block             One Transformer block for every family and for the ladder
-   --------------------------------------------------------------------------------------
+   --------------------------------
    A block is a row of choices (ldr__shape) and a list of tensors (ldr__slot). The same
    forward and backward run the frozen backbone and the side network, at width d and d/r.
 
@@ -10525,7 +10506,7 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
        adapters:   Attn and FFN give z + Up f(Down z) for z (Houlsby et al. 2019)
        prefix:     the first tokens of every sequence have trained keys and values (Li & Liang 2021)
        scales:     K z and V z are multiplied by trained vectors, and so is what Down reads (IA3: Liu et al. 2022)
-   ====================================================================================== */
+   ================================ */
 
 typedef enum ldr__slot {
   LDR__Q, LDR__K, LDR__V, LDR__O, LDR__GATE, LDR__UP, LDR__DOWN, LDR__XQ, LDR__XK, LDR__XV, LDR__XO, LDR__MATRICES,
@@ -10556,8 +10537,7 @@ enum { LDR__BLOCK_PARTS = LDR__MATRICES + (LDR__SLOTS - LDR__NORM1) / 2 };
 static int ldr__slot_part(int slot, int *bias) {
   *bias = slot >= LDR__NORM1 ? (slot - LDR__NORM1) % 2 : slot >= LDR__MATRICES;
   if (slot >= LDR__NORM1) return LDR__XQ + (slot - LDR__NORM1) / 2;
-  return slot % LDR__MATRICES < LDR__XQ ? slot % LDR__MATRICES
-      : slot % LDR__MATRICES + (LDR__SLOTS - LDR__NORM1) / 2;
+  return slot % LDR__MATRICES < LDR__XQ ? slot % LDR__MATRICES : slot % LDR__MATRICES + (LDR__SLOTS - LDR__NORM1) / 2;
 }
 static int ldr__norm_shift(int slot) { return slot >= LDR__NORM1 && slot < LDR__SLOTS && (slot - LDR__NORM1) % 2; }
 
@@ -10750,8 +10730,7 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
     a->xstats = ldr__place_matrix(p, name, rows, 2);
   }
   a->raw_rows = rows;
-  if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows,
-      ldr__qkv_width(s));
+  if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
   if (keep && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
   if (s->low_rank) a->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
   if (s->bottleneck) {
@@ -10960,9 +10939,8 @@ static void ldr__block_rotary(const ldr__exec *ex, float *qkv, const ldr__shape 
     for (end = m->longer ? i + 1 : t->sequences; end < t->sequences && longer ==
         (t->offsets[end + 1] - t->offsets[end] + (int32_t)t->past > m->most); end++) {}
     ldr__rotary(ex, qkv + first * ldr__qkv_width(s), ldr__qkv_width(s), t->position + first,
-          (size_t)(t->offsets[end] - t->offsets[i]), heads, s->head_dim, s->turned ? s->turned : s->head_dim,
-          s->rotary & LDR__PAIRS, longer ? m->longer : frequency, m->stretched > 0 ? m->stretched : 1.0f,
-                        direction);
+        (size_t)(t->offsets[end] - t->offsets[i]), heads, s->head_dim, s->turned ? s->turned : s->head_dim,
+        s->rotary & LDR__PAIRS, longer ? m->longer : frequency, m->stretched > 0 ? m->stretched : 1.0f, direction);
   }
 }
 
@@ -11011,14 +10989,12 @@ static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, con
     int32_t u;
     size_t i;
     ldr__scale_heads(row, b, s);
-    for (i = 0; s->clip > 0 && i < ld; i++) row[i] = row[i] > s->clip ? s->clip : row[i] < -s->clip ? -s->clip
-        : row[i];
+    for (i = 0; s->clip > 0 && i < ld; i++) row[i] = row[i] > s->clip ? s->clip : row[i] < -s->clip ? -s->clip : row[i];
     for (u = 0; u < units; u++) {
       ldr__unit k = ldr__head_unit(s, u);
       const float *shift = b->v[k.slot + 1];
       ex->kernels->rows->norm(row + k.at, a->raw_stats ? a->raw_stats + 2 * ((size_t)u * a->raw_rows + r) : NULL,
-                                  row + k.at, b->v[k.slot] + k.from, shift ? shift + k.from : NULL, k.n,
-                                  s->norm == LDR_NORM_RMS, s->eps);
+          row + k.at, b->v[k.slot] + k.from, shift ? shift + k.from : NULL, k.n, s->norm == LDR_NORM_RMS, s->eps);
     }
   })
 }
@@ -11042,8 +11018,7 @@ static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *ro
     for (u = 0; u < units; u++) {
       ldr__unit k = ldr__head_unit(s, u);
       ex->kernels->rows->norm_backward(row + k.at, 0, row + k.at, x + k.at,
-                                           a->raw_stats + 2 * ((size_t)u * a->raw_rows + r), b->v[k.slot] + k.from,
-                                           k.n, s->norm == LDR_NORM_RMS);
+          a->raw_stats + 2 * ((size_t)u * a->raw_rows + r), b->v[k.slot] + k.from, k.n, s->norm == LDR_NORM_RMS);
     }
     for (i = 0; s->clip > 0 && i < ld; i++) if (x[i] > s->clip || x[i] < -s->clip) row[i] = 0;
   })
@@ -11089,7 +11064,7 @@ static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, co
   if (!s->after) return;
   if (given) memcpy(given, dr, rows * w * sizeof(float));
   ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], which ? a->stats4 : a->stats3,
-                     b->v[which ? LDR__NORM4 : LDR__NORM3], rows, w, s->norm);
+      b->v[which ? LDR__NORM4 : LDR__NORM3], rows, w, s->norm);
 }
 
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one
@@ -11222,10 +11197,10 @@ static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s) {
 static int ldr__qkv_gradients_are_one(const ldr__shape *s, float *const *grad) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s), w = (size_t)s->width;
   if (!grad[LDR__Q] ? grad[LDR__K] || grad[LDR__V]
-                    : grad[LDR__K] != grad[LDR__Q] + q * w || grad[LDR__V] != grad[LDR__K] + kv * w)
+      : grad[LDR__K] != grad[LDR__Q] + q * w || grad[LDR__V] != grad[LDR__K] + kv * w)
     return 0;
   return !grad[LDR__QB] ? !grad[LDR__KB] && !grad[LDR__VB]
-                        : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
+      : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
 }
 
 /* qkv[T,q+2kv] = n1[T,w] [Wq; Wk; Wv]^T + b */
@@ -11385,7 +11360,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), r;
   const float *x = t->only ? a->y : a->x; /* what is wanted of it; y is written last, and may be x */
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION),
-               last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
+      last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
   int post = s->place == LDR__POST, next = post ? LDR__NORM1 : s->cross ? LDR__XNORM : LDR__NORM2;
   if (s->heads) {
     ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
@@ -11430,7 +11405,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     ldr__residual_norm_forward(
         ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
   else ldr__residual_norm_forward(ex, NULL, a->y, s->cross ? a->xr : a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps,
-        &last);
+      &last);
 }
 
 /* dn[T,w] (+)= gradient of FFN's input from k->dffn[T,w], the gradient of its output. f is made again from the stored u
@@ -11592,20 +11567,20 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn2, a->added[0], a->stats2, rows, w);
     ldr__sums_make(sums); /* the same gain gets attention's share below */
   } else ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2,
-        post ? a->r2 : s->parallel ? a->added[0] : s->cross ? a->xr : a->r1, a->stats2, rows, w);
+      post ? a->r2 : s->parallel ? a->added[0] : s->cross ? a->xr : a->r1, a->stats2, rows, w);
   if (post || !m->bare)
     ldr__norm_gradients(
         sums, grad[LDR__NORM1], grad[LDR__NORM1B], post && s->cross ? k->xn : k->dn1, post ? a->r1 : a->x, a->stats1,
         post ? rows : t->count, w);
 }
 
-/* ======================================================================================
+/* ================================
    >>model             Families as rows of a table, and the frozen forward pass
-   --------------------------------------------------------------------------------------
+   --------------------------------
    A family is a name map, a few configuration keys and a block description. Loading binds
    every tensor the description asks for, checks its shape and type, and refuses a file that
    holds anything else: a model that loads is the model that was trained.
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr__family {
   const char *type, *prefix; /* model_type; optional name prefix */
@@ -11652,7 +11627,7 @@ enum {
   LDR__OF_ALIBI = 1 << 22, /* scores fall with the distance, for each head at its slope */
   LDR__OF_STACKS = 1 << 23, /* an encoder and a decoder that reads it: ldr_model.encoder */
   LDR__OF_WAVES = 1 << 24, /* positions are sines, then cosines */
-  LDR__OF_OWN_WIDTH = 2048  /* embeddings are as wide as states unless embedding_size says no */
+  LDR__OF_OWN_WIDTH = 2048 /* embeddings are as wide as states unless embedding_size says no */
 };
 
 /* Groups of configuration keys. */
@@ -11778,8 +11753,7 @@ static const ldr__family ldr__families[] = {
     { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
   { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
     "layer_norm_eps", "gelu", LDR__BERT_LAYER, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM,
-    "embeddings_project", NULL, LDR__BERT_HEAD,
-    LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
+    "embeddings_project", NULL, LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
     { LDR__BERT_OTHERS, "*encoder.embed_positions.weight", "cls.*", "sequence_summary.*" } },
   { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
     "layer_norm_eps", "gelu", "encoder.layer.%d.",
@@ -11789,7 +11763,7 @@ static const ldr__family ldr__families[] = {
     { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
   { "mpnet", "mpnet.", LDR__BERT_TYPE,
     LDR__BERT_PARTS("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o",
-                    "attention.LayerNorm"),
+      "attention.LayerNorm"),
     LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD | LDR__OF_RELATIVE,
     LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS, "lm_head.*" } },
   { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS,
@@ -11807,22 +11781,19 @@ static const ldr__family ldr__families[] = {
     LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*", "classifier.*" } },
   { "deberta-v2", "deberta.", LDR__BERT_TYPE,
     LDR__BERT_PARTS("attention.self.query_proj", "attention.self.key_proj", "attention.self.value_proj",
-                    "attention.output.dense", "attention.output.LayerNorm"),
+      "attention.output.dense", "attention.output.LayerNorm"),
     LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD,
     LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
     { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
   { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu",
-    LDR__BERT_PARTS("attention.self.in_proj attention.self.q_bias", "attention.self.in_proj",
-                    "attention.self.in_proj attention.self.v_bias", "attention.output.dense",
-                    "attention.output.LayerNorm"),
+    "layer_norm_eps", "gelu", LDR__BERT_PARTS("attention.self.in_proj attention.self.q_bias", "attention.self.in_proj",
+      "attention.self.in_proj attention.self.v_bias", "attention.output.dense", "attention.output.LayerNorm"),
     LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD,
     LDR__OF_PLACES | LDR__OF_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES,
     { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
   { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, "hidden_size", "num_hidden_layers",
     "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
-    "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", "mlp.Wi", "mlp.Wi", "mlp.Wo", "attn_norm",
-            "mlp_norm" },
+    "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", "mlp.Wi", "mlp.Wi", "mlp.Wo", "attn_norm", "mlp_norm" },
     "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm",
     "head.dense", "head.norm", "decoder.weight", "decoder.bias",
     LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN | LDR__KEYS_ROPE,
@@ -11847,12 +11818,12 @@ static const ldr__family ldr__families[] = {
     LDR__OF_PARALLEL, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_PHI, { "*rotary_emb.inv_freq", "score.*" } },
   { "phi3", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
     "layers.%d.", { LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj",
-            "mlp.down_proj", "input_layernorm", "post_attention_layernorm" },
+      "mlp.down_proj", "input_layernorm", "post_attention_layernorm" },
     LDR__LLAMA_ENDS, LDR__OF_WINDOWS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_WINDOW | LDR__KEYS_PHI3,
     { "*rotary_emb.inv_freq", "score.*" } },
   { "stablelm", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
     "silu", "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL,
-                "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" },
+      "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" },
     LDR__LLAMA_ENDS, 0, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_STABLE, { "*rotary_emb.inv_freq", "score.*" } },
   { "cohere", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__PAIRS, 1, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "silu",
     LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_PARALLEL | LDR__OF_BARE | LDR__OF_TIED | LDR__OF_BIAS_KEYS,
@@ -11862,7 +11833,7 @@ static const ldr__family ldr__families[] = {
     LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_OLMO, { "*rotary_emb.inv_freq", "score.*" } },
   { "olmo2", "model.", LDR_NORM_RMS, LDR__NO_NORM, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
     "layers.%d.", { LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm", "post_feedforward_layernorm",
-            "self_attn.q_norm", "self_attn.k_norm" },
+      "self_attn.q_norm", "self_attn.k_norm" },
     LDR__LLAMA_ENDS, LDR__OF_AFTER | LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
     { "*rotary_emb.inv_freq", "score.*" } },
   { "gemma2", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps",
@@ -11872,12 +11843,10 @@ static const ldr__family ldr__families[] = {
     LDR__LLAMA_ENDS, LDR__OF_GEMMA | LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED,
         LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_GEMMA,
     { "*rotary_emb.inv_freq", "score.*" } },
-  { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed",
-      "n_layer",
+  { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed", "n_layer",
     "n_head num_attention_heads", "n_inner", "seq_length", "activation_function", "layer_norm_epsilon", "gelu_new",
     "h.%d.", { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" },
-    "word_embeddings.weight", NULL, NULL, "word_embeddings_layernorm", NULL, "ln_f", NULL, NULL, "lm_head.weight",
-        NULL,
+    "word_embeddings.weight", NULL, NULL, "word_embeddings_layernorm", NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
     LDR__OF_BY_HEAD | LDR__OF_ALIBI | LDR__OF_TIED, LDR__KEYS_BLOOM, { "score.*" } },
   { "falcon", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS, "h.%d.",
     { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS,
@@ -11901,8 +11870,7 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
   { "granite", "llama", 0, LDR__KEYS_GRANITE, 0 },
   { "gemma", "llama", LDR__OF_GEMMA | LDR__OF_TIED, LDR__KEYS_GEMMA, 0 },
   { "gemma3_text", "gemma2", LDR__OF_HEAD_NORMS | LDR__OF_TWO_THETAS, 0, 1e6 },
-  { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED,
-      2e6 },
+  { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED, 2e6 },
   { "mt5", "t5", 0, 0, 0 }, { "m2m_100", "pegasus", LDR__OF_PAD, 0, 0 }
 };
 #undef LDR__T5_FFN
@@ -12125,7 +12093,7 @@ static size_t ldr__end_shape(const ldr_model *m, int end, size_t *rows, size_t *
   return r * c;
 }
 
-/* ---- configuration -------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 /* The member that one of the names has, each separated by a blank, and that is not null; else -1. */
 static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *names) {
@@ -12197,7 +12165,7 @@ static int ldr__in_words(const char *list, const char *word, size_t n) {
   return 0;
 }
 
-/* ---- rotary positions ----------------------------------------------------------------- */
+/* ---- rotary positions ---- */
 
 /* frequency[n/2]. Sources: linear (Chen et al. 2023), Llama 3.1's ramp by wave length, YaRN (Peng et al. 2023),
    LongRoPE (Ding et al. 2024), by[n/2]. */
@@ -12211,7 +12179,7 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
   if (low >= high) high = low + 0.001;
   for (i = 0; i < n / 2; i++) {
     double f = pow(base, -2.0 * i / n), stretched = f / (double)r->factor, waves = (double)r->original * f / tau,
-           keep = 0;
+        keep = 0;
     if (r->kind == LDR__ROPE_PLAIN) keep = 1;
     if (r->kind == LDR__ROPE_LLAMA3) keep = (waves - (double)r->low) / ((double)r->high - (double)r->low);
     if (r->kind == LDR__ROPE_YARN) keep = 1 - (i - low) / (high - low);
@@ -12228,8 +12196,7 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   double score;
   int32_t i, k, l;
   if (ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, &r->original, err) ||
-      ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, &factor,
-                  err))
+      ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, &factor, err))
     return err->status;
   score = factor > 1 ? sqrt(1 + log((double)factor) / log((double)r->original)) : 1;
   if (ldr__config_real_in(j, object, "attention_factor", score, 1e-6, 1e6, &r->score, err)) return err->status;
@@ -12238,8 +12205,7 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
     if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
       return ldr__fail_at(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
-          "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i],
-                      LDR__LONG_DIMS);
+          "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
     for (k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
       m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
       if (!(m->stretch[i][k] > 0)) return ldr__fail_at(err, LDR_LIMIT, j->nodes[l].begin,
@@ -12279,8 +12245,8 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
   if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
-        "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
-        ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
+      "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
+      ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
   r->theta = theta;
@@ -12308,7 +12274,7 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
 /* Which layers are local, and which have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
   int32_t list = ldr_json_get(j, 0, m->keys & LDR__KEYS_NEO ? "attention_layers" : "layer_types"),
-          turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
+      turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
   int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window",
       (m->keys & LDR__KEYS_GEMMA) || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)));
   const ldr_json_node *n = ldr_json_node_at(j, list);
@@ -12318,8 +12284,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
       err)) return err->status;
   if (!window) m->window = 0;
   if (m->keys & LDR__KEYS_GEMMA) {
-    if (ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", m->traits & LDR__OF_HEAD_NORMS ? 6 : 2,
-        1,
+    if (ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", m->traits & LDR__OF_HEAD_NORMS ? 6 : 2, 1,
         1024, &every, err)) return err->status;
     for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && (l + 1) % every != 0;
   } else if (m->traits & LDR__OF_MODERN) {
@@ -12365,10 +12330,9 @@ static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
   if (n < 2 || n % 2 || n > m->shape.head_dim)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "config.json: %d of a head's %d dimensions cannot turn, an even number of them can (partial_rotary_factor)", n,
-                    m->shape.head_dim);
+        m->shape.head_dim);
   if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
-    return ldr__fail(err, LDR_FORMAT,
-        "config.json: longrope has %d and %d factors, %d frequencies need one",
+    return ldr__fail(err, LDR_FORMAT, "config.json: longrope has %d and %d factors, %d frequencies need one",
         m->long_dims[0], m->long_dims[1], n / 2);
   m->shape.turned = n < m->shape.head_dim ? n : 0;
   return LDR_OK;
@@ -12377,8 +12341,7 @@ static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
 static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *err) {
   static const char *const kinds[2] = { "full_attention", "sliding_attention" },
     *const olds[2] = { "global_rope_theta", "local_rope_theta rope_local_base_freq" };
-  int32_t object = ldr_json_get(j, 0, "rope_parameters"), i,
-      modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
+  int32_t object = ldr_json_get(j, 0, "rope_parameters"), i, modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
   float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, part;
   if (!(m->keys & LDR__KEYS_ROPE)) {
     m->rope[0].theta = 10000.0f;
@@ -12492,8 +12455,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
   { LDR__KEYS_GEMMA, "hidden_activation query_pre_attn_scalar attn_logit_softcapping final_logit_softcapping "
     "sliding_window sliding_window_pattern _sliding_window_pattern rope_local_base_freq cache_implementation", NULL },
   { LDR__KEYS_GEMMA, "use_bidirectional_attention", "false" },
-  { LDR__KEYS_BLOOM,
-      "n_embed n_layer n_head num_attention_heads n_inner seq_length layer_norm_epsilon pretraining_tp "
+  { LDR__KEYS_BLOOM, "n_embed n_layer n_head num_attention_heads n_inner seq_length layer_norm_epsilon pretraining_tp "
     "slow_but_exact offset_alibi bias_dropout_fusion skip_bias_add skip_bias_add_qkv masked_softmax_fusion "
     "attention_softmax_in_fp32", NULL },
   { LDR__KEYS_FALCON, "num_hidden_layers num_attention_heads num_kv_heads ffn_hidden_size max_position_embeddings "
@@ -12723,8 +12685,7 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     m->score_scale = sqrtf((float)s->head_dim / by);
     for (k = 0; k < 2; k++) { /* null, and gemma3's default: none */
       int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
-      if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap,
-          err))
+      if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap, err))
         return err->status;
     }
   }
@@ -12741,8 +12702,7 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
         "config.json: a %s model without \"relative_attention\" is not supported", m->type);
   for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
-  if (m->placed != 3 &&
-      !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") ||
+  if (m->placed != 3 && !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") ||
       ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "c2p|p2c"))))
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
         "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
@@ -12825,13 +12785,12 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
   for (i = 0; i < 2; i++)
     if (m->rope[i].kind || (i && m->rope[i].theta > 0))
       h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) +
-          ((uint64_t)ldr__bits_from_float(m->rope[i].factor) << 32) + (uint64_t)m->rope[i].kind +
-          ldr__mix64(
-              ldr__bits_from_float(m->rope[i].original) + ((uint64_t)ldr__bits_from_float(m->rope[i].score) << 32)));
+          ((uint64_t)ldr__bits_from_float(m->rope[i].factor) << 32) + (uint64_t)m->rope[i].kind + ldr__mix64(
+          ldr__bits_from_float(m->rope[i].original) + ((uint64_t)ldr__bits_from_float(m->rope[i].score) << 32)));
   return h;
 }
 
-/* ---- the head for a task ---------------------------------------------------------------- */
+/* ---- the head for a task ---- */
 
 enum { LDR__OWN_ACTIVATION = -1 }; /* the blocks' */
 
@@ -12841,13 +12800,11 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
   { 1 << LDR_TASK_SEQUENCE, "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj",
       LDR_TANH },
   { 1 << LDR_TASK_SEQUENCE, "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
-  { 1 << LDR_TASK_SEQUENCE, "bart mbart", "classification_head.dense", NULL, "classification_head.out_proj",
-      LDR_TANH },
+  { 1 << LDR_TASK_SEQUENCE, "bart mbart", "classification_head.dense", NULL, "classification_head.out_proj", LDR_TANH },
   { 1 << LDR_TASK_SEQUENCE, "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE, "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm",
-      "classifier",
-    LDR__OWN_ACTIVATION },
+      "classifier", LDR__OWN_ACTIVATION },
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS,
       "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 "
       "gemma3_text "
@@ -12860,8 +12817,7 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
   { 1 << LDR_TASK_CHOICE, "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
   { 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
   { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL,
-      "discriminator_predictions.dense_prediction",
-    LDR__OWN_ACTIVATION },
+      "discriminator_predictions.dense_prediction", LDR__OWN_ACTIVATION },
   { 1 << LDR_TASK_TOKENS, NULL, NULL, NULL, "classifier", 0 },
   { 1 << LDR_TASK_SPAN, NULL, NULL, NULL, "qa_outputs", 0 } };
 
@@ -12869,8 +12825,7 @@ static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
   size_t i;
   for (i = 0; i < sizeof ldr__task_rows / sizeof *ldr__task_rows; i++) {
     const struct ldr__task_row *r = &ldr__task_rows[i];
-    if ((r->tasks >> m->task.task & 1) &&
-        (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
+    if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
   }
   return NULL;
 }
@@ -13030,7 +12985,7 @@ static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error
   return LDR_OK;
 }
 
-/* ---- binding -------------------------------------------------------------------------- */
+/* ---- binding ---- */
 
 typedef struct ldr__binder {
   ldr_model *m;
@@ -13159,7 +13114,7 @@ static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *s
 /* A vector of n, copied as float: from `first` on of the file's `total`, or head by head. */
 static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n,
     size_t first, size_t total, int by_head, int slot) {
-  int gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;  /* has them whole */
+  int gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL; /* has them whole */
   float plus = b->m->traits & LDR__OF_GEMMA && !gguf && ldr__ends_with(stem, "norm.weight") ? 1.0f : 0.0f;
   char name[256];
   const ldr_tensor *t;
@@ -13231,8 +13186,7 @@ static int ldr__fused(const ldr_model *m, int slot, size_t *first, size_t *total
   }
   if (n > 1) return n;
   *first = 0;
-  ldr__slot_size(&m->shape, slot, bias || slot >= LDR__NORM1 ? NULL : total, bias ||
-      slot >= LDR__NORM1 ? total : NULL);
+  ldr__slot_size(&m->shape, slot, bias || slot >= LDR__NORM1 ? NULL : total, bias || slot >= LDR__NORM1 ? total : NULL);
   return 1;
 }
 
@@ -13301,11 +13255,9 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
     if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
     if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
     if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns,
-        ldr__norm_shift(slot) ? 0.0f : 1.0f)
-      : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
-          ? ldr__bind_gains(b, &block->v[slot], name, columns)
-      : vector ? ldr__bind_numbers(b, &block->v[slot], b->prefix, name, columns, first, total, by_head,
-          slot - LDR__QB)
+        ldr__norm_shift(slot) ? 0.0f : 1.0f) : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
+        ? ldr__bind_gains(b, &block->v[slot], name, columns)
+      : vector ? ldr__bind_numbers(b, &block->v[slot], b->prefix, name, columns, first, total, by_head, slot - LDR__QB)
       : by_head ? ldr__bind_by_head(b, &block->m[slot], name, slot, rows, columns, total)
       : ldr__bind_rows(b, &block->m[slot], b->prefix, name, rows, columns, m->family->conv1d, first, total))
       return b->err->status;
@@ -13327,19 +13279,16 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", f->head_bias)) return LDR_OK;
     if (ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", name, e, w)) return b->err->status;
     ldr__format(name, sizeof name, "%s.bias", f->head_dense);
-    if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name)
-        ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
+    if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name) ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
       : ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, e)) return b->err->status;
     if ( ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER) ||
-      ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias,
-          (size_t)m->vocabulary)) return b->err->status;
+      ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, (size_t)m->vocabulary)) return b->err->status;
   }
   if (!f->head_dense && f->head_bias && ldr__bind_has(b, "", f->head_bias) &&
-      ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias,
-                  (size_t)m->vocabulary)) return b->err->status;
+      ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, (size_t)m->vocabulary)) return b->err->status;
   if (ldr__bind_has(b, "", f->head_out)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out,
       (size_t)m->vocabulary, e);
-  if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK;  /* a classifier's file */
+  if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK; /* a classifier's file */
   if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
   return LDR_OK;
 }
@@ -13401,14 +13350,12 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
   w.out = out;
   w.in = in;
   if (out == 0) return w;
-  w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8
-      : b->m->compute == LDR_COMPUTE_BF16    ? LDR__PACK_BF16
-                                             : LDR__PACK_F32;
+  w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : b->m->compute == LDR_COMPUTE_BF16    ? LDR__PACK_BF16
+      : LDR__PACK_F32;
   w.data = ldr__place(b->plan, name, ldr__packed_bytes(ker, out, in, w.type), 1);
   w.scale = w.type != LDR__PACK_INT8 ? NULL : ldr__place_floats(b->plan, name, whole);
   w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, name, whole) : NULL;
-  w.sums = w.type != LDR__PACK_INT8
-      ? NULL
+  w.sums = w.type != LDR__PACK_INT8 ? NULL
       : (int32_t *)ldr__place(b->plan, name, whole * ldr__packed_blocks(in), sizeof(int32_t));
   return w;
 }
@@ -13542,8 +13489,7 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
       if (ldr__bind_matrix(b, &matrix, b->prefix, name, w, w)) return b->err->status;
       ldr__format(name, sizeof name, "%s.bias", stem);
       bias = NULL;
-      if (ldr__bind_has(b, b->prefix, name) &&
-          ldr__bind_vector(b, &bias, b->prefix, name, w)) return b->err->status;
+      if (ldr__bind_has(b, b->prefix, name) && ldr__bind_vector(b, &bias, b->prefix, name, w)) return b->err->status;
     }
     if (!out[i]) continue;
     room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
@@ -13592,7 +13538,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
   if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, (size_t)m->vocabulary, e)) return b->err->status;
   if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) &&
       ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, (size_t)m->positions,
-                  e)) return b->err->status;
+      e)) return b->err->status;
   if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, (size_t)m->segments, e))
       return b->err->status;
   if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER))
@@ -13609,8 +13555,8 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
     for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0 || m->rope[0].kind == LDR__ROPE_LONG); i++)
       ldr__rope_fill(m->frequency + i * (m->shape.head_dim / 2), &m->rope[m->rope[1].theta > 0 ? i : 0],
-                     m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
-    if (ldr__bind_has(b, "", "rope_freqs.weight")) {  /* Llama 3 in a GGUF file: what each frequency is divided by */
+          m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
+    if (ldr__bind_has(b, "", "rope_freqs.weight")) { /* Llama 3 in a GGUF file: what each frequency is divided by */
       const float *by = NULL;
       if (ldr__bind_vector(b, &by, "", "rope_freqs.weight", (size_t)m->shape.head_dim / 2)) return b->err->status;
       for (i = 0; by && i < m->shape.head_dim / 2; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
@@ -13758,7 +13704,7 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
   return status;
 }
 
-/* ---- adapters of PEFT, added at load ----------------------------------------------------- */
+/* ---- adapters of PEFT, added at load ---- */
 
 #ifndef LADDER_NO_STDIO
 /* W' = W + scale B A, scale = alpha / r, or alpha / sqrt r (Hu et al. 2021; Kalajdzievski 2023); with magnitudes v the
@@ -13913,16 +13859,14 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
   size_t i;
   char key[LDR__SHOWN], value[LDR__SHOWN];
   if (!ldr_json_equals(j, ldr_json_get(j, 0, "peft_type"), "LORA"))
-    return ldr__fail(p->err, LDR_UNSUPPORTED,
-        "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
+    return ldr__fail(p->err, LDR_UNSUPPORTED, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
   for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
-    if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE ||
-        (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
+    if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
     return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
       ldr__show(key, j->text + name->begin, name->end - name->begin),
-          ldr__show(value, j->text + n->begin, n->end - n->begin));
+        ldr__show(value, j->text + n->begin, n->end - n->begin));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out");
   p->rooted = ldr__config_true(j, "use_rslora");
@@ -13942,8 +13886,7 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
 
 static ldr_status ldr__adapter_tensors(const ldr__adapter *p) {
   static const char *const parts[] = { ".lora_A.weight", ".lora_embedding_A", ".lora_B.weight", ".lora_embedding_B",
-      ".lora_magnitude_vector",
-    ".lora_magnitude_vector.weight" };
+      ".lora_magnitude_vector", ".lora_magnitude_vector.weight" };
   size_t i, k;
   for (i = 0; i < p->w->count; i++) {
     const ldr_tensor *t = &p->w->tensors[i];
@@ -13996,7 +13939,7 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
 }
 #endif
 
-/* ---- GGUF: one file that is configuration and weights ------------------------------------ */
+/* ---- GGUF: one file that is configuration and weights ---- */
 
 /* Architectures by llama.cpp's names, and how their rows of q and k lie. */
 static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[] = {
@@ -14111,7 +14054,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   ldr_weights *w = m->weights;
   const char *arch = ldr_weights_meta(w, "general.architecture");
   const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
-                   *types = ldr_weights_find(w, "token_types.weight");
+      *types = ldr_weights_find(w, "token_types.weight");
   char text[1024], name[256], shown[LDR__SHOWN];
   uint64_t heads, width, kv;
   size_t i, k, n;
@@ -14154,7 +14097,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     ldr__format(text + n, sizeof text - n, ",\"sliding_window\":%U}",
         ldr__gguf_get(w, arch, "attention.sliding_window", 0));
   n = strlen(text) - 1;
-  if (strncmp(arch, "gemma", 5) == 0) {  /* as llama.cpp has it: the largest of each kind scale otherwise */
+  if (strncmp(arch, "gemma", 5) == 0) { /* as llama.cpp has it: the largest of each kind scale otherwise */
     uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length",
         256);
     if (depth == 46 || depth == 62) wide = heads ? width / heads : wide;
@@ -14213,7 +14156,7 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
 /* The vocabulary of a directory, in memory, or (both NULL) of the GGUF file that holds the weights. None is no error:
    such a model still takes token ids. An unusable one is. */
 static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const void *vocab, size_t size,
-                                        const ldr_model_desc *desc, ldr_error *err) {
+    const ldr_model_desc *desc, ldr_error *err) {
 #ifndef LADDER_NO_TOKENIZER
   const char *own = dir ? NULL : ldr_weights_meta(m->weights, "tokenizer.ggml.model");
   ldr_tokenizer_desc td;
@@ -14446,7 +14389,7 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
   return h;
 }
 
-/* ---- frozen forward ------------------------------------------------------------------- */
+/* ---- frozen forward ---- */
 
 /* Tokens, for each thread, that a frozen block works on at a time: enough to pack a weight for, few enough to stay in a
    cache. Of packed weights fewer are worth a walk through all of them. */
@@ -14501,9 +14444,9 @@ static void ldr__frozen_part(const ldr__exec *ex, const ldr__backbone *b, ldr__a
 static void ldr__frozen_forward(
     const ldr__exec *ex, const ldr__backbone *b, const ldr__block *block, const ldr__shape *s, const ldr__tokens *t) {
   size_t w = (size_t)s->width, threads = (size_t)ex->threads, room = b->chunk / threads,
-         least = block->packed ? LDR__PACKED_CHUNK : LDR__CHUNK, longest;
+      least = block->packed ? LDR__PACKED_CHUNK : LDR__CHUNK, longest;
   int32_t *at = b->part_at, i,
-          parts = ldr__tokens_cut(at, &longest, t, LDR__MIN(room, LDR__MAX(t->count / (2 * threads), least)));
+      parts = ldr__tokens_cut(at, &longest, t, LDR__MIN(room, LDR__MAX(t->count / (2 * threads), least)));
   if (threads > 1 && !t->only && !b->seen && longest <= room && ldr__cut_is_even(t, longest, ex->threads)) {
     LDR__FOR(part, parts, ex->threads) {
       ldr__exec mine = ldr__exec_alone(ex, room);
@@ -14526,7 +14469,7 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
   const ldr__mat *position = &ends->m[LDR__POSITION], *segment = &ends->m[LDR__SEGMENT];
   size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset),
-         type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
+      type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
   size_t task = m->tasks.data ? type / (size_t)m->segments : 0;
   type = m->tasks.data ? type % (size_t)m->segments : type;
   if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
@@ -14603,8 +14546,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
       float *into[3];
       int n;
       into[0] = ids[i] >= 0   ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL)
-          : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e
-                              : NULL;
+          : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
       into[1] = grad[LDR__POSITION] ? grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e : NULL;
       into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
       for (n = 0; n < 3; n++)
@@ -14951,9 +14893,9 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
   return ldr__finite(scores, n, t->task == LDR_TASK_POOLER ? h : (size_t)t->classes, "scores", err);
 }
 
-/* ======================================================================================
+/* ================================
    >>dataset           Examples, end to end in four arrays
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr__targets ldr__targets;
 typedef struct ldr__tally ldr__tally;
@@ -15276,7 +15218,7 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
     return ldr__fail(err, LDR_ARGUMENT, "a data set with a label for every token takes ldr_dataset_add");
   if (!d->encoding.alloc.alloc_fn) d->encoding.alloc = d->alloc;
   if (ldr_tokenizer_encode(
-          t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err))
+      t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err))
     return err ? err->status : LDR_DATA;
   d->cut += d->encoding.cut > 0;
   memset(&e, 0, sizeof e);
@@ -15289,13 +15231,13 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
 }
 #endif
 
-/* ======================================================================================
+/* ================================
    >>dataset-files     Labelled texts from tab-separated lines, CSV and JSON
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Both formats end in the same three strings: label, text, and perhaps a second text. They
    are copied into buffers that are reused from one example to the next, because the file is
    mapped and its fields carry no final NUL.
-   ====================================================================================== */
+   ================================ */
 
 #ifndef LADDER_NO_TOKENIZER
 
@@ -15426,8 +15368,7 @@ static uint32_t ldr__reader_char(const unsigned char *s, size_t n, int kind, siz
   static const unsigned short high[32] = { 0x20ac, 0xffff, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,
       0x2030, 0x160,
       0x2039, 0x152, 0xffff, 0x17d, 0xffff, 0xffff, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
-          0x2dc, 0x2122,
-      0x161, 0x203a, 0x153, 0xffff, 0x17e, 0x178 };
+      0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0xffff, 0x17e, 0x178 };
   uint32_t c, low, i = kind == LDR__UTF16LE;
   *bytes = 1;
   if (kind == LDR__WINDOWS1252) {
@@ -15557,7 +15498,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
           ldr__show(shown, label, strlen(label)));
   } else {
     index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
-                                           : ldr__reader_class(r, label, err);
+        : ldr__reader_class(r, label, err);
     if (index == -1) return err->status ? err->status : LDR_MEMORY;
   }
   return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
@@ -15652,8 +15593,7 @@ static ldr_status ldr__reader_give(ldr__reader *r, int pair, size_t at, ldr_erro
 
 static ldr_status ldr__reader_wrong(const ldr__reader *r, int n, size_t at, ldr_error *err) {
   if (r->desc.columns || r->named) return ldr__fail_at(err, LDR_DATA, at, "line %I: it has %d columns, %s",
-      ldr__reader_line(r, at), n,
-      r->named ? "the first line names another number" : "and not those that were named");
+      ldr__reader_line(r, at), n, r->named ? "the first line names another number" : "and not those that were named");
   if (n < r->columns) return ldr__reader_fail(r, at, err,
       "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2 (.csv: commas)");
   return ldr__fail_at(err, LDR_DATA, at,
@@ -15703,7 +15643,7 @@ static ldr_status ldr__reader_member(
   if (k == LDR__FIELD_LABEL && word) return ldr__reader_copy(r, k, r->data + base + n->begin, n->end - n->begin, err);
   return ldr__reader_fail(r, base + n->begin, err,
       k == LDR__FIELD_LABEL ? "the label is neither a string nor a number nor true or false"
-                            : "the text is not a string");
+      : "the text is not a string");
 }
 
 /* Several labels, ["a","b"], become the "a|b" of the other forms. */
@@ -15738,7 +15678,7 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
       *const seconds[] = { "text2", "sentence2", "pair", NULL };
   size_t at = base + ldr_json_node_at(j, object)->begin;
   int32_t label = ldr__reader_find(j, object, r->desc.label, labels),
-          text = ldr__reader_find(j, object, r->desc.text, texts);
+      text = ldr__reader_find(j, object, r->desc.text, texts);
   int32_t text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
   ldr_status status;
   if (r->unlabelled && ldr_json_node_at(j, object)->type == LDR_JSON_STRING) {
@@ -15756,10 +15696,8 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
   if (text2 < 0 && r->desc.text2)
     return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"",
         ldr__reader_line(r, at), r->desc.text2);
-  status = r->unlabelled ? LDR_OK
-      : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY
-      ? ldr__reader_label_list(r, j, label, base, err)
-      : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
+  status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY
+      ? ldr__reader_label_list(r, j, label, base, err) : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
   if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
   if (!status && text2 >= 0) status = ldr__reader_member(r, LDR__FIELD_TEXT2, j, text2, base, err);
   return status ? status : ldr__reader_give(r, text2 >= 0, at, err);
@@ -15917,12 +15855,12 @@ LDR__DEF ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *na
 
 #endif /* LADDER_NO_TOKENIZER */
 
-/* ======================================================================================
+/* ================================
    >>ladder            The side network: dimensions, parameters, layout
-   --------------------------------------------------------------------------------------
+   --------------------------------
    A ladder is one flat array of floats with a table of names over it. Gradients and
    optimiser state have the same layout, so an optimiser is one loop and a file is one walk.
-   ====================================================================================== */
+   ================================ */
 
 enum { LDR__MAX_NOTE = 4096, LDR__MAX_NOTES = 1000 };
 
@@ -16038,7 +15976,7 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
   return ldr__method_of(method) ? ldr__method_of(method)->name : "?";
 }
 
-/* ---- presets --------------------------------------------------------------------------
+/* ---- presets ----
    What a ladder is where its description does not say. kind: the block of a rung. rungs: most of them, 0: never any.
    copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden layer and r = 8 of lst.md. */
 
@@ -16133,8 +16071,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.rank > 0 && !d.targets) d.targets = d.top ? ldr__all_targets(m)
       : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? LDR_TARGET_CROSS_QUERY | LDR_TARGET_CROSS_VALUE : 0);
   if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
-      (row->copies || d.method == LDR_METHOD_HEAD) ? LDR_ON
-      : LDR_OFF;
+      (row->copies || d.method == LDR_METHOD_HEAD) ? LDR_ON : LDR_OFF;
   if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
   if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
   if (d.method == LDR_METHOD_THESEUS && !d.successors) d.successors = LDR__MAX(1, m->layers / 2);
@@ -16333,17 +16270,15 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         b->width, b->ffn, r);
   s->head_dim = b->head_dim / r;
   if (r > 1 && (s->head_norms || s->turned || m->rope[0].kind == LDR__ROPE_LONG))
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "the heads of a %s model cannot be made smaller, for they "
-        "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads",
-                    m->type);
+    return ldr__fail(err, LDR_UNSUPPORTED, "the heads of a %s model cannot be made smaller, for they "
+        "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads", m->type);
   if (s->rotary && s->head_dim % 2)
     return ldr__fail(err, LDR_ARGUMENT,
         "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
   return LDR_OK;
 }
 
-/* ---- layout --------------------------------------------------------------------------- */
+/* ---- layout ---- */
 
 typedef struct ldr__layout {
   ldr_ladder *l;
@@ -16365,7 +16300,7 @@ static int32_t ldr__add_part(
     p->offset = y->floats;
     p->rows = (int32_t)rows;
     p->columns = (int32_t)columns;
-    p->decay = strstr(p->name, ".weight") != NULL && strstr(p->name, "norm") == NULL;  /* a matrix may have one row */
+    p->decay = strstr(p->name, ".weight") != NULL && strstr(p->name, "norm") == NULL; /* a matrix may have one row */
     p->rate = 1;
   }
   y->floats += ldr__round_up(rows * columns, 16);
@@ -16377,7 +16312,7 @@ static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, si
   return ldr__add_part(y, "rung.%d.", rung, name, rows, columns);
 }
 
-/* ---- tuning inside the backbone: >>tune ----------------------------------------------- */
+/* ---- tuning inside the backbone: >>tune ---- */
 
 static const char *const ldr__end_names[LDR__ENDS] = {
   "embeddings.word.weight", "embeddings.position.weight", "embeddings.segment.weight", "embeddings.project.weight",
@@ -16464,7 +16399,7 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
   for (i = 0; l->deep && i < blocks; i++)
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       int32_t p = -1,
-              bare = ldr__model_block(m, i % m->layers)->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B);
+          bare = ldr__model_block(m, i % m->layers)->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B);
       if (!bare && i >= l->from && ldr__trains_slot(&l->d, slot) &&
           ldr__slot_size(&l->tuned_shape, slot, &rows, &columns))
         p = ldr__add_part(
@@ -16709,8 +16644,7 @@ static void ldr__ladder_random(ldr_ladder *l) {
     else if (row->kind == LDR__LIKE_BERT && p != l->head_out && p != l->head_dense)
       ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
     else
-      ldr__fill_normal(
-          v, n, key, row->paper && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
+      ldr__fill_normal(v, n, key, row->paper && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
   }
   /* Without slicing a down-projection must keep the size of what it reads, or small states
      vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
@@ -16785,16 +16719,13 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   int32_t i;
   int pass;
-  if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) ||
-      !ldr__head_of(desc->head) ||
-      (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&a) ||
-      (unsigned)desc->head_activation > LDR_SILU ||
+  if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) || !ldr__head_of(desc->head) ||
+      (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&a) || (unsigned)desc->head_activation > LDR_SILU ||
       (desc->rungs && desc->rung_count < 1)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
     return NULL;
   }
-  if (desc->published_head &&
-      (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
+  if (desc->published_head && (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
       m->task.task == LDR_TASK_REPLACED)) {
     if (m->task.task)
       ldr__fail(err, LDR_UNSUPPORTED,
@@ -16957,13 +16888,13 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
   return LDR_OK;
 }
 
-/* ======================================================================================
+/* ================================
    >>heads             Heads and losses
-   --------------------------------------------------------------------------------------
+   --------------------------------
    The head reads R rows: one a sequence (its first or last token, or the mean of its text), or
    every token. Losses follow PyTorch: a weighted mean over the targets that count. The sum and the
    weight are kept apart so that a batch in parts gives the loss of the whole.
-   ====================================================================================== */
+   ================================ */
 
 /* What the loss is measured against; arrays run over the rows of the head. */
 struct ldr__targets {
@@ -17102,9 +17033,9 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
   }
 }
 
-/* ======================================================================================
+/* ================================
    >>pass              One batch through backbone and ladder, and back through the ladder
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Backbone and ladder advance together, so that without training one tap is alive at a time.
    For training each tap is kept, because the gradient of D_i needs it; it is also what the tap
    cache stores. The backward pass starts at the head and ends at the first down-projection:
@@ -17120,7 +17051,7 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    >>tune: methods that train inside the backbone put their tensors in its blocks' place and go back
    through them, down to the lowest block that holds any, or through the embeddings. Which blocks a batch runs is its
    route: all of the backbone's, or (Theseus) successors in the place of some.
-   ====================================================================================== */
+   ================================ */
 
 enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD };
 enum { LDR__WORD_ROWS = 128 }; /* rows with scores for a whole vocabulary at a time */
@@ -17258,12 +17189,12 @@ static int ldr__tunes_embeddings(const ldr_ladder *l) {
   for (end = 0; l->deep && end < LDR__ENDS; end++)
     if (l->end[end] >= 0 &&
         (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB ||
-            end == LDR__PROMPT))
+        end == LDR__PROMPT))
       return 1;
   return 0;
 }
 
-/* ---- a rung's matrices as panels: packed once where several parts multiply by them -------- */
+/* ---- a rung's matrices as panels: packed once where several parts multiply by them ---- */
 
 /* Out and in of matrix `which`: those of the block, q, k and v being one, and last D[w,d]. 0 when there is none. */
 enum { LDR__RUNG_MATRICES = LDR__MATRICES + 1 };
@@ -17292,8 +17223,7 @@ static void ldr__pass_place(
     ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
   const ldr_model *m = l->m;
   size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)ldr__head_outputs(&l->d),
-      hw = (size_t)l->head_width,
-      hh = (size_t)l->d.head_hidden, r, k, rows;
+      hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k, rows;
   size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
   const char *side = "ladder activations";
   int32_t keep = train != NULL;
@@ -17330,8 +17260,7 @@ static void ldr__pass_place(
   s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
   s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
   s->panels = keep && rungs
-      ? ldr__place_floats(p, "packing buffers", ldr__rung_panels(m->kernels, &l->side, d, LDR__RUNG_MATRICES))
-      : NULL;
+      ? ldr__place_floats(p, "packing buffers", ldr__rung_panels(m->kernels, &l->side, d, LDR__RUNG_MATRICES)) : NULL;
   s->spans = ldr__reads_all(&l->d) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
   s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
   if (l->prompt_dense >= 0) {
@@ -17347,8 +17276,7 @@ static void ldr__pass_place(
     ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
   else
     s->backbone.embed = m->ends.m[LDR__PROJECT].data
-        ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width)
-        : NULL;
+        ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
   if (l->reader) {
     s->backbone.cross = ldr__place_matrix(p, "backbone activations", max_tokens, 2 * ldr__kv_width(&m->shape));
     if (keep) s->dcross = ldr__place_matrix(p, "backbone gradients", max_tokens, 2 * ldr__kv_width(&m->shape));
@@ -17362,13 +17290,11 @@ static void ldr__pass_place(
   s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
   s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
   s->kept = s->tap_type != LDR_F32
-      ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *))
-      : NULL;
+      ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
   for (k = 0; k < (size_t)s->tap_count; k++) {
     float *tap = keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
     unsigned char *rounded = s->tap_type != LDR_F32
-        ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type))
-        : NULL;
+        ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type)) : NULL;
     if (s->taps) s->taps[k] = tap;
     if (s->kept) s->kept[k] = rounded;
   }
@@ -17402,7 +17328,7 @@ static void ldr__pass_place(
   }
   if (rungs) {
     s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL))
-                            : NULL;
+        : NULL;
     s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
     s->f = ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side));
     s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
@@ -17697,7 +17623,7 @@ static float *ldr__state_after(const ldr__pass *s, int32_t k) {
 /* The panels of matrix `which`, once ldr__rung_pack has made them; NULL when a part packs for itself. */
 static float *ldr__rung_panel(const ldr__pass *s, int which) {
   return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, (size_t)s->l->m->shape.width, which)
-                      : NULL;
+      : NULL;
 }
 
 /* All of them, for the way forward (W^T) or back (W; nothing goes back through D). */
@@ -17865,7 +17791,7 @@ static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
         d, w);
 }
 
-/* ---- through the backbone and back (>>tune) -------------------------------------------- */
+/* ---- through the backbone and back (>>tune) ---- */
 
 /* A prompt's vectors e[P,E] through their network: p = e + B u + b, u = tanh(A e + a). */
 static void ldr__prompt_forward(ldr__pass *s) {
@@ -18151,7 +18077,7 @@ static void ldr__pass_from_taps(
   s->fetch = NULL;
 }
 
-/* ---- the model's own head: words[R,e] = norm(f(dense x)), or x; scores = words out^T + bias ------------ */
+/* ---- the model's own head: words[R,e] = norm(f(dense x)), or x; scores = words out^T + bias ---- */
 
 /* words[R,e] of the states x[R,d]; where there is no dense layer they are x, and nothing is done. */
 static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
@@ -18178,7 +18104,7 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
   const ldr__ends *h = &s->ends;
   size_t e = s->words_u ? (size_t)l->m->embed_width : (size_t)l->m->shape.width, v = (size_t)l->m->vocabulary, first, n;
   float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]),
-        *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
+      *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
   double loss = 0;
   int distil = s->teacher && normalizer > 0;
   for (first = 0; first < s->row_count; first += n) {
@@ -18292,7 +18218,7 @@ static void ldr__ladder_output(ldr__pass *s) {
   else memcpy(s->hidden_in, s->mixed, R * (size_t)l->head_width * sizeof(float));
 }
 
-/* ---- spans -----------------------------------------------------------------------------------
+/* ---- spans ----
    Scores of pairs of tokens are made a row at a time, of all ends of one beginning, and again on the way back: no
    square of them is stored. Tokens that no span can begin or end with are not there: pairs are pairs of those that are
    left, `at`. Where a sequence has one span of a type at most, its first token, paired with itself, stands for none. */
@@ -18570,8 +18496,7 @@ static void ldr__head_scores(ldr__pass *s) {
     ldr__linear_forward(&s->ex, s->slope, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense),
         ldr__value(l, l->head_dense_bias), R, hh, hw);
     for (r = 0; r < R; r++)
-      s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh,
-          (int32_t)l->d.head_activation);
+      s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh, (int32_t)l->d.head_activation);
   }
   ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out),
       ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
@@ -18728,7 +18653,7 @@ static void ldr__pass_backward(ldr__pass *s) {
   }
 }
 
-/* ---- batches of a data set ------------------------------------------------------------- */
+/* ---- batches of a data set ---- */
 
 /* Copies examples[0..count) into a pass, labels and values as its head reads them. */
 static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count,
@@ -18832,16 +18757,16 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
 }
 
 #ifndef LADDER_NO_TRAIN
-/* ======================================================================================
+/* ================================
    >>slice             Starting the ladder from the backbone's own weights
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Importance says which dimensions of the backbone matter; slicing copies those. In the
    default recipe ONE set of residual dimensions serves every reader and writer of the whole net, so
    that residual sums add like to like, and attention is cut head by head. The paper's recipe is the
    reference's chain, kept for parity: every projection picks its own rows and only the next
    reader follows (lst.md 2.4; BERT order 2.7, without its sign error).
    Sums are doubles: the product of three squared gradients underflows a float.
-   ====================================================================================== */
+   ================================ */
 
 typedef struct ldr__importance {
   const ldr_model *m;
@@ -19001,7 +18926,7 @@ static void ldr__cut_default(
     ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, const int32_t *residual) {
   const ldr__shape *b = &im->m->shape, *s = &l->side;
   size_t hd = (size_t)b->head_dim, keep = (size_t)s->head_dim, kv = ldr__kv_width(b),
-         group = (size_t)(b->heads / b->kv_heads), g, h, i;
+      group = (size_t)(b->heads / b->kv_heads), g, h, i;
   const double *qk = im->qk + (size_t)layer * kv, *vo = im->vo + (size_t)layer * kv;
   int32_t heads[LDR__MANY];
   memcpy(c->in, residual, (size_t)s->width * sizeof(int32_t));
@@ -19045,7 +18970,7 @@ static void ldr__cut_paper(
     ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
   const ldr__shape *b = &im->m->shape, *s = &l->side;
   size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kv = ldr__kv_width(b), kvs = ldr__kv_width(s),
-         r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
+      r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
   memcpy(c->in, running, w * sizeof(int32_t));
   for (r = 0; r < q; r++) { /* F(q) F(k) F(v) on the kept columns, summed */
     size_t kr = r / hd / group * hd + r % hd;
@@ -19126,7 +19051,7 @@ static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *in
   memset(to, 0, (size_t)p->rows * (size_t)p->columns * sizeof(float));
   for (k = 0; k < l->d.width; k++)
     to[transposed ? (size_t)index[k] * (size_t)p->columns + (size_t)k
-                  : (size_t)k * (size_t)p->columns + (size_t)index[k]] = 1.0f;
+        : (size_t)k * (size_t)p->columns + (size_t)index[k]] = 1.0f;
 }
 
 static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int32_t *running) {
@@ -19157,8 +19082,7 @@ static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
   ldr__importance *im = (ldr__importance *)context;
   const ldr__shape *b = &im->m->shape;
   size_t t, i, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b),
-               group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, fld = ldr__ffn_ld(b),
-               layer = (size_t)im->layer;
+      group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, fld = ldr__ffn_ld(b), layer = (size_t)im->layer;
   for (t = 0; t < rows; t++) {
     for (i = 0; i < q; i++) {
       size_t unit = layer * kv + i / hd / group * hd + i % hd;
@@ -19309,11 +19233,11 @@ static ldr_status ldr__importance_sample(
 static void ldr__embedding_magnitude(ldr__importance *im) {
   const ldr_model *m = im->m;
   size_t d = (size_t)m->shape.width, i, v,
-         n = m->ends.m[LDR__PROJECT].data ? (size_t)m->embed_width : (size_t)m->vocabulary;
+      n = m->ends.m[LDR__PROJECT].data ? (size_t)m->embed_width : (size_t)m->vocabulary;
   for (v = 0; v < n; v++) {
     for (i = 0; i < d; i++)
       im->embedding[i] += fabs((double)(m->ends.m[LDR__PROJECT].data ? ldr__mat_get(&m->ends.m[LDR__PROJECT], i, v)
-                                                                     : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
+          : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
     if (m->release && v % (8 * LDR__EMBED_ROWS) == 0) ldr__release_embeddings(m);
   }
   if (m->release) ldr__release_embeddings(m);
@@ -19405,9 +19329,9 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
   return l;
 }
 
-/* ======================================================================================
+/* ================================
    >>metrics           Scores
-   ====================================================================================== */
+   ================================ */
 
 /* heads: those it is for, a bit each. Most are for heads whose answers are classes, one at a time. */
 enum {
@@ -19595,7 +19519,7 @@ static void ldr__ranks(float *rank, const float *v, size_t n) {
 
 static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *scratch) {
   double accuracy = ldr__ratio((double)y->right, (double)y->counted),
-         f1 = ldr__ratio(2.0 * (double)y->tp, 2.0 * (double)y->tp + (double)y->fp + (double)y->fn), under;
+      f1 = ldr__ratio(2.0 * (double)y->tp, 2.0 * (double)y->tp + (double)y->fp + (double)y->fn), under;
   switch (metric) {
     case LDR_METRIC_F1: return f1;
     case LDR_METRIC_LIKELIHOOD: return y->weight > 0 ? exp(-y->loss / y->weight) : 0;
@@ -19615,15 +19539,15 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
   }
 }
 
-/* ======================================================================================
+/* ================================
    >>optimiser         SGD, Adam, AdamW, Adafactor over one flat array
-   --------------------------------------------------------------------------------------
+   --------------------------------
    t counts from 1.  Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body with c =
    { beta1, beta2, rate/(1-beta1^t), 1/(1-beta2^t), eps, rate decay, scale of g }.  Adam adds decay to the
    gradient, AdamW takes it from the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor
    unfactored (Shazeer & Stern 2018; lst-clue.md): beta2_t = 1 - t^-0.8, u = g / sqrt(v), u /= max(1, rms(u)),
    m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
-   ====================================================================================== */
+   ================================ */
 
 enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 
@@ -19631,7 +19555,7 @@ enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
   double sums[64] = { 0 }, s = 0;
   size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each,
-         i;
+      i;
   LDR__FOR(part, (int64_t)parts, m->threads)
   sums[part] = m->kernels->rows->squares(v + (size_t)part * each, LDR__MIN(each, n - (size_t)part * each));
   for (i = 0; i < parts; i++) s += sums[i];
@@ -19667,7 +19591,7 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
     const float decay = q->decay ? d->weight_decay : 0;
     LDR__FOR(piece, ((int64_t)all + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
       size_t first = (size_t)piece * LDR__PIECE, at = q->offset + first, n = LDR__MIN(all - first, (size_t)LDR__PIECE),
-             i;
+          i;
       float *w = l->values + at, *g = l->grads + at, s = (float)scale, c[7];
       if (d->optimizer != LDR_ADAMW && (!adam || decay > 0)) {
         for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
@@ -19707,9 +19631,9 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
   return (double)d->rate;
 }
 
-/* ======================================================================================
+/* ================================
    >>tap-cache         Taps of every example, computed once
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Backbone dropout is off, so taps are a function of the text alone, and a row of a product does
    not depend on the other rows of a batch: a cached tap has the bits a fresh one would have. Taps
    kept as bf16 or int8 are rounded before the ladder first sees them, so that the first epoch, a
@@ -19727,7 +19651,7 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
    and appears under its name only when the last record is in. Every record is checked whenever it
    is read; one that fails is computed and written again, a file that does not fit is made anew.
    Several processes write one file, each its own sequences; what they leave when they die, the next start goes on with.
-   ====================================================================================== */
+   ================================ */
 
 enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
 
@@ -19801,7 +19725,7 @@ static uint64_t ldr__texts_hash(const ldr_dataset *d) {
   return h;
 }
 
-/* ---- the file -------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 #ifndef LADDER_NO_STDIO
 
@@ -20004,7 +19928,7 @@ static void ldr__cache_close(ldr__cache *c) {
 }
 #endif
 
-/* ---- records --------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 /* Packs x[rows,width] where the record lies in memory, or into the room for one. */
 static unsigned char *ldr__cache_pack(
@@ -20080,7 +20004,7 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
     for (q = 0; q < n; q++)
       for (k = 0; k < c->records; k++) {
         size_t sequence = ldr__sequence_of(examples, per, q),
-               rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
+            rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
         if (!ldr__cache_read(c, sequence, k, rows)) return 0;
         ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
       }
@@ -20118,7 +20042,7 @@ static ldr_status ldr__cache_put(ldr__cache *c, const ldr__pass *s, size_t seque
   return LDR_OK;
 }
 
-/* ---- layer by layer -------------------------------------------------------------------- */
+/* ---- layer by layer ---- */
 
 /* States of all tokens between two layers: in memory, or in a file beside the cache. */
 typedef struct ldr__hidden {
@@ -20156,9 +20080,8 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
   }
 #endif
   s->memory = (float *)ldr__alloc(a, s->size);
-  return s->memory ? LDR_OK
-                   : ldr__fail(err, LDR_MEMORY,
-                         "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch "
+  return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY,
+      "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch "
                          "instead, or keep it on disk",
                          (uint64_t)s->size);
 }
@@ -20286,9 +20209,9 @@ static ldr_status ldr__cache_whole(ldr__cache *c, ldr_error *err) {
   return LDR_OK;
 }
 
-/* ======================================================================================
+/* ================================
    >>trainer           Steps, epochs, evaluation
-   ====================================================================================== */
+   ================================ */
 
 /* A matrix W[n,d] with bias b[n] that reads standardised channels: the trainer steps V = W diag(deviation) and c = b +
    W mean, which give the same output, V z + c = W x + b with z = (x - mean) / deviation. */
@@ -20413,7 +20336,7 @@ static void ldr__balance(ldr_trainer *t) {
     if (t->class_counts[c] > 0) t->class_weights[c] = (float)(total / ((double)classes * (double)t->class_counts[c]));
 }
 
-/* ---- standardised channels ------------------------------------------------------------- */
+/* ---- standardised channels ---- */
 
 /* The list of what is standardised; counts when scales is NULL. */
 static int32_t ldr__scales_list(ldr__scale *scales, const ldr_ladder *l) {
@@ -20534,7 +20457,7 @@ static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
   f->variance = t->d.optimizer != LDR_SGD ? t->v : ldr__place_floats(p, "head fit", t->l->size);
 }
 
-/* ---- several processes -------------------------------------------------------------------
+/* ---- several processes ----
    A batch has the same parts whoever computes them: the leaves of a tree, ((0+1)+(2+3))+..., of which each process has
    a run. It adds up what is whole in its run, in branches. Every branch then gets a slot that is zero in all other
    processes, but two that are halves of one share theirs: so reduce meets at most two numbers that are not zero, and
@@ -20591,8 +20514,7 @@ static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_erro
 }
 
 /* data[n], of which this process has [from,to), comes to all, two bytes in a float. */
-static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint64_t from, uint64_t to,
-    ldr_error *err) {
+static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint64_t from, uint64_t to, ldr_error *err) {
   unsigned char *bytes = (unsigned char *)data;
   uint64_t at, take, i;
   for (at = 0; t->d.ranks > 1 && at < n; at += take) {
@@ -20692,7 +20614,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
   t->best = t->dev ? ldr__place_floats(p, "best parameters", l->size) : NULL;
   ldr__scales_place(p, t);
   t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes)
-                                                            : NULL;
+      : NULL;
   t->class_counts = ldr__balances(t) ? (int64_t *)ldr__place(p, "tables", (size_t)l->d.classes, sizeof(int64_t)) : NULL;
   t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
   t->tags = (int32_t *)ldr__place(p, "tables", tokens, sizeof(int32_t));
@@ -21050,7 +20972,7 @@ static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
   return LDR_OK;
 }
 
-/* ---- before the first step: what the texts look like, and the head alone ----------------- */
+/* ---- before the first step: what the texts look like, and the head alone ---- */
 
 static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err);
 
@@ -21312,9 +21234,8 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
 /* Labels that no class stands for can be scored, not learned. */
 static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
   int32_t n = ldr_dataset_unseen(d, NULL);
-  return n == 0 ? LDR_OK
-                : ldr__fail(err, LDR_DATA,
-                      "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
+  return n == 0 ? LDR_OK : ldr__fail(err, LDR_DATA,
+      "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
 }
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
@@ -21648,9 +21569,9 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
 
 #endif /* LADDER_NO_TRAIN */
 
-/* ======================================================================================
+/* ================================
    >>predict           Scores from a trained ladder
-   ====================================================================================== */
+   ================================ */
 
 struct ldr_predictor {
   ldr_allocator alloc;
@@ -21849,8 +21770,7 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
 #endif
 
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
-    const ldr_batch *batch,
-    const int32_t *labels, int32_t longest, float least, ldr_error *err) {
+    const ldr_batch *batch, const int32_t *labels, int32_t longest, float least, ldr_error *err) {
   ldr__pass *s;
   ldr__span_list out;
   size_t r;
@@ -21896,12 +21816,12 @@ LDR__DEF ldr_status ldr_evaluate(
 }
 #endif
 
-/* ======================================================================================
+/* ================================
    >>session           Text from a causal model, token by token
-   --------------------------------------------------------------------------------------
+   --------------------------------
    The blocks are those of a pass; ldr__tokens.kept tells a block to put its keys and values
    behind those of the tokens before, and to attend to all of them.
-   ====================================================================================== */
+   ================================ */
 
 /* tokens of a prompt that are read at a time: as many as activations have room for */
 enum { LDR__READ = 256 };
@@ -21947,8 +21867,7 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   s->last = ldr__place_floats(p, "logits", w);
   s->logits = ldr__place_floats(p, "logits", v);
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, 1, rows);
-  ldr__exec_place(p, &s->ex, m,
-      LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity),
+  ldr__exec_place(p, &s->ex, m, LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity),
       ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width))), s->b.chunk);
 }
 
@@ -22118,8 +22037,7 @@ static void ldr__session_logits(ldr_session *s, float *logits) {
 LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err) {
   size_t w = s ? (size_t)s->m->shape.width : 0;
   int32_t at, n, i;
-  if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_session_read: no session or no tokens");
+  if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT, "ldr_session_read: no session or no tokens");
   if (s->m->encoder && !s->source[1]) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_read: a %s model reads a source first (ldr_session_source)", s->m->type);
   if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT,
@@ -22176,7 +22094,7 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
       !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
   for (i = 0; i < n; i++) if (!(logits[i] - logits[i] == 0)) return -1;
   for (i = 0; i < count && h.repetition > 0 && h.repetition != 1.0f; i++) {
-    for (k = 0; k < i && seen[k] != seen[i]; k++) {}  /* a token counts once */
+    for (k = 0; k < i && seen[k] != seen[i]; k++) {} /* a token counts once */
     if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0
         ? logits[seen[i]] / h.repetition : logits[seen[i]] * h.repetition;
   }
@@ -22234,9 +22152,9 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
 }
 
 #ifndef LADDER_NO_TRAIN
-/* ======================================================================================
+/* ================================
    >>recipe            Width, copies, epochs, pooling and cache from the data and a budget
-   ====================================================================================== */
+   ================================ */
 
 /* Examples first, first + step, ... of a set, `most` at most, as a set of their own. */
 static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_t first, int32_t step, ldr_error *err) {
@@ -22282,7 +22200,7 @@ static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, co
   static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN };
   /* without a dev set every second of the texts looked at is held out */
   int32_t n = ldr__examples(set), step = LDR__MAX(dev ? 1 : 2, (n + 511) / 512),
-          step2 = dev ? (ldr__examples(dev) + 255) / 256 : step;
+      step2 = dev ? (ldr__examples(dev) + 255) / 256 : step;
   ldr_dataset *some = ldr__dataset_some(set, 512, 0, step, err);
   ldr_dataset *other = some ? ldr__dataset_some(dev ? dev : set, 256, dev ? 0 : 1, step2, err) : NULL;
   ldr_score best;
@@ -22333,9 +22251,7 @@ static double ldr__recipe_seconds(const ldr_ladder *l, const ldr_train_desc *d, 
       : (double)d->epochs;
   double tokens = (double)ldr_dataset_tokens(set), held = dev ? (double)ldr_dataset_tokens(dev) : 0;
   return rate > 0 ? (tokens * (below * runs + learn * (double)d->epochs + score) +
-                        held * (below * runs + score * ((double)d->epochs + 1))) /
-          rate
-                  : 0;
+      held * (below * runs + score * ((double)d->epochs + 1))) / rate : 0;
 }
 
 /* Ways to keep taps, the best first. */
@@ -22382,12 +22298,11 @@ static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const
 /* The i-th shape with the k-th cache: LDR_OK and *done when it fits. */
 static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train, int *done, ldr__cost *cost,
     char *text, size_t size, size_t i, size_t k, const ldr_model *m,
-                                  const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *b, ldr_error *err) {
+    const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *b, ldr_error *err) {
   ldr_ladder_desc d = *ladder;
   ldr_train_desc t = *train;
   ldr_ladder *l;
-  if (!d.top) d.top = ldr__recipes[i].share &&
-      !m->family->shared ? LDR__MAX(1, m->layers / ldr__recipes[i].share) : -1;
+  if (!d.top) d.top = ldr__recipes[i].share && !m->family->shared ? LDR__MAX(1, m->layers / ldr__recipes[i].share) : -1;
   if (!d.rank && d.top > 0) d.rank = ldr__recipes[i].rank;
   d.init = LDR_INIT_RANDOM; /* sizes alone are wanted */
   if (!t.cache && !t.cache_dir) {
@@ -22449,12 +22364,12 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
 
 #endif /* LADDER_NO_TRAIN */
 
-/* ======================================================================================
+/* ================================
    >>ladder-file       Saving, loading, stopping and going on
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Both files are safetensors, so every other tool can look into them. Numbers in the metadata
    that must come back exactly are written as the hexadecimal bits of the float or double.
-   ====================================================================================== */
+   ================================ */
 
 /* The configuration of a ladder as metadata: one row a field, used for writing and for reading. */
 enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION }; /* an option may be missing: 0, and is not written then */
@@ -22667,7 +22582,7 @@ static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_err
 
 static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
   unsigned char length[8];
-  while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1);  /* data aligned for a mapping */
+  while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1); /* data aligned for a mapping */
   if (t->full)
     w->status = ldr__fail(err, LDR_LIMIT,
         "names and metadata are too long: a header of %U bytes is the most that can be read again",
@@ -23078,8 +22993,7 @@ static ldr_status ldr__resume_check(
       h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
     }
   }
-  return ldr__mix64(h ^ ldr__meta_digest(w)) == wanted
-      ? LDR_OK
+  return ldr__mix64(h ^ ldr__meta_digest(w)) == wanted ? LDR_OK
       : ldr__fail(err, LDR_CORRUPT, "the saved run does not match its checksum: the file was damaged");
 }
 
@@ -23120,9 +23034,9 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
 #endif /* LADDER_NO_TRAIN */
 
 #ifndef LADDER_NO_STDIO
-/* ======================================================================================
+/* ================================
    >>export            A backbone as its family publishes it
-   ====================================================================================== */
+   ================================ */
 
 #ifndef LADDER_NO_STDIO
 
@@ -23210,7 +23124,7 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
   int own = l && l->d.method == LDR_METHOD_HEAD && !l->d.published_head; /* else it would not fit what is below */
   for (; *at < all + 4 * own; ++*at) {
     int32_t layer = *at < LDR__ENDS ? -1 : (*at - LDR__ENDS) / LDR__SLOTS,
-            slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
+        slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
     p->layer = layer;
     p->slot = slot;
     p->parts = 1;
@@ -23224,8 +23138,7 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
       int fused = ldr__fused(m, slot, &first, &total) > 1;
       ldr__format(p->name, sizeof p->name, "%s", f->prefix);
       if ((fused && first) || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || ldr__norm_unnamed(m, slot) ||
-          !ldr__part_name(p->name + strlen(p->name), sizeof p->name - strlen(p->name), f, slot, layer,
-                      m->inner))
+          !ldr__part_name(p->name + strlen(p->name), sizeof p->name - strlen(p->name), f, slot, layer, m->inner))
         continue;
       if (fused) p->parts = 3;
     }
@@ -23285,8 +23198,7 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
     norm = norm && !(m->traits & LDR__OF_GEMMA);
     for (i = 0; i < p->columns; i++)
       row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i))
-          : norm                        ? 1.0f
-                                        : 0.0f;
+          : norm                        ? 1.0f : 0.0f;
   } else if (p->layer == LDR__OF_TASK) {
     if (slot % 2 == 0) ldr__mat_row(m->kernels, row, slot ? &m->task.out : &m->task.dense, r, p->columns);
     else memcpy(row, slot == 1 ? m->task.dense_bias : m->task.out_bias, p->columns * sizeof(float));
@@ -23454,12 +23366,12 @@ LDR__DEF ldr_status ldr_model_init(
 }
 #endif
 
-/* ======================================================================================
+/* ================================
    >>quantise          A backbone in blocks of 8 or 4 bits
-   --------------------------------------------------------------------------------------
+   --------------------------------
    The block formats and their rounding are those of ggml's reference quantiser, so the blocks
    of a tensor have the bytes they would have there.
-   ====================================================================================== */
+   ================================ */
 
 /* One block of LDR__QBLOCK values; returns 0 when they are not finite or the scale does not fit a half. */
 static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype format) {
@@ -23483,7 +23395,7 @@ static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype for
   }
   for (i = 0; i < LDR__QBLOCK / 2; i++) {
     int32_t low = (int32_t)ldr__rounded(ldr__rounded(x[i] * inverse) + 8.5f),
-            high = (int32_t)ldr__rounded(ldr__rounded(x[i + LDR__QBLOCK / 2] * inverse) + 8.5f);
+        high = (int32_t)ldr__rounded(ldr__rounded(x[i + LDR__QBLOCK / 2] * inverse) + 8.5f);
     out[2 + i] = (unsigned char)(LDR__MIN(low, 15) | LDR__MIN(high, 15) << 4);
   }
   return 1;
@@ -23554,7 +23466,7 @@ static void ldr__quantised_tensor(
   float x[(int)TAKE * (int)LDR__QBLOCK]; /* C++20 warns of products of two enums */
   unsigned char out[(int)TAKE * (int)LDR__Q8_0_BYTES];
   size_t blocks = (size_t)(t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK), done, take, i,
-         size = ldr_dtype_size(type);
+      size = ldr_dtype_size(type);
   char shown[LDR__SHOWN];
   for (done = 0; done < blocks && !w->status; done += take) {
     take = LDR__MIN((size_t)TAKE, blocks - done);
@@ -23594,7 +23506,7 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
     return ldr__fail(
         err, LDR_UNSUPPORTED, "nothing to quantise: no matrix of the model has rows of a multiple of 32 elements");
   bound = LDR__MIN(bound +
-          6 * (uint64_t)strlen(ldr_weights_meta(m->weights, "format") ? ldr_weights_meta(m->weights, "format") : ""),
+      6 * (uint64_t)strlen(ldr_weights_meta(m->weights, "format") ? ldr_weights_meta(m->weights, "format") : ""),
       (uint64_t)LADDER_MAX_HEADER);
   header = (char *)ldr__alloc(&m->alloc, (size_t)bound);
   if (!header) return ldr__fail(err, LDR_MEMORY, "out of memory while quantising a model");
@@ -23614,11 +23526,11 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
 }
 #endif /* LADDER_NO_STDIO */
 
-/* ======================================================================================
+/* ================================
    >>machine           Appendix: kernels in the instructions of x86, ARM and WebAssembly
-   --------------------------------------------------------------------------------------
+   --------------------------------
    Only speed is here: each set computes what the portable kernels (>>kernels) compute.
-   ====================================================================================== */
+   ================================ */
 
 /* Loops over arrays of sums become straight lines, and the arrays registers. */
 #if defined(__clang__)
@@ -24193,8 +24105,7 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
     size_t left = n > i ? n - i : 0;
     __mmask16 here = LDR__FIRST16(left), there = LDR__FIRST16(padded - i);
     __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
-    _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there,
-                                     _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
+    _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
   }
 }
 
@@ -24202,7 +24113,7 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
 LDR__AVX2 static __m256 ldr__eight(const float *x, size_t i, size_t n) {
   if (i + 8 <= n) return _mm256_loadu_ps(x + i);
   return _mm256_maskload_ps(x + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(i < n ? (int32_t)(n - i) : 0),
-                                                      _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+      _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
 }
 
 /* As ldr__quantise_body, eight at a time. */
@@ -24351,7 +24262,7 @@ LDR__AVX2 static void ldr__interleave_avx2(float *dst, const float *src, size_t 
 }
 
 LDR__AVX2 static void ldr__transpose_avx2(float *dst, size_t ld, const float *src, size_t n, const float *by,
-                                          size_t rows, size_t d, int add) {
+    size_t rows, size_t d, int add) {
   size_t i, c, l;
   for (i = 0; i + 4 <= rows; i += 4) {
     for (c = 0; c + 8 <= d; c += 8) {
@@ -24377,7 +24288,7 @@ LDR__AVX512 LDR__INLINE __m512 ldr__four_fours(const float *s, size_t stride) {
 }
 
 LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, size_t stride, size_t columns,
-                                               size_t depth) {
+    size_t depth) {
   size_t p = 0, j;
   if (columns == 32)
     for (; p + 4 <= depth; p += 4) {
@@ -24446,7 +24357,7 @@ LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
 LDR__AVX2 LDR__INLINE __m256 ldr__exp256(__m256 x) {
   LDR__EXP_STEPS(__m256, _mm256, -87.3f)
   p = _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23),
-                                                            _mm256_set1_epi32(0x3f800000))));
+      _mm256_set1_epi32(0x3f800000))));
   return _mm256_and_ps(p, _mm256_cmp_ps(x, _mm256_set1_ps(-87.3f), _CMP_NLT_UQ));
 }
 #undef LDR__EXP_STEPS
@@ -24748,8 +24659,7 @@ static int ldr__x86_vnni(int asked) { return ldr__x86_avx512(asked) && ldr__x86_
 /* Intel's vdpbf16ps takes two cycles: half the speed of the float products that it would stand in for. */
 static int ldr__x86_intel(void) {
   /* GenuineIntel */
-  return ldr__x86_has(0, 0, 1, 0x756e6547u) && ldr__x86_has(0, 0, 3, 0x49656e69u)
-    && ldr__x86_has(0, 0, 2, 0x6c65746eu);
+  return ldr__x86_has(0, 0, 1, 0x756e6547u) && ldr__x86_has(0, 0, 3, 0x49656e69u) && ldr__x86_has(0, 0, 2, 0x6c65746eu);
 }
 
 static int ldr__x86_bf16(int asked) {
@@ -24757,9 +24667,9 @@ static int ldr__x86_bf16(int asked) {
 }
 #endif /* LDR__X86 */
 
-/* ======================================================================================
+/* ================================
    >>dispatch          Which kernels run
-   ====================================================================================== */
+   ================================ */
 
 static int ldr__everywhere(int asked) { return asked >= 0; }
 
@@ -24801,13 +24711,13 @@ LDR__DEF const char *ldr_simd_word(int i, ldr_simd *set) {
   return ldr__sets[i].word;
 }
 
-/* ======================================================================================
+/* ================================
    >>unicode           Appendix: Unicode's tables and what reads them
-   --------------------------------------------------------------------------------------
+   --------------------------------
    The tables are sorted records of numbers of a few digits in base 91, '#' to '~' without
    the backslash, the highest digit first: dense in the source, searched where they lie, in
    flash too. Nothing is unpacked and nothing is kept.
-   ====================================================================================== */
+   ================================ */
 
 #ifndef LADDER_NO_TOKENIZER
 
@@ -25301,8 +25211,7 @@ static uint32_t ldr__decomp_next(uint32_t *at) {
 
 /* How many entries from digit *at on c is made of by a table, of one digit + *from if that is not negative; *step is
    added to each. */
-static int ldr__decomp_row(
-    const char *table, size_t rows, uint32_t *at, uint32_t *step, int32_t *from, uint32_t c) {
+static int ldr__decomp_row(const char *table, size_t rows, uint32_t *at, uint32_t *step, int32_t *from, uint32_t c) {
   const char *record = ldr__record(table, rows, 7, 3, ldr__near(c));
   uint32_t row = ldr__digits91(record + 3, 4), k = c - ldr__digits91(record, 3), kind = row / 126 % 40, i;
   int n = (int)(kind % 20) - 1;

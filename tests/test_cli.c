@@ -502,6 +502,9 @@ TEST(a_ladder_learns_to_answer) {
   }
   free(text);
   EXPECT(2, "echo w1 | $L generate --model speaker --top-k 3");
+  EXPECT(2, "echo w1 | $L generate --model speaker --greedy --temperature 1");
+  EXPECT(2, "echo w1 | $L generate --model speaker --greedy --beams 2");
+  EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --max-new 4 >usual && echo 'w1 w2 w3' | $L generate --model speaker --max-new 4 --greedy >likeliest && cmp usual likeliest");
   CHECK(put_file("empty.jsonl", "{\"prompt\":\"w1 w2\",\"completion\":\"\"}\n"));
   EXPECT(1, "$L train --model speaker --task instruct --train empty.jsonl --out x.ladder");
   CHECK(one_error_line());

@@ -108,7 +108,7 @@ static int beams_defaults(run *r) {
   j = features_file(r, &s, "generation_config.json");
   if (j) {
     stop = ldr_json_node_at(j, ldr_json_get(j, 0, "early_stopping"));
-    if (!o->beams && ldr_model_encoder(r->model)) o->beams = (int32_t)LDR__MIN(1024.0, ldr_json_number(j, ldr_json_get(j, 0, "num_beams"), 1));
+    if (!o->beams && !o->greedy && ldr_model_encoder(r->model)) o->beams = (int32_t)LDR__MIN(1024.0, ldr_json_number(j, ldr_json_get(j, 0, "num_beams"), 1));
     if (o->length_penalty == 0) {
       o->length_penalty = (float)ldr_json_number(j, ldr_json_get(j, 0, "length_penalty"), 1);
       if (o->length_penalty < 0) fail(r, LDR_UNSUPPORTED, "%s: a length_penalty below 0 is not supported", path);

@@ -223,7 +223,7 @@ typedef struct options {
   int32_t     more_count;
   int32_t     many_labels, baselines, search, multi, skip_bad;
   int32_t     head, stride, max_answer;
-  int32_t     beams, early_stopping;
+  int32_t     greedy, beams, early_stopping;
   float       length_penalty;
 } options;
 
@@ -395,6 +395,7 @@ static const option option_table[] = {
   { "--beams", KIND_COUNT, AT(beams), CMD_GENERATE, 0, "N", 1, 1024, "keep the N likeliest texts as they grow, and answer with the best; if not given, as generation_config.json says, or 1" },
   { "--length-penalty", KIND_NUMBER_OFF, AT(length_penalty), CMD_GENERATE, 0, "X", 0, 100, "beams: a text's log-probability is divided by its length to the X; 1 if not given" },
   { "--early-stopping", KIND_WORD, AT(early_stopping), CMD_GENERATE, 0, "no|yes|never", 0, 0, "beams: yes: stop once N texts have ended; no (if not given): once none that grows can win; never: nor could with a longer one" },
+  { "--greedy", KIND_FLAG, AT(greedy), CMD_GENERATE, 0, NULL, 0, 0, "the likeliest token at every step, one text, whatever generation_config.json says" },
   { "--temperature", KIND_NUMBER_OFF, AT(temperature), CMD_GENERATE, 0, "X", 0, 1000, "draw the next token, the more freely the higher; if not given, the likeliest is taken" },
   { "--top-k", KIND_COUNT, AT(top_k), CMD_GENERATE, 0, "K", 1, 10000000, "of the K likeliest tokens alone" },
   { "--top-p", KIND_NUMBER, AT(top_p), CMD_GENERATE, 0, "P", 0, 1, "of the fewest whose probabilities reach P" },
@@ -646,6 +647,7 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->json && (o->pair || o->pieces)) return usage_error(c, o->pair ? "--pair" : "--pieces", "has no effect with --json");
     if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
   }
+  if (o->greedy && (o->temperature > 0 || o->beams > 1)) return usage_error(c, "--greedy", "goes with neither --temperature nor --beams");
   if (c->bit == CMD_GENERATE && !(o->temperature > 0) && (o->top_k || o->top_p > 0 || o->min_p > 0))
     return usage_error(c, o->top_k ? "--top-k" : o->top_p > 0 ? "--top-p" : "--min-p", "has no effect without --temperature");
   if (o->chat_template && !o->chat && !o->task)
