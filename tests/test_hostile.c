@@ -462,7 +462,7 @@ TEST(a_ladder_of_many_labels_loads_at_once) {
 TEST(configurations_that_cannot_be) {
   static const struct { const char *family, *from, *to; ldr_status status; const char *culprit; int offset; } bad[] = {
     { "bert", "\"model_type\":\"bert\",", "", LDR_MISSING, "model_type", 0 },
-    { "bert", "\"bert\"", "\"t5\"", LDR_UNSUPPORTED, "t5", 1 },
+    { "bert", "\"bert\"", "\"luke\"", LDR_UNSUPPORTED, "luke", 1 },
     { "bert", "\"bert\"", "7", LDR_MISSING, "model_type", 0 },
     { "bert", "\"vocab_size\":31,", "", LDR_MISSING, "vocab_size", 0 },
     { "bert", "\"hidden_size\":24,", "", LDR_MISSING, "hidden_size", 0 },
