@@ -9259,7 +9259,7 @@ static const ldr__part_row ldr__decoders[] = {
 /* ---- lists of parts ---- */
 
 /* The kinds of parts: what a file calls one, the list, and the members of a sequence; and their rows. */
-#define LDR__PART_ROWS(table) table, sizeof table / sizeof *table
+#define LDR__PART_ROWS(table) table, LDR__COUNT(table)
 static const struct { const char *what, *key, *members; const ldr__part_row *rows; size_t count; } ldr__kinds[] = {
   { "normalizer", "normalizer", "normalizers", LDR__PART_ROWS(ldr__normalizers) },
   { "pre-tokenizer", "pre_tokenizer", "pretokenizers", LDR__PART_ROWS(ldr__splitters) },
@@ -12480,7 +12480,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
 static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, const char *value, size_t size) {
   int known = 0;
   size_t i;
-  for (i = 0; i < sizeof ldr__known_keys / sizeof ldr__known_keys[0]; i++) {
+  for (i = 0; i < LDR__COUNT(ldr__known_keys); i++) {
     const char *fine = ldr__known_keys[i].fine;
     if (!(ldr__known_keys[i].groups & m->keys) || !ldr__in_words(ldr__known_keys[i].keys, key, n)) continue;
     if (!fine || ldr__in_words(fine, value, size)) return 2;
@@ -12526,7 +12526,7 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
   if (n && n->type != LDR_JSON_STRING)
     return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
   if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
-  for (i = 0; i < sizeof names / sizeof names[0]; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     if (strcmp(text, names[i].name) == 0) {
       *out = names[i].value;
       return LDR_OK;
@@ -12548,7 +12548,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
       "config.json: \"model_type\" is missing");
   for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
   ldr__text_init(&known, list, sizeof list);
-  for (i = 0; i < sizeof ldr__kin / sizeof ldr__kin[0]; i++) {
+  for (i = 0; i < LDR__COUNT(ldr__kin); i++) {
     ldr__text_string(&known, ldr__kin[i].type);
     ldr__text_string(&known, ", ");
     if (strcmp(ldr__kin[i].type, text) != 0) continue;
@@ -12569,7 +12569,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     row = ldr_json_string(name, sizeof name, j, ldr_json_get(j, 0, "feed_forward_proj")) > 5 &&
         memcmp(name, "gated-", 6) == 0 ? "t5 with gates" : "t5";
   }
-  for (i = 0; i < sizeof ldr__families / sizeof ldr__families[0]; i++) {
+  for (i = 0; i < LDR__COUNT(ldr__families); i++) {
     if (i) ldr__text_string(&known, ", ");
     ldr__text_string(&known, ldr__families[i].type);
     if (strcmp(ldr__families[i].type, row ? row : text) == 0) m->family = &ldr__families[i];
@@ -12823,7 +12823,7 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
 
 static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
   size_t i;
-  for (i = 0; i < sizeof ldr__task_rows / sizeof *ldr__task_rows; i++) {
+  for (i = 0; i < LDR__COUNT(ldr__task_rows); i++) {
     const struct ldr__task_row *r = &ldr__task_rows[i];
     if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
   }
@@ -13871,7 +13871,7 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
   p->conv1d = ldr__config_true(j, "fan_in_fan_out");
   p->rooted = ldr__config_true(j, "use_rslora");
   p->dora = ldr__config_true(j, "use_dora");
-  for (i = 0; i < sizeof ldr__task_names / sizeof *ldr__task_names; i++) {
+  for (i = 0; i < LDR__COUNT(ldr__task_names); i++) {
     if (!ldr_json_equals(j, task, ldr__task_names[i].peft) || p->m->task.task == ldr__task_names[i].task) continue;
     p->m->task.task = ldr__task_names[i].task;
     p->m->task.head = ldr__task_names[i].head;
@@ -13994,7 +13994,7 @@ static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *ol
   for (stem = old + 4; ldr__digit(*stem) && layer < 100000; stem++) layer = layer * 10 + (uint64_t)(*stem - '0');
   if (*stem++ != '.') return NULL;
   n = (size_t)(dot - stem);
-  for (i = 0; dot > stem && i < sizeof ldr__gguf_slots / sizeof *ldr__gguf_slots; i++) {
+  for (i = 0; dot > stem && i < LDR__COUNT(ldr__gguf_slots); i++) {
     const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
     int slot = ldr__gguf_slots[i].slot;
     if (strlen(as) != n || memcmp(as, stem, n) != 0) continue;
@@ -14058,9 +14058,9 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   char text[1024], name[256], shown[LDR__SHOWN];
   uint64_t heads, width, kv;
   size_t i, k, n;
-  for (k = 0; arch && k < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; k++)
+  for (k = 0; arch && k < LDR__COUNT(ldr__gguf_kin); k++)
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0) break;
-  if (!arch || k == sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin)
+  if (!arch || k == LDR__COUNT(ldr__gguf_kin))
     return ldr__fail_at(err, LDR_UNSUPPORTED, 0,
         "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)",
         arch ? ldr__show(shown, arch, strlen(arch)) : "");
@@ -15967,7 +15967,7 @@ static const ldr__method ldr__methods[] = {
 /* The method's row, or NULL. */
 static const ldr__method *ldr__method_of(ldr_method method) {
   size_t i;
-  for (i = 0; i < sizeof ldr__methods / sizeof *ldr__methods; i++)
+  for (i = 0; i < LDR__COUNT(ldr__methods); i++)
     if (ldr__methods[i].method == method) return &ldr__methods[i];
   return NULL;
 }
@@ -16016,7 +16016,7 @@ static const ldr__preset ldr__presets[] = {
 /* The preset's row, or NULL. */
 static const ldr__preset *ldr__preset_of(ldr_preset preset) {
   size_t i;
-  for (i = 0; i < sizeof ldr__presets / sizeof *ldr__presets; i++)
+  for (i = 0; i < LDR__COUNT(ldr__presets); i++)
     if (ldr__presets[i].preset == preset) return &ldr__presets[i];
   return NULL;
 }
@@ -22349,7 +22349,7 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
     ladder->pool = LDR_POOL_PAIR;
   if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal &&
       ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
-  for (i = 0; i < sizeof ldr__recipes / sizeof ldr__recipes[0]; i++)
+  for (i = 0; i < LDR__COUNT(ldr__recipes); i++)
     for (k = 0; k < 3; k++) {
       if (b.no_cache && ldr__recipe_caches[k].cache) continue;
       if (ldr__recipe_try(ladder, train, &done, &cost, text, size, i, k, m, set, dev, &b, err))
@@ -24692,7 +24692,7 @@ static const struct ldr__set { const char *word; ldr_simd wish; int (*here)(int 
   { "simd128",    LDR_SIMD_SIMD128,     ldr__everywhere,   &ldr__kernels_wasm },
 #endif
   { "portable",   LDR_SIMD_PORTABLE,    ldr__everywhere,   &ldr__kernels_portable } };
-enum { LDR__SETS = (int)(sizeof ldr__sets / sizeof *ldr__sets) };
+enum { LDR__SETS = (int)(LDR__COUNT(ldr__sets)) };
 
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
   int i, asked;
