@@ -13,7 +13,7 @@ enum { SCORED_TEXTS = 64, SCORED_REFERENCES = 256 };
 typedef struct scored {
   score_text said[SCORED_TEXTS], references[SCORED_REFERENCES];
   size_t     first[SCORED_TEXTS + 1];
-  score_set  set;
+  score_texts  set;
 } scored;
 
 static score_text scored_text(const ldr_json *j, int32_t node) {
@@ -123,7 +123,7 @@ TEST(common_sequences_of_any_length_are_the_longest) {
       size_t n = lengths[i], m = lengths[k], common;
       score_text said, reference;
       score_work w;
-      score_set set;
+      score_texts set;
       for (p = 0; p < n; p++) a[p] = (char)('a' + ldr_test_below(&r, 3 + (uint32_t)i * 2));
       for (p = 0; p < m; p++) b[p] = (char)('a' + ldr_test_below(&r, 3 + (uint32_t)k * 2));
       common = plain_common(a, n, b, m);
@@ -147,7 +147,7 @@ TEST(long_texts_take_no_square_of_their_length) {
   score_text *said = (score_text *)malloc((SHORT + 1) * sizeof *said);
   size_t *first = (size_t *)malloc((SHORT + 2) * sizeof *first), i;
   double got[SCORE_COUNT];
-  score_set set;
+  score_texts set;
   ldr_error err;
   memset(&err, 0, sizeof err);
   for (i = 0; i < N; i++) {

@@ -1,6 +1,6 @@
 /* score.h: how near texts are to what they should be, with any number of references a text: BLEU and chrF as sacrebleu
-   defines them, ROUGE as rouge_score does, exact match. Included behind the implementation of ladder.h, whose characters
-   and errors it uses. C99 and C++11, nothing but libc.
+   defines them, ROUGE as rouge_score does, exact match. Included behind the implementation of ladder.h, whose
+   characters and errors it uses. C99 and C++11, nothing but libc.
 
    Order of the file: sequences of units that are counted, cutters of texts, the measures, their table.
 
@@ -17,11 +17,11 @@
 typedef struct score_text { const char *s; size_t n; } score_text;
 
 /* The references of text i are those from first[i] up to first[i + 1], at least one. */
-typedef struct score_set {
+typedef struct score_texts {
   size_t            count;
   const score_text *said, *references;   /* [count], [first[count]]                          */
   const size_t     *first;               /* [count + 1]                                      */
-} score_set;
+} score_texts;
 
 /* ---- sequences of units ---------------------------------------------------------------- */
 
@@ -113,8 +113,10 @@ static int score_grams(score_work *w, size_t need) {
 
 /* The number of a sequence that is one unit longer; SCORE_NONE: out of memory. */
 static uint32_t score_add(score_work *w, uint32_t before, uint32_t unit) {
-  uint32_t id = w->failed ? SCORE_NONE : score_find(w, before, unit);
-  if (id || w->failed) return id;
+  uint32_t id;
+  if (w->failed) return SCORE_NONE;
+  id = score_find(w, before, unit);
+  if (id) return id;
   if (w->count >= UINT32_MAX || !score_grams(w, w->count + 1)) {
     w->failed = 1;
     return SCORE_NONE;
@@ -255,8 +257,8 @@ static int score_parts_dash(char a, char b) { return ldr__digit(a) && b == '-'; 
 static const struct score_rule { int (*parts)(char a, char b); int before, behind; } score_rules[] = {
   { score_parts_end, 0, 1 }, { score_parts_begin, 1, 0 }, { score_parts_dash, 0, 1 } };
 
-/* w->text by the rules that sacrebleu's 13a and zh share: marks apart, but . and , not inside numbers, and - only behind
-   digits. The rules look at bytes: what of a character is beside its first or last one is neither digit nor mark. */
+/* w->text by the rules that sacrebleu's 13a and zh share: marks apart, but . and , not inside numbers, and - only
+   behind digits. The rules look at bytes: what of a character is beside its first or last one is neither digit nor mark. */
 static void score_marks(score_work *w, score_units *u) {
   score_bytes *a = &w->text, *b = &w->cut;
   size_t i, r;
@@ -318,8 +320,8 @@ static void score_cut_13a(score_work *w, score_units *u, const char *s, size_t n
   if (!w->failed) score_marks(w, u);
 }
 
-/* What sacrebleu's zh takes for Chinese. Two of its ranges are written with five digits where Python reads four, so that
-   they are other characters: dashes and quotes among them. */
+/* What sacrebleu's zh takes for Chinese. Two of its ranges are written with five digits where Python reads four, so
+   that they are other characters: dashes and quotes among them. */
 static int score_chinese(uint32_t c) {
   static const uint32_t ranges[][2] = { { 0x2001, 0x2a6d }, { 0x2e80, 0x2eff }, { 0x2f00, 0x2fdf }, { 0x2ff0, 0x2fff },
     { 0x3000, 0x303f }, { 0x3100, 0x312f }, { 0x31a0, 0x31bf }, { 0x31c0, 0x31ef }, { 0x3200, 0x33ff },
@@ -392,7 +394,7 @@ static void score_cut_other(score_work *w, score_cutter *cut, const score_text *
 
 /* Precisions of all texts together, where one without a match counts as half, a quarter, .. of a match, and a penalty
    for too few words; of several references the nearest in length, and the shorter of two as near. */
-static double score_bleu(score_work *w, const score_set *set, score_cutter *cut) {
+static double score_bleu(score_work *w, const score_texts *set, score_cutter *cut) {
   enum { ORDERS = 4 };
   uint64_t right[SCORE_ORDERS] = { 0 }, same[SCORE_ORDERS] = { 0 }, total[SCORE_ORDERS] = { 0 }, said = 0, wanted = 0;
   double sum = 0, part = 1;
@@ -423,8 +425,8 @@ static double score_bleu(score_work *w, const score_set *set, score_cutter *cut)
   return 100 * exp(sum / ORDERS);
 }
 
-static double score_bleu_13a(score_work *w, const score_set *set) { return score_bleu(w, set, score_cut_13a); }
-static double score_bleu_zh(score_work *w, const score_set *set) { return score_bleu(w, set, score_cut_zh); }
+static double score_bleu_13a(score_work *w, const score_texts *set) { return score_bleu(w, set, score_cut_13a); }
+static double score_bleu_zh(score_work *w, const score_texts *set) { return score_bleu(w, set, score_cut_zh); }
 
 typedef struct score_chars { uint64_t said[SCORE_ORDERS], wanted[SCORE_ORDERS], same[SCORE_ORDERS]; } score_chars;
 
@@ -442,7 +444,7 @@ static double score_chars_f(const score_chars *c) {
 }
 
 /* Of all texts together, each beside the reference that it is nearest to. */
-static double score_chrf(score_work *w, const score_set *set) {
+static double score_chrf(score_work *w, const score_texts *set) {
   score_chars all, best, c;
   uint64_t fresh[SCORE_ORDERS] = { 0 };
   size_t i, r;
@@ -474,8 +476,8 @@ static double score_chrf(score_work *w, const score_set *set) {
   return score_chars_f(&all);
 }
 
-/* The longest sequence of words that is in the text and in the reference w->other, perhaps with others between: 64 places
-   of the text at a time (Crochemore and others, 2001). */
+/* The longest sequence of words that is in the text and in the reference w->other, perhaps with others between: 64
+   places of the text at a time (Crochemore and others, 2001). */
 static size_t score_common(score_work *w) {
   size_t n = w->said.count, words = n / 64 + 1, i, j, common = 0;
   uint64_t *row, *hit;
@@ -511,7 +513,7 @@ static size_t score_common(score_work *w) {
 }
 
 /* The mean over texts of F with the nearest reference; order 0: of the longest common sequence. */
-static double score_rouge(score_work *w, const score_set *set, int order) {
+static double score_rouge(score_work *w, const score_texts *set, int order) {
   double sum = 0;
   size_t i, r;
   for (i = 0; i < set->count && !w->failed; i++) {
@@ -532,12 +534,12 @@ static double score_rouge(score_work *w, const score_set *set, int order) {
   return set->count ? 100 * sum / (double)set->count : 0;
 }
 
-static double score_rouge1(score_work *w, const score_set *set) { return score_rouge(w, set, 1); }
-static double score_rouge2(score_work *w, const score_set *set) { return score_rouge(w, set, 2); }
-static double score_rouge_l(score_work *w, const score_set *set) { return score_rouge(w, set, 0); }
+static double score_rouge1(score_work *w, const score_texts *set) { return score_rouge(w, set, 1); }
+static double score_rouge2(score_work *w, const score_texts *set) { return score_rouge(w, set, 2); }
+static double score_rouge_l(score_work *w, const score_texts *set) { return score_rouge(w, set, 0); }
 
 /* Texts that are one of their references, but for what is white at the ends. */
-static double score_exact(score_work *w, const score_set *set) {
+static double score_exact(score_work *w, const score_texts *set) {
   size_t i, r, right = 0;
   (void)w;
   for (i = 0; i < set->count; i++) {
@@ -556,7 +558,7 @@ static double score_exact(score_work *w, const score_set *set) {
 
 static const struct score_row {
   const char *name, *shown;      /* in JSON, and for people                                  */
-  double    (*of)(score_work *w, const score_set *set);
+  double    (*of)(score_work *w, const score_texts *set);
 } score_table[] = {
   { "bleu", "BLEU", score_bleu_13a },
   { "bleu_zh", "BLEU-zh", score_bleu_zh },
@@ -570,7 +572,7 @@ static const struct score_row {
 enum { SCORE_COUNT = (int)(sizeof score_table / sizeof *score_table) };
 
 /* Every row of a set. The texts are UTF-8. */
-static ldr_status score_all(double out[SCORE_COUNT], const score_set *set, ldr_error *err) {
+static ldr_status score_all(double out[SCORE_COUNT], const score_texts *set, ldr_error *err) {
   score_work w;
   int i, failed = 0;
   memset(&w, 0, sizeof w);
