@@ -103,7 +103,8 @@ static int read_pairs(run *r, score_data *d, const char *path) {
 /* A task whose files hold a target beside each source. */
 static int choose_pairs(run *r) {
   if (r->task->head == LDR_HEAD_WORDS && r->task->field[LDR__FIELD_LABEL]) return EXIT_DONE;
-  return fail(r, LDR_ARGUMENT, "--task %s: its files hold no targets; seq2seq, instruct and e2e have them", r->task->name);
+  return fail(r, LDR_ARGUMENT, "--task %s: its files hold no targets; seq2seq, instruct and e2e have them",
+      r->task->name);
 }
 
 /* ---- what was said, from a file ---------------------------------------------------------- */
@@ -195,8 +196,8 @@ static int print_scores_of(run *r, score_data *d, const said_texts *t) {
     putchar(':');
     put_number(stdout, out[i]);
   }
-  printf(r->o.json ? ",\"texts\":%" PRIu64 ",\"references\":%" PRIu64 "}\n" : " on %" PRIu64 " texts with %" PRIu64 " references\n",
-      (uint64_t)d->count, (uint64_t)d->pair_count);
+  printf(r->o.json ? ",\"texts\":%" PRIu64 ",\"references\":%" PRIu64 "}\n" : " on %" PRIu64 " texts with %" PRIu64
+      " references\n", (uint64_t)d->count, (uint64_t)d->pair_count);
   return EXIT_DONE;
 }
 
@@ -215,8 +216,8 @@ static int command_score(run *r) {
   status = read_pairs(r, &d, data);
   if (!status) status = read_said(r, &t, r->o.said);
   if (!status && t.count != d.count) {
-    ldr__fail(&r->err, LDR_MISMATCH, "%s: it holds %I texts, and %s has %I sources (equal ones are one text with several references)",
-        r->o.said, (int64_t)t.count, data, (int64_t)d.count);
+    ldr__fail(&r->err, LDR_MISMATCH, "%s: it holds %I texts, and %s has %I sources (equal ones are one text with "
+        "several references)", r->o.said, (int64_t)t.count, data, (int64_t)d.count);
     status = EXIT_FAILED;
   }
   if (!status) status = print_scores_of(r, &d, &t);
@@ -239,14 +240,16 @@ static int say_all(run *r, const score_data *d, said_texts *t) {
   memset(&c, 0, sizeof c);
   most = LDR__MIN(most, r->max_len);
   for (i = 0; !status && i < d->count; i++) {
-    if (ldr_tokenizer_encode(ldr_model_tokenizer(r->model), &c, d->sources[i], strlen(d->sources[i]), NULL, 0, most, 1, &r->err)) status = EXIT_FAILED;
+    const char *source = d->sources[i];
+    if (ldr_tokenizer_encode(ldr_model_tokenizer(r->model), &c, source, strlen(source), NULL, 0, most, 1, &r->err))
+      status = EXIT_FAILED;
     cut += c.cut > 0;
     if (!status) status = generate_from(&g, &c);
     if (!status && interrupted) status = fail(r, LDR_DATA, "stopped before every source was answered", "");
     if (!status && said_add(t, g.text.data ? g.text.data : "", g.text.size, &r->err)) status = EXIT_FAILED;
   }
-  if (!status && cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRIu64 " sources are longer than %d tokens and were cut (--max-len)\n", cut,
-      (uint64_t)d->count, (int)most);
+  if (!status && cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRIu64
+      " sources are longer than %d tokens and were cut (--max-len)\n", cut, (uint64_t)d->count, (int)most);
   generate_close(&g);
   ldr_encoding_free(&c);
   return status;
@@ -273,7 +276,8 @@ static int eval_generated(run *r) {
   score_data d;
   said_texts t;
   int status = r->o.ladder ? open_ladder(r) : open_model(r);
-  if (!status && r->o.ladder && r->head != LDR_HEAD_WORDS) status = fail(r, LDR_MISMATCH, "%s: the ladder was not trained on words and says nothing", r->o.ladder);
+  if (!status && r->o.ladder && r->head != LDR_HEAD_WORDS)
+    status = fail(r, LDR_MISMATCH, "%s: the ladder was not trained on words and says nothing", r->o.ladder);
   if (!status && !r->task) status = choose_task(r, r->o.task ? r->o.task : "seq2seq");
   if (!status) status = choose_pairs(r);
   if (!status && !r->o.ladder) status = choose_max_len(r, r->task->max_len);
