@@ -133,7 +133,7 @@ TEST(what_gguf_cannot_say_is_refused) {
 }
 
 TEST(help_and_version) {
-  static const char *const commands[] = { "train", "eval", "predict", "features", "tokenize", "inspect", "plan" };
+  static const char *const commands[] = { "train", "eval", "predict", "features", "tokenize", "inspect", "plan", "score" };
   size_t i, n;
   char *out;
   NEED_PROGRAM();
@@ -584,6 +584,19 @@ TEST(pairs_of_texts_are_learned) {
   text = slurp("out", &n);
   CHECK_STR(text, "{\"text\":\"one\"}\n{\"text\":\"two truths\"}\n{\"text\":\"noon\"}\n");
   free(text);
+  EXPECT(0, "$L eval --model %s --ladder full.ladder --data pairs.tsv --generate --answers said.jsonl >scored", data);
+  CHECK(holds("scored", "exact match 100.0000 on 3 texts with 3 references\n"));
+  EXPECT(0, "$L score --said said.jsonl --data pairs.jsonl >again && cmp again scored");
+  EXPECT(0, "$L predict --model %s --ladder full.ladder pairs.tsv >lines && cmp lines said.jsonl", data);
+  CHECK(put_file("several.tsv", "it is a truth\tone truth\nwhat is the time\tmidnight\nit is a truth\ttwo truths\n"));
+  EXPECT(0, "$L eval --model %s --ladder full.ladder --data several.tsv --generate --beams 3 --max-new 9 --json", data);
+  CHECK(holds("out", "\"exact\":50,\"texts\":2,\"references\":3}\n"));
+  EXPECT(0, "$L eval --model %s --data several.tsv --generate --max-new 3 --answers plain.jsonl", data);      /* the model as it is */
+  EXPECT(0, "test $(wc -l <plain.jsonl) = 2");
+  EXPECT(1, "$L eval --model %s --ladder full.ladder --task text --data pairs.tsv --generate", data);
+  CHECK(holds("err", "no targets"));
+  EXPECT(2, "$L eval --model %s --ladder full.ladder --data pairs.tsv --beams 3", data);
+  CHECK(holds("err", "--generate"));
   EXPECT(0, "echo '\"it is a truth\"' | $L predict --model %s --ladder full.ladder --json", data);
   CHECK(holds("out", "{\"text\":\"two truths\"}\n"));
   EXPECT(0, "$L train --model %s --task seq2seq --train pairs.jsonl --dev pairs.jsonl --method full --lr 1e-2 --epochs 60 --seed 1 --out same.ladder", data);
@@ -598,12 +611,57 @@ TEST(pairs_of_texts_are_learned) {
   text = slurp("out", &n);
   CHECK(text && strstr(text, "{\"label\":\"cat\"") == text && strstr(text, "\n{\"label\":\"time\""));
   free(text);
+  EXPECT(1, "$L eval --model %s --ladder kinds.ladder --data pairs.tsv --generate", data);
+  CHECK(holds("err", "not trained on words"));
   CHECK(put_file("empty.tsv", "a cat\t\n"));
   EXPECT(1, "$L train --model %s --task seq2seq --train empty.tsv --out x.ladder", data);
   EXPECT(1, "$L train --model %s --task text --train pairs.tsv --out x.ladder", data);
   CHECK(holds("err", "--task seq2seq"));
   EXPECT(1, "$L train --model %s --task seq2seq --train pairs.tsv --method prompt --out x.ladder", data);
   CHECK(holds("err", "two stacks"));
+}
+
+/* Texts beside their references, without a model; what the measures are is test_score's. */
+TEST(texts_are_scored) {
+  static const struct { const char *said, *data, *says; } bad[] = {
+    { "a\nb\n", "x\ta\ny\tb\nz\tc\n", "it holds 2 texts, and data.tsv has 3 sources" }, { "a\n\n\n", "x\ta\nx\tb\n", "it holds 3 texts, and data.tsv has 1 sources" },
+    { "", "x\ta\n", "said.txt: the file holds no texts" }, { "a\n", "", "data.tsv: the file holds no examples" }, { "a\xff\n", "x\ta\n", "said.txt: line 1" },
+    { "a\n", "x\ta\xff\n", "data.tsv: line 1" }, { "a\n", "x\n", "data.tsv: 1 of 1 examples are damaged" } };
+  static const struct { const char *text, *says; } values[] = { { "{\"texts\":1}", "{\"text\": ..}" }, { "12", "{\"text\": ..}" }, { "\"a\" {", "line 1" } };
+  size_t i;
+  NEED_PROGRAM();
+  CHECK(put_file("data.tsv", "source one\tThe cat, it sat.\nsource two\t\xe4\xbb\x8a\xe5\xa4\xa9\nsource one\tA cat sat there.\n"));
+  CHECK(put_file("said.txt", "A cat sat there.\r\n\xe4\xbb\x8a\xe5\xa4\xa9"));
+  EXPECT(0, "$L score --said said.txt --data data.tsv");
+  CHECK(holds("out", "BLEU 100.0000, BLEU-zh 100.0000, chrF 100.0000, ROUGE-1 50.0000, ROUGE-2 50.0000, ROUGE-L 50.0000, exact match 100.0000 on 2 texts with 3 references\n"));
+  CHECK(put_file("said.jsonl", "{\"text\":\"A cat sat there.\"}\n\"\xe4\xbb\x8a\"\n"));
+  EXPECT(0, "$L score --said said.jsonl --data data.tsv --json");
+  CHECK(holds("out", "\"exact\":50,\"texts\":2,\"references\":3}\n"));
+  EXPECT(0, "$L score --said - --data data.tsv <said.txt");
+  CHECK(put_file("lost.txt", "\n\n"));                      /* a line without anything is a text */
+  EXPECT(0, "$L score --said lost.txt --data data.tsv");
+  CHECK(holds("out", "BLEU 0.0000, BLEU-zh 0.0000, chrF 0.0000, ROUGE-1 0.0000, ROUGE-2 0.0000, ROUGE-L 0.0000, exact match 0.0000"));
+  CHECK(put_file("devset.csv", "\"mr\",\"ref\"\n\"name[A], food[B]\",\"A has B, \"\"B\"\".\"\n\"name[C]\",\"C is.\"\n"));      /* E2E's own form */
+  CHECK(put_file("said.txt", "A has B, \"B\".\nC was.\n"));
+  EXPECT(0, "$L score --said said.txt --data . --task e2e --json");
+  CHECK(holds("out", "\"exact\":50,\"texts\":2,\"references\":2}\n"));
+  EXPECT(1, "$L score --said said.txt --data data.tsv --task sst2");
+  CHECK(holds("err", "no targets"));
+  EXPECT(1, "$L score --said nowhere.txt --data data.tsv");
+  CHECK(one_error_line());
+  EXPECT(2, "$L score --said said.txt");
+  for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+    CHECK(put_file("said.txt", bad[i].said) && put_file("data.tsv", bad[i].data));
+    EXPECT(1, "$L score --said said.txt --data data.tsv");
+    CHECK(holds("err", bad[i].says));
+    CHECK(one_error_line());
+  }
+  CHECK(put_file("data.tsv", "x\ta\n"));
+  for (i = 0; i < sizeof values / sizeof *values; i++) {
+    CHECK(put_file("said.jsonl", values[i].text));
+    EXPECT(1, "$L score --said said.jsonl --data data.tsv");
+    CHECK(holds("err", values[i].says));
+  }
 }
 
 /* Models of two stacks: states by --stack, and text with one beam or several as transformers makes it
@@ -1087,7 +1145,7 @@ TEST(entities_are_where_they_are_said_to_be) {
 #define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(what_gguf_cannot_say_is_refused) \
   X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
   X(quantize_makes_a_whole_model) X(train_eval_predict) X(ladders_are_served_together) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
-  X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(pairs_of_texts_are_learned)
+  X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(pairs_of_texts_are_learned) X(texts_are_scored)
 
 #else
 

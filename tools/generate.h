@@ -1,5 +1,8 @@
 /* generate.h: ladder generate, part of tools/ladder.c. Prompts by lines, or (--json) by JSON values, to their continuations. */
 
+/* How it is answered: the text; {"text":..} a line; not at all, for the text is asked for. */
+enum { GENERATE_SHOWN, GENERATE_PREDICTED, GENERATE_KEPT };
+
 typedef struct generation {
   run           *r;
   ldr_session   *session;
@@ -10,7 +13,7 @@ typedef struct generation {
   jinja_buffer   said;                   /* without --json: the conversation so far          */
   int32_t       *held, held_count;       /* tokens that the session has read                 */
   int32_t        beams, ended;           /* --beams; how many texts have ended               */
-  int            predicts;               /* {"text":..} a line                               */
+  int            mode;
   ldr_session  **sessions;
   float         *scores;
   struct beam_text *now, *next, *done;   /* [beams] each; done: the best first               */
@@ -35,7 +38,7 @@ static int32_t generate_token(void *user, int32_t id) {
   generation *g = (generation *)user;
   if (id == g->talk.end && g->r->o.chat) return 1;
   g->made++;                             /* it stands in g->out already */
-  return interrupted || (!g->predicts && !g->r->o.json && !g->r->o.ids && generate_decode(g, 0));
+  return interrupted || (!g->mode && !g->r->o.json && !g->r->o.ids && generate_decode(g, 0));
 }
 
 static int beams_ends(const ldr_model *m, int32_t id) {
@@ -46,9 +49,10 @@ static int beams_ends(const ldr_model *m, int32_t id) {
 
 static int generate_print(generation *g) {
   int32_t i;
-  if (g->predicts) {
+  if (g->mode) {
     if (g->made && beams_ends(g->r->model, g->out[g->made - 1])) g->made--;
     if (ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out, g->made, 1, &g->r->err)) return EXIT_FAILED;
+    if (g->mode == GENERATE_KEPT) return EXIT_DONE;
     fputs("{\"text\":", stdout);
     put_bytes(stdout, g->text.data, g->text.size);
     fputs("}\n", stdout);
@@ -364,37 +368,52 @@ static int generate_line(generation *g, text *line, ldr_encoding *c, int32_t *id
   return status;
 }
 
-/* The lines of f, answered; predicts: as that command does. */
-static int generate_lines(run *r, FILE *f, int predicts) {
+static int generate_open(generation *g, run *r, int mode) {
+  int status = EXIT_DONE;
+  memset(g, 0, sizeof *g);
+  g->r = r;
+  g->mode = mode;
+  if (mode && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+  if (!status) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
+  if (!status) {
+    g->capacity = r->max_len;
+    g->session = ldr_session_create(r->model, r->ladder, g->capacity, &r->err);
+    g->out = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->out);
+    g->held = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->held);
+    if (!g->session) status = EXIT_FAILED;
+    else if (!g->out || !g->held) status = fail(r, LDR_MEMORY, "out of memory", "");
+  }
+  if (!status) status = beams_defaults(r);
+  g->beams = LDR__MAX(r->o.beams, 1);
+  if (!status && g->beams > 1 && (r->o.chat || r->o.temperature > 0 || r->o.repetition > 0)) status = fail(r, LDR_ARGUMENT, "--beams goes neither with --chat nor with draws", "");
+  if (!status && g->beams > 1) status = beams_open(g);
+  if (!status && r->o.chat && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+  if (!status && r->o.chat && chat_open(&g->talk, r->o.chat_template, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
+  g->said.j = &g->talk.j;
+  signal(SIGINT, on_signal);
+  return status;
+}
+
+static void generate_close(generation *g) {
+  beams_close(g);
+  ldr_session_free(g->session);
+  ldr_text_free(&g->text);
+  chat_close(&g->talk);
+  free(g->said.data);
+  free(g->held);
+  free(g->out);
+}
+
+/* The lines of f, answered. */
+static int generate_lines(run *r, FILE *f, int mode) {
   text line = { NULL, 0, 0 }, first = { NULL, 0, 0 };
   int32_t ids_room = 0;
   ldr_encoding c;
   generation g;
-  int more = 0, status = EXIT_DONE;
+  int more = 0, status = generate_open(&g, r, mode);
   memset(&c, 0, sizeof c);
-  memset(&g, 0, sizeof g);
-  g.r = r;
-  g.predicts = predicts;
-  if (predicts && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-  if (!status) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
-  if (!status) {
-    g.capacity = r->max_len;
-    g.session = ldr_session_create(r->model, r->ladder, g.capacity, &r->err);
-    g.out = (int32_t *)malloc(((size_t)g.capacity + 1) * sizeof *g.out);
-    g.held = (int32_t *)malloc(((size_t)g.capacity + 1) * sizeof *g.held);
-    if (!g.session) status = EXIT_FAILED;
-    else if (!g.out || !g.held) status = fail(r, LDR_MEMORY, "out of memory", "");
-  }
-  if (!status) status = beams_defaults(r);
-  g.beams = LDR__MAX(r->o.beams, 1);
-  if (!status && g.beams > 1 && (r->o.chat || r->o.temperature > 0 || r->o.repetition > 0)) status = fail(r, LDR_ARGUMENT, "--beams goes neither with --chat nor with draws", "");
-  if (!status && g.beams > 1) status = beams_open(&g);
-  if (!status && r->o.chat && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-  if (!status && r->o.chat && chat_open(&g.talk, r->o.chat_template, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
-  g.said.j = &g.talk.j;
-  signal(SIGINT, on_signal);
   while (!status && !interrupted && (more = read_line(f, &line)) > 0) {
-    char *tab = predicts && !r->o.json && line.used ? (char *)memchr(line.data, '\t', line.used) : NULL;
+    char *tab = mode && !r->o.json && line.used ? (char *)memchr(line.data, '\t', line.used) : NULL;
     if (tab) {                             /* a source; its target is not looked at        */
       *tab = 0;
       line.used = (size_t)(tab - line.data);
@@ -402,15 +421,9 @@ static int generate_lines(run *r, FILE *f, int predicts) {
     if (line.used) status = generate_line(&g, &line, &c, &ids_room, &first);
   }
   if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
-  beams_close(&g);
-  ldr_session_free(g.session);
-  ldr_text_free(&g.text);
+  generate_close(&g);
   if (r->o.ids) free(c.ids);
   else ldr_encoding_free(&c);
-  chat_close(&g.talk);
-  free(g.said.data);
-  free(g.held);
-  free(g.out);
   free(line.data);
   free(first.data);
   return status;
@@ -422,7 +435,7 @@ static int command_generate(run *r) {
     r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
     status = r->ladder ? EXIT_DONE : EXIT_FAILED;
   }
-  return status ? status : generate_lines(r, stdin, 0);
+  return status ? status : generate_lines(r, stdin, GENERATE_SHOWN);
 }
 
 /* predict, where the ladder's head is for words. */
@@ -430,7 +443,7 @@ static int predict_words(run *r) {
   FILE *f = r->o.file ? fopen(r->o.file, "rb") : stdin;
   int status;
   if (!f) return fail(r, LDR_IO, "%s: the file cannot be read", r->o.file);
-  status = generate_lines(r, f, 1);
+  status = generate_lines(r, f, GENERATE_PREDICTED);
   if (f != stdin) fclose(f);
   return status;
 }

@@ -194,7 +194,7 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
      CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_TASKS = 4096,
          CMD_DISTIL = 8192,
-     CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_GENERATE = 16384, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES | CMD_GENERATE, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 32767 };
+     CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_GENERATE = 16384, CMD_SCORE = 32768, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES | CMD_GENERATE, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 65535 };
 
 enum { RECIPE_AUTO = 1, RECIPE_PLAIN };
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
@@ -223,8 +223,9 @@ typedef struct options {
   int32_t     more_count;
   int32_t     many_labels, baselines, search, multi, skip_bad;
   int32_t     head, stride, max_answer;
-  int32_t     greedy, beams, early_stopping;
+  int32_t     greedy, beams, early_stopping, generate;
   float       length_penalty;
+  const char *said;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -310,13 +311,17 @@ static const option option_table[] = {
   { "--ladder", KIND_TEXT, AT(ladder), CMD_PREDICT, 0, "FILE", 0, 0,
     "a ladder file made by train; without one the classifier in the model's own files. Up to 16 times: the model is read once for all, and a line holds an array of their answers" },
   { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
+  { "--said", KIND_TEXT, AT(said), CMD_SCORE, CMD_SCORE, "FILE", 0, 0, "a text a line for each source, in their order; .jsonl: {\"text\":..}, as predict and eval --answers write it" },
+  { "--data", KIND_TEXT, AT(data), CMD_SCORE, CMD_SCORE, "FILE", 0, 0, "sources with their targets; equal sources are one text with several references" },
+  { "--task", KIND_TEXT, AT(task), CMD_SCORE, 0, "NAME", 0, 0, "what the data is: seq2seq, if not given, or another task with targets (e2e, instruct)" },
+  { "--generate", KIND_FLAG, AT(generate), CMD_EVAL, 0, NULL, 0, 0, "sources with targets: score what the model, or the ladder beside it, says: BLEU, chrF, ROUGE, exact match" },
   { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe (ladder tasks lists them)" },
   { "--published-head", KIND_FLAG, AT(published_head), CMD_TRAIN, 0, NULL, 0, 0, "go on with the classifier in the model's files: the head starts as it is, with its classes" },
   { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
   { "--multi", KIND_FLAG, AT(multi), CMD_FIT, 0, NULL, 0, 0, "without a task: a text has any number of labels, a|b, or an array in JSON" },
   { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
-  { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
-  { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL, 0, NULL, 0, 0, "leave damaged examples out, even if they are more than one in a hundred, instead of refusing the file" },
+  { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_SCORE, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
+  { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL | CMD_SCORE, 0, NULL, 0, 0, "leave damaged examples out, even if they are more than one in a hundred, instead of refusing the file" },
   { "--head", KIND_WORD, AT(head), CMD_FIT, 0, "tokens|pointer|spans|answer", 0, 0,
     "of a task with entities: a tag a token, or pointer, spans that may overlap; of one with questions: two ends, or answer, the span as a whole" },
   { "--stride", KIND_COUNT, AT(stride), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
@@ -382,7 +387,7 @@ static const option option_table[] = {
   { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
   { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
   { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN | CMD_STREAM, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
-  { "--answers", KIND_TEXT, AT(answers), CMD_TRAIN | CMD_EVAL, 0, "FILE", 0, 0, "one label a text: a JSON line for each example of the test set (without one: of dev), with its label and the answer" },
+  { "--answers", KIND_TEXT, AT(answers), CMD_TRAIN | CMD_EVAL, 0, "FILE", 0, 0, "one label a text: a JSON line for each example of the test set (without one: of dev), with its label and the answer; eval --generate: for each source, with the text" },
   { "--baselines", KIND_FLAG, AT(baselines), CMD_TRAIN, 0, NULL, 0, 0, "one label a text: also say what counting words reaches, without a model" },
   { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
   { "--layer", KIND_LAYER, AT(layer), CMD_FEATURES, 0, "N|logits", 0, 65536,
@@ -391,11 +396,11 @@ static const option option_table[] = {
   { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean|model", 0, 0, "one vector a line: the first token's, the mean, or as the model's modules.json or pooler has it" },
   { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
   { "--ladder", KIND_TEXT, AT(ladder), CMD_GENERATE, 0, "FILE", 0, 0, "a ladder of copies that was trained on words (pretrain --method ladder --preset top)" },
-  { "--max-new", KIND_COUNT, AT(most), CMD_GENERATE, 0, "N", 1, 1000000, "tokens of an answer, 256 if not given" },
-  { "--beams", KIND_COUNT, AT(beams), CMD_GENERATE, 0, "N", 1, 1024, "keep the N likeliest texts as they grow, and answer with the best; if not given, as generation_config.json says, or 1" },
-  { "--length-penalty", KIND_NUMBER_OFF, AT(length_penalty), CMD_GENERATE, 0, "X", 0, 100, "beams: a text's log-probability is divided by its length to the X; 1 if not given" },
-  { "--early-stopping", KIND_WORD, AT(early_stopping), CMD_GENERATE, 0, "no|yes|never", 0, 0, "beams: yes: stop once N texts have ended; no (if not given): once none that grows can win; never: nor could with a longer one" },
-  { "--greedy", KIND_FLAG, AT(greedy), CMD_GENERATE, 0, NULL, 0, 0, "the likeliest token at every step, one text, whatever generation_config.json says" },
+  { "--max-new", KIND_COUNT, AT(most), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1000000, "tokens of an answer, 256 if not given" },
+  { "--beams", KIND_COUNT, AT(beams), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1024, "keep the N likeliest texts as they grow, and answer with the best; if not given, as generation_config.json says, or 1" },
+  { "--length-penalty", KIND_NUMBER_OFF, AT(length_penalty), CMD_GENERATE | CMD_EVAL, 0, "X", 0, 100, "beams: a text's log-probability is divided by its length to the X; 1 if not given" },
+  { "--early-stopping", KIND_WORD, AT(early_stopping), CMD_GENERATE | CMD_EVAL, 0, "no|yes|never", 0, 0, "beams: yes: stop once N texts have ended; no (if not given): once none that grows can win; never: nor could with a longer one" },
+  { "--greedy", KIND_FLAG, AT(greedy), CMD_GENERATE | CMD_EVAL, 0, NULL, 0, 0, "the likeliest token at every step, one text, whatever generation_config.json says" },
   { "--temperature", KIND_NUMBER_OFF, AT(temperature), CMD_GENERATE, 0, "X", 0, 1000, "draw the next token, the more freely the higher; if not given, the likeliest is taken" },
   { "--top-k", KIND_COUNT, AT(top_k), CMD_GENERATE, 0, "K", 1, 10000000, "of the K likeliest tokens alone" },
   { "--top-p", KIND_NUMBER, AT(top_p), CMD_GENERATE, 0, "P", 0, 1, "of the fewest whose probabilities reach P" },
@@ -419,7 +424,7 @@ static const option option_table[] = {
   { "--submission", KIND_TEXT, AT(submission), CMD_EVAL | CMD_PREDICT, 0, "FILE", 0, 0,
     "the answers once more, in a file as CLUE, GLUE or SQuAD's script takes it; needs a ladder of one of their tasks" },
   { "--json", KIND_FLAG, AT(json), CMD_TASKS, 0, NULL, 0, 0, "an object of JSON a task" },
-  { "--json", KIND_FLAG, AT(json), CMD_FIT | CMD_EVAL | CMD_INSPECT, 0, NULL, 0, 0, "print the result as one line of JSON" },
+  { "--json", KIND_FLAG, AT(json), CMD_FIT | CMD_EVAL | CMD_INSPECT | CMD_SCORE, 0, NULL, 0, 0, "print the result as one line of JSON" },
   { "--help", KIND_FLAG, AT(help), CMD_ALL, 0, NULL, 0, 0, "this list" },
 };
 
@@ -440,6 +445,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
   { "vocabulary", CMD_VOCABULARY, "", "make a WordPiece vocabulary for plain texts" },
   { "quantize", CMD_QUANTIZE, "", "a copy of a model with 8-bit or 4-bit weights, to train on and predict with" },
   { "plan", CMD_PLAN, "", "the memory that train with these options would need" },
+  { "score", CMD_SCORE, "", "texts beside their references: BLEU, chrF, ROUGE, exact match" },
   { "tasks", CMD_TASKS, "", "the tasks that --task knows, with their files" },
 };
 
@@ -656,7 +662,11 @@ static int check_needed(const struct command *c, const options *o) {
   if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
   if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
   if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
-  if (o->skip_bad && !o->task && c->bit != CMD_EVAL)
+  if (c->bit == CMD_EVAL && !o->generate && (o->greedy || o->beams || o->most || o->length_penalty != 0 || o->early_stopping))
+    return usage_error(c, o->greedy ? "--greedy" : o->beams ? "--beams" : o->most ? "--max-new" : o->early_stopping ? "--early-stopping" : "--length-penalty", "goes with --generate only");
+  if (o->generate && (o->submission || o->stride || o->max_answer))
+    return usage_error(c, o->submission ? "--submission" : o->stride ? "--stride" : "--max-answer", "does not go with --generate");
+  if (o->skip_bad && !o->task && c->bit != CMD_EVAL && c->bit != CMD_SCORE)
     return usage_error(c, "--skip-bad", "has no effect without a --task, which knows what an example has to hold");
   if (o->regress && (o->many_labels || o->balance || o->label_smoothing > 0)) return usage_error(c, o->many_labels ? "--many-labels" : o->balance ? "--balance" : "--label-smoothing", "has no effect with --regress");
   if (o->patience > 0 && !o->dev && !o->task && c->bit != CMD_PLAN) return usage_error(c, "--patience", "has no effect without --dev");
@@ -1601,11 +1611,14 @@ static int ladder_labels(run *r) {
   return status;
 }
 
+static int eval_generated(run *r);
+
 static int command_eval(run *r) {
   char buffer[LADDER_MAX_PATH];
   const char *data;
   ldr_score score;
-  int status = open_ladder(r);
+  int status = r->o.generate ? EXIT_DONE : open_ladder(r);
+  if (r->o.generate) return eval_generated(r);
   if (!status) status = ladder_labels(r);
   if (status) return status;
   data = file_for_role(r->o.data, r->task, FILES_DEV, buffer);
@@ -2206,6 +2219,7 @@ static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacit
 #include "tokenize.h"
 #include "features.h"
 #include "generate.h"
+#include "scoring.h"
 
 /* ---- inspect -------------------------------------------------------------------------- */
 
@@ -2526,7 +2540,7 @@ static int run_command(const struct command *c, int argc, char **argv) {
     { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
     { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize },
     { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare },
-    { CMD_DISTIL, command_distil }, { CMD_GENERATE, command_generate }, { CMD_TASKS, command_tasks } };
+    { CMD_DISTIL, command_distil }, { CMD_GENERATE, command_generate }, { CMD_TASKS, command_tasks }, { CMD_SCORE, command_score } };
   static run r;
   int i, status;
   r.arguments = argv;

@@ -143,6 +143,9 @@ static const task_info task_table[] = {
     TASK_FILES, SUBMIT_NONE },
   { "seq2seq", FORM_TEXTS, TASK_WORDS, 256, 8, 3, 0, { "target|completion", "source|prompt", NULL }, { 1, 0, -1 }, NULL,
     NULL, TASK_FILES, SUBMIT_NONE },
+  { "e2e", FORM_TEXTS, TASK_WORDS, 128, 16, 5, 0, { "ref|target", "mr|source", NULL }, TASK_NAMED, NULL, NULL,
+    { "trainset.csv|train.csv|train.jsonl|train.json", "devset.csv|dev.csv|validation.jsonl|dev.json",
+    "testset_w_refs.csv|test.csv|test.jsonl|test.json" }, SUBMIT_NONE },
   { "chat", FORM_CHAT, TASK_WORDS, 1024, 8, 3, 0, { NULL, NULL, NULL }, TASK_NAMED, NULL, NULL, TASK_FILES,
     SUBMIT_NONE },
 };
