@@ -332,6 +332,22 @@ TEST(fuzzers_compile) {
   }
 }
 
+/* Each command of the program names what it stands on, and none another that stands on it. */
+TEST(parts_of_the_program_compile_alone) {
+  static const char *const parts[] = { "run", "answers", "asking", "compare", "distil", "features", "generate", "gguf", "pretrain", "scoring", "tokenize" };
+  const char *cc = compiler("CC", "cc");
+  char source[64], text[96];
+  size_t i;
+  if (!ldr_test_exists("../tools/run.h")) SKIP("not in the tests folder");
+  if (!have(cc)) SKIP("no C compiler to run");
+  for (i = 0; i < sizeof parts / sizeof *parts; i++) {
+    sprintf(source, "../tools/%s.h", parts[i]);
+    CHECK(ldr_test_exists(source));
+    sprintf(text, "#include \"%s\"\n", source);
+    CHECK(compiles(cc, "header-test.c", text, " -c -fsyntax-only -w"));
+  }
+}
+
 /* One file implements, another only declares; and two files with a static copy each. */
 TEST(two_files_link) {
   char command[1024];
@@ -350,5 +366,5 @@ TEST(two_files_link) {
 }
 
 #define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(the_manual_lists_what_the_tables_hold) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) \
-  X(switches_remove_what_they_say) X(compiles_for_windows) X(compiles_for_apple) X(fuzzers_compile) X(two_files_link)
+  X(switches_remove_what_they_say) X(compiles_for_windows) X(compiles_for_apple) X(fuzzers_compile) X(parts_of_the_program_compile_alone) X(two_files_link)
 LDR_TEST_MAIN("header", TESTS)

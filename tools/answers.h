@@ -3,6 +3,8 @@
 #ifndef LADDER_ANSWERS_H
 #define LADDER_ANSWERS_H
 
+#include "run.h"
+
 /* ---- counting words: softmax regression on the pieces a text has ------------------------- */
 
 /* score of class c for a text with n different pieces = sum over its pieces of weight[piece,c] / sqrt(n); AdaGrad, an example a step. */

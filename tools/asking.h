@@ -1,8 +1,9 @@
 /* asking.h: questions about texts on the command line: scored on sets, asked line by line, written as the official
    scripts read them. A part of ladder.c. */
-
 #ifndef ASKING_H
 #define ASKING_H
+
+#include "run.h"
 
 /* Where answers go beside the scores. */
 typedef struct answer_file { ldr__writer w; FILE *f; int32_t count; int lines; } answer_file;

@@ -2,6 +2,10 @@
    own, because a process has one peak of memory. The result is a table and, with --report, one HTML file without scripts.
 
    Order of the file: methods and what is kept of a run, running the program, reading what it left, the table, JSON, charts, the page. */
+#ifndef LADDER_COMPARE_H
+#define LADDER_COMPARE_H
+
+#include "run.h"
 
 enum { COMPARE_ROWS = 10, CURVE_BINS = 192, STEP_TIMES = 4096, MAX_TICKS = 16 };
 
@@ -1523,3 +1527,5 @@ static int command_compare(run *r) {
   free(c);
   return status;
 }
+
+#endif /* LADDER_COMPARE_H */

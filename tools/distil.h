@@ -9,7 +9,10 @@
    Mean, deviation and V come from a sample of the texts, so nothing has to be learned between the two widths. A student as wide as its teacher
    keeps the teacher's own coordinates, y = h, and errors are counted in deviations of each channel. Where the two cut a word differently, the
    means of its pieces are compared. The student starts from the teacher's weights in the same coordinates. */
+#ifndef LADDER_DISTIL_H
+#define LADDER_DISTIL_H
 
+#include "pretrain.h"
 #include "views.h"
 
 enum { SAMPLE_TEXTS = 1024, HELD_TEXTS = 256, FIT_TEXTS = 512, TEXT_POOL = 4096 };
@@ -1434,3 +1437,5 @@ static int command_distil(run *r) {
   free_distil(&d);
   return status;
 }
+
+#endif /* LADDER_DISTIL_H */

@@ -1,4 +1,8 @@
 /* features.h: ladder features, part of tools/ladder.c. Texts or ids to states, by lines or (--json) by JSON values. */
+#ifndef LADDER_FEATURES_H
+#define LADDER_FEATURES_H
+
+#include "run.h"
 
 static ldr_json *features_file(run *r, ldr__source *s, const char *name) {
   char path[LADDER_MAX_PATH];
@@ -273,3 +277,5 @@ static int command_features(run *r) {
   free(line.data);
   return status;
 }
+
+#endif /* LADDER_FEATURES_H */

@@ -1,4 +1,8 @@
 /* generate.h: ladder generate, part of tools/ladder.c. Prompts by lines, or (--json) by JSON values, to their continuations. */
+#ifndef LADDER_GENERATE_H
+#define LADDER_GENERATE_H
+
+#include "run.h"
 
 /* How it is answered: the text; {"text":..} a line; not at all, for the text is asked for. */
 enum { GENERATE_SHOWN, GENERATE_PREDICTED, GENERATE_KEPT };
@@ -447,3 +451,5 @@ static int predict_words(run *r) {
   if (f != stdin) fclose(f);
   return status;
 }
+
+#endif /* LADDER_GENERATE_H */

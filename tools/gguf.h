@@ -4,6 +4,10 @@
    Metadata is put together in memory; tensors follow one row at a time. The tokenizer that was written is read again
    and must cut a page of awkward texts as the model's own does: what cannot be said in GGUF is refused, not written
    wrongly. */
+#ifndef LADDER_GGUF_H
+#define LADDER_GGUF_H
+
+#include "run.h"
 
 #define GGUF_ALIGN 32
 
@@ -532,3 +536,5 @@ static int export_gguf(run *r, const char *path) {
   free(g.data);
   return status;
 }
+
+#endif /* LADDER_GGUF_H */

@@ -1,5 +1,8 @@
 /* pretrain.h: the pretrain and vocabulary commands of tools/ladder.c, which includes this file. */
+#ifndef LADDER_PRETRAIN_H
+#define LADDER_PRETRAIN_H
 
+#include "run.h"
 #include "words.h"
 
 enum { MAX_TEXTS = 256, POOL = 4096, WARM_SEQUENCES = 100000, HELD_SEQUENCES = 256 };
@@ -593,3 +596,5 @@ static int command_vocabulary(run *r) {
   if (!status) printf("%s written\n", r->o.out);
   return status;
 }
+
+#endif /* LADDER_PRETRAIN_H */

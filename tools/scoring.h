@@ -1,6 +1,9 @@
 /* scoring.h: ladder score and eval --generate, part of tools/ladder.c. Sources with their targets from a task's file,
    texts that were said for them from a file or a model, and the rows of score.h. */
+#ifndef LADDER_SCORING_H
+#define LADDER_SCORING_H
 
+#include "generate.h"
 #include "score.h"
 
 typedef struct score_pair { const char *source, *target; size_t place, text; } score_pair;
@@ -295,3 +298,5 @@ static int eval_generated(run *r) {
   score_data_free(&d);
   return status;
 }
+
+#endif /* LADDER_SCORING_H */

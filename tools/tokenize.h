@@ -1,4 +1,8 @@
 /* tokenize.h: ladder tokenize, part of tools/ladder.c. Text to tokens and back, by lines or (--json) by JSON values. */
+#ifndef LADDER_TOKENIZE_H
+#define LADDER_TOKENIZE_H
+
+#include "run.h"
 #include "padding.h"
 
 /* A run of the command. With --decode the ids are ours: the library frees only what it allocated. */
@@ -278,3 +282,5 @@ static int command_tokenize(run *r) {
   free(k.all.data);
   return status;
 }
+
+#endif /* LADDER_TOKENIZE_H */
