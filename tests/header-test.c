@@ -1,0 +1,3 @@
+#define LADDER_IMPLEMENTATION
+#include "ladder.h"
+int main(void) { return ldr_status_name(LDR_OK)[0] != 'L'; }
