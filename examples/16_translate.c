@@ -8,7 +8,8 @@
 #include "../ladder.h"
 #include <stdio.h>
 
-static const char *const some[] = { "the cat sat", "die Katze sass", "the time is noon", "es ist Mittag", "a cat", "eine Katze" };
+static const char *const some[] = { "the cat sat", "die Katze sass", "the time is noon", "es ist Mittag",
+    "a cat", "eine Katze" };
 
 static int give_up(const ldr_error *err) {
   fprintf(stderr, "%s\n", err->message);

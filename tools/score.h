@@ -302,7 +302,7 @@ static void score_cut_13a(score_work *w, score_units *u, const char *s, size_t n
   t = score_trim(t);
   b->count = 0;
   score_put(w, b, " ", 1);
-  score_put(w, b, s, (size_t)(t.s - s) + t.n);           /* at the end alone, for "-\n" there is no line end */
+  score_put(w, b, s, (size_t)(t.s - s) + t.n);           /* without the end: "-\n" there is no line's */
   score_put(w, b, " ", 1);
   for (p = 0; p < sizeof pairs / sizeof *pairs && !w->failed; p++) {
     size_t what = strlen(pairs[p][0]), with = strlen(pairs[p][1]);
