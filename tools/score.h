@@ -258,7 +258,7 @@ static const struct score_rule { int (*parts)(char a, char b); int before, behin
   { score_parts_end, 0, 1 }, { score_parts_begin, 1, 0 }, { score_parts_dash, 0, 1 } };
 
 /* w->text by the rules that sacrebleu's 13a and zh share: marks apart, but . and , not inside numbers, and - only
-   behind digits. The rules look at bytes: what of a character is beside its first or last one is neither digit nor mark. */
+   behind digits. The rules look at bytes: those of a character that has several are neither digit nor mark. */
 static void score_marks(score_work *w, score_units *u) {
   score_bytes *a = &w->text, *b = &w->cut;
   size_t i, r;
