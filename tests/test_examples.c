@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static const char *const names[] = { "01_hello", "02_tokens", "03_memory_plan", "04_slicing", "05_by_hand", "06_save_resume", "07_allocator", "08_own_reader", "09_threads", "10_from_cpp", "11_any_model", "12_notes", "13_answers", "14_web_server",
-  "15_online" };
+  "15_online", "16_translate" };
 
 static char programs[LADDER_MAX_PATH], model[LADDER_MAX_PATH], folder[64];
 
@@ -319,6 +319,23 @@ TEST(answers) {
   free(text);
 }
 
+TEST(translate) {
+  char *text, path[LADDER_MAX_PATH], arguments[2 * LADDER_MAX_PATH];
+  int status;
+  NEED("16_translate");
+  text = output("16_translate", "");
+  CHECK(strstr(text, "is no encoder-decoder with a vocabulary") != NULL);
+  free(text);
+  if (!ldr_test_data_path(path, sizeof path, "models/hf/t5/config.json") || !realpath(path, arguments)) SKIP("no models/hf/t5 (set LADDER_DATA to the data folder)");
+  *strrchr(arguments, '/') = 0;
+  strcpy(path, arguments);
+  snprintf(arguments, sizeof arguments, "'%s' 'what is the time' 'what is the time' noon 'it is a truth' 'two truths'", path);
+  text = run("16_translate", arguments, &status);
+  CHECK_INT(status, 0);
+  CHECK(strstr(text, "2 pairs, loss ") == text && strstr(text, "what is the time -> noon\n"));
+  free(text);
+}
+
 /* One request to a port of this machine; the reply is for free(). */
 static char *fetch(int port, const char *path) {
   char request[1024], *reply = (char *)calloc(1, 8192);
@@ -394,7 +411,7 @@ TEST(online) {
   free(text);
 }
 
-#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(tokens_of_a_file) X(any_model) X(notes) X(answers) X(web_server) X(online)
+#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(tokens_of_a_file) X(any_model) X(notes) X(answers) X(translate) X(web_server) X(online)
 
 #else
 

@@ -258,7 +258,7 @@ static const struct score_rule { int (*parts)(char a, char b); int before, behin
   { score_parts_end, 0, 1 }, { score_parts_begin, 1, 0 }, { score_parts_dash, 0, 1 } };
 
 /* w->text by the rules that sacrebleu's 13a and zh share: marks apart, but . and , not inside numbers, and - only
-   behind digits. The rules look at bytes: what of a character is beside its first or last one is neither digit nor mark. */
+   behind digits. The rules look at bytes: those of a character that has several are neither digit nor mark. */
 static void score_marks(score_work *w, score_units *u) {
   score_bytes *a = &w->text, *b = &w->cut;
   size_t i, r;
@@ -302,7 +302,7 @@ static void score_cut_13a(score_work *w, score_units *u, const char *s, size_t n
   t = score_trim(t);
   b->count = 0;
   score_put(w, b, " ", 1);
-  score_put(w, b, s, (size_t)(t.s - s) + t.n);           /* at the end alone, for "-\n" there is no line end */
+  score_put(w, b, s, (size_t)(t.s - s) + t.n);           /* without the end: "-\n" there is no line's */
   score_put(w, b, " ", 1);
   for (p = 0; p < sizeof pairs / sizeof *pairs && !w->failed; p++) {
     size_t what = strlen(pairs[p][0]), with = strlen(pairs[p][1]);
