@@ -831,4 +831,4 @@ TEST(two_stacks_out_of_memory) {
 
 #define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
   X(what_is_no_model_of_two_stacks_is_refused)
-LDR_TEST_MAIN("test_stacks", TESTS)
+LDR_TEST_MAIN("stacks", TESTS)
