@@ -2414,40 +2414,45 @@ LDR__INLINE float ldr__sigmoid(float x) {
   return ldr__select(x < 0, e * s, s);
 }
 
-/* f(x):  gelu  x Phi(x)   gelu_tanh  x/2 (1 + tanh(sqrt(2/pi)(x + 0.044715 x^3)))
-          relu  max(x,0)   silu  x sigmoid(x)   tanh */
-LDR__INLINE float ldr__activation(float x, int32_t kind) {
-  switch (kind) {
-    case LDR_GELU: return 0.5f * x * (1.0f + ldr__erf(x * 0.70710678f));
-    case LDR_GELU_TANH: return 0.5f * x * (1.0f + ldr__tanh(0.79788456f * (x + 0.044715f * x * x * x)));
-    case LDR_RELU: return ldr__select(x < 0, 0, x);
-    case LDR_SILU: return x * ldr__sigmoid(x);
-    default: return ldr__tanh(x);
-  }
+/* ---- activations: f(x) and its slope ---- */
+
+/* x Phi(x) */
+LDR__INLINE float ldr__gelu(float x) { return 0.5f * x * (1.0f + ldr__erf(x * 0.70710678f)); }
+LDR__INLINE float ldr__gelu_slope(float x) {
+  return 0.5f * (1.0f + ldr__erf(x * 0.70710678f)) + x * 0.39894228f * ldr__exp(-0.5f * x * x);
 }
 
-LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
-  switch (kind) {
-    case LDR_GELU:
-      return 0.5f * (1.0f + ldr__erf(x * 0.70710678f)) + x * 0.39894228f * ldr__exp(-0.5f * x * x);
-    case LDR_GELU_TANH: {
-      /* beyond, x^2 could overflow */
-      float c = ldr__select(ldr__abs(x) > 16.0f, 16.0f, ldr__abs(x));
-      float z = ldr__select(x != x, x, ldr__with_sign(c, x));
-      float t = ldr__tanh(0.79788456f * (z + 0.044715f * z * z * z));
-      return 0.5f * (1.0f + t) + 0.5f * z * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * z * z);
-    }
-    case LDR_RELU: return ldr__select(x > 0, 1.0f, 0.0f);
-    case LDR_SILU: {
-      float s = ldr__sigmoid(x);
-      return s + x * s * (1.0f - s);
-    }
-    default: {
-      float t = ldr__tanh(x);
-      return 1.0f - t * t;
-    }
-  }
+/* x/2 (1 + tanh(sqrt(2/pi)(x + 0.044715 x^3))) */
+LDR__INLINE float ldr__gelu_tanh(float x) {
+  return 0.5f * x * (1.0f + ldr__tanh(0.79788456f * (x + 0.044715f * x * x * x)));
 }
+LDR__INLINE float ldr__gelu_tanh_slope(float x) { /* beyond 16, x^2 could overflow */
+  float c = ldr__select(ldr__abs(x) > 16.0f, 16.0f, ldr__abs(x)), z = ldr__select(x != x, x, ldr__with_sign(c, x));
+  float t = ldr__tanh(0.79788456f * (z + 0.044715f * z * z * z));
+  return 0.5f * (1.0f + t) + 0.5f * z * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * z * z);
+}
+
+LDR__INLINE float ldr__relu(float x) { return ldr__select(x < 0, 0, x); }
+LDR__INLINE float ldr__relu_slope(float x) { return ldr__select(x > 0, 1.0f, 0.0f); }
+
+/* x sigmoid(x) */
+LDR__INLINE float ldr__silu(float x) { return x * ldr__sigmoid(x); }
+LDR__INLINE float ldr__silu_slope(float x) {
+  float s = ldr__sigmoid(x);
+  return s + x * s * (1.0f - s);
+}
+
+LDR__INLINE float ldr__tanh_slope(float x) {
+  float t = ldr__tanh(x);
+  return 1.0f - t * t;
+}
+
+/* Rows: activation, its function, names in configurations. To add one: its two functions, a row here, its constant in
+   ldr_activation. */
+#define LDR__ACTIVATIONS(ROW) \
+  ROW(LDR_TANH, tanh, "tanh") ROW(LDR_GELU, gelu, "gelu") \
+  ROW(LDR_GELU_TANH, gelu_tanh, "gelu_new gelu_pytorch_tanh gelu_fast gated-gelu") \
+  ROW(LDR_RELU, relu, "relu gated-relu") ROW(LDR_SILU, silu, "silu swish gated-silu")
 
 /* One loop body for whole groups of lanes (constant trip count) and for the rest. */
 #define LDR__LANE_LOOP(i, n, ...)                                                         \
@@ -2747,11 +2752,10 @@ LDR__INLINE void ldr__mix_backward_body(float *dm, float *ds, const float *du, c
 
 LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t kind) {
   switch (kind) { /* one loop a kind: a branch inside would stop the vectoriser */
-    case LDR_GELU: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_GELU)); break;
-    case LDR_GELU_TANH: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_GELU_TANH)); break;
-    case LDR_RELU: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_RELU)); break;
-    case LDR_SILU: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_SILU)); break;
-    default: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_TANH)); break;
+#define LDR__ROW(kind, f, names) case kind: LDR__LANE_MAP(y, x, x, n, ldr__##f(z)); break;
+    LDR__ACTIVATIONS(LDR__ROW)
+#undef LDR__ROW
+    default: break;
   }
 }
 
@@ -2779,26 +2783,22 @@ LDR__INLINE double ldr__squares_body(const float *x, size_t count) {
 }
 
 /* f and f' share an erf, a tanh or a sigmoid, which the compiler finds once both are in one loop. */
-#define LDR__ACTIVATE_BOTH(kind) LDR__GROUPS(count) {                                     \
-    float f_[LDR__LANES], slope_[LDR__LANES];                                         \
-    LDR__IN(v, x, 0);                                                                 \
-    LDR__EACH(f_[l] = ldr__activation(v[l], kind); slope_[l] = ldr__activation_slope(v[l], kind)) \
-    LDR__OUT(y, f_);                                                                  \
-    LDR__OUT(x, slope_);                                                              \
-  }
-
 LDR__INLINE void ldr__activate_both_body(float *y, float *x, size_t count, int32_t kind) {
   size_t at;
   int l;
   switch (kind) {
-    case LDR_GELU: LDR__ACTIVATE_BOTH(LDR_GELU) break;
-    case LDR_GELU_TANH: LDR__ACTIVATE_BOTH(LDR_GELU_TANH) break;
-    case LDR_RELU: LDR__ACTIVATE_BOTH(LDR_RELU) break;
-    case LDR_SILU: LDR__ACTIVATE_BOTH(LDR_SILU) break;
-    default: LDR__ACTIVATE_BOTH(LDR_TANH) break;
+#define LDR__ROW(kind, f, names) case kind: LDR__GROUPS(count) { \
+      float f_[LDR__LANES], slope_[LDR__LANES]; \
+      LDR__IN(v, x, 0); \
+      LDR__EACH(f_[l] = ldr__##f(v[l]); slope_[l] = ldr__##f##_slope(v[l])) \
+      LDR__OUT(y, f_); \
+      LDR__OUT(x, slope_); \
+    } break;
+    LDR__ACTIVATIONS(LDR__ROW)
+#undef LDR__ROW
+    default: break;
   }
 }
-#undef LDR__ACTIVATE_BOTH
 
 LDR__INLINE void ldr__multiply_body(float *y, const float *x, size_t n) { LDR__LANE_MAP(y, y, x, n, z * w); }
 
@@ -12515,10 +12515,9 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
 
 static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j, const char *key,
     const char *otherwise, ldr_error *err) {
-  static const struct { const char *name; ldr_activation value; } names[] = {
-    { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH },
-        { "gelu_fast", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU },
-        { "tanh", LDR_TANH }, { "gated-gelu", LDR_GELU_TANH }, { "gated-silu", LDR_SILU }, { "gated-relu", LDR_RELU } };
+#define LDR__ROW(kind, f, names) { names, kind },
+  static const struct { const char *names; ldr_activation value; } rows[] = { LDR__ACTIVATIONS(LDR__ROW) };
+#undef LDR__ROW
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   char text[64];
@@ -12526,9 +12525,9 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
   if (n && n->type != LDR_JSON_STRING)
     return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
   if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
-  for (i = 0; i < LDR__COUNT(names); i++)
-    if (strcmp(text, names[i].name) == 0) {
-      *out = names[i].value;
+  for (i = 0; i < LDR__COUNT(rows); i++)
+    if (ldr__in_words(rows[i].names, text, strlen(text))) {
+      *out = rows[i].value;
       return LDR_OK;
     }
   return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
@@ -15937,7 +15936,9 @@ static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
 
 /* Columns of the head's matrix: scores of the classes; of each type of span those of its ends, or q and k. */
 /* 1: the head reads all of a text; and of how many rows of states one of the head's is made. */
-static int ldr__reads_all(const ldr_ladder_desc *d) { return !ldr__per_token(d->head) && d->pool >= LDR_POOL_MEAN; }
+static int ldr__reads_all(const ldr_ladder_desc *d) {
+  return !ldr__per_token(d->head) && (d->pool == LDR_POOL_MEAN || d->pool == LDR_POOL_PAIR);
+}
 static size_t ldr__pieces(const ldr_ladder_desc *d) { return ldr__reads_all(d) && d->pool == LDR_POOL_PAIR ? 2 : 1; }
 
 static int32_t ldr__head_outputs(const ldr_ladder_desc *d) {

@@ -58,7 +58,7 @@ static double int8_error(const ldr__kernels *ker, size_t rows, size_t out, size_
         size += fabs(v);
       }
       worst = fmax(worst, fabs((double)y[t * ld + o] - sum) / size);
-      if (activate) worst = fmax(worst, fabs((double)f[t * ld + o] - (double)ldr__activation(y[t * ld + o], LDR_GELU)) * 0.1);
+      if (activate) worst = fmax(worst, fabs((double)f[t * ld + o] - (double)ldr__gelu(y[t * ld + o])) * 0.1);
     }
   }
   free(w); free(x); free(row); free(bias); free(qw); free(qx); free(f);
