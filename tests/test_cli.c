@@ -586,7 +586,7 @@ TEST(pairs_of_texts_are_learned) {
   free(text);
   EXPECT(0, "$L eval --model %s --ladder full.ladder --data pairs.tsv --generate --answers said.jsonl >scored", data);
   CHECK(holds("scored", "exact match 100.0000 on 3 texts with 3 references\n"));
-  EXPECT(0, "$L score --said said.jsonl --data pairs.jsonl >again && cmp again scored");
+  EXPECT(0, "$L score --said said.jsonl --data pairs.jsonl >scored.again && cmp scored.again scored");
   EXPECT(0, "$L predict --model %s --ladder full.ladder pairs.tsv >lines && cmp lines said.jsonl", data);
   CHECK(put_file("several.tsv", "it is a truth\tone truth\nwhat is the time\tmidnight\nit is a truth\ttwo truths\n"));
   EXPECT(0, "$L eval --model %s --ladder full.ladder --data several.tsv --generate --beams 3 --max-new 9 --json", data);
