@@ -113,7 +113,8 @@
      adapters   LoRA by PEFT, rank-stabilised and DoRA as well (ldr_model_desc.adapter): added at load
      A configuration is read by lists of keys: those that are used, those that change nothing, and all others are
      refused by name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod.,
-     0.auto_model., base_model.model.) goes. Every family is trained on like any other, by all presets and methods.
+     0.auto_model., base_model.model.) goes. Every family is trained on like any other, by all presets and methods; two
+     stacks by those that (>>manual-language) names.
      Frozen always: distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the
      convolution of the largest deberta-v2: no method goes back through it. Heads that have norms (qwen3, gemma3,
      olmo2), or of which positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which
@@ -1095,9 +1096,11 @@ LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
 /* Reads ids[count] behind what was read. logits[vocabulary], of the token that would follow; NULL: not wanted.
    LDR_LIMIT: no room. */
 LDR_API ldr_status   ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err);
-/* Two stacks: what the decoder will read of. The session begins anew. */
+/* Two stacks: ids[count], copied, is what the decoder will read of. The session begins anew. LDR_ARGUMENT: one stack,
+   or more tokens than there is room for. */
 LDR_API ldr_status   ldr_session_source(ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err);
-/* to becomes what from is, for another end of its text. A source is shared: from must then live as long. */
+/* to becomes what from is, for another end of its text. A source is shared: from must then live as long.
+   LDR_ARGUMENT: they are not of one model, ladder and capacity. */
 LDR_API ldr_status   ldr_session_copy(ldr_session *to, const ldr_session *from, ldr_error *err);
 LDR_API int32_t      ldr_session_length(const ldr_session *s);
 /* Forgets all but the first `length` tokens: for another continuation of the same beginning. */

@@ -204,6 +204,9 @@ TEST(several_labels_a_text) {
   EXPECT(0, "grep -q 'micro_f1' said && grep -q '1 of 2 examples have labels that training never saw (\"cold\")' said");
   EXPECT(0, "$L train --multi --model '%s' --train multi.json --dev multi2.tsv --epochs 2 --seed 1 --pool mean --recipe plain --out m2.ladder", model);
   EXPECT(0, "cmp m1.ladder m2.ladder");
+  CHECK(put_file("two.tsv", "same\ta red fire\ta red fire\nother\ta red fire\ta blue lake\nsame\ta blue lake\ta blue lake\nother\ta blue lake\ta red fire\n"));
+  EXPECT(0, "$L train --model '%s' --train two.tsv --dev two.tsv --epochs 1 --seed 1 --pool pair --out two.ladder && $L train --model '%s' --train two.tsv --dev two.tsv --epochs 1 --seed 1 --out two2.ladder >said 2>&1", model, model);
+  EXPECT(0, "grep -q 'the means of two texts' said && $L eval --model '%s' --ladder two2.ladder --data two.tsv", model);
   EXPECT(0, "echo 'a red fire' | $L predict --model '%s' --ladder m1.ladder", model);
   out = slurp("out", NULL);
   CHECK(out && strncmp(out, "{\"labels\":[", 11) == 0 && strstr(out, "\"scores\":{\"red\":"));

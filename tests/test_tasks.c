@@ -132,6 +132,25 @@ static int tiny_folder(const char *name, ldr_task task, ldr_task said) {
 
 #define NEED_TINY() do { NEED_PROGRAM(); CHECK(tiny_folder("tiny", LDR_TASK_NONE, LDR_TASK_NONE)); } while (0)
 
+/* The words of an option stand in the order of the constants they mean: each is what the header's row calls that. */
+static const char *of_method(int32_t i) { return ldr_method_name((ldr_method)i); }
+static const char *of_preset(int32_t i) { return ldr_preset_name((ldr_preset)i); }
+
+TEST(options_have_the_words_of_the_rows) {
+  static const struct { const char *option; const char *(*name)(int32_t); unsigned command; } lists[] = { { "--method", of_method, CMD_TRAIN }, { "--preset", of_preset, CMD_TRAIN } };
+  size_t i, k;
+  for (i = 0; i < 2; i++) {
+    char words[256] = "";
+    int32_t n;
+    for (n = 0; strcmp(lists[i].name(n), "?") != 0 && n < 100; n++) sprintf(words + strlen(words), "%s%s", n ? "|" : "", lists[i].name(n));
+    CHECK(n > 5 && n < 100);
+    for (k = 0; k < sizeof option_table / sizeof *option_table; k++)
+      if (strcmp(option_table[k].name, lists[i].option) == 0 && (option_table[k].commands & lists[i].command)) break;
+    CHECK(k < sizeof option_table / sizeof *option_table);
+    if (k < sizeof option_table / sizeof *option_table) CHECK_STR(option_table[k].value, words);
+  }
+}
+
 TEST(tasks_are_listed) {
   char *out, *line, *next;
   size_t n;
@@ -396,11 +415,11 @@ TEST(published_files_load) {
   if (!found) SKIP("no tasks (set LADDER_DATA to the data folder)");
 }
 
-#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(cloze_windows_are_around_the_blank) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
+#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
   X(pronouns_are_marked) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
 
 #else
-#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(cloze_windows_are_around_the_blank)
+#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank)
 #endif
 
 LDR_TEST_MAIN("tasks", TESTS)
