@@ -7491,9 +7491,10 @@ static int ldr__rx_class_has(const int32_t *code, uint32_t c) {
 }
 
 static void ldr__rx_class_end(ldr__rx *r, int32_t start) {
-  int32_t *code = r->code + start;
+  int32_t *code;
   uint32_t c;
   if (r->why) return;
+  code = r->code + start;
   code[1] = r->used - start;
   for (c = 0; c < 128; c++)
     if (ldr__rx_class_any(code, c)) code[3 + c / 32] = (int32_t)((uint32_t)code[3 + c / 32] | (uint32_t)1 << c % 32);
