@@ -2,6 +2,7 @@
 #ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
+#include "../tools/export.h"
 #endif
 #include "ldr_test.h"
 #include "ldr_tiny.h"

@@ -4,6 +4,7 @@
 #define LADDER_IMPLEMENTATION
 #endif
 #include "../ladder.h"
+#include "../tools/export.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
 #include "ldr_hostile.h"

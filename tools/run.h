@@ -9,6 +9,7 @@
   #define LADDER_IMPLEMENTATION
   #include "../ladder.h"
 #endif
+#include "export.h"
 
 #include <inttypes.h>
 #include <signal.h>
