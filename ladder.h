@@ -192,18 +192,18 @@
      step and a prediction allocate nothing. ldr_trainer_plan tells what a trainer will take, item by item, without
      making it. Weights are read through the mapping in their own type; only vectors are copied. `ladder quantise`
      (ldr_model_quantise of tools/export.h) writes a backbone of 8 or 4 bits a weight, which is unpacked a tile at a
-     time where it is used and never as a whole. The taps of an example never change, so desc.cache keeps them and later epochs run the ladder alone: in
-     memory or (cache_dir) in files that the next run with the same backbone, rungs and texts uses again. f32 keeps the
-     bits; bf16 and int8 take a half and a quarter of the room, and the scores in training are then those of rounded
-     taps. A cache is filled in the first epoch or (cache_layers) before it, one layer after the other over all
-     examples. For a backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every
-     layer once. All allocations go through the ldr_allocator of a description, if one is given.
-     With `pack` the matrices of frozen blocks are laid out at load as the kernels read them, 4 bytes a weight, and the
-     file's own leave memory: the same bits, a sixth less time for a single text, some percent for a batch.
-     `compute` rounds the frozen blocks at load. LDR_COMPUTE_INT8: a quarter of the memory of F32 weights, about 3 times
-     the speed, states 1 to 3 % off. LDR_COMPUTE_BF16: half, 2 times, 0.5 %. The speed needs matching instructions.
-     A step needs least memory with `checkpoint` (each rung's activations are recomputed in the backward pass) plus
-     tap_type = LDR_I8: together less than half of what it takes beside the weights.
+     time where it is used and never as a whole. The taps of an example never change, so desc.cache keeps them and later
+     epochs run the ladder alone: in memory or (cache_dir) in files that the next run with the same backbone, rungs and
+     texts uses again. f32 keeps the bits; bf16 and int8 take a half and a quarter of the room, and the scores in
+     training are then those of rounded taps. A cache is filled in the first epoch or (cache_layers) before it, one
+     layer after the other over all examples. For a backbone larger than memory: ldr_model_desc.release, best with
+     cache_layers, which reads every layer once. All allocations go through the ldr_allocator of a description, if one
+     is given. With `pack` the matrices of frozen blocks are laid out at load as the kernels read them, 4 bytes a
+     weight, and the file's own leave memory: the same bits, a sixth less time for a single text, some percent for a
+     batch. `compute` rounds the frozen blocks at load. LDR_COMPUTE_INT8: a quarter of the memory of F32 weights, about
+     3 times the speed, states 1 to 3 % off. LDR_COMPUTE_BF16: half, 2 times, 0.5 %. The speed needs matching
+     instructions. A step needs least memory with `checkpoint` (each rung's activations are recomputed in the backward
+     pass) plus tap_type = LDR_I8: together less than half of what it takes beside the weights.
 
    >>manual-threads       THREADS AND DETERMINISM
      With OpenMP the loops inside one call run on desc.threads threads (0: OpenMP's own choice). Results have the same
@@ -16654,9 +16654,9 @@ static void ldr__fill_truncated(float *v, size_t n, uint64_t key, double std) {
   }
 }
 
-/* What a side network has of its own: what heads add for distances starts as the backbone's, of other heads as the mean
-   of its. Without slicing a down-projection must keep the size of what it reads, or small states vanish behind the first
-   block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
+/* What heads add for distances starts as the backbone's, of other heads as the mean of its. Without slicing a
+   down-projection must keep the size of what it reads, or small states vanish behind the first block: scale by
+   1/sqrt(d). The paper's 0.01 is kept as it is. */
 static void ldr__side_random(ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
   const ldr__preset *row = ldr__preset_of(d->preset);
@@ -17142,7 +17142,7 @@ struct ldr__pass {
   ldr__exec ex;
   ldr__backbone backbone;
   ldr__pass *reader; /* two stacks: through the encoder, whose `final` the decoder's blocks read; or NULL */
-  float *dcross, *cross_low, *dcross_low; /* gradient of a block's keys and values of it; see ldr__cross_keys_backward */
+  float *dcross, *cross_low, *dcross_low; /* gradient of a block's keys and values of it: ldr__cross_keys_backward */
   ldr__distances backbone_distances, side_distances;
   ldr__side_kept side;
   ldr__ends ends; /* the model's, with what is trained of them */
@@ -17205,7 +17205,8 @@ static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) {
 
 /* 1: the output reads the backbone's own final state. Copies make theirs. */
 static int ldr__uses_final(const ldr_ladder *l) {
-  return l->owner || (!l->top && (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL));
+  return l->owner || (!l->top &&
+      (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL));
 }
 
 /* Taps: of the first projection, of every rung, and what the copies read. */
@@ -17307,9 +17308,9 @@ static void ldr__distances_place(ldr__plan *p, ldr__distances *x, const ldr__sha
 /* Places what the rungs need, for a head that reads r rows. */
 static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t r, const ldr_train_desc *train) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, rungs = (size_t)l->d.rung_count, k, max_tokens = most.tokens,
-      out = l->top ? max_tokens : r; /* what rungs leave is added to every token's state below copies, else to what the
-                                        head reads */
+  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, rungs = (size_t)l->d.rung_count, k,
+      max_tokens = most.tokens, out = l->top ? max_tokens : r; /* what rungs leave is added to every token's state below
+                                                                  copies, else to what the head reads */
   const char *side = "ladder activations";
   int keep = train != NULL;
   ldr__acts shared;
@@ -18872,8 +18873,8 @@ static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
 }
 
 /* Grows to the largest batch of `batch` examples a set can give. A histogram of lengths would be exact; the longest
-   example times the batch is simple and only generous when a few are much longer than the rest. Not capped at d->tokens:
-   ldr_trainer_gradients may name an example twice. */
+   example times the batch is simple and only generous when a few are much longer than the rest. Not capped at
+   d->tokens: ldr_trainer_gradients may name an example twice. */
 static void ldr__batch_limits(ldr__limits *most, const ldr_ladder *l, const ldr_dataset *d, int32_t batch) {
   int32_t per = ldr__per(d), i, n = (int32_t)d->count / per;
   size_t longest[2] = { 0, 0 }, by = (size_t)LDR__MIN(batch, n), first, at, end;
@@ -18957,11 +18958,10 @@ typedef struct ldr__importance {
   const ldr_model *m;
   ldr_importance kind;
   float *fisher; /* [blocks][block_size], squared gradients */
-  float *gradient, *row; /* of a block; room for one token, twice */
   size_t block_size, slot_offset[LDR__SLOTS];
   double *embedding; /* [d] */
   double *residual; /* [d] */
-  double *qk, *vo, *ffn; /* [layers][kv*hd], [layers][kv*hd], [layers][ffn] */
+  double *qk[2], *vo[2], *ffn; /* [layers][kv*hd] of attention and of cross-attention, [layers][ffn] */
   int32_t *work, layer; /* layer: the one that is looked at */
   double *scores;
 } ldr__importance;
@@ -18986,12 +18986,12 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
   }
   i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m),
       i->block_size * sizeof(float)) : NULL;
-  i->gradient = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size) : NULL;
-  i->row = ldr__place_floats(p, "importance", 2 * (size_t)s->width);
   i->embedding = ldr__place_doubles(p, (size_t)s->width);
   i->residual = ldr__place_doubles(p, (size_t)s->width);
-  i->qk = ldr__place_doubles(p, layers * ldr__kv_width(s));
-  i->vo = ldr__place_doubles(p, layers * ldr__kv_width(s));
+  for (slot = 0; slot <= (s->cross > 0); slot++) {
+    i->qk[slot] = ldr__place_doubles(p, layers * ldr__kv_width(s));
+    i->vo[slot] = ldr__place_doubles(p, layers * ldr__kv_width(s));
+  }
   i->ffn = ldr__place_doubles(p, layers * (size_t)s->ffn);
   i->scores = ldr__place_doubles(p, widest);
   i->work = ldr__place_indices(p, widest);
@@ -19008,25 +19008,26 @@ static double ldr__element(const ldr__importance *i, int32_t layer, int slot, si
 }
 
 /* From elements to units: every residual dimension, head dimension and FFN unit gets the sum of
-   what its readers and writers hold. */
-static void ldr__importance_units(ldr__importance *im) {
+   what its readers and writers hold. source: of the encoder's residual dimensions, which cross-attention reads. */
+static void ldr__importance_units(ldr__importance *im, double *source) {
   const ldr__shape *s = &im->m->shape;
   size_t kv = ldr__kv_width(s), hd = (size_t)s->head_dim, group = (size_t)(s->heads / s->kv_heads), rows, columns, r, c;
   int32_t l;
   int slot;
   for (l = 0; l < im->m->layers; l++) {
     for (slot = 0; slot < LDR__MATRICES; slot++) {
-      int writer = slot == LDR__O || slot == LDR__DOWN;
+      int cross = slot >= LDR__XQ, of = cross ? slot - LDR__XQ : slot, writer = of == LDR__O || of == LDR__DOWN;
+      double *to = slot == LDR__XK || slot == LDR__XV ? source : im->residual;
       if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
       for (r = 0; r < rows; r++)
         for (c = 0; c < columns; c++) {
           double e = ldr__element(im, l, slot, r, c);
           size_t inner = writer ? c : r;
-          im->residual[writer ? r : c] += e;
+          to[writer ? r : c] += e;
           /* query head to its kv head */
-          if (slot == LDR__Q || slot == LDR__O) inner = inner / hd / group * hd + inner % hd;
-          if (slot == LDR__Q || slot == LDR__K) im->qk[(size_t)l * kv + inner] += e;
-          else if (slot == LDR__V || slot == LDR__O) im->vo[(size_t)l * kv + inner] += e;
+          if (of == LDR__Q || of == LDR__O) inner = inner / hd / group * hd + inner % hd;
+          if (of == LDR__Q || of == LDR__K) im->qk[cross][(size_t)l * kv + inner] += e;
+          else if (of == LDR__V || of == LDR__O) im->vo[cross][(size_t)l * kv + inner] += e;
           else im->ffn[(size_t)l * (size_t)s->ffn + inner] += e;
         }
     }
@@ -19073,18 +19074,26 @@ static void ldr__top_indices(int32_t *out, size_t k, const double *score, size_t
 
 /* ---- which rows and columns ---- */
 
-/* Index lists of one sliced block: the columns of q,k,v and norm before attention (in), rows of q,
-   of k, of v, columns of o, rows of o and columns of up (mid), FFN units, rows of down (out). */
-typedef struct ldr__cut { int32_t *in, *q, *k, *v, *o, *mid, *ffn, *out; } ldr__cut;
+/* Index lists of one attention of a sliced block: the columns of q and of what comes before it (in), rows of q, of k,
+   of v, columns of o, rows of o (mid); from: the columns of k and v. */
+typedef struct ldr__cut_attention { int32_t *in, *from, *q, *k, *v, *o, *mid; } ldr__cut_attention;
+
+/* Of a block: attention, cross-attention where there is some, FFN units and rows of down. */
+typedef struct ldr__cut { ldr__cut_attention a[2]; int32_t *ffn, *out; } ldr__cut;
 
 static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
   size_t w = (size_t)side->width, q = ldr__q_width(side), kv = ldr__kv_width(side);
-  c->in = ldr__place_indices(p, w);
-  c->q = ldr__place_indices(p, q);
-  c->k = ldr__place_indices(p, kv);
-  c->v = ldr__place_indices(p, kv);
-  c->o = ldr__place_indices(p, q);
-  c->mid = ldr__place_indices(p, w);
+  int i;
+  for (i = 0; i < 2; i++) {
+    ldr__cut_attention *a = &c->a[i];
+    a->in = ldr__place_indices(p, w);
+    a->from = ldr__place_indices(p, w);
+    a->q = ldr__place_indices(p, q);
+    a->k = ldr__place_indices(p, kv);
+    a->v = ldr__place_indices(p, kv);
+    a->o = ldr__place_indices(p, q);
+    a->mid = ldr__place_indices(p, w);
+  }
   c->ffn = ldr__place_indices(p, (size_t)side->ffn);
   c->out = ldr__place_indices(p, w);
 }
@@ -19107,16 +19116,15 @@ static void ldr__cut_head_dims(
   }
 }
 
-static void ldr__cut_default(
-    ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, const int32_t *residual) {
-  const ldr__shape *b = &im->m->shape, *s = &l->side;
+/* Whole heads, or the best dimensions of each, of one attention of a layer. */
+static void ldr__cut_heads(ldr__cut_attention *c, const ldr__importance *im, const ldr__shape *s, int32_t layer,
+    int cross) {
+  const ldr__shape *b = &im->m->shape;
   size_t hd = (size_t)b->head_dim, keep = (size_t)s->head_dim, kv = ldr__kv_width(b),
       group = (size_t)(b->heads / b->kv_heads), g, h, i;
-  const double *qk = im->qk + (size_t)layer * kv, *vo = im->vo + (size_t)layer * kv;
+  const double *qk = im->qk[cross] + (size_t)layer * kv, *vo = im->vo[cross] + (size_t)layer * kv;
+  int rotary = cross ? 0 : b->rotary;
   int32_t heads[LDR__MANY];
-  memcpy(c->in, residual, (size_t)s->width * sizeof(int32_t));
-  memcpy(c->mid, residual, (size_t)s->width * sizeof(int32_t));
-  memcpy(c->out, residual, (size_t)s->width * sizeof(int32_t));
   for (g = 0; g < (size_t)b->kv_heads; g++) {
     im->scores[g] = 0;
     for (i = 0; i < hd; i++) im->scores[g] += qk[g * hd + i] + vo[g * hd + i];
@@ -19124,8 +19132,8 @@ static void ldr__cut_default(
   ldr__top_indices(heads, (size_t)s->kv_heads, im->scores, (size_t)b->kv_heads, im->work);
   for (g = 0; g < (size_t)s->kv_heads; g++) {
     size_t from = (size_t)heads[g] * hd;
-    ldr__cut_head_dims(c->k + g * keep, im, qk + from, hd, keep, b->rotary);
-    ldr__cut_head_dims(c->v + g * keep, im, vo + from, hd, keep, b->rotary & LDR__TURNS_VALUES ? b->rotary : 0);
+    ldr__cut_head_dims(c->k + g * keep, im, qk + from, hd, keep, rotary);
+    ldr__cut_head_dims(c->v + g * keep, im, vo + from, hd, keep, rotary & LDR__TURNS_VALUES ? rotary : 0);
     for (h = 0; h < group; h++)
       for (i = 0; i < keep; i++) {
         size_t at = (g * group + h) * keep + i, head = ((size_t)heads[g] * group + h) * hd;
@@ -19137,7 +19145,20 @@ static void ldr__cut_default(
       c->v[g * keep + i] += (int32_t)from;
     }
   }
-  ldr__top_indices(c->ffn, (size_t)s->ffn, im->ffn + (size_t)layer * (size_t)b->ffn, (size_t)b->ffn, im->work);
+}
+
+static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer,
+    const int32_t *residual, const int32_t *source) {
+  size_t n = (size_t)l->side.width * sizeof(int32_t), f = (size_t)im->m->shape.ffn;
+  int i;
+  for (i = 0; i <= (l->side.cross > 0); i++) {
+    memcpy(c->a[i].in, residual, n);
+    memcpy(c->a[i].from, i ? source : residual, n);
+    memcpy(c->a[i].mid, residual, n);
+    ldr__cut_heads(&c->a[i], im, &l->side, layer, i);
+  }
+  memcpy(c->out, residual, n);
+  ldr__top_indices(c->ffn, (size_t)l->side.ffn, im->ffn + (size_t)layer * f, f, im->work);
 }
 
 /* Row scores of a matrix over the columns kept so far. */
@@ -19150,33 +19171,48 @@ static void ldr__row_scores(const ldr__importance *im, int32_t layer, int slot, 
   }
 }
 
-/* One layer of the reference's chain; `running` is the last index picked, and becomes this layer's. */
-static void ldr__cut_paper(
-    ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
-  const ldr__shape *b = &im->m->shape, *s = &l->side;
+/* One attention of the reference's chain, from the columns `in` on. Its k and v of cross-attention read those too,
+   though they stand for the other stack's: such a start is trained anyway (lst.md 2.4). */
+static void ldr__cut_chain(ldr__cut_attention *c, const ldr__importance *im, const ldr__shape *s, int32_t layer,
+    int cross) {
+  const ldr__shape *b = &im->m->shape;
   size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kv = ldr__kv_width(b), kvs = ldr__kv_width(s),
       r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
-  memcpy(c->in, running, w * sizeof(int32_t));
+  int at = cross ? (int)LDR__XQ : (int)LDR__Q;
+  memcpy(c->from, c->in, w * sizeof(int32_t));
   for (r = 0; r < q; r++) { /* F(q) F(k) F(v) on the kept columns, summed */
     size_t kr = r / hd / group * hd + r % hd;
     im->scores[r] = 0;
     for (i = 0; i < w; i++) {
       size_t column = (size_t)c->in[i];
-      im->scores[r] += ldr__element(im, layer, LDR__Q, r, column) * ldr__element(im, layer, LDR__K, kr, column) *
-          ldr__element(im, layer, LDR__V, kr, column);
+      im->scores[r] += ldr__element(im, layer, at + LDR__Q, r, column) *
+          ldr__element(im, layer, at + LDR__K, kr, column) * ldr__element(im, layer, at + LDR__V, kr, column);
     }
   }
   ldr__top_indices(c->q, qs, im->scores, q, im->work);
   memcpy(c->o, c->q, qs * sizeof(int32_t));
   if (group == 1) memcpy(c->k, c->q, qs * sizeof(int32_t));
   else { /* grouped heads: keys pick among themselves */
-    ldr__row_scores(im, layer, LDR__K, c->in, w);
+    ldr__row_scores(im, layer, at + LDR__K, c->in, w);
     ldr__top_indices(c->k, kvs, im->scores, kv, im->work);
   }
   memcpy(c->v, c->k, kvs * sizeof(int32_t));
-  ldr__row_scores(im, layer, LDR__O, c->o, qs);
+  ldr__row_scores(im, layer, at + LDR__O, c->o, qs);
   ldr__top_indices(c->mid, w, im->scores, (size_t)b->width, im->work);
-  ldr__row_scores(im, layer, LDR__UP, c->mid, w);
+}
+
+/* One layer of the reference's chain; `running` is the last index picked, and becomes this layer's. */
+static void ldr__cut_paper(
+    ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
+  const ldr__shape *b = &im->m->shape, *s = &l->side;
+  size_t w = (size_t)s->width;
+  int i;
+  for (i = 0; i <= (s->cross > 0); i++) {
+    memcpy(c->a[i].in, running, w * sizeof(int32_t));
+    ldr__cut_chain(&c->a[i], im, s, layer, i);
+    memcpy(running, c->a[i].mid, w * sizeof(int32_t));
+  }
+  ldr__row_scores(im, layer, LDR__UP, running, w);
   ldr__top_indices(c->ffn, (size_t)s->ffn, im->scores, (size_t)b->ffn, im->work);
   ldr__row_scores(im, layer, LDR__DOWN, c->ffn, (size_t)s->ffn);
   ldr__top_indices(c->out, w, im->scores, (size_t)b->width, im->work);
@@ -19208,21 +19244,24 @@ static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, c
 
 static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
   const int32_t *slot = l->rungs[rung].slot;
+  const ldr__cut_attention *a = &c->a[0], *x = &c->a[1];
+  const int32_t *mid = l->side.cross ? x->mid : a->mid;
   int pre = l->side.place == LDR__PRE, i;
   /* in the order of the slots: of matrices, which have their biases' rows; of norms 1 to 4 */
-  const int32_t *rows[] = { c->q, c->k, c->v, c->mid, c->ffn, c->ffn, c->out },
-      *columns[] = { c->in, c->in, c->in, c->o, c->mid, c->mid, c->ffn },
-      *norms[] = { pre ? c->in : c->mid, pre ? c->mid : c->out, c->mid, c->out };
-  for (i = 0; i < LDR__XQ; i++) {
+  const int32_t *rows[] = { a->q, a->k, a->v, a->mid, c->ffn, c->ffn, c->out, x->q, x->k, x->v, x->mid },
+      *columns[] = { a->in, a->in, a->in, a->o, mid, mid, c->ffn, x->in, x->from, x->from, x->o },
+      *norms[] = { pre ? a->in : a->mid, pre ? mid : c->out, a->mid, c->out };
+  for (i = 0; i < LDR__MATRICES; i++) {
     ldr__slice_matrix(l, slot[i], b->m[i], rows[i], columns[i]);
     ldr__slice_vector(l, slot[LDR__QB + i], b->v[LDR__QB + i], rows[i]);
   }
   for (i = LDR__NORM1; i < LDR__QNORM; i++) ldr__slice_vector(l, slot[i], b->v[i], norms[(i - LDR__NORM1) / 2]);
-  for (i = LDR__QNORM; i < LDR__SLOTS; i++) {
-    if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i], i < LDR__KNORM ? c->q : c->k);
+  for (i = LDR__QNORM; i < LDR__XNORM; i++) {
+    if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i], i < LDR__KNORM ? a->q : a->k);
     else if (slot[i] >= 0) memcpy(l->values + l->params[slot[i]].offset, b->v[i],
         (size_t)l->side.head_dim * sizeof(float));
   }
+  for (; i < LDR__SLOTS; i++) ldr__slice_vector(l, slot[i], b->v[i], pre ? x->in : x->mid);
 }
 
 /* down: row k reads residual dimension index[k]; up: its transpose. Biases are 0 already. */
@@ -19239,16 +19278,15 @@ static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *in
         : (size_t)k * (size_t)p->columns + (size_t)index[k]] = 1.0f;
 }
 
-static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int32_t *running) {
+/* One stack; source: the residual dimensions of the other, which its cross-attention reads. */
+static void ldr__slice_stack(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int32_t *running, const int32_t *source) {
   const ldr_model *m = l->m;
-  size_t d = (size_t)m->shape.width, w = (size_t)l->d.width;
   int32_t layer, rung = 0;
   int paper = ldr__preset_of(l->d.preset)->paper;
-  ldr__top_indices(running, w, paper ? im->embedding : im->residual, d, im->work);
   for (layer = 0; layer < m->layers; layer++) {
     int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
     if (paper) ldr__cut_paper(c, im, l, layer, running);
-    else if (here) ldr__cut_default(c, im, l, layer, running);
+    else if (here) ldr__cut_default(c, im, l, layer, running, source);
     if (here) ldr__slice_block(l, rung++, ldr__model_block(m, layer), c);
     if (m->release) ldr__release_layer(m, layer);
   }
@@ -19258,6 +19296,21 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
   ldr__slice_selection(l, l->first, running, 0);
   for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down, running, 0);
   if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up, running, 1);
+}
+
+/* im, c, running: [2], of the model, and of the encoder that it reads. The reference's chain goes on from the encoder's
+   last layer into T5's decoder; positions of its own start it anew in BART's. */
+static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int32_t *const *running) {
+  size_t w = (size_t)l->d.width;
+  int paper = ldr__preset_of(l->d.preset)->paper, stack;
+  for (stack = l->reader && l->reader->d.rung_count; stack >= 0; stack--) {
+    ldr__importance *mine = &im[stack];
+    if (stack == 0 && l->reader && paper && !l->m->ends.m[LDR__POSITION].data)
+      memcpy(running[0], running[1], w * sizeof(int32_t));
+    else ldr__top_indices(running[stack], w, paper ? mine->embedding : mine->residual, (size_t)l->m->shape.width,
+        mine->work);
+    ldr__slice_stack(stack ? l->reader : l, mine, &c[stack], running[stack], l->reader ? running[1] : NULL);
+  }
 }
 
 /* ---- looking at sample text: energy and Fisher ---- */
@@ -19271,10 +19324,11 @@ static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
   for (t = 0; t < rows; t++) {
     for (i = 0; i < q; i++) {
       size_t unit = layer * kv + i / hd / group * hd + i % hd;
-      im->qk[unit] += (double)a->qkv[t * ld + i] * (double)a->qkv[t * ld + i];
-      im->vo[unit] += (double)a->attention[t * q + i] * (double)a->attention[t * q + i];
+      im->qk[0][unit] += (double)a->qkv[t * ld + i] * (double)a->qkv[t * ld + i];
+      im->vo[0][unit] += (double)a->attention[t * q + i] * (double)a->attention[t * q + i];
     }
-    for (i = 0; i < kv; i++) im->qk[layer * kv + i] += (double)a->qkv[t * ld + q + i] * (double)a->qkv[t * ld + q + i];
+    for (i = 0; i < kv; i++)
+      im->qk[0][layer * kv + i] += (double)a->qkv[t * ld + q + i] * (double)a->qkv[t * ld + q + i];
     for (i = 0; i < f; i++) im->ffn[layer * f + i] += (double)a->u[t * fld + i] * (double)a->u[t * fld + i];
   }
 }
@@ -19293,76 +19347,42 @@ static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
   s->backbone.seen = NULL;
 }
 
-static void ldr__fisher_add(ldr__importance *im, int32_t layer) {
-  float *f = im->fisher + (size_t)ldr__block_index(im->m, (int32_t)layer) * im->block_size;
-  size_t i;
-  for (i = 0; i < im->block_size; i++) {
-    f[i] += im->gradient[i] * im->gradient[i];
-    im->gradient[i] = 0;
-  }
+/* F += (d loss / d w)^2 of one example: its blocks, and the channels of the embeddings: of the word table, or of what
+   projects it to the model's width. */
+static void ldr__fisher_add(ldr__importance *im, const ldr_ladder *l) {
+  int32_t i, word = l->end[im->m->ends.m[LDR__PROJECT].data ? LDR__PROJECTB : LDR__WORD];
+  const float *g;
+  size_t k, n;
+  int slot;
+  for (i = 0; i < ldr__distinct_blocks(im->m); i++)
+    for (slot = 0; slot < LDR__SLOTS; slot++) {
+      float *f = im->fisher + (size_t)i * im->block_size + im->slot_offset[slot];
+      g = ldr__grad(l, l->tuned[i].slot[slot]);
+      n = g ? ldr__slot_size(&im->m->shape, slot, NULL, NULL) : 0;
+      for (k = 0; k < n; k++) f[k] += g[k] * g[k];
+    }
+  g = ldr__grad(l, word);
+  n = g ? (size_t)l->params[word].rows * (size_t)l->params[word].columns : 0;
+  for (k = 0; k < n; k++) im->embedding[k % (size_t)im->m->shape.width] += (double)g[k] * (double)g[k];
 }
 
-/* Column sums of the squared word-embedding gradient; equal ids are one row and add up first. dx is
-   the gradient of the embedding output and is used up. */
-static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float *dx) {
-  const ldr_model *m = im->m;
-  float *row = im->row;
-  size_t d = (size_t)m->shape.width, i, t, u;
-  if (m->ends.m[LDR__PROJECT].data) { /* the projection's rows write the stream: its bias gradient */
-    for (i = 0; i < d; i++) {
-      double g = 0;
-      for (t = 0; t < s->t.count; t++) g += (double)dx[t * d + i];
-      im->embedding[i] += g * g;
-    }
-    return;
-  }
-  for (t = 0; m->ends.v[LDR__EMBED_NORM] && t < s->t.count; t++) {
-    float stats[2];
-    ldr__embed_sum(&s->ex, m, &m->ends, row, s->ids, s->segments, &s->t, t);
-    s->ex.kernels->rows->norm(
-        row + d, stats, row, m->ends.v[LDR__EMBED_NORM], m->ends.v[LDR__EMBED_NORMB], d, 0, m->shape.eps);
-    s->ex.kernels->rows->norm_backward(dx + t * d, 0, dx + t * d, row, stats, m->ends.v[LDR__EMBED_NORM], d, 0);
-  }
-  for (t = 0; t < s->t.count; t++) {
-    for (u = 0; u < t; u++)
-      if (s->ids[u] == s->ids[t]) break;
-    if (u < t) continue;
-    for (i = 0; i < d; i++) {
-      double g = 0;
-      for (u = t; u < s->t.count; u++)
-        if (s->ids[u] == s->ids[t]) g += (double)dx[u * d + i];
-      im->embedding[i] += g * g;
-    }
-  }
-}
-
-/* F += (d loss / d w)^2 for one example: empirical Fisher with the gold label (lst.md 2.2). */
+/* Empirical Fisher information with the gold label (lst.md 2.2): the way back of full fine-tuning, an example at a time.
+   A table that both stacks and the output share has one gradient, the sum of all. */
 static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choices) {
-  const ldr_model *m = im->m;
   ldr__targets target = ldr__pass_targets(s, NULL, 0, choices);
   double weight = ldr__batch_weight(s, &target);
-  float *grads[LDR__ALL_SLOTS];
-  int32_t layer;
-  int slot;
+  ldr_ladder *l = s->l;
   if (weight <= 0) return;
-  ldr__deep_forward(s);
+  memset(l->grads, 0, l->size * sizeof(float));
+  ldr__pass_backbone(s);
   ldr__head_forward(s);
   ldr__pass_loss(s, &target, weight);
-  ldr__head_backward(s);
-  ldr__pair_backward(s);
-  ldr__final_backward(s, NULL, NULL);
-  for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
-    grads[slot] =
-        slot < LDR__SLOTS && ldr__slot_size(&m->shape, slot, NULL, NULL) ? im->gradient + im->slot_offset[slot] : NULL;
-  for (layer = m->layers - 1; layer >= 0; layer--) {
-    ldr__deep_block_backward(s, layer, grads);
-    /* all that share it have been gone back through */
-    if (ldr__block_first(m, layer) == layer) ldr__fisher_add(im, layer);
-  }
-  ldr__fisher_embedding(im, s, s->deep.dx);
+  ldr__pass_backward(s);
+  ldr__fisher_add(&im[0], l);
+  if (l->reader) ldr__fisher_add(&im[1], l->reader);
 }
 
-/* Fills the importance; allocates for the time of the call. */
+/* Fills the importances of all stacks; allocates for the time of the call. */
 static ldr_status ldr__importance_sample(
     ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
   ldr_ladder_desc hd;
@@ -19370,22 +19390,22 @@ static ldr_status ldr__importance_sample(
   ldr_ladder *head = NULL;
   ldr__plan plan;
   ldr__pass s;
-  ldr__limits most;
+  ldr__limits most = { 0, 0, 0 };
   int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order;
-  int pass;
+  int pass, fisher = im->kind == LDR_FISHER;
   if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
   memset(&back, 0, sizeof back);
   memset(&hd, 0, sizeof hd);
   hd.alloc = l->alloc;
-  hd.preset = LDR_PRESET_HEAD;
+  hd.method = fisher ? LDR_METHOD_FULL : LDR_METHOD_HEAD;
   hd.head = l->d.head;
   hd.pool = l->d.pool;
   hd.classes = l->d.classes;
   hd.span_size = l->d.span_size;
   hd.seed = l->d.seed;
+  hd.dropout = -1;
   head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
   if (!head) return err->status;
-  memset(&most, 0, sizeof most);
   ldr__batch_limits(&most, head, set, 1);
   memset(&plan, 0, sizeof plan);
   order = NULL;
@@ -19395,10 +19415,9 @@ static ldr_status ldr__importance_sample(
       return err->status;
     }
     ldr__pass_place(&plan, &s, head, most, &back);
+    if (fisher) head->grads = ldr__place_floats(&plan, "gradients", head->size);
     /* energy reads them beside the queries */
-    if (im->kind != LDR_FISHER) s.backbone.acts.u = ldr__place_matrix(&plan, "units", most.tokens,
-        ldr__ffn_ld(&l->m->shape));
-    if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, l->m->layers, most.tokens, 0, 0);
+    else s.backbone.acts.u = ldr__place_matrix(&plan, "units", most.tokens, ldr__ffn_ld(&l->m->shape));
     order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
   }
   for (i = 0; i < n; i++) order[i] = i;
@@ -19407,7 +19426,7 @@ static ldr_status ldr__importance_sample(
   for (i = 0; i < take; i++) {
     ldr__pass_load(&s, set, &order[i], 1, NULL, 0, 0);
     s.t.frequency = l->m->frequency;
-    if (im->kind == LDR_FISHER) ldr__fisher_sample(im, &s, set->choices);
+    if (fisher) ldr__fisher_sample(im, &s, set->choices);
     else ldr__energy_sample(im, &s);
   }
   ldr__plan_end(plan.memory, plan.size, &l->alloc);
@@ -19432,31 +19451,35 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
 static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ldr_error *err) {
   const ldr__preset *row = ldr__preset_of(l->d.preset);
   ldr__plan plan;
-  ldr__importance im;
-  ldr__cut cut;
-  int32_t *running = NULL;
-  int pass;
+  ldr__importance im[2];
+  ldr__cut cut[2];
+  int32_t *running[2] = { NULL, NULL };
+  int pass, stack, stacks = 1 + (l->reader != NULL);
   ldr_status status = LDR_OK;
   if (row->kind != LDR__LIKE_BACKBONE)
     return ldr__fail(
         err, LDR_ARGUMENT, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
-  if (l->d.importance == LDR_ENERGY && row->paper)
-    return ldr__fail(err, LDR_ARGUMENT, "the paper's chain ranks single weights: use magnitude or fisher, not energy");
+  if (l->d.importance == LDR_ENERGY && (row->paper || stacks > 1))
+    return ldr__fail(err, LDR_ARGUMENT, "%s: use magnitude or fisher, not energy",
+        row->paper ? "the paper's chain ranks single weights" : "two stacks are not watched while they run");
   if (l->d.importance != LDR_MAGNITUDE && !sample)
     return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
   memset(&plan, 0, sizeof plan);
   for (pass = 0; pass < 2; pass++) {
     if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
-    ldr__importance_place(&plan, &im, l->m, l->d.importance);
-    ldr__cut_place(&plan, &cut, &l->side);
-    running = ldr__place_indices(&plan, (size_t)l->d.width);
+    for (stack = 0; stack < stacks; stack++) {
+      ldr__importance_place(&plan, &im[stack], stack ? l->m->encoder : l->m, l->d.importance);
+      running[stack] = ldr__place_indices(&plan, (size_t)l->d.width);
+      ldr__cut_place(&plan, &cut[stack], stack ? &l->reader->side : &l->side);
+    }
   }
-  if (l->d.importance != LDR_MAGNITUDE) status = ldr__importance_sample(&im, l, sample, err);
-  if (!status) {
-    if (l->d.importance == LDR_MAGNITUDE) ldr__embedding_magnitude(&im);
-    if (l->d.importance != LDR_ENERGY && !row->paper) ldr__importance_units(&im);
-    ldr__slice_all(l, &im, &cut, running);
+  if (l->d.importance != LDR_MAGNITUDE) status = ldr__importance_sample(im, l, sample, err);
+  for (stack = 0; !status && stack < stacks; stack++) {
+    if (l->d.importance == LDR_MAGNITUDE) ldr__embedding_magnitude(&im[stack]);
+    if (l->d.importance != LDR_ENERGY && !row->paper)
+      ldr__importance_units(&im[stack], im[stacks - 1].residual);
   }
+  if (!status) ldr__slice_all(l, im, cut, running);
   ldr__plan_end(plan.memory, plan.size, &l->alloc);
   return status;
 }
@@ -22067,7 +22090,8 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
 
 static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   const ldr_model *m = s->m;
-  size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary, scratch;
+  size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary,
+      scratch;
   s->kept = ldr__place_floats(p, "keys and values",
       (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
   if (m->encoder) {

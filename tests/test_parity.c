@@ -451,8 +451,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
     memset(&hd, 0, sizeof hd);
     memset(&plan, 0, sizeof plan);
     memset(&back, 0, sizeof back);
-    hd.preset = LDR_PRESET_HEAD;
-    hd.standardise = LDR_OFF;
+    hd.method = LDR_METHOD_FULL;
     hd.head = head;
     hd.classes = 3;
     l = ldr_ladder_create(g.m, &hd, &err);
@@ -462,6 +461,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
       ldr_param p = ldr_ladder_param(l, i);
       size_t n;
       float *v;
+      if (strncmp(p.name, "head.", 5) != 0) continue;
       snprintf(full, sizeof full, "%sparam.%s", prefix, p.name);
       v = floats(g.w, full, &n);
       CHECK_INT(n, p.rows * p.columns);
@@ -472,7 +472,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
       if (pass) CHECK_INT(ldr__plan_begin(&plan, &l->alloc, &err), LDR_OK);
       ldr__importance_place(&plan, &im, g.m, LDR_FISHER);
       ldr__pass_place(&plan, &s, l, ldr__limits_of(16, 1), &back);
-      ldr__deep_place(&plan, &s.deep, g.m, &g.m->shape, g.m->layers, 16, 0, 0);
+      l->grads = ldr__place_floats(&plan, "gradients", l->size);
     }
     for (i = 0; i < g.batch.sequences; i++) {
       ldr__pass_load(&s, set, &i, 1, NULL, 0, 0);
@@ -524,8 +524,8 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
           ldr__cut_place(&room, &cut, &side->side);
           running = (int32_t *)ldr__place(&room, "slices", (size_t)side->d.width, sizeof(int32_t));
         }
-        if (c.d.preset != LDR_PRESET_PAPER) ldr__importance_units(&im);
-        ldr__slice_all(side, &im, &cut, running);
+        if (c.d.preset != LDR_PRESET_PAPER) ldr__importance_units(&im, NULL);
+        ldr__slice_all(side, &im, &cut, &running);
         CHECK_NEAR(walk(side, j, c.params, g.w, name2(full, sizeof full, c.name, ".slice"), SAME, 0, NULL, NULL), 0, 0);
         ldr__plan_end(room.memory, room.size, &side->alloc);
         ldr_ladder_free(side);

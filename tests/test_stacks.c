@@ -563,8 +563,9 @@ TEST(gradients_of_both_stacks_equal_transformers) {
 static const struct { const char *name; ldr_method method; ldr_preset preset; int32_t top, rank, reduction; ldr_init init; } ways[] = {
   { "ladder", LDR_METHOD_LADDER, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
   { "ladder of whole copies", LDR_METHOD_LADDER, LDR_PRESET_DEFAULT, 2, -1, 0, LDR_INIT_PRESET },
-  { "side encoder and side decoder", LDR_METHOD_LADDER, LDR_PRESET_PAPER, -1, 0, 4, LDR_INIT_RANDOM },
-  { "the same, mixed with the backbone", LDR_METHOD_LADDER, LDR_PRESET_SLICED, -1, 0, 2, LDR_INIT_RANDOM },
+  { "side encoder and side decoder", LDR_METHOD_LADDER, LDR_PRESET_PAPER, -1, 0, 4, LDR_INIT_SLICE },
+  { "as wide as the backbone, and mixed with it", LDR_METHOD_LADDER, LDR_PRESET_SLICED, -1, 0, 1, LDR_INIT_SLICE },
+  { "the same, half as wide", LDR_METHOD_LADDER, LDR_PRESET_SLICED, -1, 0, 2, LDR_INIT_SLICE },
   { "rungs below copies", LDR_METHOD_LADDER, LDR_PRESET_DEFAULT, 1, 0, 2, LDR_INIT_RANDOM },
   { "adapters beside", LDR_METHOD_LADDER, LDR_PRESET_MLP, -1, 0, 4, LDR_INIT_RANDOM },
   { "full", LDR_METHOD_FULL, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
@@ -591,7 +592,7 @@ static ldr_ladder *stack_ladder(const ldr_model *m, int way, ldr_error *err) {
 
 /* A ladder whose output is its own, or mixed with the backbone's, starts elsewhere. */
 static int starts_as_model(int way) {
-  return ways[way].preset == LDR_PRESET_DEFAULT;
+  return ways[way].preset == LDR_PRESET_DEFAULT || ways[way].reduction == 1;
 }
 
 static ldr_trainer *stack_trainer(ldr_ladder *l, const ldr_dataset *set, int checkpoint, ldr_error *err) {
@@ -707,6 +708,280 @@ TEST(both_stacks_learn_in_every_way) {
     stack_free(m);
   }
   printf("  %d ways: spoken losses within %.1e of learned ones, slopes within %.1e\n", WAYS, worst, slope);
+}
+
+/* ---- the ladder of two stacks ------------------------------------------------------------ */
+
+static float *golden_floats(const ldr_weights *g, const char *name, size_t *n) {
+  const ldr_tensor *t = ldr_weights_find(g, name);
+  float *v;
+  *n = t ? (size_t)(t->bytes / 4) : 0;
+  v = (float *)calloc(*n + 1, sizeof *v);
+  if (t) ldr_tensor_read(v, t, 0, *n);
+  return v;
+}
+
+/* The largest difference to the golden floats NAME, over the largest of those. */
+static double golden_apart(const ldr_weights *g, const char *name, const float *mine, size_t count) {
+  size_t n, i;
+  double apart = 0, largest = 0;
+  float *v = golden_floats(g, name, &n);
+  CHECK_INT(n, count);
+  for (i = 0; i < n && n == count; i++) {
+    apart = fmax(apart, fabs((double)v[i] - (double)mine[i]));
+    largest = fmax(largest, fabs((double)v[i]));
+  }
+  free(v);
+  if (n != count) printf("  %s: %lu numbers\n", name, (unsigned long)n);
+  return n == count ? apart / fmax(largest, 1e-30) : 1;
+}
+
+static int32_t golden_list(const ldr_weights *g, const char *key, int32_t *list) {
+  const char *text = ldr_weights_meta(g, key);
+  ldr_json *j = text ? ldr_json_parse(text, strlen(text), NULL, NULL) : NULL;
+  const ldr_json_node *top = j ? ldr_json_node_at(j, 0) : NULL;
+  int32_t n = 0, k;
+  for (k = top ? top->first : -1; k >= 0; k = ldr_json_node_at(j, k)->next) list[n++] = (int32_t)ldr_json_number(j, k, -1);
+  ldr_json_free(j);
+  return n;
+}
+
+/* The pairs in the golden's metadata. */
+static ldr_dataset *golden_pairs(const ldr_weights *g) {
+  const char *text = ldr_weights_meta(g, "pairs");
+  ldr_json *j = ldr_json_parse(text, strlen(text), NULL, NULL);
+  ldr_dataset_desc d;
+  ldr_dataset *set;
+  int32_t pair, part, k;
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_WORDS;
+  set = ldr_dataset_create(&d, NULL);
+  for (pair = ldr_json_node_at(j, 0)->first; pair >= 0; pair = ldr_json_node_at(j, pair)->next) {
+    int32_t ids[64], segments[64], labels[64], at = 0, n = 0;
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    for (part = ldr_json_node_at(j, pair)->first; part >= 0; part = ldr_json_node_at(j, part)->next, at++) {
+      int32_t first = n;
+      if (at == 2) n -= (int32_t)ldr_json_node_at(j, part)->count;
+      for (k = ldr_json_node_at(j, part)->first; k >= 0; k = ldr_json_node_at(j, k)->next, n++) {
+        if (at == 2) labels[n] = (int32_t)ldr_json_number(j, k, -1);
+        else {
+          ids[n] = (int32_t)ldr_json_number(j, k, -1);
+          segments[n] = at;
+          labels[n] = LDR_IGNORE;
+        }
+      }
+      CHECK(at < 2 || n == first);
+    }
+    e.count = n;
+    e.ids = ids;
+    e.segments = segments;
+    e.labels = labels;
+    CHECK_INT(ldr_dataset_add(set, &e, NULL), LDR_OK);
+  }
+  ldr_json_free(j);
+  return set;
+}
+
+/* Loss, states of both side stacks and every gradient of a tiny T5's ladder against a PyTorch model of the same (reference/
+   make_stacks.py): with a rung for some layers, others in each stack. */
+TEST(the_ladder_of_two_stacks_equals_pytorch) {
+  static const int32_t batch[] = { 0, 1 };
+  int32_t rungs[2][8], i;
+  ldr_error err;
+  ldr_weights *g;
+  ldr_model *m;
+  ldr_dataset *set;
+  ldr_ladder_desc d;
+  ldr_train_desc td;
+  ldr_ladder *l;
+  ldr_trainer *t;
+  double loss = 0, states, worst = 0;
+  float want = 0;
+  memset(&err, 0, sizeof err);
+  memset(&d, 0, sizeof d);
+  memset(&td, 0, sizeof td);
+  if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
+  g = ldr_weights_open("golden/stacks.safetensors", NULL, &err);
+  m = ldr_model_load("golden/t5", NULL, &err);
+  CHECK_STR(err.message, "");
+  if (!g || !m) return;
+  set = golden_pairs(g);
+  d.head = LDR_HEAD_WORDS;
+  d.preset = LDR_PRESET_PAPER;
+  d.reduction = 2;
+  d.dropout = -1;
+  d.init = LDR_INIT_RANDOM;
+  d.rungs = rungs[0];
+  d.rung_count = golden_list(g, "decoder", rungs[0]);
+  d.encoder_rungs = rungs[1];
+  d.encoder_rung_count = golden_list(g, "encoder", rungs[1]);
+  l = ldr_ladder_create(m, &d, &err);
+  td.batch = 2;
+  t = l ? ldr_trainer_create(l, set, NULL, &td, &err) : NULL;
+  CHECK_STR(err.message, "");
+  if (!t) return;
+  for (i = 0; i < ldr_ladder_params(l); i++) {
+    ldr_param p = ldr_ladder_param(l, i);
+    char name[128];
+    size_t n;
+    float *v;
+    snprintf(name, sizeof name, "ladder.%s", p.name);
+    v = golden_floats(g, name, &n);
+    CHECK_INT(n, p.rows * p.columns);
+    if (n == (size_t)(p.rows * p.columns)) memcpy(p.value, v, n * sizeof *v);
+    free(v);
+  }
+  CHECK_INT(ldr_trainer_gradients(t, &loss, batch, 2, &err), LDR_OK);
+  ldr_tensor_read(&want, ldr_weights_find(g, "loss"), 0, 1);
+  CHECK_NEAR(loss, (double)want, 2e-6);
+  states = golden_apart(g, "side.encoder", t->pass.reader->up, t->pass.reader->t.count * (size_t)l->d.width);
+  states = fmax(states, golden_apart(g, "side.decoder", t->pass.normed, t->pass.row_count * (size_t)l->d.width));
+  for (i = 0; i < ldr_ladder_params(l); i++) {
+    ldr_param p = ldr_ladder_param(l, i);
+    char name[128];
+    double e;
+    snprintf(name, sizeof name, "grad.%s", p.name);
+    e = golden_apart(g, name, p.grad, (size_t)p.rows * (size_t)p.columns);
+    if (!(e <= 2e-5)) printf("  %s: %g\n", name, e);
+    worst = fmax(worst, e);
+  }
+  printf("  states within %.1e, %d gradients within %.1e\n", states, ldr_ladder_params(l), worst);
+  CHECK(states <= 1e-5);
+  CHECK(worst <= 2e-5);
+  ldr_trainer_free(t);
+  ldr_ladder_free(l);
+  ldr_dataset_free(set);
+  ldr_model_free(m);
+  ldr_weights_close(g);
+}
+
+/* What the reference's chain cuts out of a T5, on into the decoder and through its cross-attention, by magnitude and by Fisher
+   information, in which the one table of words has the sum of three gradients. */
+TEST(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) {
+  static const char *const how[] = { "magnitude", "fisher" };
+  ldr_error err;
+  ldr_weights *g;
+  ldr_model *m;
+  ldr_dataset *set;
+  int k;
+  memset(&err, 0, sizeof err);
+  if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
+  g = ldr_weights_open("golden/stacks.safetensors", NULL, &err);
+  m = ldr_model_load("golden/t5", NULL, &err);
+  CHECK_STR(err.message, "");
+  if (!g || !m) return;
+  set = golden_pairs(g);
+  for (k = 0; k < 2; k++) {
+    ldr_ladder_desc d;
+    ldr_ladder *l;
+    int32_t i, cut = 0;
+    memset(&d, 0, sizeof d);
+    d.head = LDR_HEAD_WORDS;
+    d.preset = LDR_PRESET_PAPER;
+    d.reduction = 2;
+    d.importance = k ? LDR_FISHER : LDR_MAGNITUDE;
+    d.sample = k ? set : NULL;
+    l = ldr_ladder_create(m, &d, &err);
+    CHECK_STR(err.message, "");
+    for (i = 0; i < ldr_ladder_params(l); i++) {
+      ldr_param p = ldr_ladder_param(l, i);
+      char name[128];
+      snprintf(name, sizeof name, "slice.%s.%s", how[k], p.name);
+      if (!ldr_weights_find(g, name)) {              /* projections and gates do not come from the backbone */
+        CHECK(strstr(p.name, "down") || strstr(p.name, "up.") || strstr(p.name, "gate"));
+        continue;
+      }
+      if (golden_apart(g, name, p.value, (size_t)p.rows * (size_t)p.columns) != 0) printf("  %s\n", name);
+      CHECK(golden_apart(g, name, p.value, (size_t)p.rows * (size_t)p.columns) == 0);
+      cut++;
+    }
+    CHECK_INT(cut, 3 * 8 + 3 * 13 + 4);
+    ldr_ladder_free(l);
+  }
+  ldr_dataset_free(set);
+  ldr_model_free(m);
+  ldr_weights_close(g);
+}
+
+/* Numbers that a ladder, or another method, trains of a model of which there is nothing but the configuration. */
+static uint64_t count_trained(const char *config, const ldr_ladder_desc *desc) {
+  static float one;
+  ldr_error err;
+  ldr_model *m, *stack[2];
+  ldr_ladder *l;
+  ldr__layout y;
+  uint64_t n;
+  int i;
+  memset(&err, 0, sizeof err);
+  memset(&y, 0, sizeof y);
+  m = ldr__model_new(NULL, &err);
+  CHECK_INT(ldr__model_config(m, config, strlen(config), &err), LDR_OK);
+  CHECK_STR(err.message, "");
+  if (err.status) return 0;
+  stack[0] = m;
+  stack[1] = m->encoder;
+  for (i = 0; i < 2 && stack[i]; i++) {
+    stack[i]->blocks = (ldr__block *)calloc((size_t)stack[i]->layers, sizeof(ldr__block));
+    stack[i]->ends.m[LDR__WORD].data = stack[i]->ends.m[LDR__LM_OUT].data = (const unsigned char *)&one;
+    if (stack[i]->traits & LDR__OF_RELATIVE) stack[i]->ends.m[LDR__DISTANCES].data = (const unsigned char *)&one;
+    if (stack[i]->family->final_norm) stack[i]->ends.v[LDR__FINAL] = &one;
+  }
+  l = (ldr_ladder *)calloc(1, sizeof *l);
+  l->m = m;
+  l->d = ldr_ladder_desc_defaults(m, desc);
+  l->alloc = m->alloc;
+  l->has_first = l->d.rung_count > 0 && (l->d.tap == LDR_TAP_OUTPUT || l->d.mix == LDR_MIX_AFTER);
+  CHECK_INT(ldr__ladder_shape(&l->side, m, &l->d, &err), LDR_OK);
+  CHECK_INT(ldr__ladder_method(l, &l->d, &err), LDR_OK);
+  CHECK_INT(ldr__ladder_reader(l, desc, &err), LDR_OK);
+  CHECK_STR(err.message, "");
+  y.l = l;
+  if (!err.status) ldr__ladder_layout(&y, NULL, NULL);
+  n = y.trainable;
+  if (l->reader) ldr__free(&l->alloc, l->reader, sizeof *l);
+  free(l);
+  for (i = 0; i < 2 && stack[i]; i++) {
+    free(stack[i]->blocks);
+    stack[i]->blocks = NULL;
+  }
+  ldr_model_free(m);
+  return n;
+}
+
+static const char *t5_shape(char *to, int layers, int d, int ff, int kv, int heads) {
+  sprintf(to, "{\"model_type\":\"t5\",\"architectures\":[\"T5ForConditionalGeneration\"],\"is_encoder_decoder\":true,\"num_layers\":%d,"
+      "\"num_decoder_layers\":%d,\"d_model\":%d,\"d_ff\":%d,\"d_kv\":%d,\"num_heads\":%d,\"vocab_size\":32100,\"feed_forward_proj\":\"relu\","
+      "\"tie_word_embeddings\":true,\"relative_attention_num_buckets\":32,\"decoder_start_token_id\":0,\"eos_token_id\":1,"
+      "\"layer_norm_epsilon\":1e-06}", layers, layers, d, ff, kv, heads);
+  return to;
+}
+
+/* The published systems' numbers (lst.md 1.12). The reference makes a gate for every layer, those of layers without a rung never
+   learn: they are not counted here. */
+TEST(the_published_ladders_have_their_numbers) {
+  static const int32_t drop048[] = { 1, 2, 3, 5, 6, 7, 9, 10, 11 }, half[] = { 2, 3, 6, 7, 10, 11 }, third[] = { 3, 7, 11 },
+      odd[] = { 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23 }, last[] = { 23 };
+  static const struct { int layers, d, ff, kv, heads; const int32_t *rungs; int count, reduction; uint64_t published; } ladders[] = {
+    { 12, 768, 3072, 64, 12, NULL, 0, 8, 5097240 }, { 12, 768, 3072, 64, 12, drop048, 9, 8, 3878712 },
+    { 12, 768, 3072, 64, 12, half, 6, 8, 2660184 }, { 12, 768, 3072, 64, 12, third, 3, 8, 1441656 },
+    { 24, 1024, 4096, 64, 16, odd, 12, 8, 9057328 }, { 24, 1024, 16384, 128, 32, last, 1, 8, 2494896 },
+    { 12, 768, 3072, 64, 12, NULL, 0, 4, 16386072 }, { 12, 768, 3072, 64, 12, NULL, 0, 16, 1775256 },
+    { 12, 768, 3072, 64, 12, NULL, 0, 32, 694872 } };
+  char config[1024];
+  ldr_ladder_desc d;
+  size_t i;
+  for (i = 0; i < sizeof ladders / sizeof *ladders; i++) {
+    int kept = ladders[i].rungs ? ladders[i].count : ladders[i].layers;
+    memset(&d, 0, sizeof d);
+    d.head = LDR_HEAD_WORDS;
+    d.preset = LDR_PRESET_PAPER;
+    d.reduction = ladders[i].reduction;
+    d.rungs = ladders[i].rungs;
+    d.rung_count = ladders[i].count;
+    t5_shape(config, ladders[i].layers, ladders[i].d, ladders[i].ff, ladders[i].kv, ladders[i].heads);
+    CHECK_INT(count_trained(config, &d) + 2 * (uint64_t)(ladders[i].layers - kept), ladders[i].published);
+  }
 }
 
 /* Ladders that a model of two stacks cannot have, and sets it cannot learn from. */
@@ -850,5 +1125,6 @@ TEST(two_stacks_out_of_memory) {
 }
 
 #define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
-  X(what_is_no_model_of_two_stacks_is_refused)
+  X(what_is_no_model_of_two_stacks_is_refused) X(the_ladder_of_two_stacks_equals_pytorch) X(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) \
+  X(the_published_ladders_have_their_numbers)
 LDR_TEST_MAIN("stacks", TESTS)
