@@ -380,7 +380,7 @@ static const char *const hf_dirs[] = {
   "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
   "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm", "deberta-v2-cls", "deberta-mlm", "albert-cls",
   "gpt_neox", "gpt_neox-seq", "gptj", "phi", "phi-qkln", "phi3", "phi3-longrope", "stablelm", "stablelm-12b", "cohere", "cohere-qknorm",
-  "olmo", "olmo2", "t5-enc", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw" };
+  "olmo", "olmo2", "t5-enc", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw", "mixtral", "qwen2_moe", "qwen3_moe" };
 enum { HF_DIRS = (int)(sizeof hf_dirs / sizeof *hf_dirs) };
 
 TEST(outside_families_equal_transformers) {
