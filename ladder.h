@@ -42,7 +42,7 @@
 
    DOES
      read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of 17 kinds of
-     encoders and 23 of decoders, and 7 of both in one (T5, BART; >>manual-models), in place, never expanded in memory,
+     encoders and 26 of decoders, and 7 of both in one (T5, BART; >>manual-models), in place, never expanded in memory,
      with the heads they were published with and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
      published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple
@@ -96,7 +96,8 @@
      families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer,
                 megatron-bert, nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2,
                 gpt_neo, gpt_neox, gptj, opt, bloom, falcon, llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text,
-                phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere
+                phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere, mixtral, qwen2_moe,
+                qwen3_moe
      both       t5 (v1.1, flan-t5 too; or its encoder alone), mt5, bart, mbart, marian, pegasus, m2m_100. The model is
                 the decoder; ldr_model_encoder is the other, and ldr_batch.source what that reads
      positions  learned; sines; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3,
@@ -104,8 +105,8 @@
                 t5); windows of local layers
      files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named
                 variables (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama,
-                qwen2, qwen3, gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1
-                Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+                qwen2, qwen3, qwen2moe, qwen3moe, gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16
+                F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
                 Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
      heads      masked and next words (ldr_model_logits); classes of a text or of each token, numbers, answers as spans,
                 choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row
@@ -116,7 +117,8 @@
      0.auto_model., base_model.model.) goes. Every family is trained on like any other, by all presets and methods; two
      stacks by those that (>>manual-language) names.
      Frozen always: distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the
-     convolution of the largest deberta-v2: no method goes back through it. Heads that have norms (qwen3, gemma3,
+     convolution of the largest deberta-v2 and blocks with experts: no method goes back through them. Rungs beside
+     experts start at random. Heads that have norms (qwen3, gemma3,
      olmo2), or of which positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which
      makes them smaller, is refused.
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
@@ -16359,7 +16361,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1))
     return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
   if (d->init == LDR_INIT_SLICE && b->experts)
-    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model has no one FFN to cut: rungs beside it start at random", m->type);
+    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model has no one FFN to cut: use the start at random", m->type);
   if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn))
     return ldr__fail(err, LDR_ARGUMENT,
         "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn,
