@@ -10634,7 +10634,7 @@ typedef struct ldr__block {
   const float *v[LDR__ALL_SLOTS]; /* everything else, indexed by slot; NULL where absent */
   ldr__manner manner;
   const ldr__packed_block *packed; /* used in place of m and its biases; or NULL */
-  const ldr__mat *experts; /* FFN's: gate, up, down of each; of the shared one; router; g (data NULL: none); or NULL */
+  const ldr__mat *experts; /* router, g (data NULL: none), gate, up, down of each, of the shared one; or NULL */
 } ldr__block;
 
 /* What a forward pass keeps. With `y` == `x` and u reused in place the same fields serve a frozen block. */
@@ -11336,7 +11336,7 @@ static void ldr__route(float *p, const ldr__shape *s) {
 #define LDR__AFTER(i) (p[i] < least || (p[i] == least && i > last))
   for (k = 0; k < s->top; k++, kept += least) {
     for (next = -1, i = 0; i < n; i++) if (LDR__AFTER(i) && (next < 0 || p[i] > p[next])) next = i;
-    least = next < 0 ? least : p[next];
+    if (next >= 0) least = p[next];
     last = next;
   }
   sum = s->renormal ? kept + (sum - sum) : sum;
@@ -11348,27 +11348,27 @@ static void ldr__route(float *p, const ldr__shape *s) {
 static void ldr__experts_forward(const ldr__exec *ex, const ldr__acts *a, const ldr__mat *m, const ldr__shape *s,
     size_t rows) {
   size_t w = (size_t)s->width, n = (size_t)s->experts, ld = ldr__ffn_ld(s), to = n + 1 + w, e, r;
-  const ldr__mat *last = m + 3 * n + 3;
-  float *p = a->routes, *x = p + n + 1;
-  ldr__linear_forward(ex, p, to, a->n2, w, last[0], NULL, rows, n, w);
-  if (last[1].data) ldr__linear_forward(ex, p + n, to, a->n2, w, last[1], NULL, rows, 1, w);
+  int shared = m[1].data != NULL;
+  float *p = a->routes, *x = p + n + 1, *g = a->g, *u = a->u;
+  ldr__linear_forward(ex, p, to, a->n2, w, m[0], NULL, rows, n, w);
+  if (shared) ldr__linear_forward(ex, p + n, to, a->n2, w, m[1], NULL, rows, 1, w);
   LDR__ROW_LOOP(t, rows, ex, {
     ldr__route(p + t * to, s);
-    p[t * to + n] = last[1].data ? 1.0f / (1.0f + expf(-p[t * to + n])) : 0.0f;
-    memset(a->r2 + t * w, 0, w * sizeof(float));
+    p[t * to + n] = shared ? 1 / (1 + expf(-p[t * to + n])) : 0;
+    memset(a->r2 + t * w, 0, w * sizeof *x);
   })
-  for (e = 0; e <= n; e++, m += 3) {
+  for (e = 0, m += 2; e <= n; e++, m += 3) {
     size_t f = (size_t)(e < n ? s->expert_ffn : s->shared_ffn), count = 0;
     for (r = 0; r < rows; r++) if (p[r * to + e] != 0) a->chosen[count++] = (int32_t)r;
     if (!count) continue;
-    LDR__ROW_LOOP(t, count, ex, memcpy(x + t * to, a->n2 + (size_t)a->chosen[t] * w, w * sizeof(float));)
-    ldr__linear_forward(ex, a->g, ld, x, to, m[0], NULL, count, f, w);
-    ldr__linear_forward(ex, a->u, ld, x, to, m[1], NULL, count, f, w);
+    LDR__ROW_LOOP(t, count, ex, memcpy(x + t * to, a->n2 + (size_t)a->chosen[t] * w, w * sizeof *x);)
+    ldr__linear_forward(ex, g, ld, x, to, m[0], NULL, count, f, w);
+    ldr__linear_forward(ex, u, ld, x, to, m[1], NULL, count, f, w);
     LDR__ROW_LOOP(t, count, ex, {
-      ex->kernels->rows->activate(a->g + t * ld, a->g + t * ld, f, (int32_t)s->activation);
-      ex->kernels->rows->multiply(a->u + t * ld, a->g + t * ld, f);
+      ex->kernels->rows->activate(g + t * ld, g + t * ld, f, (int32_t)s->activation);
+      ex->kernels->rows->multiply(u + t * ld, g + t * ld, f);
     })
-    ldr__linear_forward(ex, x, to, a->u, ld, m[2], NULL, count, w, f);
+    ldr__linear_forward(ex, x, to, u, ld, m[2], NULL, count, w, f);
     LDR__ROW_LOOP(t, count, ex, {
       size_t at = (size_t)a->chosen[t];
       LDR__LANE_LOOP(i, w, a->r2[at * w + i] += p[at * to + e] * x[t * to + i]);
@@ -11933,20 +11933,18 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
   { "mt5", "t5", 0, 0, 0 }, { "m2m_100", "pegasus", LDR__OF_PAD, 0, 0 }
 };
 
-/* Experts: names of gate, up and down, of the shared one's, of the router, of g; in GGUF one tensor has all of a layer.
-   The key of their units. 1: p are divided by their sum where the configuration does not say; 2: in GGUF. */
+/* Names of the router, of gate, up, down of expert %d, of g, and of the shared one's. 1: p are divided by their sum if
+   the configuration does not say; 2: in GGUF, where one tensor has all experts of a layer (the first row). */
 #define LDR__THREE(stem, gate, up, down) stem gate, stem up, stem down
 #define LDR__QWEN(stem) LDR__THREE("mlp." stem, "gate_proj", "up_proj", "down_proj")
-static const struct ldr__expert_row { const char *type, *parts[8], *k_ffn; int32_t renormal; } ldr__expert_rows[] = {
-  { "mixtral", { LDR__THREE("block_sparse_moe.experts.%d.", "w1", "w3", "w2"), NULL, NULL, NULL,
-    "block_sparse_moe.gate", NULL }, "intermediate_size", 3 },
-  { "qwen2_moe", { LDR__QWEN("experts.%d."), LDR__QWEN("shared_expert."), "mlp.gate", "mlp.shared_expert_gate" },
-    "moe_intermediate_size", 0 },
-  { "qwen3_moe", { LDR__QWEN("experts.%d."), NULL, NULL, NULL, "mlp.gate", NULL }, "moe_intermediate_size", 2 } };
+static const struct ldr__expert_row { const char *type; int32_t renormal; const char *parts[8]; } ldr__expert_rows[] = {
+  { "", 0, { "ffn_gate_inp", LDR__THREE("ffn_", "gate_exps", "up_exps", "down_exps"), "ffn_gate_inp_shexp",
+    LDR__THREE("ffn_", "gate_shexp", "up_shexp", "down_shexp") } },
+  { "mixtral", 3, { "block_sparse_moe.gate", LDR__THREE("block_sparse_moe.experts.%d.", "w1", "w3", "w2") } },
+  { "qwen2_moe", 0, { "mlp.gate", LDR__QWEN("experts.%d."), "mlp.shared_expert_gate", LDR__QWEN("shared_expert.") } },
+  { "qwen3_moe", 2, { "mlp.gate", LDR__QWEN("experts.%d.") } } };
 #undef LDR__THREE
 #undef LDR__QWEN
-static const char *const ldr__gguf_experts[8] = { "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps", "ffn_gate_shexp",
-  "ffn_up_shexp", "ffn_down_shexp", "ffn_gate_inp", "ffn_gate_inp_shexp" };
 
 /* The row, or NULL. */
 static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
@@ -12134,12 +12132,12 @@ static void ldr__release_matrix(const ldr_model *m, const ldr__mat *w, size_t ro
 static uint64_t ldr__layer_bytes(const ldr_model *m, int32_t layer, int release) {
   const ldr__block *b = ldr__model_block(m, layer);
   const ldr__shape *s = &m->shape;
-  int32_t i, n = (int32_t)LDR__MATRICES + (b->experts ? 3 * s->experts + 3 : 0);
+  int32_t i, n = (int32_t)LDR__MATRICES, last = n + 2 + 3 * s->experts;
   uint64_t bytes = 0;
-  for (i = 0; i < n; i++) {
-    const ldr__mat *w = i < LDR__MATRICES ? &b->m[i] : &b->experts[i - LDR__MATRICES];
-    size_t rows = 1, columns = (size_t)s->width * (size_t)(i < n - 3 ? s->expert_ffn : s->shared_ffn);
-    if (i < LDR__MATRICES) ldr__slot_size(s, i, &rows, &columns);
+  for (i = 0; i < (b->experts ? last + 3 : n); i++) {
+    const ldr__mat *w = i < n ? &b->m[i] : &b->experts[i - n];
+    size_t rows = 1, columns = (size_t)s->width * (size_t)(i < n + 2 ? 1 : i < last ? s->expert_ffn : s->shared_ffn);
+    if (i < n) ldr__slot_size(s, i, &rows, &columns);
     if (w->data) bytes += rows * columns / ldr__dtypes[w->dtype].block * ldr__dtypes[w->dtype].size;
     if (release) ldr__release_matrix(m, w, rows, columns);
   }
@@ -12902,11 +12900,11 @@ static ldr_status ldr__config_experts(ldr_model *m, const ldr_json *j, ldr_error
   if (m->compute != LDR_COMPUTE_F32 || m->pack) return ldr__fail(err, LDR_UNSUPPORTED,
       "a %s model's experts are read as they lie: load it without compute and pack", m->type);
   s->renormal = ldr__config_true_or(j, "norm_topk_prob", row->renormal & 1);
-  if (ldr__config_int(j, "num_experts num_local_experts", -1, 1, LDR__MANY, &s->experts, err) ||
+  return ldr__config_int(j, "num_experts num_local_experts", -1, 1, LDR__MANY, &s->experts, err) ||
       ldr__config_int(j, "num_experts_per_tok", -1, 1, s->experts, &s->top, err) ||
-      ldr__config_int(j, row->k_ffn, -1, 1, 1 << 20, &s->expert_ffn, err)) return err->status;
-  return row->parts[7] ? ldr__config_int(j, "shared_expert_intermediate_size", -1, 1, 1 << 20, &s->shared_ffn, err)
-      : LDR_OK;
+      ldr__config_int(j, "moe_intermediate_size intermediate_size", -1, 1, 1 << 20, &s->expert_ffn, err) ||
+      (row->parts[4] && ldr__config_int(j, "shared_expert_intermediate_size", -1, 1, 1 << 20, &s->shared_ffn, err))
+      ? err->status : LDR_OK;
 }
 
 /* A number for what the weights do not tell, so that kept results of other settings are not taken for these. */
@@ -13202,8 +13200,10 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
     return ldr__fail_at(b->err, LDR_DTYPE, t->offset,
         "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown,
         ldr_dtype_name(t->dtype));
-  if (t->dims > 0 && rows == (dims == 1 ? 1 : d0) && (uint64_t)t->shape[t->dims - 1] == (dims == 1 ? d0 : d1))
-    return LDR_OK;
+  if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
+  if (dims == 1 && t->dims == 2 && t->shape[0] == 1 && (uint64_t)t->shape[1] == d0) return LDR_OK;
+  /* GGUF: experts one below the other, and a row that is a vector */
+  if (b->m->shape.experts && dims == 2 && t->dims && rows == d0 && (uint64_t)t->shape[i] == d1) return LDR_OK;
   ldr__text_init(&text, found, sizeof found);
   for (i = 0; i < t->dims; i++) {
     if (i) ldr__text_string(&text, ",");
@@ -13391,47 +13391,43 @@ static ldr_status ldr__bind_gains(ldr__binder *b, const float **out, const char 
   return LDR_OK;
 }
 
-/* *has: the layer has a router, and so experts. */
-static ldr_status ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t layer, int *has) {
-  const struct ldr__expert_row *row = ldr__expert_row_of(b->m->type);
+static ldr_status ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t layer) {
   const ldr__shape *s = &b->m->shape;
-  int32_t n = 3 * s->experts, k, gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;
-  ldr__mat *of = NULL, one;
+  int32_t n = 2 + 3 * s->experts, i, p, all, gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;
+  ldr__mat *of = (ldr__mat *)ldr__place(b->plan, "block tables", (size_t)n + 3, sizeof *of), one;
   char part[64], name[128];
-  for (k = 0; k < n + 5; k++) {
-    int32_t i = (k + n + 3) % (n + 5), p = i < n ? i % 3 : i - n + 3, all = gguf && i < n;
-    size_t w = (size_t)s->width, f = (size_t)(i < n ? s->expert_ffn : s->shared_ffn), down = p == 2 || p == 5,
-        rows = p > 6 ? 1 : p == 6 ? (size_t)s->experts : down ? w : f;
+  for (i = 0; i < n + 3; i++) {
+    size_t w = (size_t)s->width, f = (size_t)(i < n ? s->expert_ffn : s->shared_ffn), rows;
+    p = i < 2 ? 4 * i : i < n ? 1 + (i - 2) % 3 : 5 + (i - 2) % 3;
+    all = gguf && p && p < 4;
+    rows = p % 4 == 3 ? w : p % 4 ? f : p ? 1 : (size_t)s->experts;
     memset(&one, 0, sizeof one);
-    ldr__format(part, sizeof part, gguf ? ldr__gguf_experts[p] : row->parts[p] ? row->parts[p] : "", i / 3);
-    ldr__format(name, sizeof name, gguf ? "blk.%d.%s.weight" : "layers.%d.%s.weight", layer, part);
-    if (!k) {
-      *has = ldr__bind_has(b, gguf ? "" : b->prefix, name);
-      if (!*has) return LDR_OK;
-      of = (ldr__mat *)ldr__place(b->plan, "block tables", (size_t)n + 5, sizeof *of);
-      block->experts = of;
+    if (p < 4 || s->shared_ffn) {
+      ldr__format(part, sizeof part, ldr__expert_row_of(gguf ? "" : b->m->type)->parts[p], (i - 2) / 3);
+      ldr__format(name, sizeof name, gguf ? "blk.%d.%s.weight" : "layers.%d.%s.weight", layer, part);
+      if (ldr__bind_rows(b, &one, gguf ? "" : b->prefix, name, rows, p % 4 == 3 ? f : w, 0,
+          all ? rows * (size_t)((i - 2) / 3) : 0, all ? rows * (size_t)s->experts : rows)) return b->err->status;
     }
-    if (row->parts[p] && ldr__bind_rows(b, &one, gguf ? "" : b->prefix, name, rows, down ? f : w, 0,
-        all ? rows * (size_t)(i / 3) : 0, all ? rows * (size_t)s->experts : rows)) return b->err->status;
     if (of) of[i] = one;
   }
+  block->experts = of;
   return LDR_OK;
 }
 
 static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
   const ldr_model *m = b->m;
   char name[192];
-  int slot, experts = 0;
+  int slot, routed = 0;
   block->manner = ldr__layer_manner(m, layer);
-  if (m->shape.experts && ldr__bind_experts(b, block, layer, &experts)) return b->err->status;
   for (slot = 0; slot < LDR__SLOTS; slot++) {
     size_t rows, columns, first, total;
     int by_head, vector = slot >= LDR__MATRICES;
     if (!ldr__slot_size(&m->shape, slot, &rows, &columns)) continue;
     if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
-    if (experts && slot >= LDR__GATE && slot <= LDR__DOWN) continue;
     by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
     if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
+    if (slot == LDR__GATE && m->shape.experts) routed = !ldr__bind_has(b, b->prefix, name);
+    if (routed && slot >= LDR__GATE && slot <= LDR__DOWN) continue;
     if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
     if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns,
         ldr__norm_shift(slot) ? 0.0f : 1.0f) : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
@@ -13441,7 +13437,7 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
       : ldr__bind_rows(b, &block->m[slot], b->prefix, name, rows, columns, m->family->conv1d, first, total))
       return b->err->status;
   }
-  return LDR_OK;
+  return routed ? ldr__bind_experts(b, block, layer) : LDR_OK;
 }
 
 /* The language-model head is optional; half of one is an error. */
@@ -14125,14 +14121,18 @@ static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
   { LDR__NORM1, "attn_norm", "attn_output_norm" }, { LDR__NORM2, "ffn_norm", "layer_output_norm" },
   { LDR__QNORM, "attn_q_norm", "attn_q_norm" }, { LDR__KNORM, "attn_k_norm", "attn_k_norm" },
   { LDR__NORM3, "post_attention_norm", "" }, { LDR__NORM4, "post_ffw_norm", "" } };
-static const char *const ldr__gguf_known = "block_count context_length embedding_length feed_forward_length "
-    "vocab_size attention.head_count attention.head_count_kv "
-  "attention.key_length attention.value_length attention.layer_norm_rms_epsilon attention.layer_norm_epsilon "
-  "attention.causal rope.freq_base "
-  "rope.dimension_count rope.scaling.type rope.scaling.factor rope.scaling.original_context_length pooling_type "
-  "tensor_data_layout "
-  "attention.sliding_window attn_logit_softcapping final_logit_softcapping "
-  "expert_count expert_used_count expert_feed_forward_length expert_shared_feed_forward_length";
+/* Numbers of the metadata, as configurations call them; the last two of those that have no types of tokens. */
+static const struct { const char *key, *as; } ldr__gguf_numbers[] = { { "embedding_length", "hidden_size" },
+  { "block_count", "num_hidden_layers" }, { "attention.head_count", "num_attention_heads" },
+  { "feed_forward_length", "intermediate_size" }, { "context_length", "max_position_embeddings" },
+  { "attention.sliding_window", "sliding_window" }, { "expert_count", "num_experts" },
+  { "expert_used_count", "num_experts_per_tok" }, { "expert_feed_forward_length", "moe_intermediate_size" },
+  { "expert_shared_feed_forward_length", "shared_expert_intermediate_size" },
+  { "attention.head_count_kv", "num_key_value_heads" }, { "attention.key_length", "head_dim" } };
+static const char *const ldr__gguf_known = "vocab_size attention.value_length attention.layer_norm_rms_epsilon "
+  "attention.layer_norm_epsilon attention.causal rope.freq_base rope.dimension_count rope.scaling.type "
+  "rope.scaling.factor rope.scaling.original_context_length pooling_type tensor_data_layout attn_logit_softcapping "
+  "final_logit_softcapping";
 
 /* The name of a tensor in the family's own files, or NULL. */
 static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *old) {
@@ -14225,12 +14225,12 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
       *types = ldr_weights_find(w, "token_types.weight");
   char text[1024], name[256], shown[LDR__SHOWN];
-  uint64_t heads, width, kv, experts = arch ? ldr__gguf_get(w, arch, "expert_count", 0) : 0;
+  int experts = arch && ldr__gguf_get(w, arch, "expert_count", 0);
   const struct ldr__expert_row *row = NULL;
   size_t i, k, n;
   for (k = 0; arch && k < LDR__COUNT(ldr__gguf_kin); k++) {
     row = ldr__expert_row_of(ldr__gguf_kin[k].type);
-    if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && !experts == !row) break;
+    if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
   }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
     return ldr__fail_at(err, LDR_UNSUPPORTED, 0,
@@ -14239,53 +14239,36 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   n = strlen(arch);
   for (i = 0; i < w->meta_count; i++) {
     const char *key = w->metas[i].key;
-    if (strncmp(key, arch, n) != 0 || key[n] != '.' ||
-        ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) || ldr__in_words(m->allow, key, strlen(key)))
-      continue;
+    size_t j = 0;
+    if (strncmp(key, arch, n) != 0 || key[n] != '.') continue;
+    while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
+    if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
+        ldr__in_words(m->allow, key, strlen(key))) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at,
         "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)",
         ldr__show(shown, key, strlen(key)), w->metas[i].value);
   }
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
-  heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
-  width = ldr__gguf_get(w, arch, "embedding_length", 0);
-  kv = ldr__gguf_get(w, arch, "attention.head_count_kv", heads);
-  ldr__format(text, sizeof text,
-      "{\"model_type\":\"%s\",\"hidden_size\":%U,\"num_hidden_layers\":%U,\"num_attention_heads\":%U,\"intermediate_"
-      "size\":%U,"
-      "\"max_position_embeddings\":%U,\"vocab_size\":%I,\"tie_word_embeddings\":%s",
-      ldr__gguf_kin[k].type, width, ldr__gguf_get(w, arch, "block_count", 0), heads,
-      ldr__gguf_get(w, arch, "feed_forward_length", 0), ldr__gguf_get(w, arch, "context_length", 0), words->shape[0],
+  ldr__format(text, sizeof text, "{\"model_type\":\"%s\"", ldr__gguf_kin[k].type);
+  for (i = 0; i < LDR__COUNT(ldr__gguf_numbers) - (types || !ldr__gguf_kin[k].rotary ? 2 : 0); i++) {
+    uint64_t v = ldr__gguf_get(w, arch, ldr__gguf_numbers[i].key, 0);
+    if (v || i < 5) ldr__format(text + strlen(text), 64, ",\"%s\":%U", ldr__gguf_numbers[i].as, v);
+  }
+  ldr__format(text + strlen(text), 128, ",\"vocab_size\":%I,\"tie_word_embeddings\":%s", words->shape[0],
       ldr_weights_find(w, "output.weight") ? "false" : "true");
-  n = strlen(text);
-  if (types && types->dims == 2) ldr__format(text + n, sizeof text - n, ",\"type_vocab_size\":%I}", types->shape[0]);
-  else if (ldr__gguf_kin[k].rotary)
-    ldr__format(text + n, sizeof text - n, ",\"num_key_value_heads\":%U,\"head_dim\":%U}", kv,
-        ldr__gguf_get(w, arch, "attention.key_length", heads ? width / heads : 0));
-  else ldr__format(text + n, sizeof text - n, "}");
-  n = strlen(text) - 1;
-  if (ldr__gguf_get(w, arch, "attention.sliding_window", 0))
-    ldr__format(text + n, sizeof text - n, ",\"sliding_window\":%U}",
-        ldr__gguf_get(w, arch, "attention.sliding_window", 0));
-  n = strlen(text) - 1;
-  if (row) ldr__format(text + n, sizeof text - n, ",\"num_experts\":%U,\"num_experts_per_tok\":%U,"
-      "\"moe_intermediate_size\":%U,\"shared_expert_intermediate_size\":%U}", experts,
-      ldr__gguf_get(w, arch, "expert_used_count", 0),
-      ldr__gguf_get(w, arch, "expert_feed_forward_length", 0),
-      ldr__gguf_get(w, arch, "expert_shared_feed_forward_length", 0));
-  n = strlen(text) - 1;
+  if (types && types->dims == 2) ldr__format(text + strlen(text), 64, ",\"type_vocab_size\":%I", types->shape[0]);
   if (strncmp(arch, "gemma", 5) == 0) { /* as llama.cpp has it: the largest of each kind scale otherwise */
     uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length",
-        256);
-    if (depth == 46 || depth == 62) wide = heads ? width / heads : wide;
-    if (arch[5]) ldr__format(text + n, sizeof text - n, ",\"query_pre_attn_scalar\":%U}", wide);
+        256), heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
+    if ((depth == 46 || depth == 62) && heads) wide = ldr__gguf_get(w, arch, "embedding_length", 0) / heads;
+    if (arch[5]) ldr__format(text + strlen(text), 64, ",\"query_pre_attn_scalar\":%U", wide);
   }
-  n = strlen(text) - 1; /* only llama's configuration says it */
-  if (strcmp(arch, "llama") == 0)
-    ldr__format(text + n, sizeof text - n, ",\"attention_bias\":%s,\"mlp_bias\":%s}",
+  if (strcmp(arch, "llama") == 0) /* only its configuration says it */
+    ldr__format(text + strlen(text), 64, ",\"attention_bias\":%s,\"mlp_bias\":%s",
         ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false",
         ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
+  ldr__format(text + strlen(text), 2, "}");
   if (ldr__model_config(m, text, strlen(text), err)) {
     char copy[sizeof err->message];
     memcpy(copy, err->message, sizeof copy);
@@ -16308,8 +16291,8 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
         "must be the same");
   if (!l->deep) return LDR_OK;
   if (m->shape.experts)
-    return ldr__fail(err, LDR_UNSUPPORTED, "%s goes back through blocks, and a %s model's experts are only run: train "
-        "narrow rungs (no top; paper, clue, mlp) or a head", l->top ? "top" : ldr_method_name(d->method), m->type);
+    return ldr__fail(err, LDR_UNSUPPORTED, "%s goes back through blocks, and experts are only run: train narrow rungs "
+        "(no top; paper, clue, mlp) or a head", l->top ? "top" : ldr_method_name(d->method));
   if (l->top > m->layers || (l->top && m->family->shared))
     return ldr__fail(err, LDR_ARGUMENT,
         "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
@@ -16401,7 +16384,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1))
     return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
   if (d->init == LDR_INIT_SLICE && b->experts)
-    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model has no one FFN to cut: use the start at random", m->type);
+    return ldr__fail(err, LDR_UNSUPPORTED, "experts are no FFN to cut a rung's from: use init random");
   if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn))
     return ldr__fail(err, LDR_ARGUMENT,
         "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn,

@@ -423,7 +423,7 @@ static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ld
   for (l = 0; l < ldr__distinct_blocks(m); l++) {
     for (slot = 0; slot < LDR__MATRICES; slot++)
       if (t->data == m->blocks[l].m[slot].data) return format;
-    for (slot = 0; m->blocks[l].experts && slot < 3 * m->shape.experts + 3; slot++)
+    for (slot = 2; m->blocks[l].experts && slot < 3 * m->shape.experts + 5; slot++)
       if (t->data == m->blocks[l].experts[slot].data) return format;
     if ((m->traits & LDR__OF_BY_HEAD) && ldr__part_name(fused, sizeof fused, m->family, LDR__Q, l, 1) &&
         ldr__ends_with(t->name, fused)) return format;
