@@ -42,7 +42,7 @@
 
    DOES
      read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of 17 kinds of
-     encoders and 23 of decoders, and 7 of both in one (T5, BART; >>manual-models), in place, never expanded in memory,
+     encoders and 26 of decoders, and 7 of both in one (T5, BART; >>manual-models), in place, never expanded in memory,
      with the heads they were published with and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
      published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple
@@ -96,7 +96,8 @@
      families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer,
                 megatron-bert, nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2,
                 gpt_neo, gpt_neox, gptj, opt, bloom, falcon, llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text,
-                phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere
+                phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere, mixtral, qwen2_moe,
+                qwen3_moe
      both       t5 (v1.1, flan-t5 too; or its encoder alone), mt5, bart, mbart, marian, pegasus, m2m_100. The model is
                 the decoder; ldr_model_encoder is the other, and ldr_batch.source what that reads
      positions  learned; sines; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3,
@@ -104,8 +105,8 @@
                 t5); windows of local layers
      files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named
                 variables (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama,
-                qwen2, qwen3, gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1
-                Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+                qwen2, qwen3, qwen2moe, qwen3moe, gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16
+                F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
                 Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
      heads      masked and next words (ldr_model_logits); classes of a text or of each token, numbers, answers as spans,
                 choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row
@@ -116,7 +117,8 @@
      0.auto_model., base_model.model.) goes. Every family is trained on like any other, by all presets and methods; two
      stacks by those that (>>manual-language) names.
      Frozen always: distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the
-     convolution of the largest deberta-v2: no method goes back through it. Heads that have norms (qwen3, gemma3,
+     convolution of the largest deberta-v2 and blocks with experts: no method goes back through them. Rungs beside
+     experts start at random. Heads that have norms (qwen3, gemma3,
      olmo2), or of which positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which
      makes them smaller, is refused.
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
@@ -10482,6 +10484,8 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
 
        Attn(z) = O softmax(Q z (K z)^T / sqrt(d_head)) V z       FFN(z) = Down f(Up z)   or   Down (f(Gate z) * Up z)
 
+       experts:    FFN(z) = sum of p_e FFN_e(z) over the `top` largest of p = softmax(Router z), + sigmoid(g z) FFN_s(z)
+
    Tuning methods that reach into a block (>>tune) add tensors of their own to it. Absent ones cost nothing:
 
        low rank:   W z + (alpha/rank) B A z for any of the matrices (LoRA: Hu et al. 2021)
@@ -10545,6 +10549,7 @@ typedef struct ldr__shape {
   int32_t turned; /* dimensions of a head that positions turn */
   float clip, cap, grow; /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
                                                     what is added to x is multiplied by grow. 0: none of it */
+  int32_t experts, top, renormal, expert_ffn, shared_ffn; /* of blocks that have them */
   int32_t low_rank, low_set, bottleneck, prefix, scaled; /* added by tuning; low_set: a bit for each matrix */
   float low_scale; /* alpha / rank */
 } ldr__shape;
@@ -10629,6 +10634,7 @@ typedef struct ldr__block {
   const float *v[LDR__ALL_SLOTS]; /* everything else, indexed by slot; NULL where absent */
   ldr__manner manner;
   const ldr__packed_block *packed; /* used in place of m and its biases; or NULL */
+  const ldr__mat *experts; /* router, g (data NULL: none), gate, up, down of each, of the shared one; or NULL */
 } ldr__block;
 
 /* What a forward pass keeps. With `y` == `x` and u reused in place the same fields serve a frozen block. */
@@ -10639,6 +10645,8 @@ typedef struct ldr__acts {
   float *raw, *raw_stats; /* q, k, v as their matrices made them; [units][raw_rows][2] of their norms */
   size_t raw_rows;
   float *xn, *xq, *xattention, *xlse, *xr, *xstats; /* of cross-attention; xq, xattention NULL: where q was */
+  float *routes; /* [T,E+1+w] p, sigmoid(g z); what one expert reads, then gives */
+  int32_t *chosen; /* the rows that it has */
 } ldr__acts;
 
 /* Pieces of q and k that are normed one by one. */
@@ -10647,7 +10655,10 @@ static int32_t ldr__head_units(const ldr__shape *s) {
 }
 
 /* From one row of FFN units to the next: rows that lie 4096 bytes apart would share their cache sets. */
-static size_t ldr__ffn_ld(const ldr__shape *s) { return s->ffn % 1024 ? (size_t)s->ffn : (size_t)s->ffn + 16; }
+static size_t ldr__ffn_ld(const ldr__shape *s) {
+  size_t n = (size_t)LDR__MAX(s->ffn, LDR__MAX(s->expert_ffn, s->shared_ffn));
+  return n % 1024 ? n : n + 16;
+}
 
 static void ldr__swap(float **a, float **b) {
   float *t = *a;
@@ -10714,6 +10725,10 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
   a->raw_rows = rows;
   if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
   if (keep && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
+  if (s->experts) {
+    a->routes = ldr__place_matrix(p, name, rows, (size_t)s->experts + 1 + w);
+    a->chosen = (int32_t *)ldr__place(p, name, rows, sizeof(int32_t));
+  }
   if (s->low_rank) a->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
   if (s->bottleneck) {
     int i;
@@ -10766,6 +10781,8 @@ static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, 
   a.xlse = ldr__row_of(a.xlse, out, (size_t)s->heads);
   a.xr = ldr__row_of(a.xr, out, w);
   a.xstats = ldr__row_of(a.xstats, out, 2);
+  a.routes = ldr__row_of(a.routes, out, (size_t)s->experts + 1 + w);
+  if (a.chosen) a.chosen += out;
   for (i = 0; i < 2; i++) {
     a.added[i] = ldr__row_of(a.added[i], out, w);
     a.z[i] = ldr__row_of(a.z[i], out, w);
@@ -11310,6 +11327,55 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
   if (by) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] *= by[i]);)
 }
 
+/* From the router's z[E] to p[E] in place, 0 but for the largest; of equal ones the lower index. NaN stays. */
+static void ldr__route(float *p, const ldr__shape *s) {
+  float peak = p[0], sum = 0, kept = 0, least = 2;
+  int32_t last = -1, n = s->experts, next, i, k;
+  for (i = 1; i < n; i++) peak = p[i] > peak ? p[i] : peak;
+  for (i = 0; i < n; i++) sum += p[i] = expf(p[i] - peak);
+#define LDR__AFTER(i) (p[i] < least || (p[i] == least && i > last))
+  for (k = 0; k < s->top; k++, kept += least) {
+    for (next = -1, i = 0; i < n; i++) if (LDR__AFTER(i) && (next < 0 || p[i] > p[next])) next = i;
+    if (next >= 0) least = p[next];
+    last = next;
+  }
+  sum = s->renormal ? kept + (sum - sum) : sum;
+  for (i = 0; i < n; i++) p[i] = LDR__AFTER(i) ? 0 : p[i] / sum;
+#undef LDR__AFTER
+}
+
+/* a->n2[T,w] to a->r2[T,w]. The rows that chose an expert are multiplied together; each adds its experts in order. */
+static void ldr__experts_forward(const ldr__exec *ex, const ldr__acts *a, const ldr__mat *m, const ldr__shape *s,
+    size_t rows) {
+  size_t w = (size_t)s->width, n = (size_t)s->experts, ld = ldr__ffn_ld(s), to = n + 1 + w, e, r;
+  int shared = m[1].data != NULL;
+  float *p = a->routes, *x = p + n + 1, *g = a->g, *u = a->u;
+  ldr__linear_forward(ex, p, to, a->n2, w, m[0], NULL, rows, n, w);
+  if (shared) ldr__linear_forward(ex, p + n, to, a->n2, w, m[1], NULL, rows, 1, w);
+  LDR__ROW_LOOP(t, rows, ex, {
+    ldr__route(p + t * to, s);
+    p[t * to + n] = shared ? 1 / (1 + expf(-p[t * to + n])) : 0;
+    memset(a->r2 + t * w, 0, w * sizeof *x);
+  })
+  for (e = 0, m += 2; e <= n; e++, m += 3) {
+    size_t f = (size_t)(e < n ? s->expert_ffn : s->shared_ffn), count = 0;
+    for (r = 0; r < rows; r++) if (p[r * to + e] != 0) a->chosen[count++] = (int32_t)r;
+    if (!count) continue;
+    LDR__ROW_LOOP(t, count, ex, memcpy(x + t * to, a->n2 + (size_t)a->chosen[t] * w, w * sizeof *x);)
+    ldr__linear_forward(ex, g, ld, x, to, m[0], NULL, count, f, w);
+    ldr__linear_forward(ex, u, ld, x, to, m[1], NULL, count, f, w);
+    LDR__ROW_LOOP(t, count, ex, {
+      ex->kernels->rows->activate(g + t * ld, g + t * ld, f, (int32_t)s->activation);
+      ex->kernels->rows->multiply(u + t * ld, g + t * ld, f);
+    })
+    ldr__linear_forward(ex, x, to, u, ld, m[2], NULL, count, w, f);
+    LDR__ROW_LOOP(t, count, ex, {
+      size_t at = (size_t)a->chosen[t];
+      LDR__LANE_LOOP(i, w, a->r2[at * w + i] += p[at * to + e] * x[t * to + i]);
+    })
+  }
+}
+
 /* What a forward pass may leave out when it is run again, on the way back: attention, whose result was kept, and y. */
 enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 
@@ -11382,11 +11448,13 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     if (a->added[0]) memcpy(a->added[0], x, rows * w * sizeof(float));
     ldr__norm_forward(ex, a->n2, a->stats2, x, v[0], v[1], rows, w, s->norm, s->eps);
   }
-  ldr__ffn_forward(ex, f, fg, a, b, s, rows);
+  if (b->experts) ldr__experts_forward(ex, a, b->experts, s, rows);
+  else ldr__ffn_forward(ex, f, fg, a, b, s, rows);
   /* r2 is y, which nothing on the way back reads */
   if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck && !s->after) return;
   if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
-  else ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
+  else if (!b->experts)
+    ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
   ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
   ldr__added_forward(ex, a->r2, a, b, s, 1, rows);
   if (s->place == LDR__POST)
@@ -11626,7 +11694,7 @@ enum {
   LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024,
   LDR__KEYS_MPNET = 2048,
   LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768,
-      LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072,
+      LDR__KEYS_OPT = 65536, LDR__KEYS_EXPERTS = 131072,
   LDR__KEYS_PLACES = 262144, LDR__KEYS_NEOX = 1 << 19, LDR__KEYS_J = 1 << 20, LDR__KEYS_PHI = 1 << 21,
   LDR__KEYS_PHI3 = 1 << 22, LDR__KEYS_STABLE = 1 << 23, LDR__KEYS_COHERE = 1 << 24, LDR__KEYS_OLMO = 1 << 25,
   LDR__KEYS_GEMMA = 1 << 26, LDR__KEYS_GRANITE = 1 << 27, LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29,
@@ -11710,10 +11778,10 @@ static const ldr__family ldr__families[] = {
     "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
     LDR__OF_TIED, LDR__KEYS_GPT, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
   { "llama", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_NO_SHIFT,
+    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
     { "*rotary_emb.inv_freq", "score.*" } },
   { "eurobert", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_NO_SHIFT,
+    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
     { "*rotary_emb.inv_freq", "dense.*", "classifier.*" } },
   { "starcoder2", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
     "norm_epsilon", "gelu_pytorch_tanh", "layers.%d.",
@@ -11855,12 +11923,35 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
   { "mistral", "llama", LDR__OF_WINDOWS, LDR__KEYS_WINDOW, 0 },
   { "qwen2", "llama", LDR__OF_WINDOWS | LDR__OF_QKV, LDR__KEYS_WINDOW, 0 },
   { "qwen3", "llama", LDR__OF_WINDOWS | LDR__OF_HEAD_NORMS, LDR__KEYS_WINDOW, 0 },
+  { "mixtral", "llama", LDR__OF_WINDOWS, LDR__KEYS_WINDOW | LDR__KEYS_EXPERTS, 1e6 },
+  { "qwen2_moe", "llama", LDR__OF_WINDOWS | LDR__OF_QKV, LDR__KEYS_WINDOW | LDR__KEYS_EXPERTS, 0 },
+  { "qwen3_moe", "llama", LDR__OF_WINDOWS | LDR__OF_HEAD_NORMS, LDR__KEYS_WINDOW | LDR__KEYS_EXPERTS, 0 },
   { "granite", "llama", 0, LDR__KEYS_GRANITE, 0 },
   { "gemma", "llama", LDR__OF_GEMMA | LDR__OF_TIED, LDR__KEYS_GEMMA, 0 },
   { "gemma3_text", "gemma2", LDR__OF_HEAD_NORMS | LDR__OF_TWO_THETAS, 0, 1e6 },
   { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED, 2e6 },
   { "mt5", "t5", 0, 0, 0 }, { "m2m_100", "pegasus", LDR__OF_PAD, 0, 0 }
 };
+
+/* Names of the router, of gate, up, down of expert %d, of g, and of the shared one's. 1: p are divided by their sum if
+   the configuration does not say; 2: in GGUF, where one tensor has all experts of a layer (the first row). */
+#define LDR__THREE(stem, gate, up, down) stem gate, stem up, stem down
+#define LDR__QWEN(stem) LDR__THREE("mlp." stem, "gate_proj", "up_proj", "down_proj")
+static const struct ldr__expert_row { const char *type; int32_t renormal; const char *parts[8]; } ldr__expert_rows[] = {
+  { "", 0, { "ffn_gate_inp", LDR__THREE("ffn_", "gate_exps", "up_exps", "down_exps"), "ffn_gate_inp_shexp",
+    LDR__THREE("ffn_", "gate_shexp", "up_shexp", "down_shexp") } },
+  { "mixtral", 3, { "block_sparse_moe.gate", LDR__THREE("block_sparse_moe.experts.%d.", "w1", "w3", "w2") } },
+  { "qwen2_moe", 0, { "mlp.gate", LDR__QWEN("experts.%d."), "mlp.shared_expert_gate", LDR__QWEN("shared_expert.") } },
+  { "qwen3_moe", 2, { "mlp.gate", LDR__QWEN("experts.%d.") } } };
+#undef LDR__THREE
+#undef LDR__QWEN
+
+/* The row, or NULL. */
+static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
+  size_t i = LDR__COUNT(ldr__expert_rows);
+  while (i > 0 && strcmp(ldr__expert_rows[i - 1].type, type) != 0) i--;
+  return i > 0 ? &ldr__expert_rows[i - 1] : NULL;
+}
 #undef LDR__T5_FFN
 #undef LDR__T5
 #undef LDR__BART
@@ -12037,14 +12128,26 @@ static void ldr__release_matrix(const ldr_model *m, const ldr__mat *w, size_t ro
   ldr__release(m, from, (size_t)(last - from) + ldr_dtype_size(w->dtype));
 }
 
-static void ldr__release_layer(const ldr_model *m, int32_t layer) {
+/* Bytes of a layer's matrices. */
+static uint64_t ldr__layer_bytes(const ldr_model *m, int32_t layer, int release) {
   const ldr__block *b = ldr__model_block(m, layer);
-  size_t rows, columns;
-  int slot;
+  const ldr__shape *s = &m->shape;
+  int32_t i, n = (int32_t)LDR__MATRICES, last = n + 2 + 3 * s->experts;
+  uint64_t bytes = 0;
+  for (i = 0; i < (b->experts ? last + 3 : n); i++) {
+    const ldr__mat *w = i < n ? &b->m[i] : &b->experts[i - n];
+    size_t rows = 1, columns = (size_t)s->width * (size_t)(i < n + 2 ? 1 : i < last ? s->expert_ffn : s->shared_ffn);
+    if (i < n) ldr__slot_size(s, i, &rows, &columns);
+    if (w->data) bytes += rows * columns / ldr__dtypes[w->dtype].block * ldr__dtypes[w->dtype].size;
+    if (release) ldr__release_matrix(m, w, rows, columns);
+  }
+  return bytes;
+}
+
+static void ldr__release_layer(const ldr_model *m, int32_t layer) {
   /* the next layer is the same one */
   if (layer + 1 < m->layers && ldr__block_index(m, layer + 1) == ldr__block_index(m, layer)) return;
-  for (slot = 0; slot < LDR__MATRICES; slot++)
-    if (ldr__slot_size(&m->shape, slot, &rows, &columns)) ldr__release_matrix(m, &b->m[slot], rows, columns);
+  ldr__layer_bytes(m, layer, 1);
 }
 
 /* after so many, pages of the tables are given back: systems map 64 kB for each that is touched */
@@ -12487,6 +12590,10 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
   { LDR__KEYS_BLOOM | LDR__KEYS_FALCON, "apply_residual_connection_post_layernorm", "false" },
   { LDR__KEYS_LLAMA, "layer_types", NULL },
   { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers layer_types", NULL },
+  { LDR__KEYS_EXPERTS, "num_experts num_local_experts num_experts_per_tok norm_topk_prob moe_intermediate_size "
+    "shared_expert_intermediate_size decoder_sparse_step mlp_only_layers output_router_logits router_aux_loss_coef "
+    "router_jitter_noise", NULL },
+  { LDR__KEYS_EXPERTS, "qkv_bias", "true" },
   { LDR__KEYS_UNTURNED, "no_rope_layers no_rope_layer_interval", NULL },
   { LDR__KEYS_STAR, "norm_epsilon", NULL },
   { LDR__KEYS_STAR, "use_bias", "true" },
@@ -12785,6 +12892,21 @@ static uint64_t ldr__settings_add(uint64_t h, float v, uint64_t which) {
   return v != 0 ? ldr__mix64(h + ldr__bits_from_float(v) + (which << 32)) : h;
 }
 
+/* Experts. The files tell which layers have them. */
+static ldr_status ldr__config_experts(ldr_model *m, const ldr_json *j, ldr_error *err) {
+  const struct ldr__expert_row *row = ldr__expert_row_of(m->type);
+  ldr__shape *s = &m->shape;
+  if (!row) return LDR_OK;
+  if (m->compute != LDR_COMPUTE_F32 || m->pack) return ldr__fail(err, LDR_UNSUPPORTED,
+      "a %s model's experts are read as they lie: load it without compute and pack", m->type);
+  s->renormal = ldr__config_true_or(j, "norm_topk_prob", row->renormal & 1);
+  return ldr__config_int(j, "num_experts num_local_experts", -1, 1, LDR__MANY, &s->experts, err) ||
+      ldr__config_int(j, "num_experts_per_tok", -1, 1, s->experts, &s->top, err) ||
+      ldr__config_int(j, "moe_intermediate_size intermediate_size", -1, 1, 1 << 20, &s->expert_ffn, err) ||
+      (row->parts[4] && ldr__config_int(j, "shared_expert_intermediate_size", -1, 1, 1 << 20, &s->shared_ffn, err))
+      ? err->status : LDR_OK;
+}
+
 /* A number for what the weights do not tell, so that kept results of other settings are not taken for these. */
 static uint64_t ldr__config_settings(const ldr_model *m) {
   uint64_t h = 0;
@@ -12804,6 +12926,7 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
   h = ldr__settings_add(h, m->shape.grow, 5);
   h = ldr__settings_add(h, (float)m->shape.parallel, 6);
   h = ldr__settings_add(h, (float)m->shape.turned, 7);
+  h = ldr__settings_add(h, (float)(m->shape.top * 2 + m->shape.renormal), 10);
   for (i = 0; i < 2; i++)
     if (m->rope[i].kind || (i && m->rope[i].theta > 0))
       h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) +
@@ -12830,7 +12953,7 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS,
       "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 "
       "gemma3_text "
-      "phi phi3 stablelm",
+      "phi phi3 stablelm mixtral qwen2_moe qwen3_moe",
       NULL, NULL, "score", 0 },
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier",
       LDR_TANH },
@@ -12980,7 +13103,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST &&
       !m->stack ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
-      ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
+      ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err) || ldr__config_experts(m, j, err))
+    return err->status;
   m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
   m->settings = ldr__config_settings(m);
   ldr__config_end(m, j);
@@ -13068,7 +13192,9 @@ static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *name) {
 static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t dims, size_t d0, size_t d1) {
   char shown[LDR__SHOWN], wanted[64], found[160];
   ldr__text text;
+  uint64_t rows = 1;
   int32_t i;
+  for (i = 0; i + 1 < t->dims; i++) rows *= (uint64_t)t->shape[i];
   ldr__show(shown, t->name, strlen(t->name));
   if (!ldr__dtype_is_float(t->dtype))
     return ldr__fail_at(b->err, LDR_DTYPE, t->offset,
@@ -13076,6 +13202,8 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
         ldr_dtype_name(t->dtype));
   if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
   if (dims == 1 && t->dims == 2 && t->shape[0] == 1 && (uint64_t)t->shape[1] == d0) return LDR_OK;
+  /* GGUF: experts one below the other, and a row that is a vector */
+  if (b->m->shape.experts && dims == 2 && t->dims && rows == d0 && (uint64_t)t->shape[i] == d1) return LDR_OK;
   ldr__text_init(&text, found, sizeof found);
   for (i = 0; i < t->dims; i++) {
     if (i) ldr__text_string(&text, ",");
@@ -13263,10 +13391,33 @@ static ldr_status ldr__bind_gains(ldr__binder *b, const float **out, const char 
   return LDR_OK;
 }
 
+static ldr_status ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t layer) {
+  const ldr__shape *s = &b->m->shape;
+  int32_t n = 2 + 3 * s->experts, i, p, all, gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;
+  ldr__mat *of = (ldr__mat *)ldr__place(b->plan, "block tables", (size_t)n + 3, sizeof *of), one;
+  char part[64], name[128];
+  for (i = 0; i < n + 3; i++) {
+    size_t w = (size_t)s->width, f = (size_t)(i < n ? s->expert_ffn : s->shared_ffn), rows;
+    p = i < 2 ? 4 * i : i < n ? 1 + (i - 2) % 3 : 5 + (i - 2) % 3;
+    all = gguf && p && p < 4;
+    rows = p % 4 == 3 ? w : p % 4 ? f : p ? 1 : (size_t)s->experts;
+    memset(&one, 0, sizeof one);
+    if (p < 4 || s->shared_ffn) {
+      ldr__format(part, sizeof part, ldr__expert_row_of(gguf ? "" : b->m->type)->parts[p], (i - 2) / 3);
+      ldr__format(name, sizeof name, gguf ? "blk.%d.%s.weight" : "layers.%d.%s.weight", layer, part);
+      if (ldr__bind_rows(b, &one, gguf ? "" : b->prefix, name, rows, p % 4 == 3 ? f : w, 0,
+          all ? rows * (size_t)((i - 2) / 3) : 0, all ? rows * (size_t)s->experts : rows)) return b->err->status;
+    }
+    if (of) of[i] = one;
+  }
+  block->experts = of;
+  return LDR_OK;
+}
+
 static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
   const ldr_model *m = b->m;
   char name[192];
-  int slot;
+  int slot, routed = 0;
   block->manner = ldr__layer_manner(m, layer);
   for (slot = 0; slot < LDR__SLOTS; slot++) {
     size_t rows, columns, first, total;
@@ -13275,6 +13426,8 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
     if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
     by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
     if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
+    if (slot == LDR__GATE && m->shape.experts) routed = !ldr__bind_has(b, b->prefix, name);
+    if (routed && slot >= LDR__GATE && slot <= LDR__DOWN) continue;
     if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
     if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns,
         ldr__norm_shift(slot) ? 0.0f : 1.0f) : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
@@ -13284,7 +13437,7 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
       : ldr__bind_rows(b, &block->m[slot], b->prefix, name, rows, columns, m->family->conv1d, first, total))
       return b->err->status;
   }
-  return LDR_OK;
+  return routed ? ldr__bind_experts(b, block, layer) : LDR_OK;
 }
 
 /* The language-model head is optional; half of one is an error. */
@@ -13952,7 +14105,9 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
 
 /* Architectures by llama.cpp's names, and how their rows of q and k lie. */
 static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[] = {
-  { "llama", "llama", LDR__PAIRS }, { "qwen2", "qwen2", LDR__HALVES }, { "qwen3", "qwen3", LDR__HALVES },
+  { "llama", "llama", LDR__PAIRS }, { "llama", "mixtral", LDR__PAIRS },
+  { "qwen2", "qwen2", LDR__HALVES }, { "qwen3", "qwen3", LDR__HALVES },
+  { "qwen2moe", "qwen2_moe", LDR__HALVES }, { "qwen3moe", "qwen3_moe", LDR__HALVES },
   { "bert", "bert", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES }, { "gemma", "gemma", LDR__HALVES },
   { "gemma2", "gemma2", LDR__HALVES }, { "gemma3", "gemma3_text", LDR__HALVES }, { "phi3", "phi3", LDR__HALVES },
   { "olmo2", "olmo2", LDR__HALVES } };
@@ -13966,13 +14121,18 @@ static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
   { LDR__NORM1, "attn_norm", "attn_output_norm" }, { LDR__NORM2, "ffn_norm", "layer_output_norm" },
   { LDR__QNORM, "attn_q_norm", "attn_q_norm" }, { LDR__KNORM, "attn_k_norm", "attn_k_norm" },
   { LDR__NORM3, "post_attention_norm", "" }, { LDR__NORM4, "post_ffw_norm", "" } };
-static const char *const ldr__gguf_known = "block_count context_length embedding_length feed_forward_length "
-    "vocab_size attention.head_count attention.head_count_kv "
-  "attention.key_length attention.value_length attention.layer_norm_rms_epsilon attention.layer_norm_epsilon "
-  "attention.causal rope.freq_base "
-  "rope.dimension_count rope.scaling.type rope.scaling.factor rope.scaling.original_context_length pooling_type "
-  "tensor_data_layout "
-  "attention.sliding_window attn_logit_softcapping final_logit_softcapping";
+/* Numbers of the metadata, as configurations call them; the last two of those that have no types of tokens. */
+static const struct { const char *key, *as; } ldr__gguf_numbers[] = { { "embedding_length", "hidden_size" },
+  { "block_count", "num_hidden_layers" }, { "attention.head_count", "num_attention_heads" },
+  { "feed_forward_length", "intermediate_size" }, { "context_length", "max_position_embeddings" },
+  { "attention.sliding_window", "sliding_window" }, { "expert_count", "num_experts" },
+  { "expert_used_count", "num_experts_per_tok" }, { "expert_feed_forward_length", "moe_intermediate_size" },
+  { "expert_shared_feed_forward_length", "shared_expert_intermediate_size" },
+  { "attention.head_count_kv", "num_key_value_heads" }, { "attention.key_length", "head_dim" } };
+static const char *const ldr__gguf_known = "vocab_size attention.value_length attention.layer_norm_rms_epsilon "
+  "attention.layer_norm_epsilon attention.causal rope.freq_base rope.dimension_count rope.scaling.type "
+  "rope.scaling.factor rope.scaling.original_context_length pooling_type tensor_data_layout attn_logit_softcapping "
+  "final_logit_softcapping";
 
 /* The name of a tensor in the family's own files, or NULL. */
 static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *old) {
@@ -14065,10 +14225,13 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
       *types = ldr_weights_find(w, "token_types.weight");
   char text[1024], name[256], shown[LDR__SHOWN];
-  uint64_t heads, width, kv;
+  int experts = arch && ldr__gguf_get(w, arch, "expert_count", 0);
+  const struct ldr__expert_row *row = NULL;
   size_t i, k, n;
-  for (k = 0; arch && k < LDR__COUNT(ldr__gguf_kin); k++)
-    if (strcmp(ldr__gguf_kin[k].arch, arch) == 0) break;
+  for (k = 0; arch && k < LDR__COUNT(ldr__gguf_kin); k++) {
+    row = ldr__expert_row_of(ldr__gguf_kin[k].type);
+    if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
+  }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
     return ldr__fail_at(err, LDR_UNSUPPORTED, 0,
         "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)",
@@ -14076,47 +14239,36 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   n = strlen(arch);
   for (i = 0; i < w->meta_count; i++) {
     const char *key = w->metas[i].key;
-    if (strncmp(key, arch, n) != 0 || key[n] != '.' ||
-        ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) || ldr__in_words(m->allow, key, strlen(key)))
-      continue;
+    size_t j = 0;
+    if (strncmp(key, arch, n) != 0 || key[n] != '.') continue;
+    while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
+    if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
+        ldr__in_words(m->allow, key, strlen(key))) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at,
         "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)",
         ldr__show(shown, key, strlen(key)), w->metas[i].value);
   }
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
-  heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
-  width = ldr__gguf_get(w, arch, "embedding_length", 0);
-  kv = ldr__gguf_get(w, arch, "attention.head_count_kv", heads);
-  ldr__format(text, sizeof text,
-      "{\"model_type\":\"%s\",\"hidden_size\":%U,\"num_hidden_layers\":%U,\"num_attention_heads\":%U,\"intermediate_"
-      "size\":%U,"
-      "\"max_position_embeddings\":%U,\"vocab_size\":%I,\"tie_word_embeddings\":%s",
-      ldr__gguf_kin[k].type, width, ldr__gguf_get(w, arch, "block_count", 0), heads,
-      ldr__gguf_get(w, arch, "feed_forward_length", 0), ldr__gguf_get(w, arch, "context_length", 0), words->shape[0],
+  ldr__format(text, sizeof text, "{\"model_type\":\"%s\"", ldr__gguf_kin[k].type);
+  for (i = 0; i < LDR__COUNT(ldr__gguf_numbers) - (types || !ldr__gguf_kin[k].rotary ? 2 : 0); i++) {
+    uint64_t v = ldr__gguf_get(w, arch, ldr__gguf_numbers[i].key, 0);
+    if (v || i < 5) ldr__format(text + strlen(text), 64, ",\"%s\":%U", ldr__gguf_numbers[i].as, v);
+  }
+  ldr__format(text + strlen(text), 128, ",\"vocab_size\":%I,\"tie_word_embeddings\":%s", words->shape[0],
       ldr_weights_find(w, "output.weight") ? "false" : "true");
-  n = strlen(text);
-  if (types && types->dims == 2) ldr__format(text + n, sizeof text - n, ",\"type_vocab_size\":%I}", types->shape[0]);
-  else if (ldr__gguf_kin[k].rotary)
-    ldr__format(text + n, sizeof text - n, ",\"num_key_value_heads\":%U,\"head_dim\":%U}", kv,
-        ldr__gguf_get(w, arch, "attention.key_length", heads ? width / heads : 0));
-  else ldr__format(text + n, sizeof text - n, "}");
-  n = strlen(text) - 1;
-  if (ldr__gguf_get(w, arch, "attention.sliding_window", 0))
-    ldr__format(text + n, sizeof text - n, ",\"sliding_window\":%U}",
-        ldr__gguf_get(w, arch, "attention.sliding_window", 0));
-  n = strlen(text) - 1;
+  if (types && types->dims == 2) ldr__format(text + strlen(text), 64, ",\"type_vocab_size\":%I", types->shape[0]);
   if (strncmp(arch, "gemma", 5) == 0) { /* as llama.cpp has it: the largest of each kind scale otherwise */
     uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length",
-        256);
-    if (depth == 46 || depth == 62) wide = heads ? width / heads : wide;
-    if (arch[5]) ldr__format(text + n, sizeof text - n, ",\"query_pre_attn_scalar\":%U}", wide);
+        256), heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
+    if ((depth == 46 || depth == 62) && heads) wide = ldr__gguf_get(w, arch, "embedding_length", 0) / heads;
+    if (arch[5]) ldr__format(text + strlen(text), 64, ",\"query_pre_attn_scalar\":%U", wide);
   }
-  n = strlen(text) - 1; /* only llama's configuration says it */
-  if (strcmp(arch, "llama") == 0)
-    ldr__format(text + n, sizeof text - n, ",\"attention_bias\":%s,\"mlp_bias\":%s}",
+  if (strcmp(arch, "llama") == 0) /* only its configuration says it */
+    ldr__format(text + strlen(text), 64, ",\"attention_bias\":%s,\"mlp_bias\":%s",
         ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false",
         ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
+  ldr__format(text + strlen(text), 2, "}");
   if (ldr__model_config(m, text, strlen(text), err)) {
     char copy[sizeof err->message];
     memcpy(copy, err->message, sizeof copy);
@@ -14133,6 +14285,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   if (!(m->shape.cap >= 0 && m->shape.cap <= 1e9f && m->logit_cap >= 0 && m->logit_cap <= 1e9f))
     return ldr__fail(err, LDR_LIMIT, "GGUF: a softcapping is out of its range");
   m->shape.rotary = ldr__gguf_kin[k].rotary;
+  if (row) m->shape.renormal = row->renormal >> 1;
   if (ldr__gguf_rope(m, arch, err)) return err->status;
   m->settings = ldr__config_settings(m);
   for (i = 0; i < w->count; i++) {
@@ -14312,13 +14465,9 @@ LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m
 /* Most of a mapping that is in memory at once where pages are given back: a layer that is read, or what rows of the
    tables touch. (Scores of a whole vocabulary read all of their matrix besides.) */
 static uint64_t ldr__model_resident(const ldr_model *m) {
-  const ldr__block *b = ldr__model_block(m, 0);
   uint64_t layer = 0, table = (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
-  size_t rows, columns;
-  int slot;
-  for (slot = 0; !m->packed && slot < LDR__MATRICES; slot++)
-    layer += ldr__slot_size(&m->shape, slot, &rows, &columns) / ldr__dtypes[b->m[slot].dtype].block *
-        ldr__dtypes[b->m[slot].dtype].size;
+  int32_t l;
+  for (l = 0; !m->packed && l < m->layers; l++) layer = LDR__MAX(layer, ldr__layer_bytes(m, l, 0));
   table = table / ldr__dtypes[m->ends.m[LDR__WORD].dtype].block * ldr__dtypes[m->ends.m[LDR__WORD].dtype].size;
   return LDR__MAX(layer, LDR__MIN(table, (uint64_t)LDR__EMBED_ROWS << 16));
 }
@@ -14612,8 +14761,8 @@ static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ld
 
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
 static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longest) {
-  size_t widest = (size_t)LDR__MAX(
-      LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)ldr__qkv_width(s)), LDR__MAX(s->low_rank, s->bottleneck));
+  size_t widest = LDR__MAX(LDR__MAX(LDR__MAX((size_t)s->width, ldr__ffn_ld(s)), ldr__qkv_width(s)),
+      (size_t)LDR__MAX(LDR__MAX(s->low_rank, s->bottleneck), s->experts));
   return LDR__MAX(ldr__gemm_scratch(widest, LDR__MAX(widest, rows)),
       s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
@@ -16049,7 +16198,7 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
    of theirs from the cache costs about a third of full fine-tuning's products and none of its optimiser. */
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
   int32_t most = m->layers;
-  if (m->family->shared || d->beside || (d->head == LDR_HEAD_WORDS && !m->shape.causal) ||
+  if (m->family->shared || m->shape.experts || d->beside || (d->head == LDR_HEAD_WORDS && !m->shape.causal) ||
       !ldr__preset_of(d->preset)->copies) return 0;
   /* rungs that are asked for come first */
   if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];
@@ -16099,7 +16248,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (!d.mix) d.mix = row->mix;
   if (!d.output) d.output = row->output;
   if (d.output_init == 0) d.output_init = 1.0f;
-  if (!d.init) d.init = row->init;
+  if (!d.init) d.init = m->shape.experts ? LDR_INIT_RANDOM : row->init;
   if (!d.importance) d.importance = LDR_MAGNITUDE;
   if (!d.slice_heads) d.slice_heads = row->heads;
   if (!d.samples) d.samples = d.importance == LDR_FISHER ? 1024 : 256;
@@ -16141,6 +16290,9 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
         "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model "
         "must be the same");
   if (!l->deep) return LDR_OK;
+  if (m->shape.experts)
+    return ldr__fail(err, LDR_UNSUPPORTED, "%s goes back through blocks, and experts are only run: train narrow rungs "
+        "(no top; paper, clue, mlp) or a head", l->top ? "top" : ldr_method_name(d->method));
   if (l->top > m->layers || (l->top && m->family->shared))
     return ldr__fail(err, LDR_ARGUMENT,
         "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
@@ -16200,6 +16352,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   const ldr__shape *b = &m->shape;
   int32_t r = d->reduction, group = b->heads / b->kv_heads;
   *s = *b;
+  s->experts = s->expert_ffn = s->shared_ffn = 0;
   s->width = d->width;
   s->ffn = d->ffn;
   s->heads = d->heads;
@@ -16230,6 +16383,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, "dropout must be below 1");
   if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1))
     return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
+  if (d->init == LDR_INIT_SLICE && b->experts)
+    return ldr__fail(err, LDR_UNSUPPORTED, "experts are no FFN to cut a rung's from: use init random");
   if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn))
     return ldr__fail(err, LDR_ARGUMENT,
         "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn,

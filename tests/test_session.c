@@ -388,7 +388,8 @@ TEST(sessions_survive_without_memory) {
 TEST(outside_models_go_on_as_transformers_does) {
   static const char *const dirs[] = { "gpt2", "gpt2-scaled", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "mistral", "qwen2",
     "qwen2-window", "qwen3", "smollm3", "starcoder2", "gpt_neox", "gpt_neox-seq", "gptj", "phi", "phi-qkln", "phi3", "stablelm", "stablelm-12b", "cohere",
-    "cohere-qknorm", "olmo", "olmo2", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw" };
+    "cohere-qknorm", "olmo", "olmo2", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw",
+    "mixtral", "qwen2_moe", "qwen3_moe" };
   char path[1024], golden[1100], name[64];
   int tokens = 0;
   size_t i;

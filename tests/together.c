@@ -100,6 +100,11 @@
 #undef LDR_TEST_SUITE
 #undef TESTS
 
+#define LDR_TEST_SUITE test_experts
+#include "test_experts.c"
+#undef LDR_TEST_SUITE
+#undef TESTS
+
 #define LDR_TEST_SUITE test_score
 #include "test_score.c"
 #undef LDR_TEST_SUITE
@@ -116,7 +121,7 @@ int main(int argc, char **argv) {
     { "test_trainer", test_trainer }, { "test_cache", test_cache }, { "test_quantise", test_quantise }, { "test_failures", test_failures },
     { "test_hostile", test_hostile }, { "test_tokenizer", test_tokenizer }, { "test_recipe", test_recipe },
     { "test_spans", test_spans }, { "test_words", test_words }, { "test_files", test_files }, { "test_session", test_session },
-    { "test_chat", test_chat }, { "test_score", test_score }, { "test_processes", test_processes }
+    { "test_chat", test_chat }, { "test_experts", test_experts }, { "test_score", test_score }, { "test_processes", test_processes }
   };
   size_t i;
   for (i = 0; argc > 1 && i < sizeof suites / sizeof suites[0]; i++)

@@ -270,9 +270,9 @@ static ldr_status ldr__publish(
   if (ldr__fused(m, LDR__UP, &widest, &largest) > 1 ||
       (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
       (m->traits & (LDR__OF_RELATIVE | LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
-      m->shape.head_norms == LDR__NORM_EACH || m->stack)
+      m->shape.head_norms == LDR__NORM_EACH || m->stack || m->shape.experts)
     return ldr__fail(err, LDR_UNSUPPORTED,
-        "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the "
+        "writing a %s model is not supported (matrices that lie in one, experts, or a table beside the usual ones): save the "
         "ladder file instead", m->type);
   widest = 1;
   largest = 0;
@@ -423,6 +423,8 @@ static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ld
   for (l = 0; l < ldr__distinct_blocks(m); l++) {
     for (slot = 0; slot < LDR__MATRICES; slot++)
       if (t->data == m->blocks[l].m[slot].data) return format;
+    for (slot = 2; m->blocks[l].experts && slot < 3 * m->shape.experts + 5; slot++)
+      if (t->data == m->blocks[l].experts[slot].data) return format;
     if ((m->traits & LDR__OF_BY_HEAD) && ldr__part_name(fused, sizeof fused, m->family, LDR__Q, l, 1) &&
         ldr__ends_with(t->name, fused)) return format;
   }
