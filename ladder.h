@@ -711,9 +711,11 @@ typedef enum ldr_head {
                                     Where there is none both are the sequence's first token ([CLS]), which is in no
                                     span */
   LDR_HEAD_ANSWER,               /* the same as one softmax over all pairs, scored as below */
-  LDR_HEAD_POINTER               /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is
+  LDR_HEAD_POINTER,              /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is
                                     one of type k where (R_i q_ki) . (R_j k_kj) / sqrt(span_size) > 0; R turns by
                                     the place */
+  LDR_HEAD_CRF                   /* no overlap: the best chain of tags (Lafferty et al. 2001), whose neighbours have
+                                    scores that are learned. Tokens with LDR_IGNORE are not in the chain */
 } ldr_head;
 LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ... */
 
@@ -1030,13 +1032,15 @@ LDR_API ldr_status     ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const
 #endif
 
 /* Tokens first to last of a sequence of the batch. score: log of the odds against its not being one (POINTER), or
-   against there being none in the sequence (SPANS, ANSWER). A type's name is that of class 1 + 2 type, less "B-". */
+   against there being none in the sequence (SPANS, ANSWER); CRF: the probability of its tags, whatever the others'.
+   A type's name is that of class 1 + 2 type, less "B-". */
 typedef struct ldr_span {
   int32_t sequence, type, first, last;
   float   score;
 } ldr_span;
-/* For SPANS, ANSWER and POINTER, instead of scores. Of a sequence and type the best span (SPANS, ANSWER) or all
-   (POINTER) whose score is above `least`: 0 is what training aims at, -FLT_MAX gives a best one in any case.
+/* For heads of spans, instead of scores. Of a sequence and type the best span (SPANS, ANSWER), all (POINTER) or those
+   of the best chain (CRF, where a stray I- begins one) whose score is above `least`: 0 is what training aims at,
+   -FLT_MAX gives a best one in any case.
    labels[tokens]: LDR_IGNORE where no span can begin or end; NULL: nowhere. longest: most of the others in a span,
    0: any number. Writes up to `capacity` in the order of sequences, types and tokens; *count receives how many there
    are. Allocates nothing. LDR_ARGUMENT: a head of another kind; LDR_DATA: a batch that does not fit the model. */
@@ -14891,9 +14895,10 @@ typedef struct ldr__head {
 } ldr__head;
 
 /* How spans are scored, and whether a sequence has one of each type at most. */
-enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4 };
+enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4, LDR__SPANS_CHAIN = 8 };
 
-static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_choice, ldr__loss_sets, ldr__loss_spans;
+static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_choice, ldr__loss_sets, ldr__loss_spans,
+    ldr__loss_chain;
 static ldr__scores_fn ldr__softmax_rows, ldr__sigmoid_rows;
 
 #ifdef LADDER_NO_TRAIN
@@ -14919,7 +14924,8 @@ static const ldr__head ldr__heads[] = {
   { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_PAIRS | LDR__SPANS_ONE },
   { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
-      LDR__SPANS_PAIRS } };
+      LDR__SPANS_PAIRS },
+  { LDR_HEAD_CRF, "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(chain), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
@@ -15860,7 +15866,7 @@ struct ldr_ladder {
   ldr__shape side;
   int32_t has_first; /* D_first reads the embeddings */
   int32_t first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out,
-      head_out_bias;
+      head_out_bias, chain; /* CRF: W, and rows start and end */
   int32_t head_width; /* of the rows the head reads */
   ldr__rung *rungs;
   int32_t *rung_layers;
@@ -15914,7 +15920,7 @@ static size_t ldr__pieces(const ldr_ladder_desc *d) { return ldr__reads_all(d) &
 
 static int32_t ldr__head_outputs(const ldr_ladder_desc *d) {
   int spans = ldr__spans_of(d->head);
-  return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : spans ? d->classes - 1 : d->classes;
+  return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : d->classes - !!(spans & LDR__SPANS_ENDS);
 }
 
 /* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
@@ -16533,6 +16539,8 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
   if (d->head == LDR_HEAD_WORDS) return;
   l->head_out = ldr__add_param(y, -1, "head.out.weight", (size_t)ldr__head_outputs(d), columns);
   l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)ldr__head_outputs(d));
+  if (ldr__spans_of(d->head) & LDR__SPANS_CHAIN)
+    l->chain = ldr__add_param(y, -1, "head.chain.weight", (size_t)d->classes + 2, (size_t)d->classes);
 }
 
 /* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add
@@ -17090,6 +17098,7 @@ struct ldr__pass {
   int32_t *span_position, *span_at, *span_tags, *span_ends;
   float *span_scores;
   double *span_sums; /* [sequences][4] */
+  double *alpha, *beta; /* CRF: [R,classes] */
   /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
   float *words_u, *words_f, *words, *words_stats, *dwords;
   float *teacher, *teacher_scores; /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
@@ -17325,6 +17334,9 @@ static void ldr__pass_place(
     s->span_ends = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
     s->span_scores = ldr__place_floats(p, "head", r);
     s->span_sums = (double *)ldr__place(p, "head", 4 * max_sequences, sizeof(double));
+    k = ldr__spans_of(l->d.head) & LDR__SPANS_CHAIN ? c * sizeof(double) : 0;
+    s->alpha = k ? (double *)ldr__place(p, "head", r, k) : NULL;
+    s->beta = k ? (double *)ldr__place(p, "head", r, k) : NULL;
   }
   if (l->d.head == LDR_HEAD_WORDS) {
     size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
@@ -18442,6 +18454,143 @@ static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int
   }
 }
 
+/* ---- chains of tags ----
+   log p(y) = start_y1 + sum_t z_t,yt + sum_t>1 W_yt-1,yt + end_yn - log Z over the tokens t = 1 .. n that have tags.
+       alpha_t,j = z_t,j + log sum_i exp(alpha_t-1,i + W_ij), alpha_1 = z_1 + start; log Z = log sum exp(alpha_n + end)
+       beta_t,i  = z_t,i + log sum_j exp(W_ij + beta_t+1,j),  beta_n = z_n + end
+       p(y_t = j) = exp(alpha_t,j + beta_t,j - z_t,j - log Z);  of a pair: exp(alpha_t-1,i + W_ij + beta_t,j - log Z)
+   and max for log sum exp in the best chain (Viterbi). */
+
+typedef struct ldr__chain {
+  ldr__spans v;
+  const float *z, *w, *start, *end;
+  double *alpha, *beta;
+} ldr__chain;
+
+static ldr__chain ldr__chain_open(const ldr__pass *s, int32_t q, const int32_t *labels, const float *z) {
+  ldr__chain h;
+  h.v = ldr__spans_open(s, q, labels);
+  h.z = z;
+  h.w = ldr__value(s->l, s->l->chain);
+  h.start = h.w + h.v.ld * h.v.ld;
+  h.end = h.start + h.v.ld;
+  h.alpha = s->alpha + h.v.first * h.v.ld;
+  h.beta = s->beta + h.v.first * h.v.ld;
+  return h;
+}
+
+/* log sum_k exp(x_k + w_k) of numbers w `step` apart; with `best` the largest of them and which it is. */
+static double ldr__chain_sum(const double *x, const float *w, size_t step, size_t n, int32_t *best) {
+  ldr__log_sum all = { -1e300, 0 };
+  size_t k;
+  if (best) *best = 0;
+  for (k = 0; k < n; k++) {
+    double y = x[k] + (double)w[k * step];
+    if (!best) ldr__log_sum_add(&all, y);
+    else if (y > all.peak) {
+      all.peak = y;
+      *best = (int32_t)k;
+    }
+  }
+  return best ? all.peak : ldr__log_sum_value(&all);
+}
+
+/* Fills alpha, or (back) beta; returns log Z. With `best` alpha of the best chain, and its last tag. */
+static double ldr__chain_run(const ldr__chain *h, int back, int32_t *best) {
+  size_t c = h->v.ld, n = h->v.n, k, j;
+  double *x = back ? h->beta : h->alpha, *to = NULL, *from;
+  for (k = 0; k < n; k++) {
+    size_t t = back ? n - 1 - k : k;
+    from = to;
+    to = x + t * c;
+    for (j = 0; j < c; j++) to[j] = (double)*ldr__span_row(&h->v, h->z, t, j) + (!k ? (double)(back ? h->end
+        : h->start)[j] : ldr__chain_sum(from, h->w + (back ? j * c : j), back ? 1 : c, c, best));
+  }
+  return ldr__chain_sum(to, back ? h->start : h->end, 1, c, best);
+}
+
+/* The chain of sequence q whose best tags are v.ends, where nothing else is here. */
+static ldr__chain ldr__chain_best(const ldr__pass *s, int32_t q, const int32_t *labels) {
+  ldr__chain h = ldr__chain_open(s, q, labels, s->logits);
+  size_t c = h.v.ld, t = h.v.n;
+  if (t) ldr__chain_run(&h, 0, &h.v.ends[t - 1]);
+  while (t > 1) {
+    t--;
+    ldr__chain_sum(h.alpha + (t - 1) * c, h.w + h.v.ends[t], c, c, &h.v.ends[t - 1]);
+  }
+  return h;
+}
+
+/* tags[R]: where a token has one, the best. */
+static void ldr__chain_tags(int32_t *tags, const ldr__pass *s, int32_t q, const int32_t *labels) {
+  ldr__chain h = ldr__chain_best(s, q, labels);
+  size_t t;
+  for (t = 0; t < h.v.n; t++) tags[h.v.at[t]] = h.v.ends[t];
+}
+
+/* What the tags y say of token t: z, and W after the token before. */
+static double ldr__chain_link(const ldr__chain *h, const int32_t *y, size_t t) {
+  return (double)*ldr__span_row(&h->v, h->z, t, (size_t)y[t]) + (double)(t ? h->w + (size_t)y[t - 1] * h->v.ld
+      : h->start)[y[t]];
+}
+
+/* Of one sequence. Threads share its two directions, then the numbers of W. */
+static double ldr__chain_loss(float *dz, const float *z, const ldr__pass *s, int32_t q, const int32_t *labels,
+    double normalizer) {
+  ldr__chain h = ldr__chain_open(s, q, labels, z);
+  size_t c = h.v.ld, n = h.v.n, t, j;
+  const int32_t *y = h.v.tags;
+  double all[2], loss = 0;
+  float *dw = ldr__grad(s->l, s->l->chain), *row;
+  if (dz) memset(dz + h.v.first * c, 0, (size_t)(s->offsets[q + 1] - s->offsets[q]) * c * sizeof(float));
+  if (!n) return 0;
+  LDR__FOR(back, dz ? 2 : 1, s->ex.threads) all[back] = ldr__chain_run(&h, (int)back, NULL);
+  for (t = 0; t < n; t++) loss -= ldr__chain_link(&h, y, t);
+  for (t = 0; dz && t < n; t++)
+    for (row = dz + (size_t)h.v.at[t] * c, j = 0; j < c; j++) {
+      row[j] = (float)((exp(h.alpha[t * c + j] + h.beta[t * c + j] - (double)*ldr__span_row(&h.v, z, t, j) - all[0]) -
+          (j == (size_t)y[t])) / normalizer);
+      if (dw && t == 0) dw[c * c + j] += row[j];
+      if (dw && t + 1 == n) dw[c * c + c + j] += row[j];
+    }
+  if (dz && dw) LDR__FOR(i, (int64_t)(c * c), s->ex.threads) {
+    size_t from = (size_t)i / c, to = (size_t)i % c, u;
+    double sum = 0;
+    for (u = 1; u < n; u++) sum += exp(h.alpha[(u - 1) * c + from] + (double)h.w[i] + h.beta[u * c + to] - all[0]) -
+        (y[u - 1] == (int32_t)from && y[u] == (int32_t)to);
+    dw[i] += (float)(sum / normalizer);
+  }
+  return loss + all[0] - (double)h.end[y[n - 1]];
+}
+
+static double ldr__loss_chain(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
+    double normalizer) {
+  double loss = 0;
+  int32_t q;
+  (void)rows;
+  (void)classes;
+  for (q = 0; q < t->pass->t.sequences; q++) loss += ldr__chain_loss(dz, z, t->pass, q, t->labels, normalizer);
+  return loss;
+}
+
+/* The spans of the best chain whose probability is above `least`. */
+static void ldr__chain_find(ldr__span_list *y, const ldr__pass *s, int32_t q, const int32_t *labels) {
+  ldr__chain h = ldr__chain_best(s, q, labels);
+  size_t k, a, b, end, c = h.v.ld;
+  int32_t *tag = h.v.ends;
+  double all = h.v.n ? ldr__chain_run(&h, 0, NULL) : 0, x;
+  if (h.v.n) ldr__chain_run(&h, 1, NULL);
+  for (k = 0; k < h.v.types; k++)
+    for (a = 0; a < h.v.n; a++) {
+      end = ldr__entity_end(tag, a, h.v.n);
+      if (end == a || (size_t)(tag[a] - 1) / 2 != k || end - a > y->longest) continue;
+      x = h.alpha[a * c + (size_t)tag[a]] - all;
+      for (b = a; b + 1 < end;) x += ldr__chain_link(&h, tag, ++b);
+      x = exp(x + h.beta[b * c + (size_t)tag[b]] - (double)*ldr__span_row(&h.v, h.z, b, (size_t)tag[b]));
+      if (x > y->least) ldr__span_add(y, &h.v, q, k, a, b, LDR__MIN(x, 1.0));
+    }
+}
+
 /* q and k of all rows by their places, or their gradients back. */
 static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
   const ldr_ladder *l = s->l;
@@ -19308,14 +19457,15 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
 /* heads: those it is for, a bit each. Most are for heads whose answers are classes, one at a time. */
 enum {
   LDR__FOR_ONE = 1 << LDR_HEAD_SPANS | 1 << LDR_HEAD_ANSWER,
-  LDR__FOR_CLASSES = 1 << LDR_HEAD_CLASSIFY | 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_CHOICE | 1 << LDR_HEAD_WORDS
+  LDR__FOR_TAGS = 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_CRF,
+  LDR__FOR_CLASSES = 1 << LDR_HEAD_CLASSIFY | LDR__FOR_TAGS | 1 << LDR_HEAD_CHOICE | 1 << LDR_HEAD_WORDS
 };
 static const struct { ldr_metric metric; const char *name; int heads; } ldr__metrics[] = {
   { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
   { LDR_METRIC_F1, "f1", LDR__FOR_CLASSES }, { LDR_METRIC_ACCURACY_F1, "accuracy_f1", LDR__FOR_CLASSES },
   { LDR_METRIC_MATTHEWS, "matthews", LDR__FOR_CLASSES },
   { LDR_METRIC_CORRELATION, "correlation", 1 << LDR_HEAD_REGRESS },
-  { LDR_METRIC_ENTITY_F1, "entity_f1", 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
+  { LDR_METRIC_ENTITY_F1, "entity_f1", LDR__FOR_TAGS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
   { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
   { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
 enum { LDR__METRICS = LDR__COUNT(ldr__metrics) };
@@ -19409,9 +19559,9 @@ static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__tar
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
   size_t r, n = (size_t)s->l->d.classes;
   int32_t q;
-  (void)t;
+  for (r = 0; r < s->row_count; r++) scratch[r] = ldr__argmax(s->logits + r * n, n);
+  if (s->alpha) LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__chain_tags(scratch, s, (int32_t)i, t->labels);
   for (r = 0; r < s->row_count; r++) {
-    scratch[r] = ldr__argmax(s->logits + r * n, n);
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, scratch[r], s->labels[r]);
   }
   for (q = 0; q < s->t.sequences; q++)
@@ -21762,7 +21912,8 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   out.capacity = (size_t)capacity;
   out.longest = longest ? (size_t)longest : SIZE_MAX;
   out.least = (double)least;
-  for (q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
+  for (q = 0; q < s->t.sequences; q++)
+    (ldr__spans_of(s->l->d.head) & LDR__SPANS_CHAIN ? ldr__chain_find : ldr__spans_find)(&out, s, q, s->labels);
   if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT,
       "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
   *count = (int32_t)out.count;

@@ -162,7 +162,9 @@ static const task_info *find_task(const char *name) {
 }
 
 /* Heads that read the same labels can stand for each other. */
-static int is_entity_head(ldr_head head) { return head == LDR_HEAD_TOKENS || head == LDR_HEAD_POINTER; }
+static int is_entity_head(ldr_head head) {
+  return head == LDR_HEAD_TOKENS || head == LDR_HEAD_POINTER || head == LDR_HEAD_CRF;
+}
 static int is_answer_head(ldr_head head) { return head == LDR_HEAD_SPANS || head == LDR_HEAD_ANSWER; }
 static int reads_entities(const task_info *k) { return k && is_entity_head(k->head); }
 
