@@ -271,6 +271,42 @@ TEST(pronouns_are_marked) {
   CHECK(holds("err", "line 1"));
 }
 
+/* SuperGLUE counts words and not characters, and its labels are true and false. */
+TEST(pronouns_by_words) {
+  static const char data[] = "{\"text\":\"w7 w8, \\\"w9\\\" (w10 w11) w12.\",\"target\":{\"span1_text\":\"w10 w11\",\"span1_index\":3,\"span2_text\":\"w9\",\"span2_index\":2},\"idx\":4,\"label\":true}\n"
+    "{\"text\":\" w10  w8 w9\",\"target\":{\"span2_text\":\"w10\",\"span2_index\":0,\"span1_text\":\"w9\",\"span1_index\":2},\"idx\":5,\"label\":false}\n";
+  static const struct { const char *text, *target, *says; } bad[] = {
+    { "w7 w8 w9", "\"span1_text\":\"w7\",\"span1_index\":1,\"span2_text\":\"w9\",\"span2_index\":2", "does not say where" },      /* another word */
+    { "w7 w8 w9", "\"span1_text\":\"w7\",\"span1_index\":0,\"span2_text\":\"w9\",\"span2_index\":3", "does not say where" },      /* behind the end */
+    { "w7 w8 w10", "\"span1_text\":\"w7\",\"span1_index\":0,\"span2_text\":\"w1\",\"span2_index\":2", "does not say where" },     /* half a word */
+    { "w7 w8 w9", "\"span1_text\":\"w7\",\"span1_index\":-1,\"span2_text\":\"w9\",\"span2_index\":2", "does not say where" },
+    { "w7 w8 w9", "\"span1_text\":\"w7\",\"span1_index\":\"0\",\"span2_text\":\"w9\",\"span2_index\":2", "does not say where" },
+    { "w7 w8 w9", "\"span1_text\":\"\",\"span1_index\":0,\"span2_text\":\"w9\",\"span2_index\":2", "does not say where" },
+    { "w7 w8 w9", "\"span1_text\":\"w8 w9\",\"span1_index\":1,\"span2_text\":\"w9\",\"span2_index\":2", "lie over each other" } };
+  size_t i;
+  NEED_TINY();
+  CHECK(put_file("w.jsonl", data) && put_file("marked.jsonl", "{\"text\":\"w7 w8, \\\"[w9]\\\" (_w10 w11_) w12.\"}\n{\"text\":\" [w10]  w8 _w9_\"}\n"));
+  EXPECT(0, "$L train --task wsc --model tiny --train w.jsonl --max-len 30 --out l " QUICK);
+  CHECK(holds("out", "false 1, true 1") || holds("out", "true 1, false 1"));
+  EXPECT(0, "$L predict --model tiny --ladder l w.jsonl > a; $L predict --model tiny --ladder l marked.jsonl | cmp - a");
+  for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+    char line[400];
+    snprintf(line, sizeof line, "{\"text\":\"%s\",\"target\":{%s},\"label\":true}\n", bad[i].text, bad[i].target);
+    CHECK(put_file("bad.jsonl", line));
+    EXPECT(1, "$L train --task wsc --model tiny --train bad.jsonl --max-len 30 --out k " QUICK);
+    CHECK(one_error_line() && holds("err", "1 of 1 examples are damaged; line 1: ") && holds("err", bad[i].says));
+    EXPECT(0, "cat w.jsonl bad.jsonl > some.jsonl; $L train --task wsc --model tiny --train some.jsonl --skip-bad --max-len 30 --out k " QUICK);
+    CHECK(holds("err", "1 of 3 examples are damaged and left out; line 3: ") && holds("out", "train: 2 texts"));
+  }
+  /* in characters and in words, but at different places: nobody can say which is meant, unless another example does */
+  CHECK(put_file("both.jsonl", "{\"text\":\"w7 w7 w8 w7 w8\",\"target\":{\"span1_text\":\"w7\",\"span1_index\":3,\"span2_text\":\"w7\",\"span2_index\":0},\"label\":true}\n"));
+  EXPECT(1, "$L train --task wsc --model tiny --train both.jsonl --max-len 30 --out k " QUICK);
+  CHECK(holds("err", "counted in characters and in words they are at different places"));
+  EXPECT(0, "cat w.jsonl both.jsonl > some.jsonl; $L train --task wsc --model tiny --train some.jsonl --max-len 30 --out k " QUICK " && ! grep -q damaged err");
+  EXPECT(0, "mkdir -p wsc && cp w.jsonl wsc/train.jsonl && cp w.jsonl wsc/val.jsonl; $L train --task wsc --model tiny --train wsc --max-len 30 --out k " QUICK);
+  CHECK(holds("out", "dev: 2 texts"));
+}
+
 /* The columns of GLUE's files, with and without names, and the same as JSON with numbers for labels. */
 TEST(glue_files_in_all_their_forms) {
   static const struct { const char *task, *tsv, *json, *test, *head; } tasks[] = {
@@ -416,7 +452,7 @@ TEST(published_files_load) {
 }
 
 #define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
-  X(pronouns_are_marked) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
+  X(pronouns_are_marked) X(pronouns_by_words) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
 
 #else
 #define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank)
