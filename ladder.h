@@ -53,9 +53,9 @@
      run on a GPU, differentiate arbitrary graphs, download anything, run what a Python pickle asks for.
 
    TABLE OF CONTENTS (search for the tag)
-     manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-language
-                  >>manual-memory >>manual-threads >>manual-processes >>manual-errors >>manual-security
-                  >>manual-embedded >>manual-cpp >>manual-adding >>options
+     manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-tasks
+                  >>manual-language >>manual-memory >>manual-threads >>manual-processes >>manual-errors
+                  >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
@@ -167,9 +167,27 @@
      `distil` lets that one learn the model's predictions instead of the words, and `beside` lets it learn while the
      model does.
 
-     Heads for spans learn from tags (as LDR_HEAD_TOKENS does) and answer by ldr_predict_spans. LDR_HEAD_ANSWER and
-     LDR_HEAD_SPANS: a question about a text, the best span or none; long texts as windows, each a sequence, and the
-     best span of all counts (tools/spans.h, examples/13_answers.c). LDR_HEAD_POINTER: entities, which may overlap.
+   >>manual-tasks         WHAT CAN BE LEARNED
+     form                 LDR_HEAD_  labels of an example                 metric         the answer
+     a text or a pair     CLASSIFY   a class                              accuracy       the likeliest class
+     a number             REGRESS    `value`                              correlation    the score
+     several labels       MULTI      a set, ldr_dataset_label_set         micro_f1       those above a half
+     multiple choice      CHOICE     the right one, on each sequence      accuracy       the highest score
+     tags of tokens       TOKENS     a tag a token                        entity_f1      the likeliest tags
+                          CRF        the same                             entity_f1      the best chain of tags
+                          POINTER    the same                             entity_f1      spans above 0; may overlap
+     a span in a text     SPANS,     tags, the first token LDR_IGNORE     accuracy       the best span or none: two
+                          ANSWER     and what no span has                                ends, or as a whole
+     words                WORDS      the next word, on each token         accuracy       >>manual-language
+     Tags are O, B-x, I-x, B-y, ... CRF, POINTER, SPANS and ANSWER answer by ldr_predict_spans, others by ldr_predict.
+     Of windows of a long text, each a sequence, the best span counts (tools/spans.h, examples/13_answers.c).
+     ldr_dataset_load reads the first three from JSON lines, TSV or CSV. `ladder train --task NAME` (tools/tasks.h) also
+       choice, c3, chid         JSON or JSON lines with choices, CSV with a column a choice; #idiom# and candidates
+       conll, cluener           a token and its tag a line, or JSON lines of tokens and tags; entities and their places
+       squad, squad2, cmrc2018  SQuAD's JSON or JSON lines: question, context, answers. Scored by exact match and F1
+       wsc                      JSON lines with two spans, which it marks in the text: _name_ [it]
+       text, instruct, seq2seq  a text a line; prompt and completion, source and target. Scored by likelihood
+     `ladder tasks` lists all. Of damaged examples it says how many there are; it learns from none.
 
    >>manual-language      LANGUAGE MODELS
      A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with
@@ -782,10 +800,10 @@ LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *cla
 LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
 #ifndef LADDER_NO_TOKENIZER
-/* Reads examples for CLASSIFY or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180 (.csv,
-   also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a
-   label and a text column says which columns count. What is not UTF-8, and an example without text or label, is an
-   error with its line. */
+/* Reads examples for CLASSIFY, MULTI or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180
+   (.csv, also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that
+   names a label and a text column says which columns count. What is not UTF-8, and an example without text or label,
+   is an error with its line. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_dataset *ldr_dataset_load(
     const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
@@ -1113,8 +1131,8 @@ typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_o
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
 typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;      /* see replace_rate */
 typedef enum ldr_metric {
-  /* accuracy (spans, answer: share of right answers); regression: Pearson and Spearman; tokens, pointer: entity F1;
-     multi: micro F1 */
+  /* accuracy (spans, answer: share of right answers); regression: Pearson and Spearman; tokens, pointer,
+     crf: entity F1; multi: micro F1 */
   LDR_METRIC_AUTO,
   LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
   LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1,
@@ -14897,8 +14915,7 @@ typedef struct ldr__head {
 /* How spans are scored, and whether a sequence has one of each type at most. */
 enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4, LDR__SPANS_CHAIN = 8 };
 
-static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_choice, ldr__loss_sets, ldr__loss_spans,
-    ldr__loss_chain;
+static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_choice, ldr__loss_sets, ldr__loss_spans;
 static ldr__scores_fn ldr__softmax_rows, ldr__sigmoid_rows;
 
 #ifdef LADDER_NO_TRAIN
@@ -14925,7 +14942,7 @@ static const ldr__head ldr__heads[] = {
       LDR__SPANS_PAIRS | LDR__SPANS_ONE },
   { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_PAIRS },
-  { LDR_HEAD_CRF, "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(chain), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
+  { LDR_HEAD_CRF, "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
@@ -18213,6 +18230,8 @@ typedef struct ldr__spans {
   int32_t *at, *tags, *ends; /* [n] row; tag; last of the true span of the type that begins here, or -1 */
   float *scores; /* [n] of the pairs of one beginning */
   int one, pairs;
+  const float *w; /* of a chain, else NULL; as alpha and beta */
+  double *alpha, *beta;
 } ldr__spans;
 
 /* Sequence q of the pass with its labels. */
@@ -18231,6 +18250,9 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
   v.scores = s->span_scores + v.first;
   v.one = (ldr__spans_of(l->d.head) & LDR__SPANS_ONE) != 0;
   v.pairs = (ldr__spans_of(l->d.head) & LDR__SPANS_PAIRS) != 0;
+  v.w = s->alpha ? ldr__value(l, l->chain) : NULL;
+  v.alpha = s->alpha ? s->alpha + v.first * v.ld : NULL;
+  v.beta = s->alpha ? s->beta + v.first * v.ld : NULL;
   for (r = v.first, v.n = 0; r < end; r++) {
     int none = v.one && r == v.first;
     if (labels[r] == LDR_IGNORE && !none) continue;
@@ -18358,6 +18380,85 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
   return loss;
 }
 
+/* ---- chains of tags ----
+   log p(y) = start_y1 + sum_t z_t,yt + sum_t>1 W_yt-1,yt + end_yn - log Z over the tokens t = 1 .. n that have tags.
+       alpha_t,j = z_t,j + log sum_i exp(alpha_t-1,i + W_ij), alpha_1 = z_1 + start; log Z = log sum exp(alpha_n + end)
+       beta_t,i  = z_t,i + log sum_j exp(W_ij + beta_t+1,j),  beta_n = z_n + end
+       p(y_t = j) = exp(alpha_t,j + beta_t,j - z_t,j - log Z);  of a pair: exp(alpha_t-1,i + W_ij + beta_t,j - log Z)
+   and max for log sum exp in the best chain (Viterbi). In memory start and end are rows behind W's. */
+
+/* log sum_k exp(x_k + w_k) of numbers w `step` apart; with `best` the largest of them and which it is. */
+static double ldr__chain_sum(const double *x, const float *w, size_t step, size_t n, int32_t *best) {
+  ldr__log_sum all = { -1e300, 0 };
+  size_t k;
+  if (best) *best = 0;
+  for (k = 0; k < n; k++) {
+    double y = x[k] + (double)w[k * step];
+    if (!best) ldr__log_sum_add(&all, y);
+    else if (y > all.peak) {
+      all.peak = y;
+      *best = (int32_t)k;
+    }
+  }
+  return best ? all.peak : ldr__log_sum_value(&all);
+}
+
+/* Fills alpha, or (back) beta; returns log Z. With `best` alpha of the best chain, and its last tag. */
+static double ldr__chain_run(const ldr__spans *v, const float *z, int back, int32_t *best) {
+  size_t c = v->ld, k, j;
+  const float *ends[2] = { v->w + c * c, v->w + c * c + c };
+  double *x = back ? v->beta : v->alpha, *to = NULL, *from;
+  for (k = 0; k < v->n; k++) {
+    size_t t = back ? v->n - 1 - k : k;
+    from = to;
+    to = x + t * c;
+    for (j = 0; j < c; j++) to[j] = (double)*ldr__span_row(v, z, t, j) + (k ? ldr__chain_sum(from,
+        v->w + (back ? j * c : j), back ? 1 : c, c, best) : (double)ends[back][j]);
+  }
+  return ldr__chain_sum(to, ends[!back], 1, c, best);
+}
+
+/* The best tags to `ends`. */
+static void ldr__chain_best(const ldr__spans *v, const float *z) {
+  size_t c = v->ld, t = v->n - 1;
+  for (ldr__chain_run(v, z, 0, &v->ends[t]); t > 0; t--)
+    ldr__chain_sum(v->alpha + (t - 1) * c, v->w + v->ends[t], c, c, &v->ends[t - 1]);
+}
+
+/* What the tags y say of token t: z, and W after the token before. */
+static double ldr__chain_link(const ldr__spans *v, const float *z, const int32_t *y, size_t t) {
+  return (double)*ldr__span_row(v, z, t, (size_t)y[t]) +
+      (double)v->w[(t ? (size_t)y[t - 1] : v->ld) * v->ld + (size_t)y[t]];
+}
+
+/* Threads share the two directions, then the rows of W. */
+static double ldr__chain_loss(float *dz, const float *z, const ldr__spans *v, double normalizer) {
+  size_t c = v->ld, n = v->n, t, j;
+  const int32_t *y = v->tags;
+  double all[2], loss = -(double)v->w[(c + 1) * c + (size_t)y[n - 1]];
+  float *dw = dz ? ldr__grad(v->s->l, v->s->l->chain) : NULL, *row;
+  LDR__FOR(back, dz ? 2 : 1, v->s->ex.threads) all[back] = ldr__chain_run(v, z, (int)back, NULL);
+  for (t = 0; t < n; t++) loss -= ldr__chain_link(v, z, y, t);
+  for (t = 0; dz && t < n; t++)
+    for (row = dz + (size_t)v->at[t] * c, j = 0; j < c; j++) {
+      row[j] = (float)((exp(v->alpha[t * c + j] + v->beta[t * c + j] - (double)*ldr__span_row(v, z, t, j) - all[0]) -
+          (j == (size_t)y[t])) / normalizer);
+      if (dw && t == 0) dw[c * c + j] += row[j];
+      if (dw && t + 1 == n) dw[c * c + c + j] += row[j];
+    }
+  if (dw) LDR__FOR(i, (int64_t)c, v->s->ex.threads) {
+    const float *w = v->w + (size_t)i * c;
+    size_t to, u;
+    for (to = 0; to < c; to++) {
+      double sum = 0;
+      for (u = 1; u < n; u++) sum += exp(v->alpha[(u - 1) * c + (size_t)i] + (double)w[to] + v->beta[u * c + to] -
+          all[0]) - (y[u - 1] == (int32_t)i && y[u] == (int32_t)to);
+      dw[(size_t)i * c + to] += (float)(sum / normalizer);
+    }
+  }
+  return loss + all[0];
+}
+
 /* The mean over the types; a sequence none of whose tokens can be in a span has no loss. */
 static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int32_t q, const int32_t *labels,
     double normalizer) {
@@ -18365,6 +18466,7 @@ static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int3
   double loss = 0, n = (double)v.types;
   size_t k;
   if (dz) memset(dz + v.first * v.ld, 0, (size_t)(s->offsets[q + 1] - s->offsets[q]) * v.ld * sizeof(float));
+  if (v.w) return v.n ? ldr__chain_loss(dz, z, &v, normalizer) : 0;
   for (k = 0; v.n && k < v.types; k++) {
     ldr__spans_true(&v, k);
     loss += (v.pairs ? ldr__span_loss_pairs : ldr__span_loss_ends)(dz, z, &v, k, normalizer * n) / n;
@@ -18372,7 +18474,7 @@ static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int3
   return loss;
 }
 
-/* A sequence is the work of one thread. */
+/* A sequence is the work of one thread, but for chains, whose W is of all. */
 static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
     double normalizer) {
   const ldr__pass *s = t->pass;
@@ -18380,8 +18482,8 @@ static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, 
   int32_t q;
   (void)rows;
   (void)classes;
-  LDR__FOR(i, s->t.sequences, s->ex.threads) s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels,
-      normalizer);
+  LDR__FOR(i, s->t.sequences, s->alpha ? 1 : s->ex.threads)
+    s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels, normalizer);
   for (q = 0; q < s->t.sequences; q++) loss += s->span_sums[4 * q];
   return loss;
 }
@@ -18401,11 +18503,31 @@ static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, siz
   to->score = (float)score;
 }
 
+/* The spans of the best chain whose probability is above `least`. */
+static void ldr__chain_find(ldr__span_list *y, const ldr__spans *v, const float *z, int32_t q) {
+  size_t k, a, b, end, c = v->ld;
+  const int32_t *tag = v->ends;
+  double all, x;
+  ldr__chain_best(v, z);
+  ldr__chain_run(v, z, 0, NULL);
+  all = ldr__chain_run(v, z, 1, NULL);
+  for (k = 0; k < v->types; k++)
+    for (a = 0; a < v->n; a++) {
+      end = ldr__entity_end(tag, a, v->n);
+      if (end == a || (size_t)(tag[a] - 1) / 2 != k || end - a > y->longest) continue;
+      x = v->alpha[a * c + (size_t)tag[a]] - all;
+      for (b = a; b + 1 < end;) x += ldr__chain_link(v, z, tag, ++b);
+      x = exp(x + v->beta[b * c + (size_t)tag[b]] - (double)*ldr__span_row(v, z, b, (size_t)tag[b]));
+      if (x > y->least) ldr__span_add(y, v, q, k, a, b, LDR__MIN(x, 1.0));
+    }
+}
+
 /* The spans of sequence q whose score is above `least`. */
 static void ldr__spans_find(ldr__span_list *y, const ldr__pass *s, int32_t q, const int32_t *labels) {
   ldr__spans v = ldr__spans_open(s, q, labels);
   size_t k, a, b, end;
-  for (k = 0; v.n && k < v.types; k++) {
+  if (v.w && v.n) ldr__chain_find(y, &v, s->logits, q);
+  for (k = 0; !v.w && v.n && k < v.types; k++) {
     double none = 0, best = -1e300;
     size_t from = 0, to = 0;
     for (a = 0; a < v.n; a++) {
@@ -18452,143 +18574,6 @@ static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int
     n[0] += answers;
     n[2] += answers && right;
   }
-}
-
-/* ---- chains of tags ----
-   log p(y) = start_y1 + sum_t z_t,yt + sum_t>1 W_yt-1,yt + end_yn - log Z over the tokens t = 1 .. n that have tags.
-       alpha_t,j = z_t,j + log sum_i exp(alpha_t-1,i + W_ij), alpha_1 = z_1 + start; log Z = log sum exp(alpha_n + end)
-       beta_t,i  = z_t,i + log sum_j exp(W_ij + beta_t+1,j),  beta_n = z_n + end
-       p(y_t = j) = exp(alpha_t,j + beta_t,j - z_t,j - log Z);  of a pair: exp(alpha_t-1,i + W_ij + beta_t,j - log Z)
-   and max for log sum exp in the best chain (Viterbi). */
-
-typedef struct ldr__chain {
-  ldr__spans v;
-  const float *z, *w, *start, *end;
-  double *alpha, *beta;
-} ldr__chain;
-
-static ldr__chain ldr__chain_open(const ldr__pass *s, int32_t q, const int32_t *labels, const float *z) {
-  ldr__chain h;
-  h.v = ldr__spans_open(s, q, labels);
-  h.z = z;
-  h.w = ldr__value(s->l, s->l->chain);
-  h.start = h.w + h.v.ld * h.v.ld;
-  h.end = h.start + h.v.ld;
-  h.alpha = s->alpha + h.v.first * h.v.ld;
-  h.beta = s->beta + h.v.first * h.v.ld;
-  return h;
-}
-
-/* log sum_k exp(x_k + w_k) of numbers w `step` apart; with `best` the largest of them and which it is. */
-static double ldr__chain_sum(const double *x, const float *w, size_t step, size_t n, int32_t *best) {
-  ldr__log_sum all = { -1e300, 0 };
-  size_t k;
-  if (best) *best = 0;
-  for (k = 0; k < n; k++) {
-    double y = x[k] + (double)w[k * step];
-    if (!best) ldr__log_sum_add(&all, y);
-    else if (y > all.peak) {
-      all.peak = y;
-      *best = (int32_t)k;
-    }
-  }
-  return best ? all.peak : ldr__log_sum_value(&all);
-}
-
-/* Fills alpha, or (back) beta; returns log Z. With `best` alpha of the best chain, and its last tag. */
-static double ldr__chain_run(const ldr__chain *h, int back, int32_t *best) {
-  size_t c = h->v.ld, n = h->v.n, k, j;
-  double *x = back ? h->beta : h->alpha, *to = NULL, *from;
-  for (k = 0; k < n; k++) {
-    size_t t = back ? n - 1 - k : k;
-    from = to;
-    to = x + t * c;
-    for (j = 0; j < c; j++) to[j] = (double)*ldr__span_row(&h->v, h->z, t, j) + (!k ? (double)(back ? h->end
-        : h->start)[j] : ldr__chain_sum(from, h->w + (back ? j * c : j), back ? 1 : c, c, best));
-  }
-  return ldr__chain_sum(to, back ? h->start : h->end, 1, c, best);
-}
-
-/* The chain of sequence q whose best tags are v.ends, where nothing else is here. */
-static ldr__chain ldr__chain_best(const ldr__pass *s, int32_t q, const int32_t *labels) {
-  ldr__chain h = ldr__chain_open(s, q, labels, s->logits);
-  size_t c = h.v.ld, t = h.v.n;
-  if (t) ldr__chain_run(&h, 0, &h.v.ends[t - 1]);
-  while (t > 1) {
-    t--;
-    ldr__chain_sum(h.alpha + (t - 1) * c, h.w + h.v.ends[t], c, c, &h.v.ends[t - 1]);
-  }
-  return h;
-}
-
-/* tags[R]: where a token has one, the best. */
-static void ldr__chain_tags(int32_t *tags, const ldr__pass *s, int32_t q, const int32_t *labels) {
-  ldr__chain h = ldr__chain_best(s, q, labels);
-  size_t t;
-  for (t = 0; t < h.v.n; t++) tags[h.v.at[t]] = h.v.ends[t];
-}
-
-/* What the tags y say of token t: z, and W after the token before. */
-static double ldr__chain_link(const ldr__chain *h, const int32_t *y, size_t t) {
-  return (double)*ldr__span_row(&h->v, h->z, t, (size_t)y[t]) + (double)(t ? h->w + (size_t)y[t - 1] * h->v.ld
-      : h->start)[y[t]];
-}
-
-/* Of one sequence. Threads share its two directions, then the numbers of W. */
-static double ldr__chain_loss(float *dz, const float *z, const ldr__pass *s, int32_t q, const int32_t *labels,
-    double normalizer) {
-  ldr__chain h = ldr__chain_open(s, q, labels, z);
-  size_t c = h.v.ld, n = h.v.n, t, j;
-  const int32_t *y = h.v.tags;
-  double all[2], loss = 0;
-  float *dw = ldr__grad(s->l, s->l->chain), *row;
-  if (dz) memset(dz + h.v.first * c, 0, (size_t)(s->offsets[q + 1] - s->offsets[q]) * c * sizeof(float));
-  if (!n) return 0;
-  LDR__FOR(back, dz ? 2 : 1, s->ex.threads) all[back] = ldr__chain_run(&h, (int)back, NULL);
-  for (t = 0; t < n; t++) loss -= ldr__chain_link(&h, y, t);
-  for (t = 0; dz && t < n; t++)
-    for (row = dz + (size_t)h.v.at[t] * c, j = 0; j < c; j++) {
-      row[j] = (float)((exp(h.alpha[t * c + j] + h.beta[t * c + j] - (double)*ldr__span_row(&h.v, z, t, j) - all[0]) -
-          (j == (size_t)y[t])) / normalizer);
-      if (dw && t == 0) dw[c * c + j] += row[j];
-      if (dw && t + 1 == n) dw[c * c + c + j] += row[j];
-    }
-  if (dz && dw) LDR__FOR(i, (int64_t)(c * c), s->ex.threads) {
-    size_t from = (size_t)i / c, to = (size_t)i % c, u;
-    double sum = 0;
-    for (u = 1; u < n; u++) sum += exp(h.alpha[(u - 1) * c + from] + (double)h.w[i] + h.beta[u * c + to] - all[0]) -
-        (y[u - 1] == (int32_t)from && y[u] == (int32_t)to);
-    dw[i] += (float)(sum / normalizer);
-  }
-  return loss + all[0] - (double)h.end[y[n - 1]];
-}
-
-static double ldr__loss_chain(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
-    double normalizer) {
-  double loss = 0;
-  int32_t q;
-  (void)rows;
-  (void)classes;
-  for (q = 0; q < t->pass->t.sequences; q++) loss += ldr__chain_loss(dz, z, t->pass, q, t->labels, normalizer);
-  return loss;
-}
-
-/* The spans of the best chain whose probability is above `least`. */
-static void ldr__chain_find(ldr__span_list *y, const ldr__pass *s, int32_t q, const int32_t *labels) {
-  ldr__chain h = ldr__chain_best(s, q, labels);
-  size_t k, a, b, end, c = h.v.ld;
-  int32_t *tag = h.v.ends;
-  double all = h.v.n ? ldr__chain_run(&h, 0, NULL) : 0, x;
-  if (h.v.n) ldr__chain_run(&h, 1, NULL);
-  for (k = 0; k < h.v.types; k++)
-    for (a = 0; a < h.v.n; a++) {
-      end = ldr__entity_end(tag, a, h.v.n);
-      if (end == a || (size_t)(tag[a] - 1) / 2 != k || end - a > y->longest) continue;
-      x = h.alpha[a * c + (size_t)tag[a]] - all;
-      for (b = a; b + 1 < end;) x += ldr__chain_link(&h, tag, ++b);
-      x = exp(x + h.beta[b * c + (size_t)tag[b]] - (double)*ldr__span_row(&h.v, h.z, b, (size_t)tag[b]));
-      if (x > y->least) ldr__span_add(y, &h.v, q, k, a, b, LDR__MIN(x, 1.0));
-    }
 }
 
 /* q and k of all rows by their places, or their gradients back. */
@@ -19554,6 +19539,14 @@ static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__tar
   (void)t;
   (void)scratch;
   for (r = 0; r < s->row_count; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
+}
+
+/* tags[R]: where a token of sequence q has one, the best chain's. */
+static void ldr__chain_tags(int32_t *tags, const ldr__pass *s, int32_t q, const int32_t *labels) {
+  ldr__spans v = ldr__spans_open(s, q, labels);
+  size_t t;
+  if (v.n) ldr__chain_best(&v, s->logits);
+  for (t = 0; t < v.n; t++) tags[v.at[t]] = v.ends[t];
 }
 
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
@@ -21912,8 +21905,7 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   out.capacity = (size_t)capacity;
   out.longest = longest ? (size_t)longest : SIZE_MAX;
   out.least = (double)least;
-  for (q = 0; q < s->t.sequences; q++)
-    (ldr__spans_of(s->l->d.head) & LDR__SPANS_CHAIN ? ldr__chain_find : ldr__spans_find)(&out, s, q, s->labels);
+  for (q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
   if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT,
       "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
   *count = (int32_t)out.count;

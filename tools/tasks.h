@@ -1670,7 +1670,7 @@ static const struct form_row {
   { FORM_LINES, NULL, read_lines, "a text a line" },
   { FORM_BESIDE, NULL, read_beside, "seq.in, and label or seq.out beside it" },
   { FORM_QUESTIONS, NULL, NULL, "SQuAD's JSON or JSON lines: question, context, answers" },       /* load_questions */
-  { FORM_ANSWERED, NULL, NULL, "the same; every question has an answer" },
+  { FORM_ANSWERED, NULL, NULL, "SQuAD's JSON or JSON lines, where every question has an answer" },
   { FORM_CHAT, read_conversation, NULL, "JSON lines with messages, or ShareGPT's" },
 };
 
