@@ -412,6 +412,66 @@ TEST(the_best_chain_is_found) {
   close_case(&c);
 }
 
+/* What a chain needs is in the plan; steps, scores and predictions allocate nothing. */
+TEST(a_chain_is_planned) {
+  tiny_spec s = tiny_default("bert");
+  ldr_test_heap heap;
+  ldr_allocator a;
+  ldr_ladder_desc d;
+  ldr_train_desc td;
+  ldr_memory plan;
+  ldr_score score;
+  tiny_model m;
+  ldr_dataset *set;
+  ldr_ladder *l;
+  ldr_trainer *t;
+  ldr_predictor *p;
+  ldr_batch b;
+  ldr_span spans[MOST];
+  int32_t offsets[2] = { 0, 4 }, ids[4] = { 3, 4, 5, 6 }, count;
+  size_t before;
+  long calls;
+  memset(&heap, 0, sizeof heap);
+  memset(&d, 0, sizeof d);
+  memset(&td, 0, sizeof td);
+  memset(&b, 0, sizeof b);
+  a.alloc_fn = ldr_test_heap_alloc;
+  a.free_fn = ldr_test_heap_free;
+  a.user = &heap;
+  s.alloc = &a;
+  m = tiny_open(s, NULL);
+  d.preset = LDR_PRESET_SLICED;
+  d.reduction = 2;
+  d.head = LDR_HEAD_CRF;
+  d.classes = SPAN_CLASSES;
+  set = tiny_dataset(&s, d.head, SPAN_CLASSES, 16, 3);
+  l = ldr_ladder_create(m.m, &d, NULL);
+  td.epochs = 2;
+  plan = ldr_trainer_plan(l, set, NULL, &td);
+  before = heap.bytes;
+  t = ldr_trainer_create(l, set, NULL, &td, NULL);
+  CHECK_NEAR((double)(heap.bytes - before), (double)plan.total, 0.02 * (double)plan.total + 2048);
+  calls = heap.calls;
+  while (!ldr_trainer_done(t)) CHECK_INT(ldr_trainer_step(t, NULL, NULL), LDR_OK);
+  CHECK_INT(ldr_trainer_evaluate(t, set, &score, NULL), LDR_OK);
+  CHECK_INT(heap.calls - calls, 0);
+  ldr_trainer_free(t);
+  plan = ldr_predictor_plan(l, 1, 4);
+  before = heap.bytes;
+  p = ldr_predictor_create(l, 1, 4, NULL);
+  CHECK(p && heap.bytes - before == plan.total);
+  calls = heap.calls;
+  b.sequences = 1;
+  b.offsets = offsets;
+  b.ids = ids;
+  CHECK_INT(ldr_predict_spans(p, spans, MOST, &count, &b, NULL, 0, 0, NULL), LDR_OK);
+  CHECK_INT(heap.calls - calls, 0);
+  ldr_predictor_free(p);
+  ldr_ladder_free(l);
+  ldr_dataset_free(set);
+  tiny_close(&m);
+}
+
 /* Counts of the metric against those of ldr_predict_spans. */
 TEST(metrics_count_what_is_predicted) {
   int h;
@@ -925,7 +985,7 @@ TEST(questions_are_learned_and_answered) {
 
 #define TESTS(X)                                                                                                       \
   X(spans_are_those_of_the_whole_square) X(losses_are_those_of_the_whole_square) \
-  X(a_chain_is_that_of_all_ways) X(the_best_chain_is_found) X(metrics_count_what_is_predicted)  \
+  X(a_chain_is_that_of_all_ways) X(the_best_chain_is_found) X(a_chain_is_planned) X(metrics_count_what_is_predicted)  \
   X(threads_change_no_bit) X(spans_are_learned) X(a_ladder_file_keeps_its_spans) X(what_cannot_be_is_refused)        \
   X(english_answers_are_scored_as_squad_does) X(chinese_answers_are_scored_as_cmrc_does)                             \
   X(the_best_of_the_right_answers_counts) X(every_public_form_of_questions_is_read) X(damaged_answers_are_counted)   \
