@@ -168,26 +168,23 @@
      model does.
 
    >>manual-tasks         WHAT CAN BE LEARNED
-     form                 LDR_HEAD_  labels of an example                 metric         the answer
-     a text or a pair     CLASSIFY   a class                              accuracy       the likeliest class
-     a number             REGRESS    `value`                              correlation    the score
-     several labels       MULTI      a set, ldr_dataset_label_set         micro_f1       those above a half
-     multiple choice      CHOICE     the right one, on each sequence      accuracy       the highest score
-     tags of tokens       TOKENS     a tag a token                        entity_f1      the likeliest tags
-                          CRF        the same                             entity_f1      the best chain of tags
-                          POINTER    the same                             entity_f1      spans above 0; may overlap
-     a span in a text     SPANS,     tags, the first token LDR_IGNORE     accuracy       the best span or none: two
-                          ANSWER     and what no span has                                ends, or as a whole
-     words                WORDS      the next word, on each token         accuracy       >>manual-language
-     Tags are O, B-x, I-x, B-y, ... CRF, POINTER, SPANS and ANSWER answer by ldr_predict_spans, others by ldr_predict.
-     Of windows of a long text, each a sequence, the best span counts (tools/spans.h, examples/13_answers.c).
-     ldr_dataset_load reads the first three from JSON lines, TSV or CSV. `ladder train --task NAME` (tools/tasks.h) also
-       choice, c3, chid         JSON or JSON lines with choices, CSV with a column a choice; #idiom# and candidates
-       conll, cluener           a token and its tag a line, or JSON lines of tokens and tags; entities and their places
-       squad, squad2, cmrc2018  SQuAD's JSON or JSON lines: question, context, answers. Scored by exact match and F1
-       wsc                      JSON lines with two spans, which it marks in the text: _name_ [it]
-       text, instruct, seq2seq  a text a line; prompt and completion, source and target. Scored by likelihood
-     `ladder tasks` lists all. Of damaged examples it says how many there are; it learns from none.
+     Heads (LDR_HEAD_...), what they learn, by which metric they are judged, and what they answer:
+       CLASSIFY  the class of a text or a pair         accuracy     the likeliest
+       REGRESS   its `value`                           correlation  the score
+       MULTI     a set of classes                      micro_f1     those above a half
+       CHOICE    which of some sequences is right      accuracy     the highest score
+       TOKENS    a tag a token: O, B-x, I-x, B-y, ..   entity_f1    the likeliest tags
+       CRF       the same                              entity_f1    the best chain of tags
+       POINTER   the same                              entity_f1    spans above 0, which may overlap
+       SPANS     one span of a type, as tags, or none  accuracy     the best ends
+       ANSWER    the same                              accuracy     the best span
+       WORDS     the next word of each token           accuracy     (>>manual-language)
+     CRF to ANSWER answer by ldr_predict_spans. Of a long text's windows the best span counts (examples/13_answers.c).
+     ldr_dataset_load reads the first three: JSON lines, TSV or CSV. `ladder train --task` (tools/tasks.h) knows also
+     JSON with choices, cloze texts (chid), tokens and tags (conll), entities and their places (cluener), two spans that
+     it marks as _name_ [it] (wsc), SQuAD's questions (exact match and F1), texts, prompts and completions, pairs of
+     them for two stacks, conversations (likelihood); `ladder tasks` has all. Damaged examples are counted, said, and
+     not learned.
 
    >>manual-language      LANGUAGE MODELS
      A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with
@@ -732,8 +729,8 @@ typedef enum ldr_head {
   LDR_HEAD_POINTER,              /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is
                                     one of type k where (R_i q_ki) . (R_j k_kj) / sqrt(span_size) > 0; R turns by
                                     the place */
-  LDR_HEAD_CRF                   /* no overlap: the best chain of tags (Lafferty et al. 2001), whose neighbours have
-                                    scores that are learned. Tokens with LDR_IGNORE are not in the chain */
+  LDR_HEAD_CRF                   /* no overlap: the best chain of tags (Lafferty et al. 2001), of which neighbours
+                                    have learned scores; tokens with LDR_IGNORE are left out. 4096 classes at most */
 } ldr_head;
 LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ... */
 
@@ -16197,7 +16194,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (d->classes < 1 || d->classes > (1 << 24))
     return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d", d->classes);
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
-      d->span_size > (1 << 24) / d->classes))
+      d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
         "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
   if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
@@ -17115,7 +17112,7 @@ struct ldr__pass {
   int32_t *span_position, *span_at, *span_tags, *span_ends;
   float *span_scores;
   double *span_sums; /* [sequences][4] */
-  double *alpha, *beta; /* CRF: [R,classes] */
+  double *alpha; /* CRF: [R,2,classes], beta behind it */
   /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
   float *words_u, *words_f, *words, *words_stats, *dwords;
   float *teacher, *teacher_scores; /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
@@ -17351,9 +17348,7 @@ static void ldr__pass_place(
     s->span_ends = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
     s->span_scores = ldr__place_floats(p, "head", r);
     s->span_sums = (double *)ldr__place(p, "head", 4 * max_sequences, sizeof(double));
-    k = ldr__spans_of(l->d.head) & LDR__SPANS_CHAIN ? c * sizeof(double) : 0;
-    s->alpha = k ? (double *)ldr__place(p, "head", r, k) : NULL;
-    s->beta = k ? (double *)ldr__place(p, "head", r, k) : NULL;
+    if (l->d.head == LDR_HEAD_CRF) s->alpha = (double *)ldr__place(p, "head", r, 2 * c * sizeof(double));
   }
   if (l->d.head == LDR_HEAD_WORDS) {
     size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
@@ -18230,8 +18225,8 @@ typedef struct ldr__spans {
   int32_t *at, *tags, *ends; /* [n] row; tag; last of the true span of the type that begins here, or -1 */
   float *scores; /* [n] of the pairs of one beginning */
   int one, pairs;
-  const float *w; /* of a chain, else NULL; as alpha and beta */
-  double *alpha, *beta;
+  const float *w; /* chains, else NULL */
+  double *alpha; /* [n,ld], and beta behind it */
 } ldr__spans;
 
 /* Sequence q of the pass with its labels. */
@@ -18251,8 +18246,7 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
   v.one = (ldr__spans_of(l->d.head) & LDR__SPANS_ONE) != 0;
   v.pairs = (ldr__spans_of(l->d.head) & LDR__SPANS_PAIRS) != 0;
   v.w = s->alpha ? ldr__value(l, l->chain) : NULL;
-  v.alpha = s->alpha ? s->alpha + v.first * v.ld : NULL;
-  v.beta = s->alpha ? s->beta + v.first * v.ld : NULL;
+  v.alpha = s->alpha ? s->alpha + 2 * v.first * v.ld : NULL;
   for (r = v.first, v.n = 0; r < end; r++) {
     int none = v.one && r == v.first;
     if (labels[r] == LDR_IGNORE && !none) continue;
@@ -18385,7 +18379,7 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
        alpha_t,j = z_t,j + log sum_i exp(alpha_t-1,i + W_ij), alpha_1 = z_1 + start; log Z = log sum exp(alpha_n + end)
        beta_t,i  = z_t,i + log sum_j exp(W_ij + beta_t+1,j),  beta_n = z_n + end
        p(y_t = j) = exp(alpha_t,j + beta_t,j - z_t,j - log Z);  of a pair: exp(alpha_t-1,i + W_ij + beta_t,j - log Z)
-   and max for log sum exp in the best chain (Viterbi). In memory start and end are rows behind W's. */
+   The best chain (Viterbi) has max for log sum exp. Start and end are rows behind W's. */
 
 /* log sum_k exp(x_k + w_k) of numbers w `step` apart; with `best` the largest of them and which it is. */
 static double ldr__chain_sum(const double *x, const float *w, size_t step, size_t n, int32_t *best) {
@@ -18403,15 +18397,15 @@ static double ldr__chain_sum(const double *x, const float *w, size_t step, size_
   return best ? all.peak : ldr__log_sum_value(&all);
 }
 
-/* Fills alpha, or (back) beta; returns log Z. With `best` alpha of the best chain, and its last tag. */
+/* Fills alpha, or (back) beta; returns log Z. With `best` those of the best chain, and its last tag. */
 static double ldr__chain_run(const ldr__spans *v, const float *z, int back, int32_t *best) {
   size_t c = v->ld, k, j;
   const float *ends[2] = { v->w + c * c, v->w + c * c + c };
-  double *x = back ? v->beta : v->alpha, *to = NULL, *from;
+  double *to = NULL, *from;
   for (k = 0; k < v->n; k++) {
     size_t t = back ? v->n - 1 - k : k;
     from = to;
-    to = x + t * c;
+    to = v->alpha + (back ? v->n + t : t) * c;
     for (j = 0; j < c; j++) to[j] = (double)*ldr__span_row(v, z, t, j) + (k ? ldr__chain_sum(from,
         v->w + (back ? j * c : j), back ? 1 : c, c, best) : (double)ends[back][j]);
   }
@@ -18427,34 +18421,31 @@ static void ldr__chain_best(const ldr__spans *v, const float *z) {
 
 /* What the tags y say of token t: z, and W after the token before. */
 static double ldr__chain_link(const ldr__spans *v, const float *z, const int32_t *y, size_t t) {
-  return (double)*ldr__span_row(v, z, t, (size_t)y[t]) +
-      (double)v->w[(t ? (size_t)y[t - 1] : v->ld) * v->ld + (size_t)y[t]];
+  size_t to = (size_t)y[t];
+  return (double)*ldr__span_row(v, z, t, to) + (double)v->w[(t ? (size_t)y[t - 1] : v->ld) * v->ld + to];
 }
 
-/* Threads share the two directions, then the rows of W. */
+/* Threads share the two directions, then the numbers of W. */
 static double ldr__chain_loss(float *dz, const float *z, const ldr__spans *v, double normalizer) {
   size_t c = v->ld, n = v->n, t, j;
   const int32_t *y = v->tags;
-  double all[2], loss = -(double)v->w[(c + 1) * c + (size_t)y[n - 1]];
+  double *alpha = v->alpha, *beta = alpha + n * c, all[2], loss = -(double)v->w[(c + 1) * c + (size_t)y[n - 1]];
   float *dw = dz ? ldr__grad(v->s->l, v->s->l->chain) : NULL, *row;
   LDR__FOR(back, dz ? 2 : 1, v->s->ex.threads) all[back] = ldr__chain_run(v, z, (int)back, NULL);
   for (t = 0; t < n; t++) loss -= ldr__chain_link(v, z, y, t);
   for (t = 0; dz && t < n; t++)
     for (row = dz + (size_t)v->at[t] * c, j = 0; j < c; j++) {
-      row[j] = (float)((exp(v->alpha[t * c + j] + v->beta[t * c + j] - (double)*ldr__span_row(v, z, t, j) - all[0]) -
+      row[j] = (float)((exp(alpha[t * c + j] + beta[t * c + j] - (double)*ldr__span_row(v, z, t, j) - all[0]) -
           (j == (size_t)y[t])) / normalizer);
       if (dw && t == 0) dw[c * c + j] += row[j];
       if (dw && t + 1 == n) dw[c * c + c + j] += row[j];
     }
-  if (dw) LDR__FOR(i, (int64_t)c, v->s->ex.threads) {
-    const float *w = v->w + (size_t)i * c;
-    size_t to, u;
-    for (to = 0; to < c; to++) {
-      double sum = 0;
-      for (u = 1; u < n; u++) sum += exp(v->alpha[(u - 1) * c + (size_t)i] + (double)w[to] + v->beta[u * c + to] -
-          all[0]) - (y[u - 1] == (int32_t)i && y[u] == (int32_t)to);
-      dw[(size_t)i * c + to] += (float)(sum / normalizer);
-    }
+  if (dw) LDR__FOR(i, (int64_t)(c * c), v->s->ex.threads) {
+    size_t from = (size_t)i / c, to = (size_t)i % c, u;
+    double sum = 0;
+    for (u = 1; u < n; u++) sum += exp(alpha[(u - 1) * c + from] + (double)v->w[i] + beta[u * c + to] - all[0]) -
+        (y[u - 1] == (int32_t)from && y[u] == (int32_t)to);
+    dw[i] += (float)(sum / normalizer);
   }
   return loss + all[0];
 }
@@ -18517,7 +18508,7 @@ static void ldr__chain_find(ldr__span_list *y, const ldr__spans *v, const float 
       if (end == a || (size_t)(tag[a] - 1) / 2 != k || end - a > y->longest) continue;
       x = v->alpha[a * c + (size_t)tag[a]] - all;
       for (b = a; b + 1 < end;) x += ldr__chain_link(v, z, tag, ++b);
-      x = exp(x + v->beta[b * c + (size_t)tag[b]] - (double)*ldr__span_row(v, z, b, (size_t)tag[b]));
+      x = exp(x + v->alpha[(v->n + b) * c + (size_t)tag[b]] - (double)*ldr__span_row(v, z, b, (size_t)tag[b]));
       if (x > y->least) ldr__span_add(y, v, q, k, a, b, LDR__MIN(x, 1.0));
     }
 }
@@ -19541,19 +19532,15 @@ static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__tar
   for (r = 0; r < s->row_count; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
 }
 
-/* tags[R]: where a token of sequence q has one, the best chain's. */
-static void ldr__chain_tags(int32_t *tags, const ldr__pass *s, int32_t q, const int32_t *labels) {
-  ldr__spans v = ldr__spans_open(s, q, labels);
-  size_t t;
-  if (v.n) ldr__chain_best(&v, s->logits);
-  for (t = 0; t < v.n; t++) tags[v.at[t]] = v.ends[t];
-}
-
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
   size_t r, n = (size_t)s->l->d.classes;
   int32_t q;
   for (r = 0; r < s->row_count; r++) scratch[r] = ldr__argmax(s->logits + r * n, n);
-  if (s->alpha) LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__chain_tags(scratch, s, (int32_t)i, t->labels);
+  for (q = 0; s->alpha && q < s->t.sequences; q++) {
+    ldr__spans v = ldr__spans_open(s, q, t->labels);
+    if (v.n) ldr__chain_best(&v, s->logits);
+    for (r = 0; r < v.n; r++) scratch[v.at[r]] = v.ends[r];
+  }
   for (r = 0; r < s->row_count; r++) {
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, scratch[r], s->labels[r]);
   }

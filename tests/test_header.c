@@ -177,7 +177,7 @@ TEST(the_manual_lists_what_the_tables_hold) {
     for (k = 0; k < 4 && strcmp(says[k][0], ldr__formats[i].name) != 0; k++) {}
     CHECK(k < 4 && strstr(files, says[k][1]));
   }
-  cutters = words_between(header, "WHAT CAN BE LEARNED", "     Tags are O");
+  cutters = words_between(header, "WHAT CAN BE LEARNED", "     CRF to ANSWER");
   for (i = 0; i < sizeof ldr__heads / sizeof *ldr__heads; i++) {
     sprintf(counted, "%s", ldr__heads[i].name);
     for (word = counted; *word; word++) *word = (char)(*word - ('a' - 'A'));

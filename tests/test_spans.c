@@ -412,6 +412,28 @@ TEST(the_best_chain_is_found) {
   close_case(&c);
 }
 
+TEST(a_chain_has_so_many_classes) {
+  tiny_spec s = tiny_default("bert");
+  tiny_model m = tiny_open(s, NULL);
+  ldr_ladder_desc d;
+  ldr_error err;
+  ldr_ladder *l;
+  int32_t k;
+  static const int32_t bad[] = { 1, 4, 4097, 1 << 24 };
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_CRF;
+  for (k = 0; k < 4; k++) {
+    memset(&err, 0, sizeof err);
+    d.classes = bad[k];
+    CHECK(!ldr_ladder_create(m.m, &d, &err) && err.status == LDR_ARGUMENT && strstr(err.message, "O, B-x, I-x"));
+  }
+  d.classes = 3;
+  l = ldr_ladder_create(m.m, &d, NULL);
+  CHECK(l != NULL);
+  ldr_ladder_free(l);
+  tiny_close(&m);
+}
+
 /* What a chain needs is in the plan; steps, scores and predictions allocate nothing. */
 TEST(a_chain_is_planned) {
   tiny_spec s = tiny_default("bert");
@@ -985,7 +1007,8 @@ TEST(questions_are_learned_and_answered) {
 
 #define TESTS(X)                                                                                                       \
   X(spans_are_those_of_the_whole_square) X(losses_are_those_of_the_whole_square) \
-  X(a_chain_is_that_of_all_ways) X(the_best_chain_is_found) X(a_chain_is_planned) X(metrics_count_what_is_predicted)  \
+  X(a_chain_is_that_of_all_ways) X(the_best_chain_is_found) X(a_chain_is_planned) X(a_chain_has_so_many_classes) \
+  X(metrics_count_what_is_predicted)  \
   X(threads_change_no_bit) X(spans_are_learned) X(a_ladder_file_keeps_its_spans) X(what_cannot_be_is_refused)        \
   X(english_answers_are_scored_as_squad_does) X(chinese_answers_are_scored_as_cmrc_does)                             \
   X(the_best_of_the_right_answers_counts) X(every_public_form_of_questions_is_read) X(damaged_answers_are_counted)   \
