@@ -920,6 +920,9 @@ typedef struct ldr_ladder_desc {
   const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly;
                                     clue: 4; default: none beside copies, unless reduction or width is given */
   int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs */
+  const int32_t *encoder_rungs;  /* two stacks: layers of the encoder, beside which stands a side encoder; NULL: those
+                                    of `rungs`, and by default all up to 12 as well */
+  int32_t        encoder_rung_count;
   int32_t        width, heads, ffn;     /* side dimensions, 0: from r */
   ldr_tap        tap;
   ldr_gate       gate;
@@ -3889,6 +3892,7 @@ typedef struct ldr__attention {
   const ldr__dropout *drop;
   size_t window; /* of which |i - j| < window is seen; 0: all */
   const float *relative; /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
+  float *drelative; /* [sequences][heads][LDR__RELATIVE_ROW] its gradient, which is added to; or NULL */
   /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
   const float *kept;
   size_t kept_ld, past; /* past: tokens before those of qkv */
@@ -3937,15 +3941,19 @@ static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i
     for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
 }
 
+/* Where a head's row has what it adds for the distance j - i. */
+static size_t ldr__relative_at(size_t i, size_t j) {
+  return j < i ? LDR__FAR - LDR__MIN(i - j, (size_t)LDR__FAR) : LDR__FAR + LDR__MIN(j - i, (size_t)LDR__FAR);
+}
+
 /* The score of query i and key j, both counted from the sequence's first, whose row of q, k and v is qkv: what a head
    adds for their distance, and what is not seen. */
 static void ldr__attention_shift(float *score, const ldr__attention *a, const float *qkv, size_t h, size_t i,
     size_t j) {
-  size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR), d = (size_t)a->head_dim,
-      wide = (size_t)a->heads * d;
+  size_t apart = i > j ? i - j : j - i, d = (size_t)a->head_dim, wide = (size_t)a->heads * d;
   if (a->cap > 0) *score = a->cap / a->scale * tanhf(*score * a->scale / a->cap);
   if (a->slopes) *score -= a->slopes[h] * ((float)i - (float)j);
-  if (a->relative) *score += a->relative[h * LDR__RELATIVE_ROW + (j < i ? LDR__FAR - at : LDR__FAR + at)];
+  if (a->relative) *score += a->relative[h * LDR__RELATIVE_ROW + ldr__relative_at(i, j)];
   if (a->places) {
     size_t row = (size_t)a->places->row[(ptrdiff_t)i - (ptrdiff_t)j] * wide + h * d;
     *score += ldr__dot(qkv + i * a->ld + h * d, a->places->keys + row, d) +
@@ -3964,11 +3972,13 @@ static void ldr__attention_shifts(float *s, const ldr__attention *a, const float
       ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
 }
 
-/* From e[queries,n], the gradient of scores, to those of q[.,apart] and k[d,n] through the distances; their own rows
-   are frozen. */
-static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, const float *e, const ldr__attention *a,
-    size_t h, size_t rows, size_t keys, size_t n, size_t i0, size_t j0) {
+/* From e[queries,n], the gradient of scores, to those of q[.,apart] and k[d,n] through the distances, whose own rows
+   are frozen; and to what heads add for distances, drelative[LDR__RELATIVE_ROW] (NULL: frozen). */
+static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, float *drelative, const float *e,
+    const ldr__attention *a, size_t h, size_t rows, size_t keys, size_t n, size_t i0, size_t j0) {
   size_t d = (size_t)a->head_dim, r, c, k;
+  for (r = 0; drelative && r < rows; r++)
+    for (c = 0; c < keys; c++) drelative[ldr__relative_at(i0 + r, j0 + c)] += e[r * n + c];
   for (r = 0; a->places && r < rows; r++)
     for (c = 0; c < keys; c++) {
       size_t row = (size_t)a->places->row[(ptrdiff_t)(i0 + r) - (ptrdiff_t)(j0 + c)] * (size_t)a->heads * d + h * d;
@@ -4143,7 +4153,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
           ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1, &soon);
           ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, &soon);
           ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, &soon);
-          ldr__attention_shifts_backward(dq + i0 * apart, apart, dk, e, a, h, rows, keys, nr, begin + i0, j0);
+          ldr__attention_shifts_backward(dq + i0 * apart, apart, dk, a->drelative ? a->drelative +
+              (seq * (size_t)a->heads + h) * LDR__RELATIVE_ROW : NULL, e, a, h, rows, keys, nr, begin + i0, j0);
         }
         ker->rows->transpose(to_k, kld, dk, nr, NULL, keys, d, h > kv * group);
         ker->rows->transpose(to_v, kld, dv, nr, NULL, keys, d, h > kv * group);
@@ -10803,6 +10814,9 @@ typedef struct ldr__tokens {
                                          have these rows alone: only keys and values are made for the others */
   const uint64_t *only_rows; /* their dropout row numbers */
   const float *frequency; /* rotary frequencies for this head size, or NULL */
+  const float *relative; /* of the pass, in the place of the block's, or NULL; and its gradient: see ldr__attention */
+  float *drelative;
+  size_t distances; /* numbers of the gradient that a sequence has */
   /* see ldr__attention; the block puts the new ones behind those of `past` tokens */
   float *kept;
   size_t past;
@@ -10830,6 +10844,7 @@ static ldr__tokens ldr__tokens_part(const ldr__tokens *t, int32_t i, int32_t end
   if (t->rows) mine.rows += first;
   mine.count = (size_t)(t->offsets[end] - t->offsets[i]);
   if (t->source) mine.source += i;
+  if (t->drelative) mine.drelative += (size_t)i * t->distances;
   if (t->only) mine.only += i;
   if (t->only_rows) mine.only_rows += i;
   return mine;
@@ -10885,7 +10900,8 @@ static ldr__attention ldr__block_attention(
   a.causal = s->causal;
   a.scale = (m->score > 0 ? m->score : 1.0f) / sqrtf((float)s->head_dim);
   a.window = (size_t)m->window;
-  a.relative = m->relative;
+  a.relative = t->relative ? t->relative : m->relative;
+  a.drelative = t->drelative;
   a.slopes = m->slopes;
   a.cap = s->cap;
   a.places = m->places.keys ? &m->places : NULL;
@@ -10906,8 +10922,9 @@ static ldr__attention ldr__cross_attention(
   ldr__manner own = *m;
   ldr__attention a;
   own.window = 0;
-  own.relative = own.slopes = own.places.keys = NULL;
+  own.slopes = own.places.keys = NULL;
   a = ldr__block_attention(s, &own, t, drop);
+  a.relative = a.drelative = NULL;
   a.causal = 0;
   a.kept = t->cross;
   a.keys = t->source;
@@ -11904,7 +11921,7 @@ static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot
 
 /* The tensors before the first block and after the last. */
 typedef enum ldr__end {
-  LDR__WORD, LDR__POSITION, LDR__SEGMENT, LDR__PROJECT, LDR__LM_DENSE, LDR__LM_OUT, LDR__END_MATRICES,
+  LDR__WORD, LDR__POSITION, LDR__SEGMENT, LDR__PROJECT, LDR__LM_DENSE, LDR__LM_OUT, LDR__DISTANCES, LDR__END_MATRICES,
   LDR__PROJECTB = LDR__END_MATRICES, LDR__LM_DENSEB, LDR__LM_BIAS, LDR__EMBED_NORM, LDR__EMBED_NORMB, LDR__FINAL,
   LDR__FINALB, LDR__LM_NORM, LDR__LM_NORMB,
   LDR__PROMPT, /* added by prompt tuning: [virtual tokens, embed_width] */
@@ -12075,12 +12092,47 @@ static size_t ldr__end_shape(const ldr_model *m, int end, size_t *rows, size_t *
     case LDR__PROJECT: r = w; break;
     case LDR__LM_DENSE: r = e; c = w; break;
     case LDR__LM_BIAS: c = (size_t)m->vocabulary; break;
+    case LDR__DISTANCES: r = (size_t)m->buckets; c = (size_t)m->shape.heads; break;
     case LDR__PROJECTB: case LDR__FINAL: case LDR__FINALB: c = w; break;
     default: break;
   }
   *rows = r;
   *columns = c;
   return r * c;
+}
+
+/* The bucket of a distance: half of them are for keys that come later, where there are any; half of those have a
+   distance each, longer ones share them by their logarithm. */
+static int32_t ldr__relative_bucket(const ldr_model *m, int32_t at) {
+  int32_t far = at < LDR__FAR ? LDR__FAR - at : at - LDR__FAR, later = at > LDR__FAR,
+      n = m->shape.causal ? m->buckets : m->buckets / 2, exact = n / 2;
+  if (m->shape.causal && later) return 0;
+  if (far >= exact) far = exact + (int32_t)(log((double)far / exact) / log((double)m->far / exact) * (n - exact));
+  return LDR__MIN(far, n - 1) + later * n;
+}
+
+/* Scores are scaled after that is added, unless the family does not scale them. */
+static float ldr__relative_by(const ldr_model *m, const ldr__shape *s) {
+  return m->traits & LDR__OF_UNSCALED ? 1.0f : sqrtf((float)s->head_dim);
+}
+
+/* table[heads][LDR__RELATIVE_ROW] of w[buckets,heads]; and back: dw += what `sequences` of them hold. */
+static void ldr__relative_fill(float *table, const ldr_model *m, const ldr__mat *w, const ldr__shape *s) {
+  int32_t at, h, bucket;
+  for (at = 0; at < LDR__RELATIVE_ROW; at++)
+    for (bucket = ldr__relative_bucket(m, at), h = 0; h < s->heads; h++)
+      table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(w, (size_t)bucket, (size_t)h) * ldr__relative_by(m, s);
+}
+
+static void ldr__relative_backward(float *dw, const ldr_model *m, const float *dtable, int32_t sequences,
+    const ldr__shape *s) {
+  int32_t at, h, i, heads = s->heads, bucket;
+  for (at = 0; dw && at < LDR__RELATIVE_ROW; at++)
+    for (bucket = ldr__relative_bucket(m, at), h = 0; h < heads; h++) {
+      double sum = 0;
+      for (i = 0; i < sequences; i++) sum += (double)dtable[(size_t)(i * heads + h) * LDR__RELATIVE_ROW + (size_t)at];
+      dw[bucket * heads + h] += (float)sum * ldr__relative_by(m, s);
+    }
 }
 
 /* ---- configuration ---- */
@@ -13372,27 +13424,14 @@ static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr
   *block = i;
 }
 
-/* What each head adds for the distance j - i (Raffel et al. 2020): [buckets, heads], half of them for keys that come
-   later, where there are any; half of those have a distance each, longer ones share them by their logarithm. Divided by
-   the scale of scores, which comes after. */
+/* What each head adds for the distance j - i (Raffel et al. 2020): [buckets, heads]. */
 static ldr_status ldr__bind_relative(ldr__binder *b) {
   ldr_model *m = b->m;
-  int32_t heads = m->shape.heads, far, at, h, n = m->shape.causal ? m->buckets : m->buckets / 2, exact = n / 2;
-  float by = m->traits & LDR__OF_UNSCALED ? 1.0f : sqrtf((float)m->shape.head_dim);
-  float *table = ldr__place_floats(b->plan, "relative positions", (size_t)heads * LDR__RELATIVE_ROW);
-  ldr__mat w;
-  memset(&w, 0, sizeof w);
-  if (ldr__bind_matrix(b, &w, b->prefix, m->stack ? "block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-      : "encoder.relative_attention_bias.weight", (size_t)m->buckets, (size_t)heads)) return b->err->status;
-  for (at = 0; table && at < LDR__RELATIVE_ROW; at++) {
-    int32_t bucket;
-    far = at < LDR__FAR ? LDR__FAR - at : at - LDR__FAR;
-    bucket = far < exact ? far
-        : exact + (int32_t)(log((double)far / exact) / log((double)m->far / exact) * (n - exact));
-    bucket = m->shape.causal && at > LDR__FAR ? 0 : LDR__MIN(bucket, n - 1) + (at > LDR__FAR ? n : 0);
-    for (h = 0; h < heads; h++)
-      table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(&w, (size_t)bucket, (size_t)h) * by;
-  }
+  ldr__mat *w = &m->ends.m[LDR__DISTANCES];
+  float *table = ldr__place_floats(b->plan, "relative positions", (size_t)m->shape.heads * LDR__RELATIVE_ROW);
+  if (ldr__bind_matrix(b, w, b->prefix, m->stack ? "block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+      : "encoder.relative_attention_bias.weight", (size_t)m->buckets, (size_t)m->shape.heads)) return b->err->status;
+  if (table) ldr__relative_fill(table, m, w, &m->shape);
   m->relative = table;
   return LDR_OK;
 }
@@ -15879,6 +15918,7 @@ struct ldr_ladder {
   ldr_ladder_desc d; /* resolved; its pointers lead into this object */
   ldr__shape side;
   int32_t has_first; /* D_first reads the embeddings */
+  int32_t distances; /* what the rungs' heads add for distances, or -1: nothing of their own */
   int32_t first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out,
       head_out_bias, chain; /* CRF: W, and rows start and end */
   int32_t head_width; /* of the rows the head reads */
@@ -15887,7 +15927,7 @@ struct ldr_ladder {
   int32_t deep; /* 1: parameters inside the backbone, or in copies of its last blocks */
   int32_t from; /* first block with any; the backward pass ends there, or goes on into the rungs */
   int32_t top; /* LADDER: copies; what rungs leave is added to what the first reads */
-  ldr_ladder *reader; /* of a model with two stacks: the encoder's part, whose tensors stand among these; or NULL */
+  ldr_ladder *reader; /* of two stacks: the encoder's part, a side encoder too, whose tensors stand among these */
   const ldr_ladder *owner; /* of such a part */
   int32_t successors; /* blocks layers, layers+1, ...: stand for groups of the backbone's layers; 0: none */
   ldr__shape tuned_shape; /* of a backbone block with what the method adds */
@@ -16170,7 +16210,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
 
 /* Nothing but what every block has. */
 static void ldr__shape_plain(ldr__shape *s) {
-  s->parallel = s->after = s->head_norms = s->turned = 0;
+  s->parallel = s->after = s->head_norms = s->turned = s->cross = 0;
   s->clip = s->cap = s->grow = 0;
 }
 
@@ -16308,7 +16348,7 @@ static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, si
 
 static const char *const ldr__end_names[LDR__ENDS] = {
   "embeddings.word.weight", "embeddings.position.weight", "embeddings.segment.weight", "embeddings.project.weight",
-  "lm.dense.weight", "lm.out.weight",
+  "lm.dense.weight", "lm.out.weight", "backbone.distances.weight",
   "embeddings.project.bias", "lm.dense.bias", "lm.bias", "embeddings.norm.weight", "embeddings.norm.bias",
   "backbone.final_norm.weight", "backbone.final_norm.bias",
   "lm.norm.weight", "lm.norm.bias", "embeddings.prompt" };
@@ -16352,7 +16392,8 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
   if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB)
     return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
   if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
-  return d->method == LDR_METHOD_FULL && (end <= LDR__PROJECT || d->head == LDR_HEAD_WORDS);
+  return d->method == LDR_METHOD_FULL &&
+      (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
 }
 
 /* Blocks with tensors of their own, by number: the backbone's layers, then the successors. */
@@ -16491,33 +16532,22 @@ static void ldr__tuned_start(ldr_ladder *l) {
   if (m->release) ldr__release_embeddings(m);
 }
 
-/* Walks all parameters in order; run once to count and once to place. */
-static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tuned) {
+/* The tensors of a side network. */
+static void ldr__side_layout(ldr__layout *y, ldr__rung *rungs) {
   ldr_ladder *l = y->l;
   const ldr_ladder_desc *d = &l->d;
   size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
   char name[64];
-  int32_t i, slot, bias = d->down_bias == LDR_ON, has_side = d->rung_count > 0;
-  l->first = l->first_bias = l->final_norm = l->final_norm_bias = l->up = l->up_bias = l->out_gate = l->head_dense =
-      l->head_dense_bias = -1;
-  l->prompt_dense = l->prompt_dense_bias = l->prompt_out = l->prompt_out_bias = -1;
-  y->count = 0;
-  y->floats = 0;
-  y->trainable = 0;
-  ldr__tuned_layout(y, tuned);
-  if (l->reader) {
-    l->reader->params = l->params;
-    y->stack = "encoder.";
-    y->words = l->end[LDR__WORD];
-    y->l = l->reader;
-    ldr__tuned_layout(y, tuned ? l->reader->tuned : NULL);
-    y->l = l;
-    y->stack = NULL;
-  }
+  int32_t i, slot, bias = d->down_bias == LDR_ON;
+  l->first = l->first_bias = l->distances = l->final_norm = l->final_norm_bias = l->up = l->up_bias = l->out_gate = -1;
+  l->head_width = d->rung_count && d->output == LDR_OUTPUT_SIDE ? d->width : l->m->shape.width;
+  if (!d->rung_count) return;
   if (l->has_first) {
     l->first = ldr__add_param(y, -1, "first.down.weight", w, big);
     if (bias) l->first_bias = ldr__add_param(y, -1, "first.down.bias", 1, w);
   }
+  if ((l->m->traits & LDR__OF_RELATIVE) && l->m->stack && ldr__preset_of(d->preset)->kind == LDR__LIKE_BACKBONE)
+    l->distances = ldr__add_param(y, -1, "distances.weight", (size_t)l->m->buckets, (size_t)l->side.heads);
   for (i = 0; i < d->rung_count; i++) {
     ldr__rung none, *g = rungs ? &rungs[i] : &none;
     g->down = ldr__add_param(y, i, "down.weight", w, big);
@@ -16532,16 +16562,38 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
       g->slot[slot] = ldr__add_param(y, i, name, rows, columns);
     }
   }
-  if (has_side && d->final_norm == LDR_ON) {
+  if (d->final_norm == LDR_ON) {
     l->final_norm = ldr__add_param(y, -1, "final_norm.weight", 1, w);
     if (l->side.norm == LDR_NORM_LAYER) l->final_norm_bias = ldr__add_param(y, -1, "final_norm.bias", 1, w);
   }
-  if (has_side && d->output != LDR_OUTPUT_SIDE) {
-    l->up = ldr__add_param(y, -1, "up.weight", big, w);
-    if (bias) l->up_bias = ldr__add_param(y, -1, "up.bias", 1, big);
-    if (d->output == LDR_OUTPUT_MIXED) l->out_gate = ldr__add_param(y, -1, "output.gate", 1, big);
+  if (d->output == LDR_OUTPUT_SIDE) return;
+  l->up = ldr__add_param(y, -1, "up.weight", big, w);
+  if (bias) l->up_bias = ldr__add_param(y, -1, "up.bias", 1, big);
+  if (d->output == LDR_OUTPUT_MIXED) l->out_gate = ldr__add_param(y, -1, "output.gate", 1, big);
+}
+
+/* Walks all parameters in order; run once to count and once to place. */
+static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tuned) {
+  ldr_ladder *l = y->l;
+  const ldr_ladder_desc *d = &l->d;
+  size_t columns;
+  l->head_dense = l->head_dense_bias = -1;
+  l->prompt_dense = l->prompt_dense_bias = l->prompt_out = l->prompt_out_bias = -1;
+  y->count = 0;
+  y->floats = 0;
+  y->trainable = 0;
+  ldr__tuned_layout(y, tuned);
+  if (l->reader) {
+    l->reader->params = l->params;
+    y->stack = "encoder.";
+    y->words = l->end[LDR__WORD];
+    y->l = l->reader;
+    ldr__tuned_layout(y, tuned ? l->reader->tuned : NULL);
+    ldr__side_layout(y, rungs ? l->reader->rungs : NULL);
+    y->l = l;
+    y->stack = NULL;
   }
-  l->head_width = has_side && d->output == LDR_OUTPUT_SIDE ? d->width : l->m->shape.width;
+  ldr__side_layout(y, rungs);
   if (ldr__pieces(d) > 1) l->head_width *= 3;
   columns = (size_t)l->head_width;
   if (d->head_hidden > 0) {
@@ -16569,6 +16621,7 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
   if (l->side.heads != l->m->shape.heads || l->side.head_dim != l->m->shape.head_dim) memset(&own.places, 0,
       sizeof own.places);
   if (l->side.heads != l->m->shape.heads) own.slopes = NULL;
+  if (l->m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)l->side.head_dim / (float)l->m->shape.head_dim);
   return own;
 }
 
@@ -16593,18 +16646,22 @@ static float ldr__gate_value(const ldr_ladder *l, int32_t rung, size_t c) {
   return ldr__sigmoid((g ? g[d->gate == LDR_GATE_SCALAR ? 0 : c] : 0) / d->gate_temperature);
 }
 
-static ldr_status ldr__ladder_rungs(int32_t *layers, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
-  int32_t i, n = d->rung_count, count = m->layers - d->top;
+/* Which layers the rungs tap. */
+static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
+  const ldr_ladder_desc *d = &l->d;
+  int32_t i, n = d->rung_count, count = l->m->layers - d->top, *layers = l->rung_layers;
   for (i = 0; i < n; i++) {
     if (d->top && (d->rungs ? d->rungs[i] : 0) >= count)
       return ldr__fail(err, LDR_ARGUMENT,
           "rung %d taps layer %d, which is a copy here: with the last %d blocks copied, rungs tap layers 0 to %d", i,
           d->rungs ? d->rungs[i] : 0, d->top, count - 1);
     layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
-    if (layers[i] < 0 || layers[i] >= m->layers || (i && layers[i] <= layers[i - 1]))
-      return ldr__fail(err, LDR_ARGUMENT, "rung %d taps layer %d: layers must ascend from 0 to %d",
-          i, layers[i], m->layers - 1);
+    if (layers[i] < 0 || layers[i] >= l->m->layers || (i && layers[i] <= layers[i - 1]))
+      return ldr__fail(err, LDR_ARGUMENT, "%srung %d taps layer %d: layers must ascend from 0 to %d",
+          l->owner ? "side encoder: " : "", i, layers[i], l->m->layers - 1);
+    l->rungs[i].layer = layers[i];
   }
+  l->d.rungs = layers;
   return LDR_OK;
 }
 
@@ -16619,12 +16676,35 @@ static void ldr__fill_truncated(float *v, size_t n, uint64_t key, double std) {
   }
 }
 
+/* What a side network has of its own: what heads add for distances starts as the backbone's, of other heads as the mean
+   of its. Without slicing a down-projection must keep the size of what it reads, or small states vanish behind the first
+   block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
+static void ldr__side_random(ldr_ladder *l) {
+  const ldr_ladder_desc *d = &l->d;
+  const ldr__preset *row = ldr__preset_of(d->preset);
+  const ldr__mat *from = &l->m->ends.m[LDR__DISTANCES];
+  int32_t i, b, h, k, heads = l->side.heads, all = l->m->shape.heads;
+  if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL)
+    memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
+  for (b = 0; l->distances >= 0 && b < l->m->buckets; b++)
+    for (h = 0; h < heads; h++) {
+      float *v = l->values + l->params[l->distances].offset + b * heads + h, sum = 0;
+      for (k = 0; k < all; k++) sum += ldr__mat_get(from, (size_t)b, (size_t)k);
+      *v = heads == all ? ldr__mat_get(from, (size_t)b, (size_t)h) : sum / (float)all;
+    }
+  for (i = -1; !row->paper && row->kind != LDR__LIKE_BERT && i < d->rung_count; i++) {
+    int32_t down = i < 0 ? l->first : l->rungs[i].down;
+    if (down >= 0) ldr__fill_normal(l->values + l->params[down].offset, (size_t)d->width * (size_t)l->m->shape.width,
+        ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)down), 1.0 / sqrt((double)l->m->shape.width));
+  }
+}
+
 /* Random start: norms 1, biases 0, gates as asked for; matrices N(0, 0.01^2) as in the reference code
    (lst.md 2.1), N(0, 0.02^2) in heads and blocks without a backbone to slice, or LST-CLUE's rule. */
 static void ldr__ladder_random(ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
   const ldr__preset *row = ldr__preset_of(d->preset);
-  int32_t p, i;
+  int32_t p;
   for (p = 0; p < l->count; p++) {
     ldr__param *q = &l->params[p];
     float *v = l->values + q->offset;
@@ -16640,17 +16720,8 @@ static void ldr__ladder_random(ldr_ladder *l) {
     else
       ldr__fill_normal(v, n, key, row->paper && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
   }
-  /* Without slicing a down-projection must keep the size of what it reads, or small states
-     vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
-  if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL)
-    memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
-  if (!row->paper && row->kind != LDR__LIKE_BERT)
-    for (i = -1; i < d->rung_count; i++) {
-      int32_t down = i < 0 ? l->first : l->rungs[i].down;
-      if (down >= 0)
-        ldr__fill_normal(l->values + l->params[down].offset, (size_t)d->width * (size_t)l->m->shape.width,
-            ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)down), 1.0 / sqrt((double)l->m->shape.width));
-    }
+  if (l->reader) ldr__side_random(l->reader);
+  ldr__side_random(l);
 }
 
 LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
@@ -16678,36 +16749,48 @@ static void ldr__ladder_rates(ldr_ladder *l);
 
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
    holds. */
-/* The part of a ladder that lies in the encoder: frozen below copies, else tuned as the decoder is. */
-static ldr_status ldr__ladder_reader(ldr_ladder *l, ldr_error *err) {
+/* The part of a ladder that lies in the encoder: a side encoder beside it, nothing below copies, else tuned as the
+   decoder is. Its states are as wide as the decoder's side; heads and units are as many where the stacks' are. */
+static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc, ldr_error *err) {
   const ldr_ladder_desc *d = &l->d;
+  const ldr_model *m = l->m, *e = m->encoder;
+  ldr_ladder_desc own = *desc;
   ldr_ladder *r;
-  if (!l->m->encoder) return LDR_OK;
-  if (d->head != LDR_HEAD_WORDS || d->rung_count || d->beside || l->successors || d->method == LDR_METHOD_PROMPT ||
+  if (!e) return LDR_OK;
+  if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PROMPT ||
       d->method == LDR_METHOD_PREFIX)
     return ldr__fail(err, LDR_UNSUPPORTED,
-        "a %s model with two stacks learns words, by copies of its decoder's last blocks or by full, bitfit, lora, "
-        "adapter or ia3; ldr_model_encoder gives its encoder, which learns like any other", l->m->type);
+        "a %s model with two stacks learns words, by a ladder or by full, bitfit, lora, adapter or ia3; "
+        "ldr_model_encoder gives its encoder, which learns like any other", m->type);
   r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
   if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
   memset(r, 0, sizeof *r);
   l->reader = r;
+  own.head = LDR_HEAD_TOKENS; /* every state is wanted */
+  own.classes = 1;
+  own.head_hidden = own.top = -1;
+  own.output = LDR_OUTPUT_SIDE;
+  own.standardise = LDR_OFF;
+  own.width = d->width;
+  own.heads = e->shape.heads == m->shape.heads && e->shape.kv_heads == m->shape.kv_heads ? d->heads : 0;
+  own.ffn = e->shape.ffn == m->shape.ffn ? d->ffn : 0;
+  if (!d->rung_count || ldr__preset_of(d->preset)->kind != LDR__LIKE_BACKBONE) own.rung_count = -1;
+  else if (desc->encoder_rungs) own.rung_count = desc->encoder_rung_count;
+  if (own.rung_count < 0 || desc->encoder_rungs) own.rungs = own.rung_count < 0 ? NULL : desc->encoder_rungs;
+  if (d->tune_layers) own.method = LDR_METHOD_HEAD; /* below the last of the decoder's */
   r->alloc = l->alloc;
-  r->m = l->m->encoder;
-  r->d = *d;
+  r->m = e;
   r->owner = l;
-  r->d.head = LDR_HEAD_TOKENS; /* every state is wanted */
-  r->d.classes = 1;
-  r->d.top = 0;
-  r->head_width = r->m->shape.width;
-  r->prompt_dense = r->head_dense = r->final_norm = r->up = r->out_gate = -1;
-  if (d->tune_layers) r->d.method = LDR_METHOD_HEAD; /* below the last of the decoder's */
+  r->d = ldr_ladder_desc_defaults(e, &own);
+  r->prompt_dense = r->head_dense = r->head_out = -1;
+  r->has_first = l->has_first && r->d.rung_count;
+  if (ldr__ladder_shape(&r->side, e, &r->d, err)) return err->status;
   return ldr__ladder_method(r, &r->d, err);
 }
 
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
   ldr_ladder_desc d;
-  ldr_ladder *l;
+  ldr_ladder *l, *r;
   ldr__plan plan;
   ldr__layout y;
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
@@ -16746,8 +16829,9 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   l->d.label_names = NULL;
   l->d.sample = NULL;
   l->has_first = d.rung_count > 0 && (d.tap == LDR_TAP_OUTPUT || d.mix == LDR_MIX_AFTER);
-  if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err) || ldr__ladder_reader(l, err))
+  if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err) || ldr__ladder_reader(l, desc, err))
     goto fail;
+  r = l->reader;
   memset(&plan, 0, sizeof plan);
   memset(&y, 0, sizeof y);
   y.l = l;
@@ -16774,17 +16858,23 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
     l->tuned = (ldr__tuned *)ldr__place(
         &plan, "tables", l->deep ? (size_t)m->layers + (size_t)l->successors : 0, sizeof(ldr__tuned));
-    if (l->reader) l->reader->tuned = (ldr__tuned *)ldr__place(
-        &plan, "tables", l->reader->deep ? (size_t)m->encoder->layers : 0, sizeof(ldr__tuned));
+    if (r) {
+      r->tuned = (ldr__tuned *)ldr__place(&plan, "tables", r->deep ? (size_t)r->m->layers : 0, sizeof(ldr__tuned));
+      r->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)r->d.rung_count, sizeof(ldr__rung));
+      r->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)r->d.rung_count, sizeof(int32_t));
+    }
     l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
     l->values = ldr__place_floats(&plan, "parameters", y.floats);
     l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
     l->span_frequency = d.span_size ? ldr__place_floats(&plan, "tables", (size_t)d.span_size / 2) : NULL;
   }
   ldr__ladder_layout(&y, l->rungs, l->tuned);
-  if (ldr__ladder_rungs(l->rung_layers, m, &d, err)) goto fail;
-  for (i = 0; i < d.rung_count; i++) l->rungs[i].layer = l->rung_layers[i];
-  l->d.rungs = l->rung_layers;
+  if (ldr__ladder_rungs(l, err) || (r && ldr__ladder_rungs(r, err))) goto fail;
+  if (r) {
+    l->d.encoder_rungs = r->rung_layers;
+    l->d.encoder_rung_count = r->d.rung_count;
+    r->values = l->values;
+  }
   if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim, l->m->stretch[0]);
   for (i = 0; i < d.span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d.span_size);
   for (i = 0; (desc->label_names || desc->published_head) && i < d.classes; i++) {
@@ -16802,10 +16892,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   l->d.label_names = (const char *const *)l->labels;
   ldr__ladder_random(l);
   ldr__tuned_start(l);
-  if (l->reader) {
-    l->reader->values = l->values;
-    ldr__tuned_start(l->reader);
-  }
+  if (r) ldr__tuned_start(r);
   ldr__ladder_rates(l);
   return l;
 fail:
@@ -17047,7 +17134,7 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    route: all of the backbone's, or (Theseus) successors in the place of some.
    ================================ */
 
-enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD };
+enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD, LDR__PLACE_OUTPUT };
 enum { LDR__WORD_ROWS = 128 }; /* rows with scores for a whole vocabulary at a time */
 
 /* The way through the backbone and back. state[i] is what the block at place from+i of the route reads. */
@@ -17063,6 +17150,13 @@ typedef struct ldr__deep {
 /* The way of one ladder up the backbone: its next tap and rung. Blocks below `end` are read, the others are its own. */
 typedef struct ldr__walk { int32_t tap, rung, end; int few; } ldr__walk;
 
+/* What heads add for distances, where that learns: [heads][LDR__RELATIVE_ROW]; and its gradient, of each sequence. */
+typedef struct ldr__distances { float *table, *grad; } ldr__distances;
+
+/* Two stacks, or a session: a rung's keys and values of what the side encoder made, [., 2 kv] ; those of the tokens
+   before. each: numbers that a rung has of them in a session, where all rungs' are kept; else 0. */
+typedef struct ldr__side_kept { float *cross, *dcross, *kept; size_t each; } ldr__side_kept;
+
 struct ldr__pass {
   ldr_ladder *l;
   ldr__pass *beside; /* the next ladder of those that read one way up the backbone */
@@ -17070,7 +17164,9 @@ struct ldr__pass {
   ldr__exec ex;
   ldr__backbone backbone;
   ldr__pass *reader; /* two stacks: through the encoder, whose `final` the decoder's blocks read; or NULL */
-  float *dcross; /* gradient of a block's keys and values of it */
+  float *dcross, *cross_low, *dcross_low; /* gradient of a block's keys and values of it; see ldr__cross_keys_backward */
+  ldr__distances backbone_distances, side_distances;
+  ldr__side_kept side;
   ldr__ends ends; /* the model's, with what is trained of them */
   /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
   float *prompt, *prompt_hidden, *dprompt, *dprompt_hidden;
@@ -17132,7 +17228,7 @@ static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) {
 
 /* 1: the output reads the backbone's own final state. Copies make theirs. */
 static int ldr__uses_final(const ldr_ladder *l) {
-  return !l->top && (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL);
+  return l->owner || (!l->top && (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL));
 }
 
 /* Taps: of the first projection, of every rung, and what the copies read. */
@@ -17198,7 +17294,8 @@ static int ldr__rung_matrix(const ldr__shape *s, size_t d, int which, size_t *ou
   *out = (size_t)s->width;
   *in = d;
   if (which == LDR__MATRICES) return 1;
-  if (which == LDR__K || which == LDR__V || !ldr__slot_size(s, which, out, in)) return 0;
+  if (which == LDR__K || which == LDR__V || which == LDR__XK || which == LDR__XV ||
+      !ldr__slot_size(s, which, out, in)) return 0;
   if (which == LDR__Q) *out = ldr__qkv_width(s);
   return 1;
 }
@@ -17213,87 +17310,40 @@ static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, siz
   return size;
 }
 
-/* Places a pass for up to max_tokens and max_sequences; train: how it goes back, NULL when it does not. */
-static void ldr__pass_place(
-    ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
-  const ldr_model *m = l->m;
-  size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)ldr__head_outputs(&l->d),
-      hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k, rows;
-  size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
+/* The largest batch: tokens of the model, of the encoder it reads, sequences. */
+typedef struct ldr__limits { size_t tokens, source, sequences; } ldr__limits;
+
+static ldr__limits ldr__limits_of(int32_t tokens, int32_t sequences) {
+  ldr__limits most;
+  most.tokens = (size_t)tokens;
+  most.source = 0;
+  most.sequences = (size_t)sequences;
+  return most;
+}
+
+static void ldr__distances_place(ldr__plan *p, ldr__distances *x, const ldr__shape *s, size_t sequences) {
+  size_t n = (size_t)s->heads * LDR__RELATIVE_ROW;
+  x->table = ldr__place_floats(p, "relative positions", n);
+  x->grad = sequences ? ldr__place_matrix(p, "relative positions", sequences, n) : NULL;
+}
+
+/* Places what the rungs need, for a head that reads r rows. */
+static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t r, const ldr_train_desc *train) {
+  const ldr_ladder *l = s->l;
+  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, rungs = (size_t)l->d.rung_count, k, max_tokens = most.tokens,
+      out = l->top ? max_tokens : r; /* what rungs leave is added to every token's state below copies, else to what the
+                                        head reads */
   const char *side = "ladder activations";
-  int32_t keep = train != NULL;
+  int keep = train != NULL;
   ldr__acts shared;
   memset(&shared, 0, sizeof shared);
-  rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
-  if (rows > SIZE_MAX / 16) p->overflow = 1;
-  if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
-  wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
-  longest = LDR__MIN(wide, ldr__pass_longest(max_tokens, m) + virtuals);
-  memset(s, 0, sizeof *s);
-  s->l = l;
-  s->keep = keep;
-  s->max_tokens = max_tokens;
-  s->max_sequences = max_sequences;
-  s->max_rows = rows;
-  r = rows * ldr__pieces(&l->d);
-  s->tap_count = ldr__tap_count(l);
-  if (l->reader) {
-    ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
-    ldr__pass_place(p, reader ? reader : &own, l->reader, max_tokens, max_sequences, l->reader->deep ? train : NULL);
-    s->reader = reader;
-  }
-  s->route = (int32_t *)ldr__place(p, "batch", (size_t)m->layers, sizeof(int32_t));
-  s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
-  s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
-  s->ids = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
-  s->segments = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
-  s->position = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
-  s->token_rows = (uint64_t *)ldr__place(p, "batch", wide, sizeof(uint64_t));
-  s->labels = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
-  s->values = ldr__place_floats(p, "batch", r);
-  s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
-  s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
-  s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
-  s->panels = keep && rungs
-      ? ldr__place_floats(p, "packing buffers", ldr__rung_panels(m->kernels, &l->side, d, LDR__RUNG_MATRICES)) : NULL;
-  s->spans = ldr__reads_all(&l->d) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
-  s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
-  if (l->prompt_dense >= 0) {
-    s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
-    s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
-    s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width) : NULL;
-    s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
-  }
-  if (keep && l->deep)
-    ldr__deep_place(
-        p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
-  if (!keep || !l->deep || l->from || l->top)
-    ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
-  else
-    s->backbone.embed = m->ends.m[LDR__PROJECT].data
-        ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
-  if (l->reader) {
-    s->backbone.cross = ldr__place_matrix(p, "backbone activations", max_tokens, 2 * ldr__kv_width(&m->shape));
-    if (keep) s->dcross = ldr__place_matrix(p, "backbone gradients", max_tokens, 2 * ldr__kv_width(&m->shape));
-  }
-  scratch = LDR__MAX(
-      ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
-  k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
-  if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
-  ldr__exec_place(
-      p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
-  s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
-  s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
-  s->kept = s->tap_type != LDR_F32
-      ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
-  for (k = 0; k < (size_t)s->tap_count; k++) {
-    float *tap = keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
-    unsigned char *rounded = s->tap_type != LDR_F32
-        ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type)) : NULL;
-    if (s->taps) s->taps[k] = tap;
-    if (s->kept) s->kept[k] = rounded;
-  }
-  s->final = ldr__place_matrix(p, "taps", r, d);
+  s->mixed = s->final;
+  if (!rungs) return;
+  if (keep) s->panels =
+      ldr__place_floats(p, "packing buffers", ldr__rung_panels(l->m->kernels, &l->side, d, LDR__RUNG_MATRICES));
+  if (l->distances >= 0) ldr__distances_place(p, &s->side_distances, &l->side, keep ? most.sequences : 0);
+  if (l->side.cross) s->side.cross = ldr__place_matrix(p, side, most.source, 2 * ldr__kv_width(&l->side));
+  if (l->side.cross && keep) s->side.dcross = ldr__place_matrix(p, side, most.source, 2 * ldr__kv_width(&l->side));
   s->acts = (ldr__acts *)ldr__place(p, side, rungs + 1, sizeof(ldr__acts));
   s->m = (float **)ldr__place(p, side, rungs + 1, sizeof(float *));
   s->again = train && train->checkpoint;
@@ -17313,6 +17363,10 @@ static void ldr__pass_place(
         a.attention = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads * (size_t)l->side.head_dim);
         a.lse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
       }
+      if (l->side.cross) {
+        a.xattention = ldr__place_matrix(p, side, max_tokens, ldr__q_width(&l->side));
+        a.xlse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
+      }
     }
     if (s->acts) s->acts[k] = a;
     if (s->m) s->m[k] = mk;
@@ -17321,22 +17375,114 @@ static void ldr__pass_place(
     s->acts[k] = s->acts[0];
     s->m[k] = s->m[0];
   }
-  if (rungs) {
-    s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL))
-        : NULL;
-    s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
-    s->f = ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side));
-    s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
-    s->gate = ldr__place_floats(p, side, w);
-    s->gate_sums = ldr__place_floats(p, side, w);
-    size_t out = l->top ? max_tokens : r; /* what rungs leave is added to every token's state below copies,
-                                                      else to what the head reads */
-    s->picked = ldr__place_matrix(p, "head", out, w);
-    s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", out, w) : s->picked;
-    s->stats = ldr__place_matrix(p, "head", out, 2);
-    s->up = l->up >= 0 ? ldr__place_matrix(p, "head", out, d) : s->normed;
-    s->mixed = l->top ? s->final : l->out_gate >= 0 ? ldr__place_matrix(p, "head", r, d) : s->up;
-  } else s->mixed = s->final;
+  s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL))
+      : NULL;
+  s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
+  s->f = ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side));
+  s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
+  s->gate = ldr__place_floats(p, side, w);
+  s->gate_sums = ldr__place_floats(p, side, w);
+  s->picked = ldr__place_matrix(p, "head", out, w);
+  s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", out, w) : s->picked;
+  s->stats = ldr__place_matrix(p, "head", out, 2);
+  s->up = l->up >= 0 ? ldr__place_matrix(p, "head", out, d) : s->normed;
+  s->mixed = l->top ? s->final : l->out_gate >= 0 ? ldr__place_matrix(p, "head", r, d) : s->up;
+  if (!keep) return;
+  ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens, s->f);
+  s->ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
+  s->du = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
+  s->next_ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
+  s->dm = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
+  s->dpicked = ldr__place_matrix(p, "head", out, w);
+  s->dnormed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", out, w) : s->dpicked;
+  s->dup = ldr__place_matrix(p, "head", r, d);
+}
+
+/* Places a pass; train: how it goes back, NULL when it does not. */
+static void ldr__pass_place(
+    ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
+  const ldr_model *m = l->m;
+  size_t d = (size_t)m->shape.width, c = (size_t)ldr__head_outputs(&l->d), hw = (size_t)l->head_width,
+      hh = (size_t)l->d.head_hidden, r, k, rows, virtuals = ldr__virtual_tokens(l), wide, longest, scratch,
+      max_tokens = most.tokens, max_sequences = most.sequences, loaded;
+  int32_t keep = train != NULL;
+  rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
+  if (rows > SIZE_MAX / 16) p->overflow = 1;
+  if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
+  wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
+  loaded = wide + most.source; /* the encoder's come first */
+  longest = LDR__MIN(LDR__MAX(wide, most.source), ldr__pass_longest(LDR__MAX(max_tokens, most.source), m) + virtuals);
+  memset(s, 0, sizeof *s);
+  s->l = l;
+  s->keep = keep;
+  s->max_tokens = max_tokens;
+  s->max_sequences = max_sequences;
+  s->max_rows = rows;
+  r = rows * ldr__pieces(&l->d);
+  s->tap_count = ldr__tap_count(l);
+  if (l->reader) {
+    ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
+    ldr__pass_place(p, reader ? reader : &own, l->reader, ldr__limits_of((int32_t)most.source, (int32_t)max_sequences),
+        l->reader->deep || l->reader->d.rung_count ? train : NULL);
+    s->reader = reader;
+  }
+  if (ldr__backbone_of(l)->end[LDR__DISTANCES] >= 0)
+    ldr__distances_place(p, &s->backbone_distances, &m->shape, keep && l->deep ? max_sequences : 0);
+  s->route = (int32_t *)ldr__place(p, "batch", (size_t)m->layers, sizeof(int32_t));
+  s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
+  s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
+  s->ids = (int32_t *)ldr__place(p, "batch", loaded, sizeof(int32_t));
+  s->segments = (int32_t *)ldr__place(p, "batch", loaded, sizeof(int32_t));
+  s->position = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
+  s->token_rows = (uint64_t *)ldr__place(p, "batch", wide, sizeof(uint64_t));
+  s->labels = (int32_t *)ldr__place(p, "batch", r + most.source, sizeof(int32_t));
+  s->values = ldr__place_floats(p, "batch", r);
+  s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
+  s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
+  s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
+  s->spans = ldr__reads_all(&l->d) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
+  s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
+  if (l->prompt_dense >= 0) {
+    s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
+    s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
+    s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width) : NULL;
+    s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
+  }
+  if (keep && l->deep)
+    ldr__deep_place(
+        p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
+  if (!keep || !l->deep || l->from || l->top)
+    ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
+  else
+    s->backbone.embed = m->ends.m[LDR__PROJECT].data
+        ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
+  if (l->reader) {
+    s->backbone.cross = ldr__place_matrix(p, "backbone activations", most.source, 2 * ldr__kv_width(&m->shape));
+    if (keep) s->dcross = ldr__place_matrix(p, "backbone gradients", most.source, 2 * ldr__kv_width(&m->shape));
+    if (keep && l->tuned_shape.low_rank) {
+      s->cross_low = ldr__place_matrix(p, "backbone gradients", most.source, (size_t)l->tuned_shape.low_rank);
+      s->dcross_low = ldr__place_matrix(p, "backbone gradients", most.source, (size_t)l->tuned_shape.low_rank);
+    }
+  }
+  scratch = LDR__MAX(
+      ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
+  k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
+  if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
+  ldr__exec_place(
+      p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
+  s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
+  s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
+  s->kept = s->tap_type != LDR_F32
+      ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
+  for (k = 0; k < (size_t)s->tap_count; k++) {
+    float *tap = keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
+    unsigned char *rounded = s->tap_type != LDR_F32
+        ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type)) : NULL;
+    if (s->taps) s->taps[k] = tap;
+    if (s->kept) s->kept[k] = rounded;
+  }
+  s->final = ldr__place_matrix(p, "taps", r, d);
+  ldr__side_place(p, s, most, r, train);
   s->hidden_in = ldr__place_matrix(p, "head", r, hw);
   s->hidden = hh ? ldr__place_matrix(p, "head", r, hh) : s->hidden_in;
   s->slope = hh ? ldr__place_matrix(p, "head", r, hh) : NULL;
@@ -17365,16 +17511,6 @@ static void ldr__pass_place(
     }
   }
   if (!keep) return;
-  if (rungs) {
-    ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens, s->f);
-    s->ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
-    s->du = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
-    s->next_ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
-    s->dm = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
-    s->dpicked = ldr__place_matrix(p, "head", l->top ? max_tokens : r, w);
-    s->dnormed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", l->top ? max_tokens : r, w) : s->dpicked;
-    s->dup = ldr__place_matrix(p, "head", r, d);
-  }
   s->dlogits = l->d.head == LDR_HEAD_WORDS ? s->logits : ldr__place_matrix(p, "head", r, c);
   s->dhidden = ldr__place_matrix(p, "head", r, LDR__MAX(hh, (size_t)1));
   s->dout = ldr__place_matrix(p, "head", r, hw);
@@ -17442,6 +17578,14 @@ static void ldr__pass_split(ldr__pass *s, int32_t sequences) {
   }
 }
 
+static void ldr__pass_distances(ldr__pass *s) {
+  const ldr_ladder *l = s->l;
+  ldr__mat side = ldr__value_matrix(l, l->distances);
+  if (s->backbone_distances.table)
+    ldr__relative_fill(s->backbone_distances.table, l->m, &s->ends.m[LDR__DISTANCES], &l->m->shape);
+  if (s->side_distances.table) ldr__relative_fill(s->side_distances.table, l->m, &side, &l->side);
+}
+
 /* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the
    head. `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
    was divided. */
@@ -17457,6 +17601,7 @@ static void ldr__pass_begin(
   }
   ldr__pass_route(s, 1, 0);
   s->ends = ldr__tuned_ends(ldr__backbone_of(l));
+  ldr__pass_distances(s);
   s->t.sequences = sequences;
   s->t.offsets = s->wide_offsets;
   s->t.position = s->position;
@@ -17514,12 +17659,30 @@ static void ldr__only_few(const ldr__pass *s, ldr__tokens *t) {
 /* 1: the last rung makes rows for the head alone. What is mixed after a block has all rows. */
 static int ldr__few_on_top(const ldr__pass *s) { return ldr__few(s) && s->l->d.mix == LDR_MIX_BEFORE && !s->l->top; }
 
+static void ldr__use_distances(ldr__tokens *t, const ldr__distances *x, const ldr__shape *s) {
+  t->relative = x->table;
+  t->drelative = x->grad;
+  t->distances = (size_t)s->heads * LDR__RELATIVE_ROW;
+}
+
 static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
   ldr__tokens t = s->t;
   if (rung == s->l->d.rung_count - 1 && ldr__few_on_top(s)) ldr__only_few(s, &t);
   t.frequency = s->l->frequency;
   t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)rung * UINT64_C(0x632be59bd9b4e019));
+  ldr__use_distances(&t, &s->side_distances, &s->l->side);
+  t.cross = s->side.cross ? s->side.cross + (size_t)rung * s->side.each : NULL;
+  t.dcross = s->side.dcross;
+  t.kept = s->side.kept ? s->side.kept + (size_t)rung * s->side.each : NULL;
   return t;
+}
+
+/* The keys and values that rung k has of the side encoder's states. */
+static void ldr__side_cross(ldr__pass *s, int32_t k) {
+  ldr__block b;
+  if (!s->side.cross || s->side.each) return; /* a session has made all of them */
+  b = ldr__rung_block(s->l, k);
+  ldr__cross_keys(&s->ex, s->side.cross, s->reader->up, &b, &s->l->side, s->reader->t.count, NULL, s->max_tokens);
 }
 
 /* Sequences [from, to) of the batch, and what runs them: all threads if there is one part, else the thread that
@@ -17729,6 +17892,7 @@ static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
   if (rung >= 0) {
     ldr__gate_fill(s->l, s->gate, rung);
     ldr__rung_pack(s, rung, 0);
+    ldr__side_cross(s, rung);
   }
   ldr__each_part(s, k, h, ldr__tap_part_forward);
 }
@@ -17774,14 +17938,24 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
   }
 }
 
+/* T5 drops out behind its final norms: of rows[R,w], those of all tokens or of the head. */
+static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
+  ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_OUTPUT);
+  size_t w = (size_t)s->l->d.width, r;
+  for (r = 0; s->l->m->stack && r < R; r++)
+    ldr__dropout_apply(s->ex.kernels, rows + r * w, w, &drop, s->l->top ? r : (size_t)s->rows[r], 0);
+}
+
 /* up[R,d] = U norm(s) of the side states s[R,w], or norm(s) where there is no U. */
 static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
   const ldr_ladder *l = s->l;
   size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width;
   if (state != s->picked) memcpy(s->picked, state, R * w * sizeof(float));
-  if (l->final_norm >= 0)
+  if (l->final_norm >= 0) {
     ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm),
-    ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
+        ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
+    ldr__output_dropout(s, s->normed, R);
+  }
   if (l->up >= 0)
     ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R,
         d, w);
@@ -17825,6 +17999,7 @@ static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t place) {
   t.frequency = s->l->m->frequency;
   t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)(block + 2000) * UINT64_C(0x632be59bd9b4e019));
   if (s->l->successors && block < s->l->m->layers) t.dropout = 0;
+  ldr__use_distances(&t, &s->backbone_distances, &s->l->m->shape);
   return t;
 }
 
@@ -17941,10 +18116,15 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
   ldr__sums_begin(&sums, &s->ex);
   ldr__block_gradients(&sums, grads, k->dx, &a, &b.manner, &s->l->tuned_shape, &t, &k->back);
   ldr__sums_make(&sums);
-  if (s->reader) ldr__cross_keys_backward(&s->ex, s->reader->dout, grads, s->dcross, s->reader->final, &b,
-      &s->l->tuned_shape, s->reader->t.count, a.low, k->back.low);
+  if (s->reader) ldr__cross_keys_backward(&s->ex, s->reader->l->deep ? s->reader->dout : NULL, grads, s->dcross,
+      s->reader->final, &b, &s->l->tuned_shape, s->reader->t.count, s->cross_low, s->dcross_low);
   ldr__swap(&k->dx, &k->dy);
   ldr__deep_release(s, place);
+}
+
+static void ldr__distances_begin(const ldr__pass *s, ldr__distances *x, const ldr__shape *shape) {
+  if (x->grad)
+    memset(x->grad, 0, (size_t)s->t.sequences * (size_t)shape->heads * LDR__RELATIVE_ROW * sizeof(float));
 }
 
 static void ldr__deep_backward(ldr__pass *s) {
@@ -17957,8 +18137,9 @@ static void ldr__deep_backward(ldr__pass *s) {
     memset(s->dprompt, 0, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width * sizeof(float));
     ends[LDR__PROMPT] = s->dprompt;
   }
-  if (s->reader && s->reader->dout)
+  if (s->reader && s->reader->l->deep)
     memset(s->reader->dout, 0, s->reader->t.count * (size_t)l->m->shape.width * sizeof(float));
+  ldr__distances_begin(s, &s->backbone_distances, &l->m->shape);
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
   for (place = s->places - 1; place >= s->deep.from; place--) {
     if (s->pull) s->pull(s->pull_context, s, place, s->deep.state[place - s->deep.from + 1], s->deep.dx);
@@ -17969,7 +18150,9 @@ static void ldr__deep_backward(ldr__pass *s) {
   if (ldr__tunes_embeddings(l))
     ldr__embed_backward(&s->ex, l->m, &s->ends, ends, s->deep.dx, &s->deep.embed, s->ids, s->segments, &s->t);
   if (s->prompt) ldr__prompt_backward(s);
-  if (s->reader && s->reader->dout) ldr__deep_backward(s->reader);
+  if (s->backbone_distances.grad)
+    ldr__relative_backward(ends[LDR__DISTANCES], l->m, s->backbone_distances.grad, s->t.sequences, &l->m->shape);
+  if (s->reader && s->reader->l->deep) ldr__deep_backward(s->reader);
 }
 
 /* `few`: the last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the
@@ -18011,6 +18194,7 @@ static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) 
     if (backbone->deep && s->route[layer] >= backbone->from) {
       ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
       ldr__pass_cross(s, &t, &b, s->backbone.acts.low, s->backbone.chunk);
+      t.relative = s->backbone_distances.table;
       ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
       ldr__deep_release(s, layer);
     } else ldr__model_block_forward(&s->ex, l->m, &s->backbone, layer, &t);
@@ -18030,6 +18214,8 @@ static void ldr__walk_end(ldr__pass *s, const float *x, int few) {
   } else if (ldr__uses_final(l)) ldr__final_rows(s, x, few);
 }
 
+static void ldr__ladder_output(ldr__pass *s);
+
 /* Runs the frozen backbone once, feeding all ladders of the list that begins with s on the way. */
 static void ldr__pass_backbone(ldr__pass *s) {
   const ldr_ladder *l = s->l;
@@ -18040,6 +18226,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
   if (s->prompt) ldr__prompt_forward(s);
   if (s->reader) {
     ldr__pass_backbone(s->reader);
+    if (s->reader->l->d.rung_count) ldr__ladder_output(s->reader);
     s->backbone.source = s->reader->final;
   }
   if (s->keep && l->deep && !l->top) {
@@ -18655,9 +18842,11 @@ static void ldr__output_backward(ldr__pass *s) {
     ldr__linear_backward(&s->ex, s->dnormed, w, 0, ldr__grad(l, l->up), ldr__grad(l, l->up_bias), dup, d,
         ldr__mat_float(s->normed, w, 1), ldr__value_matrix(l, l->up), R, d, w);
   else memcpy(s->dnormed, dup, R * w * sizeof(float));
-  if (l->final_norm >= 0)
+  if (l->final_norm >= 0) {
+    ldr__output_dropout(s, s->dnormed, R);
     ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed,
         s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
+  }
   if (ldr__few_on_top(s) || l->top) {
     memcpy(s->ds, s->dpicked, R * w * sizeof(float));
     return;
@@ -18723,21 +18912,24 @@ static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
   if (!alone)
     ldr__mix_gradients(s, &sums, before ? s->du : s->ds, before ? ldr__state_before(s, k) : s->acts[k].y, s->m[k], k);
   ldr__sums_make(&sums);
+  if (s->side.dcross) ldr__cross_keys_backward(&s->ex, s->reader->dout, grads, s->side.dcross, s->reader->up, &b,
+      &l->side, s->reader->t.count, NULL, NULL);
   if (!alone) ldr__mix_gradients_end(s, k);
 }
 
-static void ldr__pass_backward(ldr__pass *s) {
+/* From s->dout, or the gradient of what the copies read, through all rungs; then through those of the encoder. */
+static void ldr__side_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
+  ldr__pass *r = s->side.cross ? s->reader : NULL;
   ldr__sums sums;
   int32_t k;
-  ldr__head_backward(s);
-  ldr__pair_backward(s);
-  if (l->deep) ldr__deep_backward(s);
-  if (!l->d.rung_count) return;
+  if (r) memset(r->dout, 0, r->t.count * (size_t)l->d.width * sizeof(float));
+  ldr__distances_begin(s, &s->side_distances, &l->side);
   ldr__output_backward(s);
   for (k = l->d.rung_count - 1; k >= 0; k--) {
     ldr__gate_fill(l, s->gate, k);
     ldr__rung_pack(s, k, 1);
+    ldr__side_cross(s, k);
     ldr__each_part(s, k, NULL, ldr__rung_backward);
     ldr__rung_gradients(s, k);
     ldr__swap(&s->ds, &s->next_ds);
@@ -18748,6 +18940,16 @@ static void ldr__pass_backward(ldr__pass *s) {
     ldr__down_gradients(s, &sums, s->ds, 0, l->first, l->first_bias);
     ldr__sums_make(&sums);
   }
+  if (s->side_distances.grad) ldr__relative_backward(
+      ldr__grad(l, l->distances), l->m, s->side_distances.grad, s->t.sequences, &l->side);
+  if (r) ldr__side_backward(r);
+}
+
+static void ldr__pass_backward(ldr__pass *s) {
+  ldr__head_backward(s);
+  ldr__pair_backward(s);
+  if (s->l->deep) ldr__deep_backward(s);
+  if (s->l->d.rung_count) ldr__side_backward(s);
 }
 
 /* ---- batches of a data set ---- */
@@ -18794,20 +18996,31 @@ static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
   return weight;
 }
 
-/* Sequences and tokens of the largest batch of `batch` examples a set can give. */
-static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *tokens, size_t *sequences) {
+/* Grows to the largest batch of `batch` examples a set can give. A histogram of lengths would be exact; the longest
+   example times the batch is simple and only generous when a few are much longer than the rest. Not capped at d->tokens:
+   ldr_trainer_gradients may name an example twice. */
+static void ldr__batch_limits(ldr__limits *most, const ldr_ladder *l, const ldr_dataset *d, int32_t batch) {
   int32_t per = ldr__per(d), i, n = (int32_t)d->count / per;
-  /* a histogram of lengths would be exact; the longest example times the batch is simple and
-     only generous when a few examples are much longer than the rest */
-  size_t longest = 0, at;
+  size_t longest[2] = { 0, 0 }, by = (size_t)LDR__MIN(batch, n), first, at, end;
   for (i = 0; i < n; i++) {
-    at = (size_t)(d->offsets[(i + 1) * per] - d->offsets[i * per]);
-    longest = LDR__MAX(longest, at);
+    first = at = (size_t)d->offsets[i * per];
+    end = (size_t)d->offsets[(i + 1) * per];
+    for (; l->reader && at < end && !d->segments[at]; at++) {} /* the encoder's */
+    longest[0] = LDR__MAX(longest[0], end - at);
+    longest[1] = LDR__MAX(longest[1], at - first);
   }
-  *sequences = LDR__MAX(*sequences, (size_t)(LDR__MIN(batch, n) * per));
-  /* not capped at d->tokens: ldr_trainer_gradients may name an example twice */
-  *tokens = LDR__MAX(*tokens,
-      longest > SIZE_MAX / 16 / (size_t)LDR__MIN(batch, n) ? SIZE_MAX / 16 : longest * (size_t)LDR__MIN(batch, n));
+  most->sequences = LDR__MAX(most->sequences, by * (size_t)per);
+  most->tokens = LDR__MAX(most->tokens, longest[0] > SIZE_MAX / 16 / by ? SIZE_MAX / 16 : longest[0] * by);
+  most->source = LDR__MAX(most->source, longest[1] > SIZE_MAX / 16 / by ? SIZE_MAX / 16 : longest[1] * by);
+}
+
+/* Tokens there is room for; 1: a batch fits. */
+static uint64_t ldr__pass_room(const ldr__pass *s) {
+  return (uint64_t)(s->max_tokens + (s->reader ? s->reader->max_tokens : 0));
+}
+static int ldr__pass_holds(const ldr__pass *s, ldr__limits most) {
+  return most.tokens <= s->max_tokens && most.sequences <= s->max_sequences &&
+      most.source <= (s->reader ? s->reader->max_tokens : 0);
 }
 
 /* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
@@ -19282,7 +19495,7 @@ static ldr_status ldr__importance_sample(
   ldr_ladder *head = NULL;
   ldr__plan plan;
   ldr__pass s;
-  size_t tokens = 0, sequences = 0;
+  ldr__limits most;
   int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order;
   int pass;
   if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
@@ -19297,7 +19510,8 @@ static ldr_status ldr__importance_sample(
   hd.seed = l->d.seed;
   head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
   if (!head) return err->status;
-  ldr__batch_limits(set, 1, &tokens, &sequences);
+  memset(&most, 0, sizeof most);
+  ldr__batch_limits(&most, head, set, 1);
   memset(&plan, 0, sizeof plan);
   order = NULL;
   for (pass = 0; pass < 2; pass++) {
@@ -19305,11 +19519,11 @@ static ldr_status ldr__importance_sample(
       ldr_ladder_free(head);
       return err->status;
     }
-    ldr__pass_place(&plan, &s, head, tokens, sequences, &back);
+    ldr__pass_place(&plan, &s, head, most, &back);
     /* energy reads them beside the queries */
-    if (im->kind != LDR_FISHER) s.backbone.acts.u = ldr__place_matrix(&plan, "units", tokens,
+    if (im->kind != LDR_FISHER) s.backbone.acts.u = ldr__place_matrix(&plan, "units", most.tokens,
         ldr__ffn_ld(&l->m->shape));
-    if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, l->m->layers, tokens, 0, 0);
+    if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, l->m->layers, most.tokens, 0, 0);
     order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
   }
   for (i = 0; i < n; i++) order[i] = i;
@@ -20703,11 +20917,12 @@ static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
 
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
   const ldr_ladder *l = t->l;
-  size_t tokens = 1, sequences = 1, values = 0;
+  ldr__limits most = { 1, 0, 1 };
+  size_t values = 0;
   int i;
-  ldr__batch_limits(t->train, t->part, &tokens, &sequences);
-  if (t->dev) ldr__batch_limits(t->dev, t->part, &tokens, &sequences);
-  ldr__pass_place(p, &t->pass, t->l, tokens, sequences, t->only_scores ? NULL : &t->d);
+  ldr__batch_limits(&most, l, t->train, t->part);
+  if (t->dev) ldr__batch_limits(&most, l, t->dev, t->part);
+  ldr__pass_place(p, &t->pass, t->l, most, t->only_scores ? NULL : &t->d);
   if (!t->only_scores) {
     t->grads = ldr__place_floats(p, "gradients", l->size);
     t->m = ldr__place_floats(p, "optimiser state", l->size);
@@ -20719,8 +20934,8 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
       : NULL;
   t->class_counts = ldr__balances(t) ? (int64_t *)ldr__place(p, "tables", (size_t)l->d.classes, sizeof(int64_t)) : NULL;
   t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
-  t->tags = (int32_t *)ldr__place(p, "tables", tokens, sizeof(int32_t));
-  t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
+  t->tags = (int32_t *)ldr__place(p, "tables", most.tokens + most.source, sizeof(int32_t));
+  t->ordinals = (uint64_t *)ldr__place(p, "tables", most.sequences, sizeof(uint64_t));
   if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
   t->values = ldr__place_floats(p, "tables", values);
   if (t->d.reduce) ldr__processes_place(p, t);
@@ -21369,15 +21584,15 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
 
 /* A training set that was filled again must fit what the old one was given room for. */
 static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
-  size_t tokens = 0, sequences = 0;
+  ldr__limits most = { 0, 0, 0 };
   if (t->version == t->train->version) return LDR_OK;
   if (ldr__learnable(t->train, err) || ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
-  ldr__batch_limits(t->train, t->part, &tokens, &sequences);
-  if (t->d.cache || ldr__examples(t->train) != t->examples || tokens > t->pass.max_tokens)
+  ldr__batch_limits(&most, t->l, t->train, t->part);
+  if (t->d.cache || ldr__examples(t->train) != t->examples || !ldr__pass_holds(&t->pass, most))
     return ldr__fail(err, LDR_ARGUMENT,
         "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and "
         "room for %d and %U",
-        ldr__examples(t->train), (uint64_t)tokens, t->examples, (uint64_t)t->pass.max_tokens);
+        ldr__examples(t->train), (uint64_t)(most.tokens + most.source), t->examples, ldr__pass_room(&t->pass));
   t->version = t->train->version;
   return LDR_OK;
 }
@@ -21569,17 +21784,17 @@ static int32_t ldr__learn_batch(const ldr_trainer *t, int32_t *batch, int32_t i,
 LDR__DEF ldr_status ldr_trainer_learn(
     ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err) {
   int32_t batch[64], counts[2], i, n;
-  size_t tokens = 0, sequences = 0;
+  ldr__limits most = { 0, 0, 0 };
   double weight = 0, sum = 0;
   int old;
   LDR__OWN_ERROR(err);
   if (!t || !fresh || replay < 0) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_learn: no trainer or no examples");
   if (t->room) return ldr__fail(err, LDR_UNSUPPORTED, "ldr_trainer_learn: the trainer is one of several processes");
   if (ldr__dataset_check(t->l, fresh, "the new examples", err) || ldr__learnable(fresh, err)) return err->status;
-  ldr__batch_limits(fresh, LDR__MIN(t->part, 64), &tokens, &sequences);
-  if (tokens > t->pass.max_tokens || sequences > t->pass.max_sequences)
+  ldr__batch_limits(&most, t->l, fresh, LDR__MIN(t->part, 64));
+  if (!ldr__pass_holds(&t->pass, most))
     return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a time, the trainer has room for %U",
-        (uint64_t)tokens, (uint64_t)t->pass.max_tokens);
+        (uint64_t)(most.tokens + most.source), ldr__pass_room(&t->pass));
   counts[0] = ldr__examples(fresh);
   counts[1] = replay;
   for (old = 0; old < 2; old++)
@@ -21700,7 +21915,7 @@ LDR__DEF ldr_memory ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequence
   if (ldr__predictor_check(l, max_sequences, max_tokens, NULL)) return report;
   plan.report = &report;
   ldr__report(&report, "predictor", sizeof(ldr_predictor) + LDR__ALIGN);
-  ldr__pass_place(&plan, &s, (ldr_ladder *)(uintptr_t)l, (size_t)max_tokens, (size_t)max_sequences, NULL);
+  ldr__pass_place(&plan, &s, (ldr_ladder *)(uintptr_t)l, ldr__limits_of(max_tokens, max_sequences), NULL);
   if (plan.overflow) memset(&report, 0, sizeof report);
   return report;
 }
@@ -21722,7 +21937,7 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
       ldr__free(&l->alloc, p, sizeof *p);
       return NULL;
     }
-    ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, NULL);
+    ldr__pass_place(&plan, &p->pass, l, ldr__limits_of(max_tokens, max_sequences), NULL);
   }
   p->alloc = l->alloc;
   p->plan_memory = plan.memory;
@@ -21938,8 +22153,9 @@ struct ldr_session {
   /* Two stacks: what reads the source; [blocks][capacity][keys and values] of it; those in use, maybe another's. */
   ldr__viewer reader;
   ldr__pass pass; /* with a ladder: in place of the reader */
-  float *cross;
+  float *cross, *side_cross;
   const float *crossed;
+  ldr__pass rungs; /* of a ladder that has some; side.cross: what is in use */
   int32_t source[2]; /* 0 and its tokens */
   float *last; /* [width] the final state of the last token */
   int32_t *seen; /* [capacity] what was read */
@@ -21952,15 +22168,42 @@ struct ldr_session {
   size_t plan_size;
 };
 
+/* What rungs need, of up to `rows` tokens, the last of which is asked for. */
+static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
+  ldr__pass *r = &s->rungs;
+  const ldr_ladder *l = s->l;
+  ldr__limits most = ldr__limits_of((int32_t)rows, 1);
+  memset(r, 0, sizeof *r);
+  r->ends = s->ends;
+  if (!l || !l->d.rung_count) return;
+  r->l = (ldr_ladder *)(uintptr_t)l;
+  r->reader = l->reader ? &s->pass : NULL;
+  r->final = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
+  r->hidden_in = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
+  r->rows = (int32_t *)ldr__place(p, "tokens", 1, sizeof(int32_t));
+  r->part_at = (int32_t *)ldr__place(p, "tokens", 2, sizeof(int32_t));
+  r->taps = (float **)ldr__place(p, "tokens", (size_t)ldr__tap_count(l), sizeof(float *));
+  ldr__side_place(p, r, most, 1, NULL);
+  r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
+  r->side.kept = ldr__place_floats(p, "keys and values", (size_t)l->d.rung_count * r->side.each);
+  if (l->side.cross) r->side.cross = s->side_cross =
+      ldr__place_floats(p, "keys and values", (size_t)l->d.rung_count * r->side.each);
+  r->row_count = 1;
+  r->parts = 1;
+  if (!r->part_at) return;
+  r->part_at[0] = 0;
+  r->part_at[1] = 1;
+}
+
 static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   const ldr_model *m = s->m;
-  size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
+  size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary, scratch;
   s->kept = ldr__place_floats(p, "keys and values",
       (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
   if (m->encoder) {
     s->cross = ldr__place_floats(p, "keys and values",
         (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
-    if (s->l) ldr__pass_place(p, &s->pass, s->l->reader, (size_t)s->capacity, 1, NULL);
+    if (s->l) ldr__pass_place(p, &s->pass, s->l->reader, ldr__limits_of(s->capacity, 1), NULL);
     else ldr__viewer_place(p, &s->reader, m->encoder, (size_t)s->capacity, 1, (size_t)s->capacity, 0);
     s->reader.m = m->encoder;
   }
@@ -21969,8 +22212,13 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   s->last = ldr__place_floats(p, "logits", w);
   s->logits = ldr__place_floats(p, "logits", v);
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, 1, rows);
-  ldr__exec_place(p, &s->ex, m, LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity),
-      ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width))), s->b.chunk);
+  ldr__session_rungs(p, s, rows);
+  scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity),
+      ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width)));
+  if (s->rungs.l) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
+  ldr__exec_place(p, &s->ex, m, scratch, s->b.chunk);
+  s->rungs.ex = s->ex;
+  if (s->l && s->l->end[LDR__DISTANCES] >= 0) ldr__distances_place(p, &s->rungs.backbone_distances, &m->shape, 0);
 }
 
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err) {
@@ -21986,11 +22234,10 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
     ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
         m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
-  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.rung_count || l->d.beside || l->d.method == LDR_METHOD_PROMPT ||
+  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside || l->d.method == LDR_METHOD_PROMPT ||
       l->d.method == LDR_METHOD_PREFIX))
     ldr__fail(err, LDR_UNSUPPORTED,
-        "text comes from ladders of copies that were trained on words, not from other heads, narrow rungs, prompts or "
-        "prefixes");
+        "text comes from ladders that were trained on words, not from other heads, prompts or prefixes");
   if (err->status) return NULL;
   s = (ldr_session *)ldr__alloc(&m->alloc, sizeof *s);
   if (!s) {
@@ -22015,6 +22262,8 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   }
   s->plan_memory = plan.memory;
   s->plan_size = plan.size;
+  s->rungs.l = (ldr_ladder *)(uintptr_t)l;
+  if (l) ldr__pass_distances(&s->rungs);
   return s;
 }
 
@@ -22045,6 +22294,11 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
   to->length = from->length;
   to->crossed = from->crossed;
   to->source[1] = from->source[1];
+  to->rungs.side.cross = from->rungs.side.cross;
+  n = to->rungs.side.each;
+  for (i = 0; n && i < (size_t)to->l->d.rung_count; i++)
+    memcpy(to->rungs.side.kept + i * n, from->rungs.side.kept + i * n,
+        (size_t)from->length * 2 * ldr__kv_width(&to->l->side) * sizeof(float));
   return LDR_OK;
 }
 
@@ -22085,6 +22339,13 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
     ldr__predictor_take(&s->pass, &b, err);
     ldr__pass_backbone(&s->pass);
     x = s->pass.final;
+    if (s->pass.l->d.rung_count) ldr__ladder_output(&s->pass);
+    s->rungs.side.cross = s->side_cross;
+    for (i = 0; s->side_cross && i < s->l->d.rung_count; i++) {
+      ldr__block block = ldr__rung_block(s->l, i);
+      ldr__cross_keys(&s->ex, s->side_cross + (size_t)i * s->rungs.side.each, s->pass.up, &block, &s->l->side,
+          (size_t)count, NULL, (size_t)count);
+    }
   } else {
     ldr__viewer_run(&s->reader, &b, s->m->encoder->layers, NULL, NULL);
     ldr__viewer_final(&s->reader, s->reader.b.x, (size_t)count);
@@ -22098,11 +22359,12 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
   return err->status;
 }
 
-/* Up to LDR__READ tokens through all blocks; their states end in s->b.x. */
+/* Up to LDR__READ tokens through all blocks and rungs; s->last is what they make of the last. */
 static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) {
   const ldr_model *m = s->m;
-  size_t each = (size_t)s->capacity * 2 * ldr__kv_width(&m->shape);
-  int32_t offsets[2], i;
+  ldr__pass *r = &s->rungs;
+  size_t each = (size_t)s->capacity * 2 * ldr__kv_width(&m->shape), w = (size_t)m->shape.width;
+  int32_t offsets[2], i, rungs = s->l ? s->l->d.rung_count : 0;
   ldr__tokens t;
   memset(&t, 0, sizeof t);
   offsets[0] = 0;
@@ -22116,13 +22378,28 @@ static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) 
   t.past = (size_t)s->length;
   ldr__embed_forward(&s->ex, m, &s->ends, s->b.x, s->b.embed, ids, NULL, &t);
   t.source = s->source;
+  r->t = t;
+  r->walk.tap = r->walk.rung = 0;
+  if (rungs && s->l->has_first) ldr__tap_forward(r, r->walk.tap++, s->b.x);
   for (i = 0; i < s->blocks; i++) {
     ldr__block block = ldr__session_block(s, i);
+    if (rungs) ldr__walk_tap(r, i, LDR_TAP_INPUT, s->b.x);
+    if (rungs && s->l->top && i == s->l->from) ldr__top_input(r, s->b.x, s->b.x);
     t.kept = s->kept + (size_t)i * each;
+    t.relative = r->backbone_distances.table;
     if (s->crossed) t.cross = s->crossed + (size_t)i * each;
     ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
+    if (rungs) ldr__walk_tap(r, i, LDR_TAP_OUTPUT, s->b.x);
     if (m->release && !(s->l && s->l->successors)) ldr__release_layer(m, i);
   }
+  if (!rungs || s->l->top) {
+    memcpy(s->last, s->b.x + (size_t)(count - 1) * w, w * sizeof(float));
+    return;
+  }
+  r->rows[0] = count - 1;
+  ldr__final_rows(r, s->b.x, 0);
+  ldr__ladder_output(r);
+  memcpy(s->last, r->mixed, w * sizeof(float));
 }
 
 /* scores of the last state. */
@@ -22130,14 +22407,14 @@ static void ldr__session_logits(ldr_session *s, float *logits) {
   const ldr_model *m = s->m;
   size_t w = (size_t)m->shape.width;
   const float *x = s->last;
-  if (s->ends.v[LDR__FINAL]) ldr__norm_forward(&s->ex, s->b.x, NULL, s->last, s->ends.v[LDR__FINAL],
-      s->ends.v[LDR__FINALB], 1, w, m->shape.norm, m->shape.eps);
-  if (s->ends.v[LDR__FINAL]) x = s->b.x;
+  int final = s->ends.v[LDR__FINAL] && !(s->l && s->l->d.rung_count && !s->l->top); /* rungs have added to its states */
+  if (final) ldr__norm_forward(&s->ex, s->b.x, NULL, s->last, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], 1, w,
+      m->shape.norm, m->shape.eps);
+  if (final) x = s->b.x;
   ldr__word_scores(&s->ex, m, &s->ends, logits, x, 1, w);
 }
 
 LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err) {
-  size_t w = s ? (size_t)s->m->shape.width : 0;
   int32_t at, n, i;
   if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT, "ldr_session_read: no session or no tokens");
   if (s->m->encoder && !s->source[1]) return ldr__fail(err, LDR_ARGUMENT,
@@ -22152,7 +22429,6 @@ LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_
     ldr__session_run(s, ids + at, n);
     memcpy(s->seen + s->length, ids + at, (size_t)n * sizeof *ids);
     s->length += n;
-    memcpy(s->last, s->b.x + (size_t)(n - 1) * w, w * sizeof(float));
   }
   if (logits) ldr__session_logits(s, logits);
   return LDR_OK;
@@ -22488,7 +22764,7 @@ static const struct { const char *key; size_t offset, size; int kind; } ldr__fie
     LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init), LDR__INT(importance),
     LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias),
     LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top),
-    LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size)
+    LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size), LDR__OPTION(encoder_rung_count)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
@@ -22581,9 +22857,10 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
     else ldr__meta_hex(t, ldr__fields[f].key, (uint32_t)v, 8);
   }
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
-  for (i = 0; i < l->d.rung_count; i++) {
-    ldr__format(key, sizeof key, "rung.%d", i);
-    ldr__meta_i64(t, key, l->rung_layers[i]);
+  for (i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++) {
+    int32_t k = i - l->d.rung_count;
+    ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
+    ldr__meta_i64(t, key, k < 0 ? l->d.rungs[i] : l->d.encoder_rungs[k]);
   }
   for (i = 0; i < l->d.classes; i++)
     if (l->labels[i]) {
@@ -22599,7 +22876,7 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
 
 /* An upper bound of the header's text: an escaped byte takes at most six. */
 static size_t ldr__header_bound(const ldr_ladder *l) {
-  size_t n = 8192 + (size_t)l->count * 256 + (size_t)l->d.rung_count * 64, i;
+  size_t n = 8192 + (size_t)l->count * 256 + (size_t)(l->d.rung_count + l->d.encoder_rung_count) * 64, i;
   for (i = 0; i < (size_t)l->d.classes; i++) n += l->labels[i] ? 64 + 6 * strlen(l->labels[i]) : 0;
   for (i = 0; i < l->note_count; i++) n += 64 + 6 * (strlen(l->notes[i].key) + strlen(l->notes[i].value));
   return n;
@@ -22766,6 +23043,7 @@ static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
       err, LDR_FORMAT, "not a ladder file, or a damaged one: metadata \"%s\" is missing or unreadable", key);
 }
 
+/* rungs: room for 2 LDR__MANY, where d's lists will lie. */
 static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32_t *rungs, ldr_error *err) {
   char key[64];
   size_t f;
@@ -22786,13 +23064,15 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     else *at = (unsigned char)small;
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-  if (d->rung_count < 0 || d->rung_count > LDR__MANY || !ldr__preset_of(d->preset) ||
+  if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
+      d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) ||
       !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
       d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
       d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
     !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
-  for (i = 0; i < d->rung_count; i++) {
-    ldr__format(key, sizeof key, "rung.%d", i);
+  for (i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
+    int32_t k = i - d->rung_count;
+    ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
     if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > LDR__MANY) return ldr__meta_missing(key, err);
     rungs[i] = (int32_t)v;
   }
@@ -22803,6 +23083,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   if (d->standardise == LDR_AUTO) d->standardise = LDR_OFF;
   if (d->head_hidden == 0) d->head_hidden = -1;
   d->rungs = d->rung_count > 0 ? rungs : NULL;
+  d->encoder_rungs = d->encoder_rung_count ? rungs + d->rung_count : NULL;
   return LDR_OK;
 }
 
@@ -22825,7 +23106,7 @@ static ldr_ladder *ldr__ladder_from(
     const ldr_model *m, const ldr_weights *w, const ldr_allocator *alloc, ldr_error *err) {
   ldr_ladder_desc d;
   ldr_ladder *l = NULL;
-  int32_t rungs[LDR__MANY], i;
+  int32_t rungs[2 * LDR__MANY], i;
   uint64_t held = 0, fingerprint = 0, mine, h = 0, wanted = 0;
   const char *format = ldr_weights_meta(w, "format");
   memset(&d, 0, sizeof d);

@@ -471,7 +471,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
     for (pass = 0; pass < 2; pass++) {
       if (pass) CHECK_INT(ldr__plan_begin(&plan, &l->alloc, &err), LDR_OK);
       ldr__importance_place(&plan, &im, g.m, LDR_FISHER);
-      ldr__pass_place(&plan, &s, l, 16, 1, &back);
+      ldr__pass_place(&plan, &s, l, ldr__limits_of(16, 1), &back);
       ldr__deep_place(&plan, &s.deep, g.m, &g.m->shape, g.m->layers, 16, 0, 0);
     }
     for (i = 0; i < g.batch.sequences; i++) {

@@ -1120,7 +1120,7 @@ static int export_config(run *r) {
 
 /* The parameters of a run that was stopped, as far as they had come. */
 static int open_stopped(run *r, const ldr_weights *w) {
-  int32_t rungs[1024];
+  int32_t rungs[2048];
   ldr_ladder_desc d;
   ldr__array a;
   uint64_t wanted = 0, backbone = 0, h = 0;
