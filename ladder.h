@@ -53,9 +53,9 @@
      run on a GPU, differentiate arbitrary graphs, download anything, run what a Python pickle asks for.
 
    TABLE OF CONTENTS (search for the tag)
-     manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-language
-                  >>manual-memory >>manual-threads >>manual-processes >>manual-errors >>manual-security
-                  >>manual-embedded >>manual-cpp >>manual-adding >>options
+     manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-tasks
+                  >>manual-language >>manual-memory >>manual-threads >>manual-processes >>manual-errors
+                  >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
@@ -169,9 +169,24 @@
      `distil` lets that one learn the model's predictions instead of the words, and `beside` lets it learn while the
      model does.
 
-     Heads for spans learn from tags (as LDR_HEAD_TOKENS does) and answer by ldr_predict_spans. LDR_HEAD_ANSWER and
-     LDR_HEAD_SPANS: a question about a text, the best span or none; long texts as windows, each a sequence, and the
-     best span of all counts (tools/spans.h, examples/13_answers.c). LDR_HEAD_POINTER: entities, which may overlap.
+   >>manual-tasks         WHAT CAN BE LEARNED
+     Heads (LDR_HEAD_...), what they learn, by which metric they are judged, and what they answer:
+       CLASSIFY  the class of a text or a pair         accuracy     the likeliest
+       REGRESS   its `value`                           correlation  the score
+       MULTI     a set of classes                      micro_f1     those above a half
+       CHOICE    which of some sequences is right      accuracy     the highest score
+       TOKENS    a tag a token: O, B-x, I-x, B-y, ..   entity_f1    the likeliest tags
+       CRF       the same                              entity_f1    the best chain of tags
+       POINTER   the same                              entity_f1    spans above 0, which may overlap
+       SPANS     one span of a type, as tags, or none  accuracy     the best ends
+       ANSWER    the same                              accuracy     the best span
+       WORDS     the next word of each token           accuracy     (>>manual-language)
+     CRF to ANSWER answer by ldr_predict_spans. Of a long text's windows the best span counts (examples/13_answers.c).
+     ldr_dataset_load reads the first three: JSON lines, TSV or CSV. `ladder train --task` (tools/tasks.h) knows also
+     JSON with choices, cloze texts (chid), tokens and tags (conll), entities and their places (cluener), two spans that
+     it marks as _name_ [it] (wsc), SQuAD's questions (exact match and F1), texts, prompts and completions, pairs of
+     them for two stacks, conversations (likelihood); `ladder tasks` has all. Damaged examples are counted, said, and
+     not learned.
 
    >>manual-language      LANGUAGE MODELS
      A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with
@@ -713,9 +728,11 @@ typedef enum ldr_head {
                                     Where there is none both are the sequence's first token ([CLS]), which is in no
                                     span */
   LDR_HEAD_ANSWER,               /* the same as one softmax over all pairs, scored as below */
-  LDR_HEAD_POINTER               /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is
+  LDR_HEAD_POINTER,              /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is
                                     one of type k where (R_i q_ki) . (R_j k_kj) / sqrt(span_size) > 0; R turns by
                                     the place */
+  LDR_HEAD_CRF                   /* no overlap: the best chain of tags (Lafferty et al. 2001), of which neighbours
+                                    have learned scores; tokens with LDR_IGNORE are left out. 4096 classes at most */
 } ldr_head;
 LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ... */
 
@@ -782,10 +799,10 @@ LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *cla
 LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
 #ifndef LADDER_NO_TOKENIZER
-/* Reads examples for CLASSIFY or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180 (.csv,
-   also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a
-   label and a text column says which columns count. What is not UTF-8, and an example without text or label, is an
-   error with its line. */
+/* Reads examples for CLASSIFY, MULTI or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180
+   (.csv, also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that
+   names a label and a text column says which columns count. What is not UTF-8, and an example without text or label,
+   is an error with its line. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_dataset *ldr_dataset_load(
     const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
@@ -1035,13 +1052,15 @@ LDR_API ldr_status     ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const
 #endif
 
 /* Tokens first to last of a sequence of the batch. score: log of the odds against its not being one (POINTER), or
-   against there being none in the sequence (SPANS, ANSWER). A type's name is that of class 1 + 2 type, less "B-". */
+   against there being none in the sequence (SPANS, ANSWER); CRF: the probability of its tags, whatever the others'.
+   A type's name is that of class 1 + 2 type, less "B-". */
 typedef struct ldr_span {
   int32_t sequence, type, first, last;
   float   score;
 } ldr_span;
-/* For SPANS, ANSWER and POINTER, instead of scores. Of a sequence and type the best span (SPANS, ANSWER) or all
-   (POINTER) whose score is above `least`: 0 is what training aims at, -FLT_MAX gives a best one in any case.
+/* For heads of spans, instead of scores. Of a sequence and type the best span (SPANS, ANSWER), all (POINTER) or those
+   of the best chain (CRF, where a stray I- begins one) whose score is above `least`: 0 is what training aims at,
+   -FLT_MAX gives a best one in any case.
    labels[tokens]: LDR_IGNORE where no span can begin or end; NULL: nowhere. longest: most of the others in a span,
    0: any number. Writes up to `capacity` in the order of sequences, types and tokens; *count receives how many there
    are. Allocates nothing. LDR_ARGUMENT: a head of another kind; LDR_DATA: a batch that does not fit the model. */
@@ -1114,8 +1133,8 @@ typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_o
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
 typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;      /* see replace_rate */
 typedef enum ldr_metric {
-  /* accuracy (spans, answer: share of right answers); regression: Pearson and Spearman; tokens, pointer: entity F1;
-     multi: micro F1 */
+  /* accuracy (spans, answer: share of right answers); regression: Pearson and Spearman; tokens, pointer,
+     crf: entity F1; multi: micro F1 */
   LDR_METRIC_AUTO,
   LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
   LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1,
@@ -15079,7 +15098,7 @@ typedef struct ldr__head {
 } ldr__head;
 
 /* How spans are scored, and whether a sequence has one of each type at most. */
-enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4 };
+enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4, LDR__SPANS_CHAIN = 8 };
 
 static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_choice, ldr__loss_sets, ldr__loss_spans;
 static ldr__scores_fn ldr__softmax_rows, ldr__sigmoid_rows;
@@ -15107,7 +15126,8 @@ static const ldr__head ldr__heads[] = {
   { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_PAIRS | LDR__SPANS_ONE },
   { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
-      LDR__SPANS_PAIRS } };
+      LDR__SPANS_PAIRS },
+  { LDR_HEAD_CRF, "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
@@ -16049,7 +16069,7 @@ struct ldr_ladder {
   int32_t has_first; /* D_first reads the embeddings */
   int32_t distances; /* what the rungs' heads add for distances, or -1: nothing of their own */
   int32_t first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out,
-      head_out_bias;
+      head_out_bias, chain; /* CRF: W, and rows start and end */
   int32_t head_width; /* of the rows the head reads */
   ldr__rung *rungs;
   int32_t *rung_layers;
@@ -16103,7 +16123,7 @@ static size_t ldr__pieces(const ldr_ladder_desc *d) { return ldr__reads_all(d) &
 
 static int32_t ldr__head_outputs(const ldr_ladder_desc *d) {
   int spans = ldr__spans_of(d->head);
-  return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : spans ? d->classes - 1 : d->classes;
+  return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : d->classes - !!(spans & LDR__SPANS_ENDS);
 }
 
 /* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
@@ -16367,7 +16387,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (d->classes < 1 || d->classes > (1 << 24))
     return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d", d->classes);
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
-      d->span_size > (1 << 24) / d->classes))
+      d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
         "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
   if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
@@ -16740,6 +16760,8 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
   if (d->head == LDR_HEAD_WORDS) return;
   l->head_out = ldr__add_param(y, -1, "head.out.weight", (size_t)ldr__head_outputs(d), columns);
   l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)ldr__head_outputs(d));
+  if (ldr__spans_of(d->head) & LDR__SPANS_CHAIN)
+    l->chain = ldr__add_param(y, -1, "head.chain.weight", (size_t)d->classes + 2, (size_t)d->classes);
 }
 
 /* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add
@@ -17341,6 +17363,7 @@ struct ldr__pass {
   int32_t *span_position, *span_at, *span_tags, *span_ends;
   float *span_scores;
   double *span_sums; /* [sequences][4] */
+  double *alpha; /* CRF: [R,2,classes], beta behind it */
   /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
   float *words_u, *words_f, *words, *words_stats, *dwords;
   float *teacher, *teacher_scores; /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
@@ -17627,6 +17650,7 @@ static void ldr__pass_place(
     s->span_ends = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
     s->span_scores = ldr__place_floats(p, "head", r);
     s->span_sums = (double *)ldr__place(p, "head", 4 * max_sequences, sizeof(double));
+    if (l->d.head == LDR_HEAD_CRF) s->alpha = (double *)ldr__place(p, "head", r, 2 * c * sizeof(double));
   }
   if (l->d.head == LDR_HEAD_WORDS) {
     size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
@@ -18544,6 +18568,8 @@ typedef struct ldr__spans {
   int32_t *at, *tags, *ends; /* [n] row; tag; last of the true span of the type that begins here, or -1 */
   float *scores; /* [n] of the pairs of one beginning */
   int one, pairs;
+  const float *w; /* chains, else NULL */
+  double *alpha; /* [n,ld], and beta behind it */
 } ldr__spans;
 
 /* Sequence q of the pass with its labels. */
@@ -18562,6 +18588,8 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
   v.scores = s->span_scores + v.first;
   v.one = (ldr__spans_of(l->d.head) & LDR__SPANS_ONE) != 0;
   v.pairs = (ldr__spans_of(l->d.head) & LDR__SPANS_PAIRS) != 0;
+  v.w = s->alpha ? ldr__value(l, l->chain) : NULL;
+  v.alpha = s->alpha ? s->alpha + 2 * v.first * v.ld : NULL;
   for (r = v.first, v.n = 0; r < end; r++) {
     int none = v.one && r == v.first;
     if (labels[r] == LDR_IGNORE && !none) continue;
@@ -18689,6 +18717,82 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
   return loss;
 }
 
+/* ---- chains of tags ----
+   log p(y) = start_y1 + sum_t z_t,yt + sum_t>1 W_yt-1,yt + end_yn - log Z over the tokens t = 1 .. n that have tags.
+       alpha_t,j = z_t,j + log sum_i exp(alpha_t-1,i + W_ij), alpha_1 = z_1 + start; log Z = log sum exp(alpha_n + end)
+       beta_t,i  = z_t,i + log sum_j exp(W_ij + beta_t+1,j),  beta_n = z_n + end
+       p(y_t = j) = exp(alpha_t,j + beta_t,j - z_t,j - log Z);  of a pair: exp(alpha_t-1,i + W_ij + beta_t,j - log Z)
+   The best chain (Viterbi) has max for log sum exp. Start and end are rows behind W's. */
+
+/* log sum_k exp(x_k + w_k) of numbers w `step` apart; with `best` the largest of them and which it is. */
+static double ldr__chain_sum(const double *x, const float *w, size_t step, size_t n, int32_t *best) {
+  ldr__log_sum all = { -1e300, 0 };
+  size_t k;
+  if (best) *best = 0;
+  for (k = 0; k < n; k++) {
+    double y = x[k] + (double)w[k * step];
+    if (!best) ldr__log_sum_add(&all, y);
+    else if (y > all.peak) {
+      all.peak = y;
+      *best = (int32_t)k;
+    }
+  }
+  return best ? all.peak : ldr__log_sum_value(&all);
+}
+
+/* Fills alpha, or (back) beta; returns log Z. With `best` those of the best chain, and its last tag. */
+static double ldr__chain_run(const ldr__spans *v, const float *z, int back, int32_t *best) {
+  size_t c = v->ld, k, j;
+  const float *ends[2] = { v->w + c * c, v->w + c * c + c };
+  double *to = NULL, *from;
+  for (k = 0; k < v->n; k++) {
+    size_t t = back ? v->n - 1 - k : k;
+    from = to;
+    to = v->alpha + (back ? v->n + t : t) * c;
+    for (j = 0; j < c; j++) to[j] = (double)*ldr__span_row(v, z, t, j) + (k ? ldr__chain_sum(from,
+        v->w + (back ? j * c : j), back ? 1 : c, c, best) : (double)ends[back][j]);
+  }
+  return ldr__chain_sum(to, ends[!back], 1, c, best);
+}
+
+/* The best tags to `ends`. */
+static void ldr__chain_best(const ldr__spans *v, const float *z) {
+  size_t c = v->ld, t = v->n - 1;
+  for (ldr__chain_run(v, z, 0, &v->ends[t]); t > 0; t--)
+    ldr__chain_sum(v->alpha + (t - 1) * c, v->w + v->ends[t], c, c, &v->ends[t - 1]);
+}
+
+/* What the tags y say of token t: z, and W after the token before. */
+static double ldr__chain_link(const ldr__spans *v, const float *z, const int32_t *y, size_t t) {
+  size_t to = (size_t)y[t];
+  return (double)*ldr__span_row(v, z, t, to) + (double)v->w[(t ? (size_t)y[t - 1] : v->ld) * v->ld + to];
+}
+
+/* Threads share the two directions, then the numbers of W. */
+static double ldr__chain_loss(float *dz, const float *z, const ldr__spans *v, double normalizer) {
+  size_t c = v->ld, n = v->n, t, j;
+  const int32_t *y = v->tags;
+  double *alpha = v->alpha, *beta = alpha + n * c, all[2], loss = -(double)v->w[(c + 1) * c + (size_t)y[n - 1]];
+  float *dw = dz ? ldr__grad(v->s->l, v->s->l->chain) : NULL, *row;
+  LDR__FOR(back, dz ? 2 : 1, v->s->ex.threads) all[back] = ldr__chain_run(v, z, (int)back, NULL);
+  for (t = 0; t < n; t++) loss -= ldr__chain_link(v, z, y, t);
+  for (t = 0; dz && t < n; t++)
+    for (row = dz + (size_t)v->at[t] * c, j = 0; j < c; j++) {
+      row[j] = (float)((exp(alpha[t * c + j] + beta[t * c + j] - (double)*ldr__span_row(v, z, t, j) - all[0]) -
+          (j == (size_t)y[t])) / normalizer);
+      if (dw && t == 0) dw[c * c + j] += row[j];
+      if (dw && t + 1 == n) dw[c * c + c + j] += row[j];
+    }
+  if (dw) LDR__FOR(i, (int64_t)(c * c), v->s->ex.threads) {
+    size_t from = (size_t)i / c, to = (size_t)i % c, u;
+    double sum = 0;
+    for (u = 1; u < n; u++) sum += exp(alpha[(u - 1) * c + from] + (double)v->w[i] + beta[u * c + to] - all[0]) -
+        (y[u - 1] == (int32_t)from && y[u] == (int32_t)to);
+    dw[i] += (float)(sum / normalizer);
+  }
+  return loss + all[0];
+}
+
 /* The mean over the types; a sequence none of whose tokens can be in a span has no loss. */
 static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int32_t q, const int32_t *labels,
     double normalizer) {
@@ -18696,6 +18800,7 @@ static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int3
   double loss = 0, n = (double)v.types;
   size_t k;
   if (dz) memset(dz + v.first * v.ld, 0, (size_t)(s->offsets[q + 1] - s->offsets[q]) * v.ld * sizeof(float));
+  if (v.w) return v.n ? ldr__chain_loss(dz, z, &v, normalizer) : 0;
   for (k = 0; v.n && k < v.types; k++) {
     ldr__spans_true(&v, k);
     loss += (v.pairs ? ldr__span_loss_pairs : ldr__span_loss_ends)(dz, z, &v, k, normalizer * n) / n;
@@ -18703,7 +18808,7 @@ static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int3
   return loss;
 }
 
-/* A sequence is the work of one thread. */
+/* A sequence is the work of one thread, but for chains, whose W is of all. */
 static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
     double normalizer) {
   const ldr__pass *s = t->pass;
@@ -18711,8 +18816,8 @@ static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, 
   int32_t q;
   (void)rows;
   (void)classes;
-  LDR__FOR(i, s->t.sequences, s->ex.threads) s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels,
-      normalizer);
+  LDR__FOR(i, s->t.sequences, s->alpha ? 1 : s->ex.threads)
+    s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels, normalizer);
   for (q = 0; q < s->t.sequences; q++) loss += s->span_sums[4 * q];
   return loss;
 }
@@ -18732,11 +18837,31 @@ static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, siz
   to->score = (float)score;
 }
 
+/* The spans of the best chain whose probability is above `least`. */
+static void ldr__chain_find(ldr__span_list *y, const ldr__spans *v, const float *z, int32_t q) {
+  size_t k, a, b, end, c = v->ld;
+  const int32_t *tag = v->ends;
+  double all, x;
+  ldr__chain_best(v, z);
+  ldr__chain_run(v, z, 0, NULL);
+  all = ldr__chain_run(v, z, 1, NULL);
+  for (k = 0; k < v->types; k++)
+    for (a = 0; a < v->n; a++) {
+      end = ldr__entity_end(tag, a, v->n);
+      if (end == a || (size_t)(tag[a] - 1) / 2 != k || end - a > y->longest) continue;
+      x = v->alpha[a * c + (size_t)tag[a]] - all;
+      for (b = a; b + 1 < end;) x += ldr__chain_link(v, z, tag, ++b);
+      x = exp(x + v->alpha[(v->n + b) * c + (size_t)tag[b]] - (double)*ldr__span_row(v, z, b, (size_t)tag[b]));
+      if (x > y->least) ldr__span_add(y, v, q, k, a, b, LDR__MIN(x, 1.0));
+    }
+}
+
 /* The spans of sequence q whose score is above `least`. */
 static void ldr__spans_find(ldr__span_list *y, const ldr__pass *s, int32_t q, const int32_t *labels) {
   ldr__spans v = ldr__spans_open(s, q, labels);
   size_t k, a, b, end;
-  for (k = 0; v.n && k < v.types; k++) {
+  if (v.w && v.n) ldr__chain_find(y, &v, s->logits, q);
+  for (k = 0; !v.w && v.n && k < v.types; k++) {
     double none = 0, best = -1e300;
     size_t from = 0, to = 0;
     for (a = 0; a < v.n; a++) {
@@ -19700,14 +19825,15 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
 /* heads: those it is for, a bit each. Most are for heads whose answers are classes, one at a time. */
 enum {
   LDR__FOR_ONE = 1 << LDR_HEAD_SPANS | 1 << LDR_HEAD_ANSWER,
-  LDR__FOR_CLASSES = 1 << LDR_HEAD_CLASSIFY | 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_CHOICE | 1 << LDR_HEAD_WORDS
+  LDR__FOR_TAGS = 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_CRF,
+  LDR__FOR_CLASSES = 1 << LDR_HEAD_CLASSIFY | LDR__FOR_TAGS | 1 << LDR_HEAD_CHOICE | 1 << LDR_HEAD_WORDS
 };
 static const struct { ldr_metric metric; const char *name; int heads; } ldr__metrics[] = {
   { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
   { LDR_METRIC_F1, "f1", LDR__FOR_CLASSES }, { LDR_METRIC_ACCURACY_F1, "accuracy_f1", LDR__FOR_CLASSES },
   { LDR_METRIC_MATTHEWS, "matthews", LDR__FOR_CLASSES },
   { LDR_METRIC_CORRELATION, "correlation", 1 << LDR_HEAD_REGRESS },
-  { LDR_METRIC_ENTITY_F1, "entity_f1", 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
+  { LDR_METRIC_ENTITY_F1, "entity_f1", LDR__FOR_TAGS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
   { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
   { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
 enum { LDR__METRICS = LDR__COUNT(ldr__metrics) };
@@ -19801,9 +19927,13 @@ static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__tar
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
   size_t r, n = (size_t)s->l->d.classes;
   int32_t q;
-  (void)t;
+  for (r = 0; r < s->row_count; r++) scratch[r] = ldr__argmax(s->logits + r * n, n);
+  for (q = 0; s->alpha && q < s->t.sequences; q++) {
+    ldr__spans v = ldr__spans_open(s, q, t->labels);
+    if (v.n) ldr__chain_best(&v, s->logits);
+    for (r = 0; r < v.n; r++) scratch[v.at[r]] = v.ends[r];
+  }
   for (r = 0; r < s->row_count; r++) {
-    scratch[r] = ldr__argmax(s->logits + r * n, n);
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, scratch[r], s->labels[r]);
   }
   for (q = 0; q < s->t.sequences; q++)

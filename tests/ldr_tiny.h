@@ -383,9 +383,9 @@ static inline void tiny_close(tiny_model *t) {
 
 /* n examples of 3 to 12 random tokens for a head; labels follow the first tokens, so they can be learned. */
 /* Every head that learns labels of its own. */
-enum { TINY_HEADS = 8 };
+enum { TINY_HEADS = 9 };
 static const ldr_head tiny_heads[TINY_HEADS] = { LDR_HEAD_CLASSIFY, LDR_HEAD_REGRESS, LDR_HEAD_TOKENS, LDR_HEAD_CHOICE, LDR_HEAD_MULTI,
-    LDR_HEAD_SPANS, LDR_HEAD_ANSWER, LDR_HEAD_POINTER };
+    LDR_HEAD_SPANS, LDR_HEAD_ANSWER, LDR_HEAD_POINTER, LDR_HEAD_CRF };
 
 static inline ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int classes, int n, uint64_t seed) {
   ldr_dataset_desc d;

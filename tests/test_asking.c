@@ -158,20 +158,19 @@ TEST(options_for_questions_alone) {
   EXPECT(0, "$L plan --model m --task cluener --head pointer --max-len 12");
 }
 
-TEST(entities_by_pointer) {
+static void check_entities(const char *head) {
   char data[8192], *text;
   size_t used = 0;
   int i;
   ldr_json *j;
   int32_t e;
-  NEED_MODEL();
   for (i = 0; i < 16; i++)
     used += (size_t)snprintf(data + used, sizeof data - used,
         "{\"text\": \"%c f g %c h\", \"label\": {\"one\": {\"f g\": [[2, 4]]}, \"two\": {\"h\": [[8, 8]]}}}\n",
                     'a' + i % 5, 'a' + i / 5);
   CHECK(put_file("entities.json", data));
-  EXPECT(0, "$L train --task cluener --head pointer --train entities.json --dev entities.json --out e.ladder --json "
-      "--model m --epochs 60 --batch 8 --lr 1e-2 --top 2 --rank 8 --threads 1");
+  EXPECT(0, "$L train --task cluener --head %s --train entities.json --dev entities.json --out e.ladder --json "
+      "--model m --epochs 60 --batch 8 --lr 1e-2 --top 2 --rank 8 --threads 1", head);
   CHECK(said("dev") > 0.95);
   EXPECT(0, "echo 'b f g c h' | $L predict --model m --ladder e.ladder");
   text = slurp("out", NULL);
@@ -189,8 +188,24 @@ TEST(entities_by_pointer) {
   CHECK(holds("out", "entity_f1 "));
 }
 
+TEST(entities_by_pointer_and_chain) {
+  NEED_MODEL();
+  check_entities("pointer");
+  EXPECT(0, "$L predict --model m --ladder e.ladder --submission a.json entities.json");
+  check_entities("crf");
+  EXPECT(0, "$L predict --model m --ladder e.ladder --submission b.json entities.json && cmp a.json b.json");
+  EXPECT(0, "printf 'b f g c h\\na\\n' > two.txt; $L predict --model m --ladder e.ladder two.txt > one; $L predict --model m "
+      "--ladder e.ladder --batch 1 two.txt | cmp - one");
+  EXPECT(0, "$L inspect e.ladder | grep -q head.chain.weight");
+  EXPECT(1, "$L train --task cluener --head crf --balance --recipe plain --train entities.json --out f.ladder --model m "
+      "--max-len 12");
+  CHECK(one_error_line() && holds("err", "a crf head has no class weights"));
+  EXPECT(0, "$L compare --task cluener --head crf --model m --train entities.json --dev entities.json --methods head,ladder,lora,full "
+      "--max-len 12 --epochs 1 --json | grep -q entity_f1");
+}
+
 #define TESTS(X) X(questions_that_have_answers) X(questions_that_may_have_none) X(damaged_questions_are_said) \
-  X(options_for_questions_alone) X(entities_by_pointer)
+  X(options_for_questions_alone) X(entities_by_pointer_and_chain)
 
 #else
 

@@ -177,6 +177,13 @@ TEST(the_manual_lists_what_the_tables_hold) {
     for (k = 0; k < 4 && strcmp(says[k][0], ldr__formats[i].name) != 0; k++) {}
     CHECK(k < 4 && strstr(files, says[k][1]));
   }
+  cutters = words_between(header, "WHAT CAN BE LEARNED", "     CRF to ANSWER");
+  for (i = 0; i < sizeof ldr__heads / sizeof *ldr__heads; i++) {
+    sprintf(counted, "%s", ldr__heads[i].name);
+    for (word = counted; *word; word++) *word = (char)(*word - ('a' - 'A'));
+    CHECK(is_word(cutters, counted) && is_word(cutters, ldr_metric_name(ldr__heads[i].metric)));
+  }
+  free(cutters);
   cutters = words_between(header, "     cutter        ", "     template      ");
   for (i = 0; i < sizeof ldr__cutters / sizeof *ldr__cutters; i++) CHECK(is_word(cutters, ldr__cutters[i].name));
   for (k = 0; k < 3; k++) {

@@ -804,7 +804,7 @@ TEST(weights_that_are_not_finite) {
             ldr_ladder *l;
             ldr_predictor *p;
             float scores[2 * 9];
-            int32_t found;
+            int32_t found, h;
             CHECK_INT(ldr_model_hidden(m, hidden, &b, -1, &err), LDR_NUMERIC);
             CHECK(strstr(err.message, "of row 0 is not finite") != NULL);
             memset(&err, 0, sizeof err);
@@ -818,15 +818,17 @@ TEST(weights_that_are_not_finite) {
             CHECK_INT(ldr_predict(p, scores, &b, &err), LDR_NUMERIC);
             ldr_predictor_free(p);
             ldr_ladder_free(l);
-            memset(&err, 0, sizeof err);
-            ld.head = LDR_HEAD_SPANS;
-            ld.classes = 3;
-            l = ldr_ladder_create(m, &ld, &err);
-            p = ldr_predictor_create(l, 2, 9, &err);
-            CHECK_STR(err.message, "");
-            CHECK_INT(ldr_predict_spans(p, NULL, 0, &found, &b, NULL, 0, 0, &err), LDR_NUMERIC);
-            ldr_predictor_free(p);
-            ldr_ladder_free(l);
+            for (h = 0; h < 2; h++) {
+              memset(&err, 0, sizeof err);
+              ld.head = h ? LDR_HEAD_CRF : LDR_HEAD_SPANS;
+              ld.classes = 3;
+              l = ldr_ladder_create(m, &ld, &err);
+              p = ldr_predictor_create(l, 2, 9, &err);
+              CHECK_STR(err.message, "");
+              CHECK_INT(ldr_predict_spans(p, NULL, 0, &found, &b, NULL, 0, 0, &err), LDR_NUMERIC);
+              ldr_predictor_free(p);
+              ldr_ladder_free(l);
+            }
           }
           for (k = 0; k < 9 && bits[v] != 0x7f7fffffu; k++) {       /* a token of which a number is lost is lost whole in its norm */
             int lost = 0, i;

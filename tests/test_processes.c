@@ -367,7 +367,7 @@ static void check_any_number(job j, int line) {
 }
 
 TEST(any_number_of_processes_learns_the_same_bits) {
-  static const ldr_head heads[] = { LDR_HEAD_CLASSIFY, LDR_HEAD_REGRESS, LDR_HEAD_TOKENS, LDR_HEAD_CHOICE, LDR_HEAD_MULTI, LDR_HEAD_SPANS };
+  static const ldr_head heads[] = { LDR_HEAD_CLASSIFY, LDR_HEAD_REGRESS, LDR_HEAD_TOKENS, LDR_HEAD_CHOICE, LDR_HEAD_MULTI, LDR_HEAD_SPANS, LDR_HEAD_CRF };
   static const ldr_method methods[] = { LDR_METHOD_FULL, LDR_METHOD_LORA };
   job j;
   size_t i;

@@ -10,7 +10,8 @@
 
 /* ---- heads ------------------------------------------------------------------------------ */
 
-static const ldr_head span_heads[] = { LDR_HEAD_SPANS, LDR_HEAD_ANSWER, LDR_HEAD_POINTER };
+static const ldr_head span_heads[] = { LDR_HEAD_SPANS, LDR_HEAD_ANSWER, LDR_HEAD_POINTER, LDR_HEAD_CRF };
+static int has_one(ldr_head head) { return head == LDR_HEAD_SPANS || head == LDR_HEAD_ANSWER; }
 enum { SPAN_CLASSES = 5, SPAN_TYPES = 2, MOST = 16 };
 
 typedef struct span_case { tiny_model m; tiny_spec s; ldr_ladder *l; ldr_dataset *set; } span_case;
@@ -240,13 +241,266 @@ TEST(losses_are_those_of_the_whole_square) {
   }
 }
 
+/* ---- chains of tags, by all the ways to tag a sequence ---- */
+
+enum { CHAIN = 5, CHAIN_WAYS = 3125 };
+
+/* Tokens with tags are at[n], their tags right[n]; all their ways to be tagged with the score of each. */
+typedef struct all_ways {
+  int32_t n, at[CHAIN], right[CHAIN];
+  double score[CHAIN_WAYS], total;
+  int32_t count, best;
+} all_ways;
+
+static int32_t tag_of(int32_t way, int32_t t) {
+  for (; t > 0; t--) way /= SPAN_CLASSES;
+  return way % SPAN_CLASSES;
+}
+
+/* The score of two tags in a row; `from` SPAN_CLASSES: of the first tag, one more: of the last. */
+static double chain_value(const ldr_ladder *l, int32_t from, int32_t to) {
+  return (double)ldr_ladder_param(l, ldr_ladder_find(l, "head.chain.weight")).value[from * SPAN_CLASSES + to];
+}
+
+/* Of sequence q of a pass that has run. */
+static void count_ways(all_ways *y, const ldr__pass *s, int32_t q, const int32_t *labels) {
+  int32_t i, t, first = s->offsets[q], way;
+  double sum = 0;
+  for (y->n = 0, i = 0; i < s->offsets[q + 1] - first; i++)
+    if (labels[i] != LDR_IGNORE) {
+      y->at[y->n] = i;
+      y->right[y->n++] = labels[i];
+    }
+  for (y->count = 1, t = 0; t < y->n; t++) y->count *= SPAN_CLASSES;
+  for (way = 0, y->best = 0; way < y->count; way++) {
+    double *score = &y->score[way];
+    for (t = 0, *score = 0; t < y->n; t++) *score += head_value(s, (size_t)(first + y->at[t]), (size_t)tag_of(way, t)) +
+        chain_value(s->l, t ? tag_of(way, t - 1) : SPAN_CLASSES, tag_of(way, t));
+    *score += chain_value(s->l, SPAN_CLASSES + 1, tag_of(way, y->n - 1));
+    sum += exp(*score);
+    if (*score > y->score[y->best]) y->best = way;
+  }
+  y->total = log(sum);
+}
+
+/* Sequences of which no more than CHAIN tokens have tags, with others before, between and behind them. */
+static ldr_dataset *chain_set(const span_case *c, int32_t count) {
+  ldr_dataset_desc d;
+  ldr_dataset *set;
+  int32_t i, k, n;
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_CRF;
+  set = ldr_dataset_create(&d, NULL);
+  for (i = 0; i < count; i++) {
+    ldr_example e = ldr_dataset_get(c->set, i);
+    int32_t labels[MOST];
+    for (k = n = 0; k < e.count; k++) {
+      int on = k > 0 && k % 4 != 3 && n < 1 + i % CHAIN && !(i == 7);
+      labels[k] = on ? e.labels[k] : LDR_IGNORE;
+      n += on;
+    }
+    e.labels = labels;
+    CHECK_INT(ldr_dataset_add(set, &e, NULL), LDR_OK);
+  }
+  return set;
+}
+
+/* The gradients of the scores between tags: what is expected less what is there, the mean of all sequences. */
+static void check_chain_gradients(const span_case *c, const all_ways *ways, int32_t count) {
+  double want[SPAN_CLASSES + 2][SPAN_CLASSES];
+  ldr_param p = ldr_ladder_param(c->l, ldr_ladder_find(c->l, "head.chain.weight"));
+  int32_t i, t, way;
+  memset(want, 0, sizeof want);
+  for (i = 0; i < count; i++)
+    for (way = -1; ways[i].n && way < ways[i].count; way++) {
+      double share = (way < 0 ? -1 : exp(ways[i].score[way] - ways[i].total)) / count;
+      int32_t tags[CHAIN];
+      for (t = 0; t < ways[i].n; t++) {
+        tags[t] = way < 0 ? ways[i].right[t] : tag_of(way, t);
+        want[t ? tags[t - 1] : SPAN_CLASSES][tags[t]] += share;
+      }
+      want[SPAN_CLASSES + 1][tags[t - 1]] += share;
+    }
+  CHECK(p.rows == SPAN_CLASSES + 2 && p.columns == SPAN_CLASSES);
+  for (i = 0; i < p.rows * p.columns; i++) CHECK_NEAR(p.grad[i], want[i / SPAN_CLASSES][i % SPAN_CLASSES], 1e-5);
+}
+
+TEST(a_chain_is_that_of_all_ways) {
+  enum { COUNT = 12 };
+  span_case c = open_case(LDR_HEAD_CRF, 1, COUNT);
+  ldr_dataset *set = chain_set(&c, COUNT);
+  ldr_trainer *t = ldr_trainer_create(c.l, set, NULL, NULL, NULL);
+  all_ways *ways = (all_ways *)calloc(COUNT, sizeof *ways);
+  int32_t i, all[COUNT];
+  double loss = 0, sum = 0;
+  CHECK(t && ways);
+  for (i = 0; i < COUNT; i++) {
+    double want = 0;
+    int32_t way = 0, k;
+    CHECK_INT(ldr_trainer_gradients(t, &loss, &i, 1, NULL), LDR_OK);
+    count_ways(&ways[i], &t->pass, 0, ldr_dataset_get(set, i).labels);
+    for (k = ways[i].n; k-- > 0;) way = way * SPAN_CLASSES + ways[i].right[k];
+    if (ways[i].n) want = ways[i].total - ways[i].score[way];
+    CHECK_NEAR(loss, want, 1e-5 * (1 + want));
+    sum += want / COUNT;
+    all[i] = i;
+  }
+  CHECK_INT(ways[7].n, 0);                         /* nothing to be learned there */
+  CHECK_INT(ldr_trainer_gradients(t, &loss, all, COUNT, NULL), LDR_OK);
+  CHECK_NEAR(loss, sum, 1e-5 * (1 + sum));
+  check_chain_gradients(&c, ways, COUNT);
+  ldr_trainer_free(t);
+  ldr_dataset_free(set);
+  free(ways);
+  close_case(&c);
+}
+
+/* The spans of the best way, each with what all ways that have its tags add up to. */
+TEST(the_best_chain_is_found) {
+  enum { COUNT = 12 };
+  span_case c = open_case(LDR_HEAD_CRF, 1, COUNT);
+  ldr_dataset *set = chain_set(&c, COUNT);
+  ldr_predictor *p = ldr_predictor_create(c.l, 1, MOST, NULL);
+  all_ways *y = (all_ways *)calloc(1, sizeof *y);
+  int32_t i, k, t, way, spans = 0, right = 0, tags = 0;
+  ldr_score score;
+  for (i = 0; y && i < COUNT; i++) {
+    ldr_example e = ldr_dataset_get(set, i);
+    int32_t offsets[2] = { 0, 0 }, count = 0, fewer = 0, best[CHAIN + 1], want = 0;
+    ldr_span found[MOST], less[MOST];
+    ldr_batch b;
+    memset(&b, 0, sizeof b);
+    offsets[1] = e.count;
+    b.sequences = 1;
+    b.offsets = offsets;
+    b.ids = e.ids;
+    b.segments = e.segments;
+    CHECK_INT(ldr_predict_spans(p, found, MOST, &count, &b, e.labels, 0, 0, NULL), LDR_OK);
+    count_ways(y, &p->pass, 0, e.labels);
+    for (t = 0; t < y->n; t++) {
+      best[t] = tag_of(y->best, t);
+      right += best[t] == y->right[t];
+      tags++;
+    }
+    for (t = 0; t < y->n; t++) want += ldr__entity_end(best, (size_t)t, (size_t)y->n) > (size_t)t;
+    CHECK_INT(count, want);
+    for (k = 0; k < count; k++) {
+      int32_t a = 0, z = 0;
+      double sum = 0;
+      while (y->at[a] != found[k].first) a++;
+      while (y->at[z] != found[k].last) z++;
+      CHECK_INT((best[a] - 1) / 2, found[k].type);
+      CHECK_INT(ldr__entity_end(best, (size_t)a, (size_t)y->n), z + 1);
+      for (way = 0; way < y->count; way++) {
+        for (t = a; t <= z && tag_of(way, t) == best[t];) t++;
+        if (t > z) sum += exp(y->score[way] - y->total);
+      }
+      CHECK_NEAR(found[k].score, sum, 1e-5);
+      CHECK_INT(ldr_predict_spans(p, less, MOST, &fewer, &b, e.labels, 0, found[k].score * 1.0001f, NULL), LDR_OK);
+      CHECK(fewer < count);                        /* not above itself */
+      CHECK_INT(ldr_predict_spans(p, less, MOST, &fewer, &b, e.labels, 1, 0, NULL), LDR_OK);
+      for (t = 0; t < fewer; t++) CHECK_INT(less[t].first, less[t].last);
+    }
+    spans += count;
+  }
+  CHECK(spans > 8);
+  CHECK_INT(ldr_evaluate(c.l, set, LDR_METRIC_ACCURACY, &score, NULL), LDR_OK);
+  CHECK_NEAR(score.value, (double)right / tags, 1e-9);
+  free(y);
+  ldr_predictor_free(p);
+  ldr_dataset_free(set);
+  close_case(&c);
+}
+
+TEST(a_chain_has_so_many_classes) {
+  tiny_spec s = tiny_default("bert");
+  tiny_model m = tiny_open(s, NULL);
+  ldr_ladder_desc d;
+  ldr_error err;
+  ldr_ladder *l;
+  int32_t k;
+  static const int32_t bad[] = { 1, 4, 4097, 1 << 24 };
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_CRF;
+  for (k = 0; k < 4; k++) {
+    memset(&err, 0, sizeof err);
+    d.classes = bad[k];
+    CHECK(!ldr_ladder_create(m.m, &d, &err) && err.status == LDR_ARGUMENT && strstr(err.message, "O, B-x, I-x"));
+  }
+  d.classes = 3;
+  l = ldr_ladder_create(m.m, &d, NULL);
+  CHECK(l != NULL);
+  ldr_ladder_free(l);
+  tiny_close(&m);
+}
+
+/* What a chain needs is in the plan; steps, scores and predictions allocate nothing. */
+TEST(a_chain_is_planned) {
+  tiny_spec s = tiny_default("bert");
+  ldr_test_heap heap;
+  ldr_allocator a;
+  ldr_ladder_desc d;
+  ldr_train_desc td;
+  ldr_memory plan;
+  ldr_score score;
+  tiny_model m;
+  ldr_dataset *set;
+  ldr_ladder *l;
+  ldr_trainer *t;
+  ldr_predictor *p;
+  ldr_batch b;
+  ldr_span spans[MOST];
+  int32_t offsets[2] = { 0, 4 }, ids[4] = { 3, 4, 5, 6 }, count;
+  size_t before;
+  long calls;
+  memset(&heap, 0, sizeof heap);
+  memset(&d, 0, sizeof d);
+  memset(&td, 0, sizeof td);
+  memset(&b, 0, sizeof b);
+  a.alloc_fn = ldr_test_heap_alloc;
+  a.free_fn = ldr_test_heap_free;
+  a.user = &heap;
+  s.alloc = &a;
+  m = tiny_open(s, NULL);
+  d.preset = LDR_PRESET_SLICED;
+  d.reduction = 2;
+  d.head = LDR_HEAD_CRF;
+  d.classes = SPAN_CLASSES;
+  set = tiny_dataset(&s, d.head, SPAN_CLASSES, 16, 3);
+  l = ldr_ladder_create(m.m, &d, NULL);
+  td.epochs = 2;
+  plan = ldr_trainer_plan(l, set, NULL, &td);
+  before = heap.bytes;
+  t = ldr_trainer_create(l, set, NULL, &td, NULL);
+  CHECK_NEAR((double)(heap.bytes - before), (double)plan.total, 0.02 * (double)plan.total + 2048);
+  calls = heap.calls;
+  while (!ldr_trainer_done(t)) CHECK_INT(ldr_trainer_step(t, NULL, NULL), LDR_OK);
+  CHECK_INT(ldr_trainer_evaluate(t, set, &score, NULL), LDR_OK);
+  CHECK_INT(heap.calls - calls, 0);
+  ldr_trainer_free(t);
+  plan = ldr_predictor_plan(l, 1, 4);
+  before = heap.bytes;
+  p = ldr_predictor_create(l, 1, 4, NULL);
+  CHECK(p && heap.bytes - before == plan.total);
+  calls = heap.calls;
+  b.sequences = 1;
+  b.offsets = offsets;
+  b.ids = ids;
+  CHECK_INT(ldr_predict_spans(p, spans, MOST, &count, &b, NULL, 0, 0, NULL), LDR_OK);
+  CHECK_INT(heap.calls - calls, 0);
+  ldr_predictor_free(p);
+  ldr_ladder_free(l);
+  ldr_dataset_free(set);
+  tiny_close(&m);
+}
+
 /* Counts of the metric against those of ldr_predict_spans. */
 TEST(metrics_count_what_is_predicted) {
   int h;
-  for (h = 0; h < 3; h++) {
+  for (h = 0; h < 4; h++) {
     span_case c = open_case(span_heads[h], 1, 12);
     ldr_predictor *p = ldr_predictor_create(c.l, 1, MOST, NULL);
-    int one = span_heads[h] != LDR_HEAD_POINTER, found = 0, wanted = 0, matched = 0, right = 0;
+    int one = has_one(span_heads[h]), found = 0, wanted = 0, matched = 0, right = 0;
     int32_t i, k;
     ldr_score score;
     for (i = 0; i < 12; i++) {
@@ -278,9 +532,10 @@ TEST(metrics_count_what_is_predicted) {
     }
     CHECK_INT(ldr_evaluate(c.l, c.set, LDR_METRIC_ENTITY_F1, &score, NULL), LDR_OK);
     CHECK_NEAR(score.value, 2.0 * matched / (found + wanted), 1e-9);
-    CHECK_NEAR(score.accuracy, right / 12.0, 1e-9);
+    if (span_heads[h] != LDR_HEAD_CRF) CHECK_NEAR(score.accuracy, right / 12.0, 1e-9);
     CHECK(found && wanted);
-    CHECK_INT(ldr_evaluate(c.l, c.set, LDR_METRIC_ACCURACY, &score, NULL), one ? LDR_OK : LDR_ARGUMENT);
+    CHECK_INT(ldr_evaluate(c.l, c.set, LDR_METRIC_ACCURACY, &score, NULL),
+        span_heads[h] != LDR_HEAD_POINTER ? LDR_OK : LDR_ARGUMENT);
     ldr_predictor_free(p);
     close_case(&c);
   }
@@ -309,7 +564,7 @@ static char *trained_spans(ldr_head head, int32_t threads, int32_t epochs, size_
 
 TEST(threads_change_no_bit) {
   int h;
-  for (h = 0; h < 3; h++) {
+  for (h = 0; h < 4; h++) {
     size_t n = 0, m = 0;
     double one = 0, two = 0;
     char *a = trained_spans(span_heads[h], 1, 1, &n, &one), *b = trained_spans(span_heads[h], 2, 1, &m, &two);
@@ -322,7 +577,7 @@ TEST(threads_change_no_bit) {
 
 TEST(spans_are_learned) {
   int h;
-  for (h = 0; h < 3; h++) {
+  for (h = 0; h < 4; h++) {
     size_t n = 0;
     double metric = 0;
     free(trained_spans(span_heads[h], 1, 25, &n, &metric));
@@ -332,7 +587,7 @@ TEST(spans_are_learned) {
 
 TEST(a_ladder_file_keeps_its_spans) {
   int h;
-  for (h = 0; h < 3; h++) {
+  for (h = 0; h < 4; h++) {
     span_case c = open_case(span_heads[h], 1, 2);
     size_t n = 0;
     char *bytes;
@@ -352,7 +607,8 @@ TEST(a_ladder_file_keeps_its_spans) {
     CHECK_INT(ldr_ladder_save_memory(c.l, bytes, n, &n, NULL), LDR_OK);
     again = ldr_ladder_load_memory(c.m.m, bytes, n, NULL, NULL);
     CHECK(again != NULL);
-    CHECK_INT(ldr_ladder_desc_get(again).span_size, span_heads[h] == LDR_HEAD_SPANS ? 0 : 6);
+    CHECK_INT(ldr_ladder_desc_get(again).span_size, span_heads[h] == LDR_HEAD_ANSWER || span_heads[h] ==
+        LDR_HEAD_POINTER ? 6 : 0);
     for (n = 0; n < 2; n++) {
       ldr_predictor *p = ldr_predictor_create(n ? again : c.l, 1, MOST, NULL);
       CHECK_INT(ldr_predict_spans(p, spans[n], 64, &count[n], &b, NULL, 0, 0, NULL), LDR_OK);
@@ -750,7 +1006,9 @@ TEST(questions_are_learned_and_answered) {
 }
 
 #define TESTS(X)                                                                                                       \
-  X(spans_are_those_of_the_whole_square) X(losses_are_those_of_the_whole_square) X(metrics_count_what_is_predicted)  \
+  X(spans_are_those_of_the_whole_square) X(losses_are_those_of_the_whole_square) \
+  X(a_chain_is_that_of_all_ways) X(the_best_chain_is_found) X(a_chain_is_planned) X(a_chain_has_so_many_classes) \
+  X(metrics_count_what_is_predicted)  \
   X(threads_change_no_bit) X(spans_are_learned) X(a_ladder_file_keeps_its_spans) X(what_cannot_be_is_refused)        \
   X(english_answers_are_scored_as_squad_does) X(chinese_answers_are_scored_as_cmrc_does)                             \
   X(the_best_of_the_right_answers_counts) X(every_public_form_of_questions_is_read) X(damaged_answers_are_counted)   \

@@ -271,6 +271,42 @@ TEST(pronouns_are_marked) {
   CHECK(holds("err", "line 1"));
 }
 
+/* SuperGLUE counts words and not characters, and its labels are true and false. */
+TEST(pronouns_by_words) {
+  static const char data[] = "{\"text\":\"w7 w8, \\\"w9\\\" (w10 w11) w12.\",\"target\":{\"span1_text\":\"w10 w11\",\"span1_index\":3,\"span2_text\":\"w9\",\"span2_index\":2},\"idx\":4,\"label\":true}\n"
+    "{\"text\":\" w10  w8 w9\",\"target\":{\"span2_text\":\"w10\",\"span2_index\":0,\"span1_text\":\"w9\",\"span1_index\":2},\"idx\":5,\"label\":false}\n";
+  static const struct { const char *text, *target, *says; } bad[] = {
+    { "w7 w8 w9", "\"span1_text\":\"w7\",\"span1_index\":1,\"span2_text\":\"w9\",\"span2_index\":2", "does not say where" },      /* another word */
+    { "w7 w8 w9", "\"span1_text\":\"w7\",\"span1_index\":0,\"span2_text\":\"w9\",\"span2_index\":3", "does not say where" },      /* behind the end */
+    { "w7 w8 w10", "\"span1_text\":\"w7\",\"span1_index\":0,\"span2_text\":\"w1\",\"span2_index\":2", "does not say where" },     /* half a word */
+    { "w7 w8 w9", "\"span1_text\":\"w7\",\"span1_index\":-1,\"span2_text\":\"w9\",\"span2_index\":2", "does not say where" },
+    { "w7 w8 w9", "\"span1_text\":\"w7\",\"span1_index\":\"0\",\"span2_text\":\"w9\",\"span2_index\":2", "does not say where" },
+    { "w7 w8 w9", "\"span1_text\":\"\",\"span1_index\":0,\"span2_text\":\"w9\",\"span2_index\":2", "does not say where" },
+    { "w7 w8 w9", "\"span1_text\":\"w8 w9\",\"span1_index\":1,\"span2_text\":\"w9\",\"span2_index\":2", "lie over each other" } };
+  size_t i;
+  NEED_TINY();
+  CHECK(put_file("w.jsonl", data) && put_file("marked.jsonl", "{\"text\":\"w7 w8, \\\"[w9]\\\" (_w10 w11_) w12.\"}\n{\"text\":\" [w10]  w8 _w9_\"}\n"));
+  EXPECT(0, "$L train --task wsc --model tiny --train w.jsonl --max-len 30 --out l " QUICK);
+  CHECK(holds("out", "false 1, true 1") || holds("out", "true 1, false 1"));
+  EXPECT(0, "$L predict --model tiny --ladder l w.jsonl > a; $L predict --model tiny --ladder l marked.jsonl | cmp - a");
+  for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+    char line[400];
+    snprintf(line, sizeof line, "{\"text\":\"%s\",\"target\":{%s},\"label\":true}\n", bad[i].text, bad[i].target);
+    CHECK(put_file("bad.jsonl", line));
+    EXPECT(1, "$L train --task wsc --model tiny --train bad.jsonl --max-len 30 --out k " QUICK);
+    CHECK(one_error_line() && holds("err", "1 of 1 examples are damaged; line 1: ") && holds("err", bad[i].says));
+    EXPECT(0, "cat w.jsonl bad.jsonl > some.jsonl; $L train --task wsc --model tiny --train some.jsonl --skip-bad --max-len 30 --out k " QUICK);
+    CHECK(holds("err", "1 of 3 examples are damaged and left out; line 3: ") && holds("out", "train: 2 texts"));
+  }
+  /* in characters and in words, but at different places: nobody can say which is meant, unless another example does */
+  CHECK(put_file("both.jsonl", "{\"text\":\"w7 w7 w8 w7 w8\",\"target\":{\"span1_text\":\"w7\",\"span1_index\":3,\"span2_text\":\"w7\",\"span2_index\":0},\"label\":true}\n"));
+  EXPECT(1, "$L train --task wsc --model tiny --train both.jsonl --max-len 30 --out k " QUICK);
+  CHECK(holds("err", "counted in characters and in words they are at different places"));
+  EXPECT(0, "cat w.jsonl both.jsonl > some.jsonl; $L train --task wsc --model tiny --train some.jsonl --max-len 30 --out k " QUICK " && ! grep -q damaged err");
+  EXPECT(0, "mkdir -p wsc && cp w.jsonl wsc/train.jsonl && cp w.jsonl wsc/val.jsonl; $L train --task wsc --model tiny --train wsc --max-len 30 --out k " QUICK);
+  CHECK(holds("out", "dev: 2 texts"));
+}
+
 /* The columns of GLUE's files, with and without names, and the same as JSON with numbers for labels. */
 TEST(glue_files_in_all_their_forms) {
   static const struct { const char *task, *tsv, *json, *test, *head; } tasks[] = {
@@ -321,6 +357,12 @@ TEST(damaged_examples_are_said) {
     { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"entailmnt\"}", "\"entailmnt\" is none of neutral" },
     { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"w7\",\"label\":\"neutral\"}", "no member \"sentence2\"" },
     { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "no text" },
+    { "c3", "[[\"w7\"],[{\"question\":\"w9\",\"choice\":[\"w8\",\"w10\"],\"answer\":\"w10\"}],\"1\"]", "[[\"w7\"],[{\"question\":\"w9\",\"choice\":[\"w8\",\"w10\"],\"answer\":\"w11\"}],\"2\"]", "\"w11\" is none of the 2 choices" },
+    { "c3", "[[\"w7\"],[{\"question\":\"w9\",\"choice\":[\"w8\",\"w10\"],\"answer\":\"w10\"}],\"1\"]", "[[\"w7\"],[{\"question\":\"w9\",\"answer\":\"w10\"}],\"2\"]", "has 0 choices" },
+    { "chid", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"],\"answer\":2}", "\"2\" is none of the 2 choices" },
+    { "wsc", "{\"text\":\"w7 w8\",\"target\":{\"span1_text\":\"w7\",\"span1_index\":0,\"span2_text\":\"w8\",\"span2_index\":1},\"label\":\"true\"}", "{\"text\":\"w7 w8\",\"target\":{\"span1_text\":\"w7\",\"span1_index\":0,\"span2_text\":\"w8\",\"span2_index\":1},\"label\":1}", "\"1\" is none of true|false" },
+    { "afqmc", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"1\"}", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"2\"}", "\"2\" is none of 0|1" },
+    { "conll", "{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"O\",\"B-x\"]}", "{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"O\"]}", "a tag for each token" },
     { "stsb", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"score\":4.5}", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"score\":\"much\"}", "\"much\" is not a number" } };
   size_t i;
   NEED_TINY();
@@ -348,6 +390,46 @@ TEST(damaged_examples_are_said) {
   CHECK(holds("err", "--submission"));
   EXPECT(1, "printf 'w7\\tw8\\n' > none.tsv; $L train --task ocnli --model tiny --train none.tsv --out l " QUICK);
   CHECK(holds("err", "names no columns"));
+}
+
+/* The same of files whose damage is not an example's own. */
+TEST(damaged_files_are_said) {
+  static const char blanks[] = "{\"content\":[\"w7 #idiom000001# w8 #idiom000002# w9\"],\"candidates\":[\"w20\",\"w21\"]}\n";
+  NEED_TINY();
+  /* answers in a file beside: one of them none of the candidates, one missing, no file of answers */
+  CHECK(put_file("b.json", blanks) && put_file("b_answer.json", "{\"#idiom000001#\": 1, \"#idiom000002#\": 2}"));
+  EXPECT(0, "$L train --task chid --model tiny --train b.json --skip-bad --max-len 24 --out l " QUICK);
+  CHECK(holds("err", "1 of 2 examples are damaged and left out") && holds("err", "\"2\" is none of the 2 choices") && holds("out", "train: 1 questions"));
+  EXPECT(0, "echo '{\"#idiom000002#\": 0}' > b_answer.json; $L train --task chid --model tiny --train b.json --skip-bad --max-len 24 --out l " QUICK);
+  CHECK(holds("err", "1 of 2 examples are damaged and left out") && holds("err", "no answer"));
+  EXPECT(1, "echo '[1,0]' > b_answer.json; $L train --task chid --model tiny --train b.json --skip-bad --max-len 24 --out l " QUICK);
+  CHECK(one_error_line() && holds("err", "is no object"));
+  /* a blank whose own candidates are missing */
+  CHECK(put_file("own.json", "{\"content\":\"w7 #idiom# w8 #idiom# w9\",\"groundTruth\":[\"w21\",\"w20\"],\"candidates\":[[\"w20\",\"w21\"]]}\n"));
+  EXPECT(0, "$L train --task chid --model tiny --train own.json --skip-bad --max-len 24 --out l " QUICK);
+  CHECK(holds("err", "1 of 2 examples are damaged and left out") && holds("err", "has 0 choices"));
+  /* entities over each other, and a kind that training never saw */
+  CHECK(put_file("e.json", "{\"text\":\"w7 w8 w9 w10\",\"label\":{\"a\":{\"w7 w8\":[[0,4]]},\"b\":{\"w8 w9\":[[3,7]]}}}\n{\"text\":\"w7\",\"label\":{\"b\":{\"w7\":[[0,1]]}}}\n"));
+  EXPECT(0, "$L train --task cluener --model tiny --train e.json --max-len 20 --out l " QUICK);
+  CHECK(holds("err", "1 entities are not learned: a token of theirs is another's"));
+  EXPECT(1, "echo '{\"text\":\"w7\",\"label\":{\"c\":{\"w7\":[[0,1]]}}}' > c.json; $L eval --model tiny --ladder l --data c.json");
+  CHECK(one_error_line() && holds("err", "line 1: the entity type \"c\" is none of the known ones"));
+  EXPECT(1, "echo '{\"tokens\":[\"w7\"],\"tags\":[\"3\"]}' > t.jsonl; $L train --task conll --model tiny --train t.jsonl --out k " QUICK);
+  CHECK(one_error_line() && holds("err", "line 1: the last column is a tag"));
+  /* a class that training never saw counts as wrong, and is said */
+  EXPECT(0, "printf '{\"sentence\":\"w7\",\"label\":\"1\"}\\n{\"sentence\":\"w8\",\"label\":\"2\"}\\n' > t.json; $L train --task tnews --model tiny --train t.json --max-len 20 --out l " QUICK);
+  EXPECT(0, "cp t.json d.json; echo '{\"sentence\":\"w7\",\"label\":\"3\"}' >> d.json; $L eval --model tiny --ladder l --data d.json");
+  CHECK(holds("err", "1 of 3 examples have labels that training never saw (\"3\")"));
+  /* questions: an answer behind the end of its text, and one that is not there */
+  CHECK(put_file("q.json", "{\"data\":[{\"paragraphs\":[{\"context\":\"w7 w8\",\"qas\":[{\"id\":\"1\",\"question\":\"w9\",\"answers\":[{\"text\":\"w8\",\"answer_start\":3}]},"
+    "{\"id\":\"2\",\"question\":\"w9\",\"answers\":[{\"text\":\"w10\",\"answer_start\":0}]},{\"id\":\"3\",\"question\":\"w9\",\"answers\":[{\"text\":\"w7\",\"answer_start\":99}]}]}]}]}"));
+  EXPECT(1, "$L train --task squad --model tiny --train q.json --max-len 20 --out l " QUICK);
+  CHECK(one_error_line() && holds("err", "1 of 3 questions have no answer at its place") && holds("err", "\"w10\""));
+  EXPECT(0, "$L train --task squad --model tiny --train q.json --skip-bad --max-len 20 --out l " QUICK);
+  CHECK(holds("err", "1 of 3 answers are not where they are said to be, but at one other place") && holds("err", "1 questions left out") && holds("out", "train: 2 windows"));
+  /* nothing to be learned of an instruction */
+  EXPECT(1, "echo '{\"prompt\":\"w7\",\"completion\":\"\"}' > i.json; $L train --task instruct --model tiny --train i.json --out l " QUICK);
+  CHECK(one_error_line());
 }
 
 TEST(clue_files_of_answers) {
@@ -416,7 +498,7 @@ TEST(published_files_load) {
 }
 
 #define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
-  X(pronouns_are_marked) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
+  X(pronouns_are_marked) X(pronouns_by_words) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(damaged_files_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
 
 #else
 #define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank)

@@ -568,7 +568,7 @@ static void print_answer(run *r, queue *q, int32_t i, const float *scores, int32
   int32_t n = 0, best = 0;
   FILE *f = r->submitted.f;
   if (is_entity_head(r->head)) {
-    n = r->head == LDR_HEAD_POINTER ? spans_of_line(r, q, i) : find_entities(r, &q->encodings[i],
+    n = r->head != LDR_HEAD_TOKENS ? spans_of_line(r, q, i) : find_entities(r, &q->encodings[i],
         scores + (size_t)q->offsets[i] * (size_t)classes, classes, q->entities);
     print_entities(q->entities, n, &t);
     if (f) submit_entities(f, q->entities, n, &t);
@@ -638,7 +638,7 @@ static int predict_queue(answers *a) {
   batch.offsets = q->offsets;
   batch.ids = q->ids;
   batch.segments = q->segments;
-  if (q->count && (r->head == LDR_HEAD_POINTER ? find_spans(r, a->p[0], q, &batch) :
+  if (q->count && (is_entity_head(r->head) && r->head != LDR_HEAD_TOKENS ? find_spans(r, a->p[0], q, &batch) :
       ldr_predict_together(a->p, a->scores, a->count, &batch, &r->err))) return EXIT_FAILED;
   print_queue(a);
   q->count = 0;

@@ -321,8 +321,8 @@ static const option option_table[] = {
   { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
   { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_SCORE, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
   { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL | CMD_SCORE, 0, NULL, 0, 0, "leave damaged examples out, even if they are more than one in a hundred, instead of refusing the file" },
-  { "--head", KIND_WORD, AT(head), CMD_FIT, 0, "tokens|pointer|spans|answer", 0, 0,
-    "of a task with entities: a tag a token, or pointer, spans that may overlap; of one with questions: two ends, or answer, the span as a whole" },
+  { "--head", KIND_WORD, AT(head), CMD_FIT, 0, "tokens|pointer|crf|spans|answer", 0, 0,
+    "of a task with entities: a tag a token, or pointer, spans that may overlap, or crf, a chain of tags; of one with questions: two ends, or answer, the span as a whole" },
   { "--stride", KIND_COUNT, AT(stride), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
     "questions about long texts: tokens that one window shares with the next, 128 if not given" },
   { "--max-answer", KIND_COUNT, AT(max_answer), CMD_TRAIN | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
@@ -837,13 +837,13 @@ static int use_head(run *r, ldr_head head) {
 
 /* Options that are for some tasks only. */
 static int check_task_options(run *r) {
-  static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_POINTER, LDR_HEAD_SPANS, LDR_HEAD_ANSWER };
+  static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_POINTER, LDR_HEAD_CRF, LDR_HEAD_SPANS, LDR_HEAD_ANSWER };
   const options *o = &r->o;
   const char *what = o->stride ? "--stride" : o->max_answer ? "--max-answer"
       : o->submission && o->command == CMD_EVAL ? "--submission" : NULL;
   if (what && !reads_questions(r->task)) return fail(r, LDR_ARGUMENT, "%s has no effect without a --task that has questions", what);
   if (o->head && (!r->task || !use_head(r, heads[o->head - 1])))
-    return fail(r, LDR_ARGUMENT, "--head: tokens and pointer are for a --task with entities, spans and answer for one with questions%s", "");
+    return fail(r, LDR_ARGUMENT, "--head: tokens, pointer and crf are for a --task with entities, spans and answer for one with questions%s", "");
   return EXIT_DONE;
 }
 

@@ -162,7 +162,9 @@ static const task_info *find_task(const char *name) {
 }
 
 /* Heads that read the same labels can stand for each other. */
-static int is_entity_head(ldr_head head) { return head == LDR_HEAD_TOKENS || head == LDR_HEAD_POINTER; }
+static int is_entity_head(ldr_head head) {
+  return head == LDR_HEAD_TOKENS || head == LDR_HEAD_POINTER || head == LDR_HEAD_CRF;
+}
 static int is_answer_head(ldr_head head) { return head == LDR_HEAD_SPANS || head == LDR_HEAD_ANSWER; }
 static int reads_entities(const task_info *k) { return k && is_entity_head(k->head); }
 
@@ -186,7 +188,7 @@ static int word_among(const char *words, const char *s, size_t n) {
 
 static const char *const default_files[FILE_ROLES] = {
   "train.json|train.50k.json|train.10k.json|train_few_all.json|train.jsonl|train.tsv|train.csv|train.txt|train.conll",
-  "dev.json|dev_few_all.json|dev.jsonl|validation.jsonl|dev.tsv|dev.csv|val.csv|dev.txt|dev.conll",
+  "dev.json|dev_few_all.json|dev.jsonl|validation.jsonl|val.jsonl|dev.tsv|dev.csv|val.csv|dev.txt|dev.conll",
   "test_public.json|test.json|test.jsonl|test.tsv|test.csv|test.txt|test.conll" };
 
 static const char *task_files(const task_info *k, int role) {
@@ -331,8 +333,8 @@ typedef struct rows {
   ldr__reader   r;
   const task_info *task;
   int           skip_bad, headed;        /* headed: a first line may name the columns       */
-  /* lost: behind what is left of a text that was cut */
-  int32_t       seen, entities, bad, dropped, unlabelled, lost;
+  /* lost: behind what is left of a text that was cut; hidden: another has a token of it, or there is none */
+  int32_t       seen, entities, bad, dropped, unlabelled, lost, hidden;
   char          first_bad[256];
   struct answers *answers;               /* predict: where texts go                         */
   span         *spans;
@@ -342,6 +344,7 @@ typedef struct rows {
   answer_kind   label_is;
   int32_t       most_choices;            /* seen so far                                     */
   int           cloze;                   /* the text has a marked blank                     */
+  int           unit;                    /* pronouns: what places are counted in, a place_unit */
   item_list    *items;                   /* choices: where they are written down            */
   const ldr_json *key;                   /* cloze: the answers, in a file of their own      */
   int32_t       key_at;
@@ -398,22 +401,29 @@ static ldr_status row_example(rows *s, int pair, size_t at, ldr_error *err) {
   return ldr__reader_add(&s->r, pair, at, err);
 }
 
-/* Writes B and I classes over the tokens that overlap the span and have no class yet. */
+static int overlaps(const ldr_encoding *c, int32_t i, size_t from, size_t to) {
+  return c->text[i] == 0 && (size_t)c->end[i] > from && (size_t)c->begin[i] < to;
+}
+
+/* Writes B and I classes over the tokens that overlap the span. One of which another span has a token is not learned:
+   what is left of it would be a wrong one. */
 static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, size_t at, ldr_error *err) {
   const ldr_encoding *c = &s->encoding;
   size_t from = byte_of_char(t, n, e->first), to = byte_of_char(t, n, e->last + 1);
   char name[MAX_LABEL];
-  int32_t i, begin, inside = 0;
+  int32_t i, begin, inside = 0, taken = 0;
   snprintf(name, sizeof name, "B-%s", e->type);
   begin = ldr_dataset_label(s->r.d, name, 0, err);
   if (begin < 0) return ldr__fail_at(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
       ldr__reader_line(&s->r, at), e->type);
-  for (i = 0; i < c->count; i++) {
-    if (c->text[i] != 0 || (size_t)c->end[i] <= from || (size_t)c->begin[i] >= to || s->classes[i] != 0) continue;
+  for (i = 0; i < c->count; i++) taken |= overlaps(c, i, from, to) && s->classes[i] != 0;
+  for (i = 0; i < c->count && !taken; i++) {
+    if (!overlaps(c, i, from, to)) continue;
     s->classes[i] = begin + inside;
     inside = 1;
   }
-  s->lost += !inside && c->cut > 0;
+  s->lost += !taken && !inside && c->cut > 0;
+  s->hidden += taken || (!inside && c->cut == 0);
   return LDR_OK;
 }
 
@@ -1246,9 +1256,29 @@ static ldr_status read_cloze(rows *s, const ldr_json *j, int32_t object, size_t 
 
 typedef struct marked { size_t from, to; const char *open, *close; } marked;
 
-/* Finds "span1_text" of `target` at "span1_index", counted in characters. 0: it is not there. */
+/* What a file counts its places in: CLUE characters, SuperGLUE words. */
+typedef enum place_unit { UNIT_UNKNOWN, UNIT_CHARACTERS, UNIT_WORDS } place_unit;
+
+static int is_letter(char c) {
+  return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (unsigned char)c > 127;
+}
+
+/* Byte of the word before which there are `index` others, with blanks between them, behind the quotes and brackets that
+   may open it; the text's end: there are fewer. */
+static size_t byte_of_word(const char *t, int64_t index) {
+  size_t at = strspn(t, " \t\r\n"), n;
+  for (; index > 0 && t[at]; index--) {
+    at += strcspn(t + at, " \t\r\n");
+    at += strspn(t + at, " \t\r\n");
+  }
+  n = at + strcspn(t + at, " \t\r\n");
+  while (at < n && !is_letter(t[at])) at++;
+  return at;
+}
+
+/* Finds "span1_text" of `target` at "span1_index". 0: it is not there. */
 static int find_marked(rows *s, marked *m, const ldr_json *j, int32_t target, const char *word_name, const char *index,
-    size_t base, ldr_error *err) {
+    place_unit unit, size_t base, ldr_error *err) {
   const char *t = row_field(s, LDR__FIELD_TEXT);
   size_t n = strlen(t), length;
   int32_t word = ldr_json_get(j, target, word_name), place = ldr_json_get(j, target, index);
@@ -1257,34 +1287,46 @@ static int find_marked(rows *s, marked *m, const ldr_json *j, int32_t target, co
       &first) || first < 0) return 0;
   if (ldr__reader_member(&s->r, LDR__FIELDS, j, word, base, err)) return 0;
   length = strlen(row_field(s, LDR__FIELDS));
-  m->from = byte_of_char(t, n, first);
+  m->from = unit == UNIT_WORDS ? byte_of_word(t, first) : byte_of_char(t, n, first);
   m->to = m->from + length;
-  return length > 0 && m->to <= n && memcmp(t + m->from, row_field(s, LDR__FIELDS), length) == 0;
+  if (length == 0 || m->to > n || memcmp(t + m->from, row_field(s, LDR__FIELDS), length) != 0) return 0;
+  return unit != UNIT_WORDS || !is_letter(t[m->to - 1]) || !is_letter(t[m->to]);       /* a whole word */
+}
+
+static int find_both(rows *s, marked m[2], const ldr_json *j, int32_t target, place_unit unit, size_t base,
+    ldr_error *err) {
+  m[0].open = m[0].close = "_";
+  m[1].open = "[";
+  m[1].close = "]";
+  return find_marked(s, &m[0], j, target, "span1_text", "span1_index", unit, base, err) &&
+         find_marked(s, &m[1], j, target, "span2_text", "span2_index", unit, base, err);
 }
 
 /* {"text":..,"target":{"span1_text":..,"span1_index":..,"span2_text":..,"span2_index":..},"label":..}: the first
-   becomes
-   _it_, the second [it]. */
+   becomes _it_, the second [it]. The first example whose places can be read in one way alone says which way that is for
+   all of the file. */
 static ldr_status read_pronoun(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
   size_t at = base + ldr_json_node_at(j, object)->begin, i = 0;
   int32_t target = ldr_json_get(j, object, "target");
   unsigned have = 0;
-  marked m[2], swap;
+  marked m[2], other[2], swap;
   const char *t;
-  int k;
+  int k, characters, words;
   start_example(s);
   if (ldr_json_node_at(j, object)->type == LDR_JSON_OBJECT && read_members(s, j, object, base, &have, err))
     return err->status;
   if (s->r.unlabelled && target < 0) return ldr__reader_object(&s->r, j, object, base, err);
-  m[0].open = m[0].close = "_";
-  m[1].open = "[";
-  m[1].close = "]";
-  if (target < 0 || !find_marked(s, &m[0], j, target, "span1_text", "span1_index", base, err) ||
-    !find_marked(s, &m[1], j, target, "span2_text", "span2_index", base, err)) {
-    if (err->status) return err->status;
+  characters = target >= 0 && s->unit != UNIT_WORDS && find_both(s, m, j, target, UNIT_CHARACTERS, base, err);
+  words = target >= 0 && s->unit != UNIT_CHARACTERS && find_both(s, other, j, target, UNIT_WORDS, base, err);
+  if (err->status) return err->status;
+  k = characters && words && (m[0].from != other[0].from || m[1].from != other[1].from);
+  if ((!characters && !words) || k) {
     s->seen++;
-    return damaged(s, at, err, "\"target\" does not say where in the text its span1_text and span2_text are");
+    return damaged(s, at, err, "\"target\" does not say where in the text its span1_text and span2_text are%s", k
+        ? ": counted in characters and in words they are at different places" : "");
   }
+  if (characters != words) s->unit = words ? UNIT_WORDS : UNIT_CHARACTERS;
+  if (!characters) memcpy(m, other, sizeof m);
   if (m[1].from < m[0].from) {
     swap = m[0];
     m[0] = m[1];
@@ -1628,7 +1670,7 @@ static const struct form_row {
   { FORM_LINES, NULL, read_lines, "a text a line" },
   { FORM_BESIDE, NULL, read_beside, "seq.in, and label or seq.out beside it" },
   { FORM_QUESTIONS, NULL, NULL, "SQuAD's JSON or JSON lines: question, context, answers" },       /* load_questions */
-  { FORM_ANSWERED, NULL, NULL, "the same; every question has an answer" },
+  { FORM_ANSWERED, NULL, NULL, "SQuAD's JSON or JSON lines, where every question has an answer" },
   { FORM_CHAT, read_conversation, NULL, "JSON lines with messages, or ShareGPT's" },
 };
 
@@ -1719,7 +1761,8 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
       : "label", 1, err);
   else if (cloze) status = open_other(&other, path, strlen(".json"), "_answer.json", 0, err);
   if (!status && cloze) key = read_key(&other, err);
-  s->seen = s->entities = s->bad = s->dropped = s->unlabelled = s->lost = 0;
+  s->seen = s->entities = s->bad = s->dropped = s->unlabelled = s->lost = s->hidden = 0;
+  s->unit = 0;
   s->key = key;
   s->key_at = key ? ldr_json_node_at(key, 0)->first : -1;
   s->beside = (const char *)other.data;
@@ -1813,6 +1856,8 @@ static void tell_damage(const char *path, const rows *s) {
   if (s->unlabelled) fprintf(stderr, "ladder: %s: %d of %d examples have no label and are left out\n", path,
       (int)s->unlabelled, (int)s->seen);
   if (s->lost) fprintf(stderr, "ladder: %s: %d entities lie behind the cut\n", path, (int)s->lost);
+  if (s->hidden) fprintf(stderr, "ladder: %s: %d entities are not learned: a token of theirs is another's, or they have "
+      "none\n", path, (int)s->hidden);
 }
 
 /* list: one file or several. */
