@@ -341,7 +341,7 @@ TEST(fuzzers_compile) {
 
 /* Each command of the program names what it stands on, and none another that stands on it. */
 TEST(parts_of_the_program_compile_alone) {
-  static const char *const parts[] = { "run", "answers", "asking", "compare", "distil", "export", "features", "generate", "gguf", "pretrain", "scoring", "tokenize" };
+  static const char *const parts[] = { "run", "answers", "asking", "compare", "distil", "export", "features", "generate", "gguf", "pretrain", "recipe", "scoring", "tokenize" };
   const char *cc = compiler("CC", "cc");
   char source[64], text[96];
   size_t i;

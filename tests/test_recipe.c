@@ -5,6 +5,7 @@
 #define LADDER_IMPLEMENTATION
 #endif
 #include "../ladder.h"
+#include "../tools/recipe.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
 

@@ -905,7 +905,7 @@ TEST(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) {
 }
 
 /* Numbers that a ladder, or another method, trains of a model of which there is nothing but the configuration. */
-static uint64_t count_trained(const char *config, const ldr_ladder_desc *desc) {
+static uint64_t count_trained(const char *config, const ldr_ladder_desc *desc, int encoder) {
   static float one;
   ldr_error err;
   ldr_model *m, *stack[2];
@@ -928,6 +928,7 @@ static uint64_t count_trained(const char *config, const ldr_ladder_desc *desc) {
     if (stack[i]->family->final_norm) stack[i]->ends.v[LDR__FINAL] = &one;
   }
   l = (ldr_ladder *)calloc(1, sizeof *l);
+  if (encoder) m = m->encoder;
   l->m = m;
   l->d = ldr_ladder_desc_defaults(m, desc);
   l->alloc = m->alloc;
@@ -945,7 +946,7 @@ static uint64_t count_trained(const char *config, const ldr_ladder_desc *desc) {
     free(stack[i]->blocks);
     stack[i]->blocks = NULL;
   }
-  ldr_model_free(m);
+  ldr_model_free(stack[0]);
   return n;
 }
 
@@ -980,8 +981,27 @@ TEST(the_published_ladders_have_their_numbers) {
     d.rungs = ladders[i].rungs;
     d.rung_count = ladders[i].count;
     t5_shape(config, ladders[i].layers, ladders[i].d, ladders[i].ff, ladders[i].kv, ladders[i].heads);
-    CHECK_INT(count_trained(config, &d) + 2 * (uint64_t)(ladders[i].layers - kept), ladders[i].published);
+    CHECK_INT(count_trained(config, &d, 0) + 2 * (uint64_t)(ladders[i].layers - kept), ladders[i].published);
   }
+  memset(&d, 0, sizeof d);                           /* BART-large's encoder with a classifier of two classes */
+  d.preset = LDR_PRESET_PAPER;
+  d.classes = 2;
+  CHECK_INT(count_trained("{\"model_type\":\"bart\",\"architectures\":[\"BartForConditionalGeneration\"],\"is_encoder_decoder\":true,"
+      "\"encoder_layers\":12,\"decoder_layers\":12,\"d_model\":1024,\"encoder_ffn_dim\":4096,\"decoder_ffn_dim\":4096,"
+      "\"encoder_attention_heads\":16,\"decoder_attention_heads\":16,\"vocab_size\":50265,\"max_position_embeddings\":1024,"
+      "\"activation_function\":\"gelu\",\"decoder_start_token_id\":2,\"eos_token_id\":2,\"forced_eos_token_id\":2,\"pad_token_id\":1,"
+      "\"bos_token_id\":0}", &d, 1), 5268622);
+  t5_shape(config, 12, 768, 3072, 64, 12);
+  memset(&d, 0, sizeof d);                           /* what it is compared with */
+  d.head = LDR_HEAD_WORDS;
+  d.method = LDR_METHOD_LORA;
+  d.rank = 32;
+  CHECK_INT(count_trained(config, &d, 0), 36 * 2 * 2 * 32 * 768);
+  d.method = LDR_METHOD_ADAPTER;
+  d.bottleneck = 48;
+  CHECK_INT(count_trained(config, &d, 0), 3625728);
+  d.method = LDR_METHOD_FULL;
+  CHECK_INT(count_trained(config, &d, 0), 222882048);
 }
 
 /* Ladders that a model of two stacks cannot have, and sets it cannot learn from. */
@@ -997,8 +1017,7 @@ TEST(what_two_stacks_do_not_learn_is_refused) {
   NEED_DATA(path, "models/hf/bart/config.json");
   m = stack_model("bart", "config.json", &err);
   CHECK_STR(err.message, "");
-  for (i = 0; m && i < 5; i++) {
-    static const int32_t rungs[] = { 0 };
+  for (i = 0; m && i < 4; i++) {
     memset(&d, 0, sizeof d);
     memset(&err, 0, sizeof err);
     d.head = i == 0 ? LDR_HEAD_CLASSIFY : LDR_HEAD_WORDS;
@@ -1006,12 +1025,24 @@ TEST(what_two_stacks_do_not_learn_is_refused) {
     if (i == 1) d.method = LDR_METHOD_PROMPT;
     if (i == 2) d.method = LDR_METHOD_PREFIX;
     if (i == 3) d.method = LDR_METHOD_THESEUS;
-    if (i == 4) {
-      d.rungs = rungs;
-      d.rung_count = 1;
-    }
     l = ldr_ladder_create(m, &d, &err);
     CHECK(!l && err.status == LDR_UNSUPPORTED && strstr(err.message, "two stacks"));
+    ldr_ladder_free(l);
+  }
+  for (i = 0; m && i < 4; i++) {                     /* no rungs, a layer that is not there, none where there is no encoder, energy */
+    static const int32_t rungs[] = { 0, 5 };
+    memset(&d, 0, sizeof d);
+    memset(&err, 0, sizeof err);
+    d.head = i == 2 ? LDR_HEAD_TOKENS : LDR_HEAD_WORDS;
+    d.classes = 2;
+    d.preset = LDR_PRESET_PAPER;
+    d.reduction = 2;
+    if (i < 3) d.encoder_rungs = rungs;
+    d.encoder_rung_count = i == 0 ? 0 : 2;
+    if (i == 3) d.importance = LDR_ENERGY;
+    l = ldr_ladder_create(i == 2 ? ldr_model_encoder(m) : m, &d, &err);
+    CHECK(!l && err.status == LDR_ARGUMENT);
+    if (i == 1) CHECK(strstr(err.message, "side encoder: rung 1 taps layer 5") != NULL);
     ldr_ladder_free(l);
   }
   memset(&err, 0, sizeof err);

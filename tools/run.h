@@ -10,6 +10,7 @@
   #include "../ladder.h"
 #endif
 #include "export.h"
+#include "recipe.h"
 
 #include <inttypes.h>
 #include <signal.h>
