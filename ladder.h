@@ -86,7 +86,8 @@
        sliced    a narrow rung a layer. It taps the INPUT of the layer, the stream the layer's own weights were
                  trained on, and starts as a sliced copy of that layer; its output is mixed with the backbone's. With
                  r = 1 and all layers it IS the backbone.
-       paper     Sung et al. 2022: taps outputs, one scalar gate a rung, sliced by the published chain.
+       paper     Sung et al. 2022: taps outputs, one scalar gate a rung, sliced by the published chain. Of two stacks:
+                 a side encoder, and a side decoder that reads it (>>manual-language).
        clue      the LST-CLUE recipe: four post-norm blocks 128 wide, taps added after each block, random start.
        mlp       rungs without attention.       head   no rungs: a linear head on the frozen backbone, the baseline.
      Slicing (init) ranks dimensions by weight magnitude, by empirical Fisher information of your examples, or by
@@ -116,7 +117,7 @@
      refused by name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod.,
      0.auto_model., base_model.model.) goes. Every family is trained on like any other, by all presets and methods; two
      stacks by those that (>>manual-language) names.
-     Frozen always: distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the
+     Frozen always: distances of deberta (also what its layers' matrices make of them), ernie's tasks; the
      convolution of the largest deberta-v2 and blocks with experts: no method goes back through them. Rungs beside
      experts start at random. Heads that have norms (qwen3, gemma3,
      olmo2), or of which positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which
@@ -200,9 +201,11 @@
      encoder's final states, y = r + O softmax(Q norm(r) (K e)^T) V e. An example has the tokens of x with segment 0,
      then the decoder's with segment 1 (its start token, ldr_model_info.start, and all of y but its last), with what
      each of those is to say as labels. The default ladder is copies of the last decoder blocks, whose cross-attention
-     reads the frozen encoder; full, lora, bitfit, adapter and ia3 go on back through the encoder. A session reads its
-     source once (ldr_session_source) and copies share it (ldr_session_copy), as beams do (tools/generate.h). Heads for
-     classes stand on ldr_model_encoder. Frozen always: T5's distances, sines, BART's bias of words.
+     reads the frozen encoder. Narrow rungs (presets paper and sliced, or below copies) stand beside both stacks: the
+     side decoder's cross-attention reads the side encoder's final states, and with paper z = E U norm(s). Of T5 each
+     side has a table of distances of its own. full, lora, bitfit, adapter and ia3 go on back through the encoder. A
+     session reads its source once (ldr_session_source) and copies share it (ldr_session_copy), as beams do
+     (tools/generate.h). Heads for classes stand on ldr_model_encoder. Frozen always: sines, BART's bias of words.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
@@ -12172,12 +12175,16 @@ static size_t ldr__end_shape(const ldr_model *m, int end, size_t *rows, size_t *
 }
 
 /* The bucket of a distance: half of them are for keys that come later, where there are any; half of those have a
-   distance each, longer ones share them by their logarithm. */
+   distance each, longer ones share them by their logarithm, which is rounded as where the models were trained: wider
+   floats would put powers of two into other buckets. */
 static int32_t ldr__relative_bucket(const ldr_model *m, int32_t at) {
   int32_t far = at < LDR__FAR ? LDR__FAR - at : at - LDR__FAR, later = at > LDR__FAR,
       n = m->shape.causal ? m->buckets : m->buckets / 2, exact = n / 2;
   if (m->shape.causal && later) return 0;
-  if (far >= exact) far = exact + (int32_t)(log((double)far / exact) / log((double)m->far / exact) * (n - exact));
+  volatile float share = (float)log((double)far / exact);
+  share /= (float)log((double)m->far / exact);
+  share *= (float)(n - exact);
+  if (far >= exact) far = exact + (int32_t)share;
   return LDR__MIN(far, n - 1) + later * n;
 }
 

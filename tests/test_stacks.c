@@ -710,6 +710,30 @@ TEST(both_stacks_learn_in_every_way) {
   printf("  %d ways: spoken losses within %.1e of learned ones, slopes within %.1e\n", WAYS, worst, slope);
 }
 
+/* The distances at which a bucket begins, as PyTorch's floats have them: powers of two lie on the edge of one. */
+TEST(distances_fall_into_the_buckets_of_pytorch) {
+  static const struct { int32_t buckets, far, causal, begins[32]; } kinds[] = {
+    { 32, 128, 0, { 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91 } },
+    { 32, 128, 1, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 19, 21, 24, 27, 31, 35, 40, 46, 52, 59, 67, 77, 87, 99, 113 } },
+    { 16, 64, 0, { 1, 2, 3, 4, 8, 16, 32 } }, { 16, 64, 1, { 1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 18, 23, 30, 39, 50 } },
+    { 8, 20, 0, { 1, 2, 7 } }, { 8, 20, 1, { 1, 2, 3, 4, 6, 9, 14 } },
+    { 32, 256, 0, { 1, 2, 3, 4, 5, 6, 7, 8, 13, 20, 30, 46, 70, 108 } } };
+  ldr_model m;
+  size_t k;
+  memset(&m, 0, sizeof m);
+  for (k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    int32_t far, want = 0, half = kinds[k].causal ? 0 : kinds[k].buckets / 2;
+    m.buckets = kinds[k].buckets;
+    m.far = kinds[k].far;
+    m.shape.causal = kinds[k].causal;
+    for (far = 1; far <= LDR__FAR; far++) {
+      want += far == kinds[k].begins[want];
+      CHECK_INT(ldr__relative_bucket(&m, LDR__FAR - far), want);
+      CHECK_INT(ldr__relative_bucket(&m, LDR__FAR + far), half ? half + want : 0);
+    }
+  }
+}
+
 /* ---- the ladder of two stacks ------------------------------------------------------------ */
 
 static float *golden_floats(const ldr_weights *g, const char *name, size_t *n) {
@@ -1157,5 +1181,5 @@ TEST(two_stacks_out_of_memory) {
 
 #define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
   X(what_is_no_model_of_two_stacks_is_refused) X(the_ladder_of_two_stacks_equals_pytorch) X(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) \
-  X(the_published_ladders_have_their_numbers)
+  X(the_published_ladders_have_their_numbers) X(distances_fall_into_the_buckets_of_pytorch)
 LDR_TEST_MAIN("stacks", TESTS)

@@ -27,7 +27,7 @@ enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8, ROW_SEARCH = 
 /* Options that train would refuse, or that mean nothing, with another method. */
 static const struct { const char *option, *methods; } compare_owned[] = {
   { "--rank", "lora" }, { "--alpha", "lora" }, { "--targets", "lora" }, { "--bottleneck", "adapter" }, { "--virtual-tokens", "prefix|prompt" }, { "--prompt-hidden", "prompt" },
-  { "--preset", "ladder|ladder-cached" }, { "--reduction", "ladder|ladder-cached" }, { "--rungs", "ladder|ladder-cached" }, { "--init", "ladder|ladder-cached" },
+  { "--preset", "ladder|ladder-cached" }, { "--reduction", "ladder|ladder-cached" }, { "--rungs", "ladder|ladder-cached" }, { "--encoder-rungs", "ladder|ladder-cached" }, { "--init", "ladder|ladder-cached" },
   { "--importance", "ladder|ladder-cached" }, { "--slice-heads", "ladder|ladder-cached" }, { "--cache-type", "ladder-cached" }, { "--cache-fill", "ladder-cached" },
   { "--tune-layers", "bitfit|lora|adapter|prefix|prompt|full|ia3" }, { "--tune-biases", "bitfit|lora|adapter|prefix|prompt|full|ia3" },
   { "--tune-norms", "bitfit|lora|adapter|prefix|prompt|full|ia3" }, { "--recompute", "ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full|ia3" },

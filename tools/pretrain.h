@@ -395,8 +395,8 @@ static ldr_ladder_desc words_ladder(const run *r, ldr_method method) {
   d.method = method;
   d.preset = r->o.preset ? (ldr_preset)(r->o.preset - 1) : LDR_PRESET_DEFAULT;
   d.reduction = r->o.reduction;
-  d.rungs = r->o.rung_count ? r->o.rungs : NULL;
-  d.rung_count = r->o.rung_count;
+  d.rungs = r->o.rungs.count ? r->o.rungs.at : NULL;
+  d.rung_count = r->o.rungs.count;
   d.dropout = r->o.dropout;
   d.head = LDR_HEAD_WORDS;
   d.seed = r->o.seed;

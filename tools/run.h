@@ -205,6 +205,8 @@ enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
 enum { FILL_EPOCH = 1, FILL_LAYERS };
 enum { MAX_RUNGS = 256, MAX_LADDERS = 16 };
 
+typedef struct rung_list { int32_t at[MAX_RUNGS], count; } rung_list;
+
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
   unsigned    command;
@@ -218,7 +220,7 @@ typedef struct options {
   int32_t     regress, balance, ids, pair, pieces, no_special, decode, chat, release, pack, recompute, tune_biases, tune_norms, json, help;
   float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
   uint64_t    seed;
-  int32_t     rungs[MAX_RUNGS], rung_count;
+  rung_list   rungs, encoder_rungs;
   const char *encoding, *columns, *submission, *more_ladders[MAX_LADDERS - 1];
   int32_t     more_count;
   int32_t     many_labels, baselines, search, multi, skip_bad;
@@ -353,6 +355,7 @@ static const option option_table[] = {
   { "--head-epochs", KIND_COUNT_OFF, AT(head_epochs), CMD_FIT, 0, "N", 0, 1000000, "passes of the head alone before the ladder learns; 0: none" },
   { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT | CMD_PRETRAIN, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
   { "--rungs", KIND_LIST, AT(rungs), CMD_FIT | CMD_PRETRAIN, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
+  { "--encoder-rungs", KIND_LIST, AT(encoder_rungs), CMD_FIT, 0, "LIST", 0, 65535, "of a model with two stacks: those of the encoder; if not given, as --rungs" },
   { "--init", KIND_WORD, AT(init), CMD_FIT, 0, "random|slice|reserved", 0, 0, "how the ladder starts; reserved: as the model's ladder.safetensors, with its shape" },
   { "--importance", KIND_WORD, AT(importance), CMD_FIT, 0, "magnitude|fisher|energy", 0, 0, "what decides which dimensions a slice keeps" },
   { "--slice-heads", KIND_WORD, AT(slice_heads), CMD_FIT, 0, "whole|within", 0, 0, "keep whole heads, or the best dimensions inside each" },
@@ -551,15 +554,15 @@ static int32_t word_index(const char *words, const char *value) {
   return 0;
 }
 
-static int parse_list(options *o, const char *s, double high) {
+static int parse_list(rung_list *list, const char *s, double high) {
   uint64_t v;
   size_t n;
-  for (o->rung_count = 0; *s; s += n + (s[n] == ',')) {
+  for (list->count = 0; *s; s += n + (s[n] == ',')) {
     n = parse_u64(s, ',', &v);
-    if (n == 0 || v > (uint64_t)high || o->rung_count == MAX_RUNGS || (s[n] == ',' && !s[n + 1])) return 0;
-    o->rungs[o->rung_count++] = (int32_t)v;
+    if (n == 0 || v > (uint64_t)high || list->count == MAX_RUNGS || (s[n] == ',' && !s[n + 1])) return 0;
+    list->at[list->count++] = (int32_t)v;
   }
-  return o->rung_count > 0;
+  return list->count > 0;
 }
 
 /* Stores one value; 0 when the text is not one. */
@@ -580,7 +583,7 @@ static int set_option(options *o, const option *d, const char *value) {
     case KIND_FLAG: *(int32_t *)at = 1; return 1;
     case KIND_TEXT: *(const char **)at = value; return *value != 0;
     case KIND_WORD: *(int32_t *)at = word_index(d->value, value); return *(int32_t *)at > 0;
-    case KIND_LIST: return parse_list(o, value, d->high);
+    case KIND_LIST: return parse_list((rung_list *)at, value, d->high);
     case KIND_SIMD: return simd_set(value, (int32_t *)at);
     case KIND_SEED: return parse_u64(value, 0, (uint64_t *)at) > 0;
     case KIND_COUNT: case KIND_COUNT_OFF: case KIND_LAYER:
@@ -1042,7 +1045,7 @@ static ldr_train_desc make_train_desc(const run *r) {
 static int open_reserved(run *r, ldr_ladder **reserved) {
   const options *o = &r->o;
   char path[LADDER_MAX_PATH];
-  int asked = o->init == INIT_RESERVED, shaped = o->preset || o->reduction || o->rung_count || o->importance || o->slice_heads || o->method > METHOD_LADDER;
+  int asked = o->init == INIT_RESERVED, shaped = o->preset || o->reduction || o->rungs.count || o->encoder_rungs.count || o->importance || o->slice_heads || o->method > METHOD_LADDER;
   *reserved = NULL;
   if (asked && shaped) return fail(r, LDR_ARGUMENT, "--init reserved brings a ladder of its own shape: leave out --method, --preset, --reduction, --rungs, --importance and --slice-heads", "");
   if (!asked || !ldr__path_join(path, sizeof path, o->model, "ladder.safetensors")) return EXIT_DONE;
@@ -1129,8 +1132,10 @@ static int make_ladder(run *r) {
     d.preset = o->preset ? (ldr_preset)(o->preset - 1) : LDR_PRESET_DEFAULT;
     d.reduction = o->reduction;
     d.top = o->top;
-    d.rungs = o->rung_count ? o->rungs : NULL;
-    d.rung_count = o->rung_count;
+    d.rungs = o->rungs.count ? o->rungs.at : NULL;
+    d.rung_count = o->rungs.count;
+    d.encoder_rungs = o->encoder_rungs.count ? o->encoder_rungs.at : NULL;
+    d.encoder_rung_count = o->encoder_rungs.count;
     d.importance = o->command == CMD_PLAN ? LDR_IMPORTANCE_PRESET : (ldr_importance)o->importance;
     d.slice_heads = (ldr_heads)o->slice_heads;
   }
