@@ -1082,8 +1082,7 @@ LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int3
 typedef struct ldr_session ldr_session;
 /* For one text of up to `capacity` tokens (0: as many as the model has positions). l may be NULL; model and ladder are
    borrowed and must outlive it. One session is used by one thread at a time. LDR_UNSUPPORTED: a model that is not
-   causal or has no language-model head, a ladder with another head, with narrow rungs, prompts, prefixes or beside
-   another. */
+   causal or has no language-model head, a ladder with another head, with prompts, prefixes or beside another. */
 LDR_API ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err);
 LDR_API void         ldr_session_free(ldr_session *s);
 LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
@@ -18384,6 +18383,10 @@ static void ldr__pass_backbone(ldr__pass *s) {
 static void ldr__pass_from_taps(
     ldr__pass *s, void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q), const void *from) {
   int32_t k;
+  if (s->reader) {
+    ldr__pass_from_taps(s->reader, fetch, from);
+    if (s->reader->l->d.rung_count) ldr__ladder_output(s->reader);
+  }
   s->fetch = fetch;
   s->fetch_from = from;
   for (k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
@@ -20108,7 +20111,8 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
    later one, a cache filled layer by layer and one read from disk all train on the same numbers.
 
    A record is one tap of one sequence (the last one: the final state at the head's rows), row by
-   row, little endian; an int8 row is a float scale and its numbers plus 128. In memory records lie
+   row, little endian; of two stacks the encoder's tap, behind its last its final states, and then
+   the decoder's; an int8 row is a float scale and its numbers plus 128. In memory records lie
    end to end. A file holds
 
        128 bytes   "LDRTAPS1", u32 version, u32 type, u64 each: hashes of backbone, settings and
@@ -20164,6 +20168,7 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
   c->row = ldr__packed_row(c->width, type);
   c->hash = disk ? 8 : 0;
   c->taps = (size_t)ldr__tap_count(l);
+  if (l->reader) c->taps = LDR__MAX(c->taps, (size_t)ldr__tap_count(l->reader) + (l->top > 0));
   c->records = c->taps + (size_t)ldr__uses_final(l);
   c->token_rows = ldr__per_token(d->head);
   c->pieces = ldr__pieces(&l->d);
@@ -20225,6 +20230,7 @@ static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
       l->m->kernels->name, strlen(l->m->kernels->name));
   int32_t r;
   for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
+  if (l->reader) h = ldr__mix64(h ^ ldr__settings_hash(l->reader, c));
   if (l->top) h = ldr__mix64(h ^ UINT64_C(0x746f70) ^ (uint64_t)l->from << 32);
   if (ldr__uses_final(l) && !c->token_rows) h = ldr__mix64(h ^ (uint64_t)l->d.pool);
   return h;
@@ -20398,12 +20404,9 @@ static void ldr__cache_close(ldr__cache *c) {
 
 /* ---- records ---- */
 
-/* Packs x[rows,width] where the record lies in memory, or into the room for one. */
-static unsigned char *ldr__cache_pack(
-    const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, size_t rows) {
-  unsigned char *to = c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
-  s->ex.kernels->rows->pack(to, x, rows, c->width, c->type);
-  return to;
+/* Where a record lies in memory, or the room for one. */
+static unsigned char *ldr__cache_record(const ldr__cache *c, size_t sequence, size_t k) {
+  return c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
 }
 
 static ldr_status ldr__cache_write(
@@ -20445,10 +20448,15 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
   return 1;
 }
 
-/* The place in a pass of record k of its q-th sequence. */
-static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q) {
-  size_t row = k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q * c->pieces;
-  return (k < c->taps ? s->taps[k] : s->final) + row * c->width;
+/* Where a pass has its rows of record k of its q-th sequence, *rows behind *before others; NULL: it has no such tap. */
+static float *ldr__cache_own(
+    const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q, size_t *rows, size_t *before) {
+  int every = k < c->taps || c->token_rows;
+  float *x = k < (size_t)s->tap_count ? s->taps[k]
+      : (s->l->owner ? k == (size_t)s->tap_count : k >= c->taps) ? s->final : NULL;
+  *rows = every ? (size_t)(s->offsets[q + 1] - s->offsets[q]) : c->pieces;
+  *before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
+  return x ? x + (every ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width : NULL;
 }
 
 /* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
@@ -20456,9 +20464,12 @@ static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) 
   return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per);
 }
 
-static void ldr__cache_unpack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, int32_t q) {
-  ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k),
-      ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
+/* The pass's rows of record k from where the record lies. */
+static void ldr__cache_unpack(
+    const ldr__cache *c, const ldr__pass *s, const unsigned char *record, size_t k, int32_t q) {
+  size_t rows, before;
+  float *x = ldr__cache_own(c, s, k, q, &rows, &before);
+  if (x) ldr__rows_unpack(s->ex.kernels, x, record + before * c->row, rows, c->width, c->type);
 }
 
 /* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or
@@ -20471,15 +20482,20 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
   if (!ldr__cache_in_memory(c)) {
     for (q = 0; q < n; q++)
       for (k = 0; k < c->records; k++) {
-        size_t sequence = ldr__sequence_of(examples, per, q),
-            rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
-        if (!ldr__cache_read(c, sequence, k, rows)) return 0;
-        ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
+        size_t rows, before;
+        ldr__cache_own(c, s, k, q, &rows, &before);
+        if (!ldr__cache_read(c, ldr__sequence_of(examples, per, q), k, before + rows)) return 0;
+        if (s->reader) ldr__cache_unpack(c, s->reader, c->data, k, q);
+        ldr__cache_unpack(c, s, c->data, k, q);
       }
     return 1;
   }
-  for (k = c->taps; k < c->records; k++)
-    for (q = 0; q < n; q++) ldr__cache_unpack(c, s, ldr__sequence_of(examples, per, q), k, q);
+  for (q = 0; q < n; q++) {
+    size_t sequence = ldr__sequence_of(examples, per, q);
+    k = s->reader ? (size_t)s->reader->tap_count : c->taps;
+    if (s->reader && k < c->taps) ldr__cache_unpack(c, s->reader, ldr__cache_record(c, sequence, k), k, q);
+    for (k = c->taps; k < c->records; k++) ldr__cache_unpack(c, s, ldr__cache_record(c, sequence, k), k, q);
+  }
   return 1;
 }
 
@@ -20492,18 +20508,29 @@ typedef struct ldr__cached_batch {
 
 static void ldr__cache_fetch(const void *from, const ldr__pass *s, int32_t k, int32_t q) {
   const ldr__cached_batch *b = (const ldr__cached_batch *)from;
-  ldr__cache_unpack(b->c, s, ldr__sequence_of(b->examples, b->per, q), (size_t)k, q);
+  ldr__cache_unpack(
+      b->c, s, ldr__cache_record(b->c, ldr__sequence_of(b->examples, b->per, q), (size_t)k), (size_t)k, q);
+}
+
+/* Packs the pass's rows of a record; a tap that one of two stacks does not have is zeros. */
+static size_t ldr__cache_pack(const ldr__cache *c, const ldr__pass *s, unsigned char *record, size_t k, int32_t q) {
+  size_t rows, before;
+  const float *x = ldr__cache_own(c, s, k, q, &rows, &before);
+  if (x) s->ex.kernels->rows->pack(record + before * c->row, x, rows, c->width, c->type);
+  else memset(record + before * c->row, 0, rows * c->row);
+  return before + rows;
 }
 
 /* Keeps the pass's taps of its q-th sequence, and rounds them to what is kept. */
 static ldr_status ldr__cache_put(ldr__cache *c, const ldr__pass *s, size_t sequence, int32_t q, ldr_error *err) {
-  size_t k, n = (size_t)(s->offsets[q + 1] - s->offsets[q]);
+  size_t k, rows;
   for (k = 0; k < c->records; k++) {
-    size_t rows = ldr__cache_rows(c, k, n);
-    float *x = ldr__cache_place_in(c, s, k, q);
-    unsigned char *packed = ldr__cache_pack(c, s, sequence, k, x, rows);
-    if (!c->have[sequence] && ldr__cache_write(c, sequence, k, packed, rows, err)) return err->status;
-    if (c->type != LDR_F32) ldr__rows_unpack(s->ex.kernels, x, packed, rows, c->width, c->type);
+    unsigned char *record = ldr__cache_record(c, sequence, k);
+    if (s->reader) ldr__cache_pack(c, s->reader, record, k, q);
+    rows = ldr__cache_pack(c, s, record, k, q);
+    if (!c->have[sequence] && ldr__cache_write(c, sequence, k, record, rows, err)) return err->status;
+    if (c->type != LDR_F32 && s->reader) ldr__cache_unpack(c, s->reader, record, k, q);
+    if (c->type != LDR_F32) ldr__cache_unpack(c, s, record, k, q);
   }
   c->filled += !c->have[sequence];
   c->have[sequence] = 1;
@@ -20592,7 +20619,8 @@ static ldr_status ldr__fill_record(
   for (q = 0; q < s->t.sequences; q++) {
     size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
     const float *from = x + (k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width;
-    unsigned char *packed = ldr__cache_pack(c, s, sequence + (size_t)q, k, from, rows);
+    unsigned char *packed = ldr__cache_record(c, sequence + (size_t)q, k);
+    s->ex.kernels->rows->pack(packed, from, rows, c->width, c->type);
     if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
   }
   return LDR_OK;
@@ -21120,10 +21148,12 @@ static ldr_status ldr__trainer_check(
     return ldr__fail(err, LDR_ARGUMENT,
         "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache",
         ldr_method_name(l->d.method));
-  if (d->cache && l->d.head == LDR_HEAD_WORDS)
+  if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l)))
     return ldr__fail(err, LDR_ARGUMENT,
-        "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a "
-        "cache");
+        "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with what is to "
+        "be said: only copies and preset paper of models that say the next word have one");
+  if (d->cache && d->cache_layers && l->reader)
+    return ldr__fail(err, LDR_UNSUPPORTED, "a tap cache of two stacks is filled in the first epoch, not by layers");
 #ifdef LADDER_NO_STDIO
   if (d->cache_dir)
     return ldr__fail(
