@@ -10522,7 +10522,9 @@ static int ldr__slot_part(int slot, int *bias) {
 }
 static int ldr__norm_shift(int slot) { return slot >= LDR__NORM1 && slot < LDR__SLOTS && (slot - LDR__NORM1) % 2; }
 
-enum { LDR__ALL_BIASES = (1 << LDR__MATRICES) - 1, LDR__QKV_BIASES = 7, LDR__FFN_BIASES = 7 << LDR__GATE };
+/* Of matrices; and shifts of RMS norms, which families do not have but BitFit adds to T5 (Sung et al. 2022). */
+enum { LDR__ALL_BIASES = (1 << LDR__MATRICES) - 1, LDR__QKV_BIASES = 7, LDR__FFN_BIASES = 7 << LDR__GATE,
+    LDR__SHIFTS = 1 << LDR__MATRICES };
 /* Norms of queries and keys: of each head by the same gain, by its own, or of all heads as one row. */
 enum { LDR__NORM_SHARED = 1, LDR__NORM_EACH = 2, LDR__NORM_WHOLE = 3 };
 /* How positions turn queries and keys: in halves, in pairs, and whether values turn too. */
@@ -10595,7 +10597,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     case LDR__NORM2: case LDR__NORM2B: c = s->parallel == 1 || s->place == LDR__NO_NORM ? 0 : w; break;
     default: c = s->place == LDR__NO_NORM ? 0 : w; break;
   }
-  if (ldr__norm_shift(slot) && s->norm == LDR_NORM_RMS) c = 0;
+  if (ldr__norm_shift(slot) && s->norm == LDR_NORM_RMS && !(s->biases & LDR__SHIFTS)) c = 0;
   if (slot >= LDR__QNORM && slot <= LDR__KNORMB && !s->heads) c = 0;
   if (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2 && !s->heads) c = 0;
   if (r == 0 || c == 0) r = c = 0;
@@ -16321,7 +16323,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
         err, LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
   l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
   l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
-  if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES;
+  if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES | (m->stack ? LDR__SHIFTS : 0);
   if (d->rank > 0 && (d->method == LDR_METHOD_LORA || l->top)) {
     s->low_rank = d->rank;
     s->low_set = d->targets;
@@ -16486,15 +16488,17 @@ static int ldr__tied(const ldr_model *m) { return m->ends.m[LDR__LM_OUT].data ==
 
 /* Rows and columns of a tensor outside the blocks, 0 when the model has none. */
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
+  int added = d->method == LDR_METHOD_BITFIT && m->stack && (end == LDR__LM_BIAS ||
+      (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
   size_t n = end == LDR__PROMPT
       ? (d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
       : ldr__end_shape(m, end, rows, columns);
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
     *columns = (size_t)m->embed_width;
-  } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
+  } else if (!added && ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
       (end == LDR__POSITION && (m->traits & LDR__OF_WAVES)) ||
-      (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end]))
+      (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])))
     n = 0;
   if (n == 0) *rows = *columns = 0;
   return n;
@@ -16520,6 +16524,7 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
   if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB)
     return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
   if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
+  if (end == LDR__LM_BIAS && d->method == LDR_METHOD_BITFIT) return d->head == LDR_HEAD_WORDS;
   return d->method == LDR_METHOD_FULL &&
       (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
 }
@@ -16645,6 +16650,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
       for (r = 0; r < (size_t)l->params[p].rows; r++)
         ldr__mat_row(
             m->kernels, v + r * (size_t)l->params[p].columns, &m->ends.m[slot], r, (size_t)l->params[p].columns);
+    else if (slot != LDR__PROMPT && !m->ends.v[slot]) memset(v, 0, (size_t)l->params[p].columns * sizeof(float));
     else if (slot != LDR__PROMPT) memcpy(v, m->ends.v[slot], (size_t)l->params[p].columns * sizeof(float));
     else for (r = 0; r < (size_t)l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
         ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],

@@ -633,13 +633,13 @@ static double spoken_loss(const ldr_model *m, const ldr_ladder *l, const ldr_dat
 /* Each way starts as the model, learns, goes down along its own gradient as far as that says, speaks as it was trained, also from
    a file, and gives the same bits when its activations are made again. */
 TEST(both_stacks_learn_in_every_way) {
-  static const char *const dirs[] = { "t5-v1_1", "bart", "pegasus" };
+  static const char *const dirs[] = { "t5", "t5-v1_1", "bart", "pegasus" };
   static const int32_t batch[] = { 0, 1 };
   char path[1024];
   double worst = 0, slope = 0;
   int i, way;
   NEED_DATA(path, "models/hf/t5/config.json");
-  for (i = 0; i < 3; i++) {
+  for (i = 0; i < 4; i++) {
     ldr_error err;
     ldr_weights *g;
     ldr_model *m;
@@ -688,15 +688,15 @@ TEST(both_stacks_learn_in_every_way) {
       u = stack_trainer(again, set, 1, &err);        /* the same parameters, activations made again */
       if (u) CHECK_INT(ldr_trainer_gradients(u, &up, batch, 2, &err), LDR_OK);
       if (u) CHECK(up == loss && memcmp(again->grads, grads, l->size * sizeof *grads) == 0);
-      step = 2e-3 / sqrt(squares);                   /* along the gradient, there and back */
+      step = 5e-4 / sqrt(squares);                   /* along the gradient, there and back */
       for (k = 0; k < l->size; k++) l->values[k] += (float)step * grads[k];
       CHECK_INT(ldr_trainer_gradients(t, &up, batch, 2, &err), LDR_OK);
       for (k = 0; k < l->size; k++) l->values[k] -= 2 * (float)step * grads[k];
       CHECK_INT(ldr_trainer_gradients(t, &down, batch, 2, &err), LDR_OK);
       up = (up - down) / (2 * step) / squares;
       slope = fmax(slope, fabs(up - 1));
-      if (!(fabs(up - 1) <= 2e-2)) printf("  %s, %s: %g of the slope\n", dirs[i], ways[way].name, up);
-      CHECK(fabs(up - 1) <= 2e-2);
+      if (!(fabs(up - 1) <= (i ? 2e-2 : 5e-2))) printf("  %s, %s: %g of the slope\n", dirs[i], ways[way].name, up);
+      CHECK(fabs(up - 1) <= (i ? 2e-2 : 5e-2));      /* T5's ReLU has corners */
       free(grads);
       ldr_trainer_free(u);
       ldr_ladder_free(again);
@@ -1122,6 +1122,8 @@ TEST(the_published_ladders_have_their_numbers) {
   CHECK_INT(count_trained(config, &d, 0), 3625728);
   d.method = LDR_METHOD_FULL;
   CHECK_INT(count_trained(config, &d, 0), 222882048);
+  d.method = LDR_METHOD_BITFIT;
+  CHECK_INT(count_trained(config, &d, 0), 282468);
 }
 
 /* Ladders that a model of two stacks cannot have, and sets it cannot learn from. */
