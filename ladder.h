@@ -203,9 +203,10 @@
      each of those is to say as labels. The default ladder is copies of the last decoder blocks, whose cross-attention
      reads the frozen encoder. Narrow rungs (presets paper and sliced, or below copies) stand beside both stacks: the
      side decoder's cross-attention reads the side encoder's final states, and with paper z = E U norm(s). Of T5 each
-     side has a table of distances of its own. full, lora, bitfit, adapter and ia3 go on back through the encoder. A
-     session reads its source once (ldr_session_source) and copies share it (ldr_session_copy), as beams do
-     (tools/generate.h). Heads for classes stand on ldr_model_encoder. Frozen always: sines, BART's bias of words.
+     side has a table of distances of its own. full, lora, bitfit, adapter, ia3 and prompt (before the source) go on
+     back through the encoder. A session reads its source once (ldr_session_source) and copies share it
+     (ldr_session_copy), as beams do (tools/generate.h). Heads for classes stand on ldr_model_encoder. Frozen always:
+     sines, BART's bias of words.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
@@ -16486,12 +16487,17 @@ static const char *const ldr__end_names[LDR__ENDS] = {
 /* The output matrix is the table of word embeddings. */
 static int ldr__tied(const ldr_model *m) { return m->ends.m[LDR__LM_OUT].data == m->ends.m[LDR__WORD].data; }
 
+/* 1: there are virtual tokens before its texts; of two stacks before the encoder's alone. */
+static int ldr__prompted(const ldr_model *m, const ldr_ladder_desc *d) {
+  return d->method == LDR_METHOD_PROMPT && !m->encoder;
+}
+
 /* Rows and columns of a tensor outside the blocks, 0 when the model has none. */
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
   int added = d->method == LDR_METHOD_BITFIT && m->stack && (end == LDR__LM_BIAS ||
       (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
   size_t n = end == LDR__PROMPT
-      ? (d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
+      ? (ldr__prompted(m, d) ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
       : ldr__end_shape(m, end, rows, columns);
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
@@ -16555,7 +16561,7 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
     if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns))
       l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
   }
-  if (l->d.method == LDR_METHOD_PROMPT && l->d.prompt_hidden) {
+  if (ldr__prompted(m, &l->d) && l->d.prompt_hidden) {
     size_t h = (size_t)l->d.prompt_hidden, e = (size_t)m->embed_width;
     l->prompt_dense = ldr__add_param(y, -1, "prompt.dense.weight", h, e);
     l->prompt_dense_bias = ldr__add_param(y, -1, "prompt.dense.bias", 1, h);
@@ -16891,10 +16897,9 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   ldr_ladder_desc own = *desc;
   ldr_ladder *r;
   if (!e) return LDR_OK;
-  if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PROMPT ||
-      d->method == LDR_METHOD_PREFIX)
+  if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PREFIX)
     return ldr__fail(err, LDR_UNSUPPORTED,
-        "a %s model with two stacks learns words, by a ladder or by full, bitfit, lora, adapter or ia3; "
+        "a %s model with two stacks learns words, by a ladder or by full, bitfit, lora, adapter, ia3 or prompt; "
         "ldr_model_encoder gives its encoder, which learns like any other", m->type);
   r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
   if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
@@ -17370,7 +17375,7 @@ static int ldr__uses_final(const ldr_ladder *l) {
 static int32_t ldr__tap_count(const ldr_ladder *l) { return l->has_first + l->d.rung_count + (l->top > 0); }
 
 static size_t ldr__virtual_tokens(const ldr_ladder *l) {
-  return l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0;
+  return ldr__prompted(l->m, &l->d) || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0;
 }
 
 /* Tokens of a text the model has positions for. */
@@ -17541,12 +17546,14 @@ static void ldr__pass_place(
       hh = (size_t)l->d.head_hidden, r, k, rows, virtuals = ldr__virtual_tokens(l), wide, longest, scratch,
       max_tokens = most.tokens, max_sequences = most.sequences, loaded;
   int32_t keep = train != NULL;
-  rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
+  rows = !ldr__per_token(l->d.head) ? max_sequences : l->owner ? max_tokens + virtuals * max_sequences : max_tokens;
   if (rows > SIZE_MAX / 16) p->overflow = 1;
   if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
   wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
   loaded = wide + most.source; /* the encoder's come first */
-  longest = LDR__MIN(LDR__MAX(wide, most.source), ldr__pass_longest(LDR__MAX(max_tokens, most.source), m) + virtuals);
+  if (l->reader) most.source += ldr__virtual_tokens(l->reader) * max_sequences;
+  longest = LDR__MIN(LDR__MAX(wide, most.source), ldr__pass_longest(LDR__MAX(max_tokens, most.source), m) + virtuals +
+      (l->reader ? ldr__virtual_tokens(l->reader) : 0));
   memset(s, 0, sizeof *s);
   s->l = l;
   s->keep = keep;
@@ -17557,7 +17564,8 @@ static void ldr__pass_place(
   s->tap_count = ldr__tap_count(l);
   if (l->reader) {
     ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
-    ldr__pass_place(p, reader ? reader : &own, l->reader, ldr__limits_of((int32_t)most.source, (int32_t)max_sequences),
+    ldr__pass_place(p, reader ? reader : &own, l->reader,
+        ldr__limits_of((int32_t)(loaded - wide), (int32_t)max_sequences),
         l->reader->deep || l->reader->d.rung_count ? train : NULL);
     s->reader = reader;
   }
@@ -17732,7 +17740,7 @@ static void ldr__pass_begin(
   if (s->reader) {
     ldr__pass_split(s, sequences);
     ldr__pass_begin(s->reader, sequences, ordinals, dropout, ldr__mix64(step_key));
-    s->t.source = s->reader->offsets;
+    s->t.source = s->reader->t.offsets;
   }
   ldr__pass_route(s, 1, 0);
   s->ends = ldr__tuned_ends(ldr__backbone_of(l));
@@ -17752,7 +17760,10 @@ static void ldr__pass_begin(
   for (i = 0; l->tuned_shape.prefix && i < sequences; i++) /* a prefix takes no position from the text */
     for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++)
       s->position[t] = LDR__MAX(0, s->position[t] - virtuals);
-  if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
+  if (l->owner) {
+    s->row_count = s->t.count;
+    for (t = 0; t < (int32_t)s->t.count; t++) s->rows[t] = t;
+  } else if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
     s->row_count = (size_t)s->offsets[sequences];
     for (i = 0; i < sequences; i++)
       for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
@@ -22344,7 +22355,7 @@ struct ldr_session {
   float *cross, *side_cross;
   const float *crossed;
   ldr__pass rungs; /* of a ladder that has some; side.cross: what is in use */
-  int32_t source[2]; /* 0 and its tokens */
+  int32_t source[2], reach; /* 0 and its tokens, a prompt's as well; the most */
   float *last; /* [width] the final state of the last token */
   int32_t *seen; /* [capacity] what was read */
   int32_t *position;
@@ -22391,7 +22402,7 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
       (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
   if (m->encoder) {
     s->cross = ldr__place_floats(p, "keys and values",
-        (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
+        (size_t)s->blocks * (size_t)s->reach * 2 * ldr__kv_width(&m->shape));
     if (s->l) ldr__pass_place(p, &s->pass, s->l->reader, ldr__limits_of(s->capacity, 1), NULL);
     else ldr__viewer_place(p, &s->reader, m->encoder, (size_t)s->capacity, 1, (size_t)s->capacity, 0);
     s->reader.m = m->encoder;
@@ -22402,7 +22413,7 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   s->logits = ldr__place_floats(p, "logits", v);
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, 1, rows);
   ldr__session_rungs(p, s, rows);
-  scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity),
+  scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->reach),
       ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width)));
   if (s->rungs.l) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
   ldr__exec_place(p, &s->ex, m, scratch, s->b.chunk);
@@ -22423,8 +22434,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
     ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
         m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
-  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside || l->d.method == LDR_METHOD_PROMPT ||
-      l->d.method == LDR_METHOD_PREFIX))
+  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside || ldr__virtual_tokens(l)))
     ldr__fail(err, LDR_UNSUPPORTED,
         "text comes from ladders that were trained on words, not from other heads, prompts or prefixes");
   if (err->status) return NULL;
@@ -22437,6 +22447,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   s->m = m;
   s->l = l;
   s->capacity = capacity ? capacity : most;
+  s->reach = s->capacity + (l && l->reader ? (int32_t)ldr__virtual_tokens(l->reader) : 0);
   s->blocks = l ? ldr__final_blocks(l) : m->layers;
   s->shape = l && l->deep ? l->tuned_shape : m->shape;
   s->ends = l ? ldr__tuned_ends(l) : m->ends;
@@ -22522,10 +22533,14 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
     s->source[1] = 0;
     return err->status;
   }
-  each = 2 * (size_t)s->capacity * ldr__kv_width(&s->m->shape);
+  each = 2 * (size_t)s->reach * ldr__kv_width(&s->m->shape);
   s->crossed = s->cross;
   if (s->l) {
-    ldr__predictor_take(&s->pass, &b, err);
+    if (ldr__predictor_take(&s->pass, &b, err)) {
+      s->source[1] = 0;
+      return err->status;
+    }
+    s->source[1] = count = (int32_t)s->pass.t.count;
     ldr__pass_backbone(&s->pass);
     x = s->pass.final;
     if (s->pass.l->d.rung_count) ldr__ladder_output(&s->pass);
@@ -22576,7 +22591,7 @@ static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) 
     if (rungs && s->l->top && i == s->l->from) ldr__top_input(r, s->b.x, s->b.x);
     t.kept = s->kept + (size_t)i * each;
     t.relative = r->backbone_distances.table;
-    if (s->crossed) t.cross = s->crossed + (size_t)i * each;
+    if (s->crossed) t.cross = s->crossed + 2 * (size_t)(i * s->reach) * ldr__kv_width(&m->shape);
     ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
     if (rungs) ldr__walk_tap(r, i, LDR_TAP_OUTPUT, s->b.x);
     if (m->release && !(s->l && s->l->successors)) ldr__release_layer(m, i);
