@@ -61,10 +61,14 @@ static void show_cache_notes(const run *r) {
     if (*c.note[i]) fprintf(stderr, "ladder: note: %s\n", c.note[i]);
 }
 
-/* Found out before the training: what it makes can be asked for text, where that is to be scored. */
+static int32_t spoken_most(run *r, const spoken_task *w);
+
+/* Found out before the training: the model can say the words, and be asked for them where that is to be scored. */
 static int check_spoken(run *r) {
   ldr_session *s;
-  if (!spoken_of(r->task) || (!r->dev && !r->test)) return EXIT_DONE;
+  if (!spoken_of(r->task)) return EXIT_DONE;
+  if (!spoken_most(r, spoken_of(r->task))) return EXIT_FAILED;
+  if (!r->dev && !r->test) return EXIT_DONE;
   s = ldr_session_create(r->model, r->ladder, 1, &r->err);
   ldr_session_free(s);
   return s ? EXIT_DONE : EXIT_FAILED;
@@ -184,7 +188,8 @@ static void print_summary(const run *r, const summary *s) {
   if (r->test) printf(" %.4f on test", s->test);
   if (!r->dev && !r->test) printf(" not measured");
   if (r->dev && r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
-  if (spoken_of(r->task) && (r->dev || r->test)) printf(", %d answers are %s", (int)(r->unspoken[0] + r->unspoken[1]), spoken_none(spoken_of(r->task)));
+  if (spoken_of(r->task) && (r->dev || r->test)) printf(", %d answers are %s", (int)(r->unspoken[0] + r->unspoken[1]),
+      spoken_none(spoken_of(r->task)));
   if (r->o.baselines) printf(", counting words %.4f", r->test ? s->words_test : s->words_dev);
   printf(", %" PRIu64 " parameters trained, %" PRIu64 " frozen, %.1f seconds, %.0f tokens/s", s->trainable, s->total - s->trainable, s->seconds, s->speed);
   if (s->peak) printf(", peak memory %.0f MiB", (double)s->peak / 1048576.0);
@@ -205,7 +210,8 @@ static uint64_t replaced_parameters(const ldr_ladder *l) {
   return n;
 }
 
-static int score_spoken(run *r, const ldr_dataset *d, const item_list *items, int write, ldr_score *score, int32_t *unspoken);
+static int score_spoken(run *r, const ldr_dataset *d, const item_list *items, int write, ldr_score *score,
+    int32_t *unspoken);
 
 /* Epochs were told apart by how likely the words are; what counts in the end is what the model says. */
 static int summarize_spoken(run *r, summary *s) {
@@ -721,7 +727,10 @@ static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
   return LDR_OK;
 }
 
-static ldr_status reader_answer(ldr__reader *r, int pair, size_t at, ldr_error *err) { return ((rows *)r->user)->row_fn((rows *)r->user, pair, at, err); }
+static ldr_status reader_answer(ldr__reader *r, int pair, size_t at, ldr_error *err) {
+  rows *s = (rows *)r->user;
+  return s->row_fn(s, pair, at, err);
+}
 
 /* Are these the columns of the task's own files? */
 static int is_table(rows *s, ldr_error *err) {
@@ -974,7 +983,8 @@ static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacit
 
 /* ---- predict, as words ------------------------------------------------------------------ */
 
-/* {"text":..} with the label or number that it says, null where it says none; a file of answers gets the first label, or -1. */
+/* {"text":..} with the label or number that it says, null where it says none; then a file of answers gets the first
+   label, or -1. */
 static void print_spoken(run *r, const ldr_text *said, const char *id, int64_t *unspoken) {
   const spoken_task *w = spoken_of(r->task);
   float value;
@@ -1004,7 +1014,8 @@ static ldr_status row_say(rows *s, int pair, size_t at, ldr_error *err) {
   ldr_encoding *c = &s->encoding;
   if (spoken_source(s, pair, at, err)) return err->status;
   source = row_field(s, LDR__FIELD_TEXT);
-  if (ldr_tokenizer_encode(s->r.tokenizer, c, source, strlen(source), NULL, 0, a->r->max_len, 1, err)) return err->status;
+  if (ldr_tokenizer_encode(s->r.tokenizer, c, source, strlen(source), NULL, 0, a->r->max_len, 1, err))
+    return err->status;
   a->texts++;
   a->cut += c->cut > 0;
   if (generate_from(a->speaks, c)) return err->status ? err->status : LDR_DATA;

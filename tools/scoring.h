@@ -297,8 +297,8 @@ static int spoken_value(const spoken_task *w, const char *s, size_t n, float *va
 
 /* The task's own metric of texts that were said for examples, *unspoken: so many say none of its words. Such an answer
    is wrong: a class that is not the example's, or the number -1. */
-static ldr_status spoken_score(ldr_score *out, int32_t *unspoken, const task_info *k, const said_texts *t, const float *right,
-    ldr_error *err) {
+static ldr_status spoken_score(ldr_score *out, int32_t *unspoken, const task_info *k, const said_texts *t,
+    const float *right, ldr_error *err) {
   const spoken_task *w = find_spoken(k->name);
   size_t n = t->count, i;
   float *numbers = (float *)malloc((4 * n + 1) * sizeof *numbers);
@@ -323,34 +323,56 @@ static ldr_status spoken_score(ldr_score *out, int32_t *unspoken, const task_inf
   return LDR_OK;
 }
 
-/* The most tokens that an answer has, with its end. */
+/* 1: what the tokens of a word say is the word again. */
+static int spoken_again(run *r, const ldr_encoding *c, const char *word, size_t n) {
+  ldr_text said;
+  int32_t count = c->count, again;
+  float value;
+  spoken_task one;
+  char copy[64];
+  memset(&said, 0, sizeof said);
+  memset(&one, 0, sizeof one);
+  snprintf(copy, sizeof copy, "%.*s", (int)n, word);
+  one.words = copy;
+  if (count && beams_ends(r->model, c->ids[count - 1])) count--;
+  again = !ldr_tokenizer_decode(ldr_model_tokenizer(r->model), &said, c->ids, count, 1, &r->err) && said.data &&
+      spoken_value(&one, said.data, said.size, &value);
+  ldr_text_free(&said);
+  return again;
+}
+
+/* The most tokens that an answer has, with its end; 0: the model cannot say them all. */
 static int32_t spoken_most(run *r, const spoken_task *w) {
   const ldr_tokenizer *t = ldr_model_tokenizer(r->model);
-  const char *words = w->words ? w->words : "0.0|0.2|0.4|0.6|0.8|1.0|2.0|3.0|4.0|5.0", *word;
-  int32_t most = 0, i;
+  const char *word = w->words ? w->words : "0.0|0.2|0.4|0.6|0.8|1.0|2.0|3.0|4.0|5.0";
+  int32_t most = 0;
+  char copy[64];
   ldr_encoding c;
-  size_t n;
+  size_t n = 0;
   memset(&c, 0, sizeof c);
-  for (i = 0, word = words; i == 0 || word[-1] == '|'; i++, word += n + 1) {
+  if (!t) fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+  for (; !r->err.status && *word; word += n + (word[n] == '|')) {
     n = strcspn(word, "|");
     if (ldr_tokenizer_encode(t, &c, word, n, NULL, 0, INT32_MAX, 1, &r->err)) break;
     most = LDR__MAX(most, c.count);
-    if (!word[n]) break;
+    snprintf(copy, sizeof copy, "%.*s", (int)n, word);
+    if (!spoken_again(r, &c, word, n) && !r->err.status)
+      fail(r, LDR_UNSUPPORTED, "the tokens of the model's vocabulary do not say \"%s\": it cannot answer in words",
+          copy);
   }
   ldr_encoding_free(&c);
-  return most + 1;
+  return r->err.status ? 0 : most + 1;
 }
 
-/* Opens what generates answers to sources of up to `longest` tokens: greedy, and no longer than the longest answer, where
-   the options ask for nothing else. */
+/* Opens what generates answers to sources of up to `longest` tokens: greedy, and no longer than the longest answer,
+   where the options ask for nothing else. */
 static int spoken_open(generation *g, run *r, int32_t longest) {
-  int64_t room;
-  if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-  if (!r->o.most) r->o.most = spoken_most(r, find_spoken(r->task->name));
-  if (r->err.status) return EXIT_FAILED;
+  int32_t most = spoken_most(r, find_spoken(r->task->name));
+  if (!most) return EXIT_FAILED;
+  if (!r->o.most) r->o.most = most;
   r->o.greedy = r->o.beams < 2;
-  room = (int64_t)longest + r->o.most;
-  return generate_open(g, r, GENERATE_KEPT, (int32_t)LDR__MIN(room, (int64_t)r->info.positions));
+  return generate_open(g, r, GENERATE_KEPT,
+      (int32_t)LDR__MIN((int64_t)longest + r->o.most, (int64_t)r->info.positions));
 }
 
 /* What the model reads of an example before it answers. */
@@ -388,7 +410,8 @@ static int spoken_say(run *r, const ldr_dataset *d, said_texts *t) {
 }
 
 /* A set's score by what is generated; the answers also go to --answers, if `write`. */
-static int score_spoken(run *r, const ldr_dataset *d, const item_list *items, int write, ldr_score *score, int32_t *unspoken) {
+static int score_spoken(run *r, const ldr_dataset *d, const item_list *items, int write, ldr_score *score,
+    int32_t *unspoken) {
   said_texts t;
   int status;
   memset(&t, 0, sizeof t);
@@ -427,8 +450,8 @@ static int eval_spoken(run *r, const char *data) {
     printf(",\"examples\":%d,\"unspoken\":%d}\n", (int)score.examples, (int)unspoken);
     return EXIT_DONE;
   }
-  printf("%s %.4f on %d examples, %d answers are %s", ldr_metric_name(metric), score.value, (int)score.examples,
-      (int)unspoken, spoken_none(spoken_of(r->task)));
+  printf("%s %.4f on %d examples, %d answers are %s", ldr_metric_name(metric), score.value,
+      (int)score.examples, (int)unspoken, spoken_none(spoken_of(r->task)));
   if (labels_head(r->task) == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", spoken_majority(&r->dev_items));
   putchar('\n');
   return EXIT_DONE;

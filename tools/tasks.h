@@ -5,8 +5,8 @@
    examples into data sets, members and columns, choices, cloze texts, pronouns, entities, CoNLL, whole files, the list
    for people.
 
-   To add a task: a row of task_table. A form of file that is none of task_forms: a row there and its reader. Its texts and
-   labels as words: a row of spoken_table. */
+   To add a task: a row of task_table. A form of file that is none of task_forms: a row there and its reader. Its texts
+   and labels as words: a row of spoken_table. */
 #ifndef LADDER_TASKS_H
 #define LADDER_TASKS_H
 
@@ -188,9 +188,9 @@ static int word_among(const char *words, const char *s, size_t n) {
 
 /* ---- tasks as words ------------------------------------------------------------------------ */
 
-/* A task of classes or numbers as text to text, the first nine rows as T5's paper has them (Raffel et al. 2020, appendix D).
-   first, second: what stands before each text; swapped: the second text of the files comes first. words: one for each of the
-   task's labels, in their order; NULL: a number, rounded to a fifth. */
+/* A task of classes or numbers as text to text, the first eight rows as T5's paper has them (Raffel et al. 2020,
+   appendix D). first, second: what stands before each text; swapped: the second text of the files comes first. words:
+   one for each of the task's labels, in their order; NULL: a number, rounded to a fifth. */
 typedef struct spoken_task { const char *task, *first, *second; int swapped; const char *words; } spoken_task;
 
 #define SPOKEN_NLI "entailment|not_entailment"
@@ -210,7 +210,7 @@ static const spoken_task spoken_table[] = {
   { "chnsenticorp", "chnsenticorp sentence: ", NULL, 0, "negative|positive" },
   { "eprstmt", "eprstmt sentence: ", NULL, 0, "positive|negative" },
 };
-enum { SPOKEN_COUNT = (int)(sizeof spoken_table / sizeof *spoken_table), SPOKEN_CLASSES = 8 };      /* of a row at most */
+enum { SPOKEN_COUNT = (int)(sizeof spoken_table / sizeof *spoken_table), SPOKEN_CLASSES = 8 };     /* at most */
 
 static const spoken_task *find_spoken(const char *name) {
   int i;
@@ -362,8 +362,8 @@ typedef struct choice_list {
 } choice_list;
 
 /* What a data set of choices does not hold: how many of an example's choices are real, which examples share their
-   candidates and may not have the same answer, and the names the examples have in their file (JSON). Of a task as words:
-   each example's class or number. */
+   candidates and may not have the same answer, and the names the examples have in their file (JSON). Of a task as
+   words: each example's class or number. */
 typedef struct item_list {
   int32_t *choices, *group, count, groups;
   size_t  *id, capacity;
@@ -650,7 +650,8 @@ static ldr_status row_spoken(rows *s, int pair, size_t at, ldr_error *err) {
   item_list *l = s->items;
   float right = 0;
   void *p;
-  if (spoken_source(s, pair, at, err) || spoken_target(s, &right, err) || row_words(s, pair, at, err)) return err->status;
+  if (spoken_source(s, pair, at, err) || spoken_target(s, &right, err) || row_words(s, pair, at, err))
+    return err->status;
   if (!l) return LDR_OK;
   p = words_grow(l->right, &l->right_capacity, l->right_count + 1, sizeof *l->right);
   if (!p) return words_no_memory("labels", err);
@@ -2084,7 +2085,8 @@ static void put_names(FILE *f, const task_info *k, int json) {
 
 /* The texts and words of a task's row, for people or as members of JSON. */
 static void put_spoken(FILE *f, const spoken_task *w, int json) {
-  const char *quote = json && w->words ? "\"" : "", *words = w->words ? w->words : json ? "null" : "a number, in fifths";
+  const char *quote = json && w->words ? "\"" : "";
+  const char *words = w->words ? w->words : json ? "null" : "a number, in fifths";
   fprintf(f, json ? ",\"source\":\"%s..%s%s\",\"words\":%s%s%s" : "  %s..%s%s -> %s%s%s\n", w->first,
       w->second ? w->second : "", w->second ? ".." : "", quote, words, quote);
 }
