@@ -943,7 +943,7 @@ typedef struct ldr_ladder_desc {
 
   /* How those start. */
   ldr_init       init;
-  ldr_importance importance;     /* 0: LDR_MAGNITUDE */
+  ldr_importance importance;     /* 0: LDR_MAGNITUDE. LDR_FISHER: meanwhile 12 bytes for each of the model's numbers */
   ldr_heads      slice_heads;    /* whole heads, or the best dimensions inside every head */
   const ldr_dataset *sample;     /* LDR_FISHER, LDR_ENERGY: text to look at; labels for Fisher */
   int32_t        samples;        /* of it at most so many; 0: 1024 (Fisher), 256 (energy) */
