@@ -316,8 +316,6 @@ static ldr_status ldr__publish(
   float *row = NULL, *turned = NULL;
   int32_t at;
   int pass;
-  if (m->borrowed) return ldr__fail(err, LDR_UNSUPPORTED,
-      "writing one stack of a %s model of two is not supported: save the ladder file instead", m->type);
   if (ldr__fused(m, LDR__UP, &widest, &largest) > 1 ||
       (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
       (m->traits & (LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
@@ -379,6 +377,9 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
   if (l->d.rung_count)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "narrow rungs have no place in a %s model: save the ladder file instead", l->m->family->type);
+  if (l->m->borrowed)
+    return ldr__fail(err, LDR_UNSUPPORTED,
+        "writing one stack of a %s model of two is not supported: save the ladder file instead", l->m->type);
   if (ldr__published_names(l, err) || (l->reader && ldr__published_names(l->reader, err))) return err->status;
   return ldr__publish(l->m, l, path, type, 0, err);
 }
