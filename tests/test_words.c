@@ -21,7 +21,7 @@ static ldr_status make(const char *data, size_t size, int32_t pieces, int lower,
   memset(err, 0, sizeof *err);
   remove(VOCAB_FILE);
   CHECK(ldr_test_write(TEXT_FILE, data, size));
-  return make_vocabulary(&path, 1, pieces, lower, VOCAB_FILE, err);
+  return make_vocabulary(&path, 1, pieces, lower, 0, VOCAB_FILE, err);
 }
 
 /* The vocab.txt that these pieces make, for free(). */
@@ -376,14 +376,14 @@ TEST(wrong_calls_are_refused) {
   CHECK_INT(make(" \n \x01", 4, 100, 1, &err), LDR_DATA);
   CHECK_INT(make("", 0, 100, 1, &err), LDR_DATA);
   memset(&err, 0, sizeof err);
-  CHECK_INT(make_vocabulary(&none, 1, 100, 1, VOCAB_FILE, &err), LDR_IO);
+  CHECK_INT(make_vocabulary(&none, 1, 100, 1, 0, VOCAB_FILE, &err), LDR_IO);
   CHECK(strstr(err.message, none) != NULL);
-  CHECK_INT(make_vocabulary(&none, 0, 100, 1, VOCAB_FILE, NULL), LDR_ARGUMENT);
-  CHECK_INT(make_vocabulary(NULL, 1, 100, 1, VOCAB_FILE, NULL), LDR_ARGUMENT);
-  CHECK_INT(make_vocabulary(&path, 1, 100, 1, NULL, NULL), LDR_ARGUMENT);
+  CHECK_INT(make_vocabulary(&none, 0, 100, 1, 0, VOCAB_FILE, NULL), LDR_ARGUMENT);
+  CHECK_INT(make_vocabulary(NULL, 1, 100, 1, 0, VOCAB_FILE, NULL), LDR_ARGUMENT);
+  CHECK_INT(make_vocabulary(&path, 1, 100, 1, 0, NULL, NULL), LDR_ARGUMENT);
   CHECK(ldr_test_write(TEXT_FILE, "abc abc", 7));
   memset(&err, 0, sizeof err);
-  CHECK_INT(make_vocabulary(&path, 1, 100, 1, "words-test.nowhere/vocab.txt", &err), LDR_IO);
+  CHECK_INT(make_vocabulary(&path, 1, 100, 1, 0, "words-test.nowhere/vocab.txt", &err), LDR_IO);
   clean();
 }
 

@@ -692,7 +692,7 @@ static int command_vocabulary(run *r) {
   char *names = NULL;
   int32_t count;
   int status = split_paths(r, r->o.texts, &names, paths, &count);
-  if (!status && make_vocabulary(paths, count, r->o.size ? r->o.size : 8192, !r->o.cased, r->o.out, &r->err)) status = EXIT_FAILED;
+  if (!status && make_vocabulary(paths, count, r->o.size ? r->o.size : 8192, !r->o.cased, r->o.sentinels, r->o.out, &r->err)) status = EXIT_FAILED;
   free(names);
   if (!status) printf("%s written\n", r->o.out);
   return status;
