@@ -6,7 +6,7 @@
        (a, b: spans that were drawn)            target   <0> a a <1> b b b <2> </s>
 
    with <0>, <1>, ... the sentinels. 15 tokens of 100 are cut out, in spans of 3 in the mean; a text begins with something
-   that stays. */
+   that stays and ends with a span, as in T5's code. */
 
 #ifndef CORRUPTION_H
 #define CORRUPTION_H
