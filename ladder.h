@@ -202,9 +202,10 @@
      each of those is to say as labels. The default ladder is copies of the last decoder blocks, whose cross-attention
      reads the frozen encoder. Narrow rungs (presets paper and sliced, or below copies) stand beside both stacks: the
      side decoder's cross-attention reads the side encoder's final states, and with paper z = E U norm(s). Of T5 each
-     side has a table of distances of its own. full, lora, bitfit, adapter and ia3 go on back through the encoder. A
-     session reads its source once (ldr_session_source) and copies share it (ldr_session_copy), as beams do
-     (tools/generate.h). Heads for classes stand on ldr_model_encoder. Frozen always: sines, BART's bias of words.
+     side has a table of distances of its own. full, lora, bitfit, adapter, ia3 and prompt (before the source) go on
+     back through the encoder. A session reads its source once (ldr_session_source) and copies share it
+     (ldr_session_copy), as beams do (tools/generate.h). Heads for classes stand on ldr_model_encoder. Frozen always:
+     sines, BART's bias of words.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
@@ -1081,8 +1082,7 @@ LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int3
 typedef struct ldr_session ldr_session;
 /* For one text of up to `capacity` tokens (0: as many as the model has positions). l may be NULL; model and ladder are
    borrowed and must outlive it. One session is used by one thread at a time. LDR_UNSUPPORTED: a model that is not
-   causal or has no language-model head, a ladder with another head, with narrow rungs, prompts, prefixes or beside
-   another. */
+   causal or has no language-model head, a ladder with another head, with prompts, prefixes or beside another. */
 LDR_API ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err);
 LDR_API void         ldr_session_free(ldr_session *s);
 LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
@@ -10522,7 +10522,9 @@ static int ldr__slot_part(int slot, int *bias) {
 }
 static int ldr__norm_shift(int slot) { return slot >= LDR__NORM1 && slot < LDR__SLOTS && (slot - LDR__NORM1) % 2; }
 
-enum { LDR__ALL_BIASES = (1 << LDR__MATRICES) - 1, LDR__QKV_BIASES = 7, LDR__FFN_BIASES = 7 << LDR__GATE };
+/* Of matrices; and shifts of RMS norms, which families do not have but BitFit adds to T5 (Sung et al. 2022). */
+enum { LDR__ALL_BIASES = (1 << LDR__MATRICES) - 1, LDR__QKV_BIASES = 7, LDR__FFN_BIASES = 7 << LDR__GATE,
+    LDR__SHIFTS = 1 << LDR__MATRICES };
 /* Norms of queries and keys: of each head by the same gain, by its own, or of all heads as one row. */
 enum { LDR__NORM_SHARED = 1, LDR__NORM_EACH = 2, LDR__NORM_WHOLE = 3 };
 /* How positions turn queries and keys: in halves, in pairs, and whether values turn too. */
@@ -10595,7 +10597,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     case LDR__NORM2: case LDR__NORM2B: c = s->parallel == 1 || s->place == LDR__NO_NORM ? 0 : w; break;
     default: c = s->place == LDR__NO_NORM ? 0 : w; break;
   }
-  if (ldr__norm_shift(slot) && s->norm == LDR_NORM_RMS) c = 0;
+  if (ldr__norm_shift(slot) && s->norm == LDR_NORM_RMS && !(s->biases & LDR__SHIFTS)) c = 0;
   if (slot >= LDR__QNORM && slot <= LDR__KNORMB && !s->heads) c = 0;
   if (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2 && !s->heads) c = 0;
   if (r == 0 || c == 0) r = c = 0;
@@ -16329,7 +16331,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
         err, LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
   l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
   l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
-  if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES;
+  if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES | (m->stack ? LDR__SHIFTS : 0);
   if (d->rank > 0 && (d->method == LDR_METHOD_LORA || l->top)) {
     s->low_rank = d->rank;
     s->low_set = d->targets;
@@ -16492,17 +16494,24 @@ static const char *const ldr__end_names[LDR__ENDS] = {
 /* The output matrix is the table of word embeddings. */
 static int ldr__tied(const ldr_model *m) { return m->ends.m[LDR__LM_OUT].data == m->ends.m[LDR__WORD].data; }
 
+/* 1: there are virtual tokens before its texts; of two stacks before the encoder's alone. */
+static int ldr__prompted(const ldr_model *m, const ldr_ladder_desc *d) {
+  return d->method == LDR_METHOD_PROMPT && !m->encoder;
+}
+
 /* Rows and columns of a tensor outside the blocks, 0 when the model has none. */
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
+  int added = d->method == LDR_METHOD_BITFIT && m->stack && (end == LDR__LM_BIAS ||
+      (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
   size_t n = end == LDR__PROMPT
-      ? (d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
+      ? (ldr__prompted(m, d) ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
       : ldr__end_shape(m, end, rows, columns);
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
     *columns = (size_t)m->embed_width;
-  } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
+  } else if (!added && ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
       (end == LDR__POSITION && (m->traits & LDR__OF_WAVES)) ||
-      (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end]))
+      (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])))
     n = 0;
   if (n == 0) *rows = *columns = 0;
   return n;
@@ -16528,6 +16537,7 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
   if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB)
     return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
   if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
+  if (end == LDR__LM_BIAS && d->method == LDR_METHOD_BITFIT) return d->head == LDR_HEAD_WORDS;
   return d->method == LDR_METHOD_FULL &&
       (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
 }
@@ -16558,7 +16568,7 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
     if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns))
       l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
   }
-  if (l->d.method == LDR_METHOD_PROMPT && l->d.prompt_hidden) {
+  if (ldr__prompted(m, &l->d) && l->d.prompt_hidden) {
     size_t h = (size_t)l->d.prompt_hidden, e = (size_t)m->embed_width;
     l->prompt_dense = ldr__add_param(y, -1, "prompt.dense.weight", h, e);
     l->prompt_dense_bias = ldr__add_param(y, -1, "prompt.dense.bias", 1, h);
@@ -16653,6 +16663,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
       for (r = 0; r < (size_t)l->params[p].rows; r++)
         ldr__mat_row(
             m->kernels, v + r * (size_t)l->params[p].columns, &m->ends.m[slot], r, (size_t)l->params[p].columns);
+    else if (slot != LDR__PROMPT && !m->ends.v[slot]) memset(v, 0, (size_t)l->params[p].columns * sizeof(float));
     else if (slot != LDR__PROMPT) memcpy(v, m->ends.v[slot], (size_t)l->params[p].columns * sizeof(float));
     else for (r = 0; r < (size_t)l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
         ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
@@ -16893,10 +16904,9 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   ldr_ladder_desc own = *desc;
   ldr_ladder *r;
   if (!e) return LDR_OK;
-  if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PROMPT ||
-      d->method == LDR_METHOD_PREFIX)
+  if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PREFIX)
     return ldr__fail(err, LDR_UNSUPPORTED,
-        "a %s model with two stacks learns words, by a ladder or by full, bitfit, lora, adapter or ia3; "
+        "a %s model with two stacks learns words, by a ladder or by full, bitfit, lora, adapter, ia3 or prompt; "
         "ldr_model_encoder gives its encoder, which learns like any other", m->type);
   r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
   if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
@@ -17372,7 +17382,7 @@ static int ldr__uses_final(const ldr_ladder *l) {
 static int32_t ldr__tap_count(const ldr_ladder *l) { return l->has_first + l->d.rung_count + (l->top > 0); }
 
 static size_t ldr__virtual_tokens(const ldr_ladder *l) {
-  return l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0;
+  return ldr__prompted(l->m, &l->d) || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0;
 }
 
 /* Tokens of a text the model has positions for. */
@@ -17543,12 +17553,14 @@ static void ldr__pass_place(
       hh = (size_t)l->d.head_hidden, r, k, rows, virtuals = ldr__virtual_tokens(l), wide, longest, scratch,
       max_tokens = most.tokens, max_sequences = most.sequences, loaded;
   int32_t keep = train != NULL;
-  rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
+  rows = !ldr__per_token(l->d.head) ? max_sequences : l->owner ? max_tokens + virtuals * max_sequences : max_tokens;
   if (rows > SIZE_MAX / 16) p->overflow = 1;
   if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
   wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
   loaded = wide + most.source; /* the encoder's come first */
-  longest = LDR__MIN(LDR__MAX(wide, most.source), ldr__pass_longest(LDR__MAX(max_tokens, most.source), m) + virtuals);
+  if (l->reader) most.source += ldr__virtual_tokens(l->reader) * max_sequences;
+  longest = LDR__MIN(LDR__MAX(wide, most.source), ldr__pass_longest(LDR__MAX(max_tokens, most.source), m) + virtuals +
+      (l->reader ? ldr__virtual_tokens(l->reader) : 0));
   memset(s, 0, sizeof *s);
   s->l = l;
   s->keep = keep;
@@ -17559,7 +17571,8 @@ static void ldr__pass_place(
   s->tap_count = ldr__tap_count(l);
   if (l->reader) {
     ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
-    ldr__pass_place(p, reader ? reader : &own, l->reader, ldr__limits_of((int32_t)most.source, (int32_t)max_sequences),
+    ldr__pass_place(p, reader ? reader : &own, l->reader,
+        ldr__limits_of((int32_t)(loaded - wide), (int32_t)max_sequences),
         l->reader->deep || l->reader->d.rung_count ? train : NULL);
     s->reader = reader;
   }
@@ -17734,7 +17747,7 @@ static void ldr__pass_begin(
   if (s->reader) {
     ldr__pass_split(s, sequences);
     ldr__pass_begin(s->reader, sequences, ordinals, dropout, ldr__mix64(step_key));
-    s->t.source = s->reader->offsets;
+    s->t.source = s->reader->t.offsets;
   }
   ldr__pass_route(s, 1, 0);
   s->ends = ldr__tuned_ends(ldr__backbone_of(l));
@@ -17754,7 +17767,10 @@ static void ldr__pass_begin(
   for (i = 0; l->tuned_shape.prefix && i < sequences; i++) /* a prefix takes no position from the text */
     for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++)
       s->position[t] = LDR__MAX(0, s->position[t] - virtuals);
-  if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
+  if (l->owner) {
+    s->row_count = s->t.count;
+    for (t = 0; t < (int32_t)s->t.count; t++) s->rows[t] = t;
+  } else if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
     s->row_count = (size_t)s->offsets[sequences];
     for (i = 0; i < sequences; i++)
       for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
@@ -18391,6 +18407,10 @@ static void ldr__pass_backbone(ldr__pass *s) {
 static void ldr__pass_from_taps(
     ldr__pass *s, void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q), const void *from) {
   int32_t k;
+  if (s->reader) {
+    ldr__pass_from_taps(s->reader, fetch, from);
+    if (s->reader->l->d.rung_count) ldr__ladder_output(s->reader);
+  }
   s->fetch = fetch;
   s->fetch_from = from;
   for (k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
@@ -20115,7 +20135,8 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
    later one, a cache filled layer by layer and one read from disk all train on the same numbers.
 
    A record is one tap of one sequence (the last one: the final state at the head's rows), row by
-   row, little endian; an int8 row is a float scale and its numbers plus 128. In memory records lie
+   row, little endian; of two stacks the encoder's tap, behind its last its final states, and then
+   the decoder's; an int8 row is a float scale and its numbers plus 128. In memory records lie
    end to end. A file holds
 
        128 bytes   "LDRTAPS1", u32 version, u32 type, u64 each: hashes of backbone, settings and
@@ -20171,6 +20192,7 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
   c->row = ldr__packed_row(c->width, type);
   c->hash = disk ? 8 : 0;
   c->taps = (size_t)ldr__tap_count(l);
+  if (l->reader) c->taps = LDR__MAX(c->taps, (size_t)ldr__tap_count(l->reader) + (l->top > 0));
   c->records = c->taps + (size_t)ldr__uses_final(l);
   c->token_rows = ldr__per_token(d->head);
   c->pieces = ldr__pieces(&l->d);
@@ -20232,6 +20254,7 @@ static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
       l->m->kernels->name, strlen(l->m->kernels->name));
   int32_t r;
   for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
+  if (l->reader) h = ldr__mix64(h ^ ldr__settings_hash(l->reader, c));
   if (l->top) h = ldr__mix64(h ^ UINT64_C(0x746f70) ^ (uint64_t)l->from << 32);
   if (ldr__uses_final(l) && !c->token_rows) h = ldr__mix64(h ^ (uint64_t)l->d.pool);
   return h;
@@ -20405,12 +20428,9 @@ static void ldr__cache_close(ldr__cache *c) {
 
 /* ---- records ---- */
 
-/* Packs x[rows,width] where the record lies in memory, or into the room for one. */
-static unsigned char *ldr__cache_pack(
-    const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, size_t rows) {
-  unsigned char *to = c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
-  s->ex.kernels->rows->pack(to, x, rows, c->width, c->type);
-  return to;
+/* Where a record lies in memory, or the room for one. */
+static unsigned char *ldr__cache_record(const ldr__cache *c, size_t sequence, size_t k) {
+  return c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
 }
 
 static ldr_status ldr__cache_write(
@@ -20452,10 +20472,15 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
   return 1;
 }
 
-/* The place in a pass of record k of its q-th sequence. */
-static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q) {
-  size_t row = k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q * c->pieces;
-  return (k < c->taps ? s->taps[k] : s->final) + row * c->width;
+/* Where a pass has its rows of record k of its q-th sequence, *rows behind *before others; NULL: it has no such tap. */
+static float *ldr__cache_own(
+    const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q, size_t *rows, size_t *before) {
+  int every = k < c->taps || c->token_rows;
+  float *x = k < (size_t)s->tap_count ? s->taps[k]
+      : (s->l->owner ? k == (size_t)s->tap_count : k >= c->taps) ? s->final : NULL;
+  *rows = every ? (size_t)(s->offsets[q + 1] - s->offsets[q]) : c->pieces;
+  *before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
+  return x ? x + (every ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width : NULL;
 }
 
 /* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
@@ -20463,9 +20488,12 @@ static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) 
   return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per);
 }
 
-static void ldr__cache_unpack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, int32_t q) {
-  ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k),
-      ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
+/* The pass's rows of record k from where the record lies. */
+static void ldr__cache_unpack(
+    const ldr__cache *c, const ldr__pass *s, const unsigned char *record, size_t k, int32_t q) {
+  size_t rows, before;
+  float *x = ldr__cache_own(c, s, k, q, &rows, &before);
+  if (x) ldr__rows_unpack(s->ex.kernels, x, record + before * c->row, rows, c->width, c->type);
 }
 
 /* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or
@@ -20478,15 +20506,20 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
   if (!ldr__cache_in_memory(c)) {
     for (q = 0; q < n; q++)
       for (k = 0; k < c->records; k++) {
-        size_t sequence = ldr__sequence_of(examples, per, q),
-            rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
-        if (!ldr__cache_read(c, sequence, k, rows)) return 0;
-        ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
+        size_t rows, before;
+        ldr__cache_own(c, s, k, q, &rows, &before);
+        if (!ldr__cache_read(c, ldr__sequence_of(examples, per, q), k, before + rows)) return 0;
+        if (s->reader) ldr__cache_unpack(c, s->reader, c->data, k, q);
+        ldr__cache_unpack(c, s, c->data, k, q);
       }
     return 1;
   }
-  for (k = c->taps; k < c->records; k++)
-    for (q = 0; q < n; q++) ldr__cache_unpack(c, s, ldr__sequence_of(examples, per, q), k, q);
+  for (q = 0; q < n; q++) {
+    size_t sequence = ldr__sequence_of(examples, per, q);
+    k = s->reader ? (size_t)s->reader->tap_count : c->taps;
+    if (s->reader && k < c->taps) ldr__cache_unpack(c, s->reader, ldr__cache_record(c, sequence, k), k, q);
+    for (k = c->taps; k < c->records; k++) ldr__cache_unpack(c, s, ldr__cache_record(c, sequence, k), k, q);
+  }
   return 1;
 }
 
@@ -20499,18 +20532,29 @@ typedef struct ldr__cached_batch {
 
 static void ldr__cache_fetch(const void *from, const ldr__pass *s, int32_t k, int32_t q) {
   const ldr__cached_batch *b = (const ldr__cached_batch *)from;
-  ldr__cache_unpack(b->c, s, ldr__sequence_of(b->examples, b->per, q), (size_t)k, q);
+  ldr__cache_unpack(
+      b->c, s, ldr__cache_record(b->c, ldr__sequence_of(b->examples, b->per, q), (size_t)k), (size_t)k, q);
+}
+
+/* Packs the pass's rows of a record; a tap that one of two stacks does not have is zeros. */
+static size_t ldr__cache_pack(const ldr__cache *c, const ldr__pass *s, unsigned char *record, size_t k, int32_t q) {
+  size_t rows, before;
+  const float *x = ldr__cache_own(c, s, k, q, &rows, &before);
+  if (x) s->ex.kernels->rows->pack(record + before * c->row, x, rows, c->width, c->type);
+  else memset(record + before * c->row, 0, rows * c->row);
+  return before + rows;
 }
 
 /* Keeps the pass's taps of its q-th sequence, and rounds them to what is kept. */
 static ldr_status ldr__cache_put(ldr__cache *c, const ldr__pass *s, size_t sequence, int32_t q, ldr_error *err) {
-  size_t k, n = (size_t)(s->offsets[q + 1] - s->offsets[q]);
+  size_t k, rows;
   for (k = 0; k < c->records; k++) {
-    size_t rows = ldr__cache_rows(c, k, n);
-    float *x = ldr__cache_place_in(c, s, k, q);
-    unsigned char *packed = ldr__cache_pack(c, s, sequence, k, x, rows);
-    if (!c->have[sequence] && ldr__cache_write(c, sequence, k, packed, rows, err)) return err->status;
-    if (c->type != LDR_F32) ldr__rows_unpack(s->ex.kernels, x, packed, rows, c->width, c->type);
+    unsigned char *record = ldr__cache_record(c, sequence, k);
+    if (s->reader) ldr__cache_pack(c, s->reader, record, k, q);
+    rows = ldr__cache_pack(c, s, record, k, q);
+    if (!c->have[sequence] && ldr__cache_write(c, sequence, k, record, rows, err)) return err->status;
+    if (c->type != LDR_F32 && s->reader) ldr__cache_unpack(c, s->reader, record, k, q);
+    if (c->type != LDR_F32) ldr__cache_unpack(c, s, record, k, q);
   }
   c->filled += !c->have[sequence];
   c->have[sequence] = 1;
@@ -20599,7 +20643,8 @@ static ldr_status ldr__fill_record(
   for (q = 0; q < s->t.sequences; q++) {
     size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
     const float *from = x + (k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width;
-    unsigned char *packed = ldr__cache_pack(c, s, sequence + (size_t)q, k, from, rows);
+    unsigned char *packed = ldr__cache_record(c, sequence + (size_t)q, k);
+    s->ex.kernels->rows->pack(packed, from, rows, c->width, c->type);
     if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
   }
   return LDR_OK;
@@ -21127,10 +21172,12 @@ static ldr_status ldr__trainer_check(
     return ldr__fail(err, LDR_ARGUMENT,
         "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache",
         ldr_method_name(l->d.method));
-  if (d->cache && l->d.head == LDR_HEAD_WORDS)
+  if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l)))
     return ldr__fail(err, LDR_ARGUMENT,
-        "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a "
-        "cache");
+        "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with what is to "
+        "be said: only copies and preset paper of models that say the next word have one");
+  if (d->cache && d->cache_layers && l->reader)
+    return ldr__fail(err, LDR_UNSUPPORTED, "a tap cache of two stacks is filled in the first epoch, not by layers");
 #ifdef LADDER_NO_STDIO
   if (d->cache_dir)
     return ldr__fail(
@@ -22315,7 +22362,7 @@ struct ldr_session {
   float *cross, *side_cross;
   const float *crossed;
   ldr__pass rungs; /* of a ladder that has some; side.cross: what is in use */
-  int32_t source[2]; /* 0 and its tokens */
+  int32_t source[2], reach; /* 0 and its tokens, a prompt's as well; the most */
   float *last; /* [width] the final state of the last token */
   int32_t *seen; /* [capacity] what was read */
   int32_t *position;
@@ -22362,7 +22409,7 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
       (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
   if (m->encoder) {
     s->cross = ldr__place_floats(p, "keys and values",
-        (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
+        (size_t)s->blocks * (size_t)s->reach * 2 * ldr__kv_width(&m->shape));
     if (s->l) ldr__pass_place(p, &s->pass, s->l->reader, ldr__limits_of(s->capacity, 1), NULL);
     else ldr__viewer_place(p, &s->reader, m->encoder, (size_t)s->capacity, 1, (size_t)s->capacity, 0);
     s->reader.m = m->encoder;
@@ -22373,7 +22420,7 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   s->logits = ldr__place_floats(p, "logits", v);
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, 1, rows);
   ldr__session_rungs(p, s, rows);
-  scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity),
+  scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->reach),
       ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width)));
   if (s->rungs.l) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
   ldr__exec_place(p, &s->ex, m, scratch, s->b.chunk);
@@ -22394,8 +22441,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
     ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
         m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
-  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside || l->d.method == LDR_METHOD_PROMPT ||
-      l->d.method == LDR_METHOD_PREFIX))
+  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside || ldr__virtual_tokens(l)))
     ldr__fail(err, LDR_UNSUPPORTED,
         "text comes from ladders that were trained on words, not from other heads, prompts or prefixes");
   if (err->status) return NULL;
@@ -22408,6 +22454,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   s->m = m;
   s->l = l;
   s->capacity = capacity ? capacity : most;
+  s->reach = s->capacity + (l && l->reader ? (int32_t)ldr__virtual_tokens(l->reader) : 0);
   s->blocks = l ? ldr__final_blocks(l) : m->layers;
   s->shape = l && l->deep ? l->tuned_shape : m->shape;
   s->ends = l ? ldr__tuned_ends(l) : m->ends;
@@ -22493,10 +22540,14 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
     s->source[1] = 0;
     return err->status;
   }
-  each = 2 * (size_t)s->capacity * ldr__kv_width(&s->m->shape);
+  each = 2 * (size_t)s->reach * ldr__kv_width(&s->m->shape);
   s->crossed = s->cross;
   if (s->l) {
-    ldr__predictor_take(&s->pass, &b, err);
+    if (ldr__predictor_take(&s->pass, &b, err)) {
+      s->source[1] = 0;
+      return err->status;
+    }
+    s->source[1] = count = (int32_t)s->pass.t.count;
     ldr__pass_backbone(&s->pass);
     x = s->pass.final;
     if (s->pass.l->d.rung_count) ldr__ladder_output(&s->pass);
@@ -22547,7 +22598,7 @@ static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) 
     if (rungs && s->l->top && i == s->l->from) ldr__top_input(r, s->b.x, s->b.x);
     t.kept = s->kept + (size_t)i * each;
     t.relative = r->backbone_distances.table;
-    if (s->crossed) t.cross = s->crossed + (size_t)i * each;
+    if (s->crossed) t.cross = s->crossed + 2 * (size_t)(i * s->reach) * ldr__kv_width(&m->shape);
     ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
     if (rungs) ldr__walk_tap(r, i, LDR_TAP_OUTPUT, s->b.x);
     if (m->release && !(s->l && s->l->successors)) ldr__release_layer(m, i);

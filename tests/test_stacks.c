@@ -564,7 +564,8 @@ static const struct { const char *name; ldr_method method; ldr_preset preset; in
   { "lora", LDR_METHOD_LORA, LDR_PRESET_DEFAULT, 0, 4, 0, LDR_INIT_PRESET },
   { "bitfit", LDR_METHOD_BITFIT, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
   { "adapter", LDR_METHOD_ADAPTER, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
-  { "ia3", LDR_METHOD_IA3, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET } };
+  { "ia3", LDR_METHOD_IA3, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
+  { "prompt", LDR_METHOD_PROMPT, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET } };
 enum { WAYS = (int)(sizeof ways / sizeof *ways) };
 
 static ldr_ladder *stack_ladder(const ldr_model *m, int way, ldr_error *err) {
@@ -584,7 +585,7 @@ static ldr_ladder *stack_ladder(const ldr_model *m, int way, ldr_error *err) {
 
 /* A ladder whose output is its own, or mixed with the backbone's, starts elsewhere. */
 static int starts_as_model(int way) {
-  return ways[way].preset == LDR_PRESET_DEFAULT || ways[way].reduction == 1;
+  return (ways[way].preset == LDR_PRESET_DEFAULT || ways[way].reduction == 1) && ways[way].method != LDR_METHOD_PROMPT;
 }
 
 static ldr_trainer *stack_trainer(ldr_ladder *l, const ldr_dataset *set, int checkpoint, ldr_error *err) {
@@ -625,13 +626,13 @@ static double spoken_loss(const ldr_model *m, const ldr_ladder *l, const ldr_dat
 /* Each way starts as the model, learns, goes down along its own gradient as far as that says, speaks as it was trained, also from
    a file, and gives the same bits when its activations are made again. */
 TEST(both_stacks_learn_in_every_way) {
-  static const char *const dirs[] = { "t5-v1_1", "bart", "pegasus" };
+  static const char *const dirs[] = { "t5", "t5-v1_1", "bart", "pegasus" };
   static const int32_t batch[] = { 0, 1 };
   char path[1024];
   double worst = 0, slope = 0;
   int i, way;
   NEED_DATA(path, "models/hf/t5/config.json");
-  for (i = 0; i < 3; i++) {
+  for (i = 0; i < 4; i++) {
     ldr_error err;
     ldr_weights *g;
     ldr_model *m;
@@ -680,15 +681,15 @@ TEST(both_stacks_learn_in_every_way) {
       u = stack_trainer(again, set, 1, &err);        /* the same parameters, activations made again */
       if (u) CHECK_INT(ldr_trainer_gradients(u, &up, batch, 2, &err), LDR_OK);
       if (u) CHECK(up == loss && memcmp(again->grads, grads, l->size * sizeof *grads) == 0);
-      step = 2e-3 / sqrt(squares);                   /* along the gradient, there and back */
+      step = 5e-4 / sqrt(squares);                   /* along the gradient, there and back */
       for (k = 0; k < l->size; k++) l->values[k] += (float)step * grads[k];
       CHECK_INT(ldr_trainer_gradients(t, &up, batch, 2, &err), LDR_OK);
       for (k = 0; k < l->size; k++) l->values[k] -= 2 * (float)step * grads[k];
       CHECK_INT(ldr_trainer_gradients(t, &down, batch, 2, &err), LDR_OK);
       up = (up - down) / (2 * step) / squares;
       slope = fmax(slope, fabs(up - 1));
-      if (!(fabs(up - 1) <= 2e-2)) printf("  %s, %s: %g of the slope\n", dirs[i], ways[way].name, up);
-      CHECK(fabs(up - 1) <= 2e-2);
+      if (!(fabs(up - 1) <= (i ? 2e-2 : 5e-2))) printf("  %s, %s: %g of the slope\n", dirs[i], ways[way].name, up);
+      CHECK(fabs(up - 1) <= (i ? 2e-2 : 5e-2));      /* T5's ReLU has corners */
       free(grads);
       ldr_trainer_free(u);
       ldr_ladder_free(again);
@@ -1048,6 +1049,102 @@ TEST(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) {
   ldr_weights_close(g);
 }
 
+/* What training leaves of a ladder: as it was made, for a tiny T5 of `threads`. stop: is saved after that step, and another trainer
+   goes on from there. */
+static float *trained_values(int way, int32_t threads, int32_t cache, const char *dir, ldr_dtype type, int stop, float dropout, size_t *size, int *reused) {
+  ldr_model_desc md;
+  ldr_error err;
+  ldr_weights *g;
+  ldr_model *m;
+  ldr_dataset *set;
+  ldr_train_desc td;
+  ldr_ladder_desc d;
+  ldr_trainer *t;
+  ldr_ladder *l;
+  float *values = NULL;
+  int i;
+  memset(&md, 0, sizeof md);
+  memset(&err, 0, sizeof err);
+  memset(&td, 0, sizeof td);
+  memset(&d, 0, sizeof d);
+  md.threads = threads;
+  g = ldr_weights_open("golden/stacks.safetensors", NULL, &err);
+  m = ldr_model_load("golden/t5", &md, &err);
+  set = golden_pairs(g);
+  d.head = LDR_HEAD_WORDS;
+  d.preset = ways[way].preset;
+  d.method = ways[way].method;
+  d.top = ways[way].top;
+  d.rank = ways[way].rank;
+  d.reduction = ways[way].reduction;
+  d.dropout = dropout;
+  td.batch = 1;
+  td.epochs = 4;
+  td.rate = 1e-2f;
+  td.cache = cache;
+  td.cache_dir = dir;
+  td.cache_type = type;
+  for (i = 0; i < 1 + (stop > 0); i++) {
+    l = ldr_ladder_create(m, &d, &err);
+    t = l ? ldr_trainer_create(l, set, NULL, &td, &err) : NULL;
+    CHECK_STR(err.message, "");
+    if (t && i) CHECK_INT(ldr_trainer_resume(t, "stacks.tmp", &err), LDR_OK);
+    while (t && !ldr_trainer_done(t) && !ldr_trainer_step(t, NULL, &err)) {
+      if (stop && !i && ldr_trainer_progress(t).step == stop) {
+        CHECK_INT(ldr_trainer_save(t, "stacks.tmp", &err), LDR_OK);
+        break;
+      }
+    }
+    CHECK_STR(err.message, "");
+    if (t && reused) *reused = (int)ldr_trainer_cache(t).backbone_runs;
+    if (i == (stop > 0)) {
+      *size = l->size;
+      values = (float *)malloc(l->size * sizeof *values);
+      memcpy(values, l->values, l->size * sizeof *values);
+    }
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+  }
+  if (stop) ldr__remove("stacks.tmp");
+  ldr_dataset_free(set);
+  ldr_model_free(m);
+  ldr_weights_close(g);
+  return values;
+}
+
+/* Same bits with taps of both stacks kept in memory or on disk (used again by a second run, without the backbone), on three threads,
+   and in two halves. */
+TEST(ladders_of_two_stacks_keep_their_bits) {
+  int way;
+  if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
+  for (way = 0; way < WAYS; way++) {
+    static const struct { int32_t threads, cache, disk; ldr_dtype type; int stop; } runs[] = { { 1, 0, 0, LDR_F32, 0 }, { 3, 0, 0, LDR_F32, 0 }, { 1, 0, 0, LDR_F32, 3 },
+      { 1, 1, 0, LDR_F32, 0 }, { 2, 1, 1, LDR_F32, 0 }, { 1, 1, 1, LDR_F32, 0 }, { 1, 1, 0, LDR_F32, 5 }, { 1, 1, 0, LDR_I8, 0 }, { 3, 1, 1, LDR_I8, 0 } };
+    float *first[2] = { NULL, NULL };
+    int r, cached = ways[way].method == LDR_METHOD_LADDER && ways[way].preset != LDR_PRESET_SLICED;
+    if (ways[way].top > 0 && ways[way].reduction) cached = 1;
+    for (r = 0; r < 9; r++) {
+      size_t size = 0;
+      int rounded = runs[r].type == LDR_I8, backbone = 0;
+      float *v;
+      if (runs[r].cache && !cached) continue;
+      v = trained_values(way, runs[r].threads, runs[r].cache, runs[r].disk ? "stacks.taps" : NULL, runs[r].type, runs[r].stop, 0.1f, &size, &backbone);
+      if (!v) continue;
+      if (!first[rounded]) first[rounded] = v;
+      if (memcmp(v, first[rounded], size * sizeof *v) != 0) printf("  %s, run %d\n", ways[way].name, r);
+      CHECK(memcmp(v, first[rounded], size * sizeof *v) == 0);
+      if (runs[r].cache && !runs[r].stop) CHECK_INT(backbone, r == 5 ? 0 : 2);
+      if (v != first[rounded]) free(v);
+    }
+    free(first[0]);
+    free(first[1]);
+    if (cached) {
+      ldr__remove("stacks.taps/train.taps");
+      remove("stacks.taps");
+    }
+  }
+}
+
 /* Numbers that a ladder, or another method, trains of a model of which there is nothing but the configuration. */
 static uint64_t count_trained(const char *config, const ldr_ladder_desc *desc, int encoder) {
   static float one;
@@ -1146,6 +1243,11 @@ TEST(the_published_ladders_have_their_numbers) {
   CHECK_INT(count_trained(config, &d, 0), 3625728);
   d.method = LDR_METHOD_FULL;
   CHECK_INT(count_trained(config, &d, 0), 222882048);
+  d.method = LDR_METHOD_BITFIT;
+  CHECK_INT(count_trained(config, &d, 0), 282468);
+  d.method = LDR_METHOD_PROMPT;
+  d.virtual_tokens = 100;
+  CHECK_INT(count_trained(config, &d, 0), 76800);
 }
 
 /* Ladders that a model of two stacks cannot have, and sets it cannot learn from. */
@@ -1161,14 +1263,13 @@ TEST(what_two_stacks_do_not_learn_is_refused) {
   NEED_DATA(path, "models/hf/bart/config.json");
   m = stack_model("bart", "config.json", &err);
   CHECK_STR(err.message, "");
-  for (i = 0; m && i < 4; i++) {
+  for (i = 0; m && i < 3; i++) {
     memset(&d, 0, sizeof d);
     memset(&err, 0, sizeof err);
     d.head = i == 0 ? LDR_HEAD_CLASSIFY : LDR_HEAD_WORDS;
     d.classes = 2;
-    if (i == 1) d.method = LDR_METHOD_PROMPT;
-    if (i == 2) d.method = LDR_METHOD_PREFIX;
-    if (i == 3) d.method = LDR_METHOD_THESEUS;
+    if (i == 1) d.method = LDR_METHOD_PREFIX;
+    if (i == 2) d.method = LDR_METHOD_THESEUS;
     l = ldr_ladder_create(m, &d, &err);
     CHECK(!l && err.status == LDR_UNSUPPORTED && strstr(err.message, "two stacks"));
     ldr_ladder_free(l);
@@ -1301,5 +1402,5 @@ TEST(two_stacks_out_of_memory) {
 
 #define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(models_of_two_stacks_are_written) X(models_of_two_stacks_start_from_their_configuration) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
   X(what_is_no_model_of_two_stacks_is_refused) X(the_ladder_of_two_stacks_equals_pytorch) X(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) \
-  X(the_published_ladders_have_their_numbers) X(distances_fall_into_the_buckets_of_pytorch)
+  X(the_published_ladders_have_their_numbers) X(distances_fall_into_the_buckets_of_pytorch) X(ladders_of_two_stacks_keep_their_bits)
 LDR_TEST_MAIN("stacks", TESTS)
