@@ -47,6 +47,7 @@ static void fuzz_one(const unsigned char *data, size_t n) {
   static const char words[] = "[UNK]\n[CLS]\n[SEP]\n[MASK]\n[unused1]\na\n##b\nb\n";
   static const char words_of_all[] = "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}";
   const task_info *k = &task_table[turn % TASK_COUNT];
+  task_info spoken = *k;
   item_list items;
   name_list names = { NULL, 0, 0 };
   ldr_status status;
@@ -60,6 +61,10 @@ static void fuzz_one(const unsigned char *data, size_t n) {
     turn++;
     fuzz_questions(data, n, &err);
     return;
+  }
+  if (find_spoken(k->name) && turn / TASK_COUNT % 2) {
+    spoken.head = LDR_HEAD_WORDS;
+    k = &spoken;
   }
   if (k->form == FORM_CHAT) {
     jinja_open(&s.talk.j, words_of_all, sizeof words_of_all - 1, &err);

@@ -574,7 +574,7 @@ TEST(pairs_of_texts_are_learned) {
   CHECK(put_file("pairs.jsonl", "{\"source\":\"the cat sat on the mat\",\"target\":\"one\"}\n{\"source\":\"it is a truth\",\"target\":\"two truths\"}\n"
       "{\"source\":\"what is the time\",\"target\":\"noon\"}\n"));
   EXPECT(0, "$L train --model %s --task seq2seq --train pairs.tsv --dev pairs.tsv --method full --lr 1e-2 --epochs 60 --seed 1 --out full.ladder", data);
-  CHECK(holds("out", "95328 parameters trained, 48 frozen"));      /* all but two tables of distances */
+  CHECK(holds("out", "95376 parameters trained, 0 frozen"));
   EXPECT(0, "cut -f1 pairs.tsv | $L generate --model %s --ladder full.ladder --max-new 9", data);
   text = slurp("out", &n);
   CHECK_STR(text, "one\ntwo truths\nnoon\n");

@@ -92,16 +92,16 @@ static tiny_model experts_open(const char *type, const char *extra, const char *
   return t;
 }
 
-static const int32_t some_ids[20] = { 1, 5, 7, 2, 9, 30, 4, 4, 12, 3, 3, 3, 28, 17, 0, 6, 11, 22, 8, 19 };
+static const int32_t expert_ids[20] = { 1, 5, 7, 2, 9, 30, 4, 4, 12, 3, 3, 3, 28, 17, 0, 6, 11, 22, 8, 19 };
 
 /* States of three sequences, [20][WIDTH]. */
-static void states(const ldr_model *m, float *x, ldr_error *err) {
+static void expert_states(const ldr_model *m, float *x, ldr_error *err) {
   static const int32_t offsets[4] = { 0, 9, 10, 20 };
   ldr_batch b;
   memset(&b, 0, sizeof b);
   b.sequences = 3;
   b.offsets = offsets;
-  b.ids = some_ids;
+  b.ids = expert_ids;
   CHECK_INT(ldr_model_hidden(m, x, &b, -1, err), LDR_OK);
 }
 
@@ -244,7 +244,7 @@ TEST(a_router_that_is_no_number_is_an_error) {
   memset(&b, 0, sizeof b);
   b.sequences = 1;
   b.offsets = offsets;
-  b.ids = some_ids;
+  b.ids = expert_ids;
   CHECK_STR(err.message, "");
   ldr__store_u32((unsigned char *)(uintptr_t)ldr__model_block(t.m, 1)->experts[0].data, 0x7fc00000u);
   CHECK_INT(ldr_model_hidden(t.m, x, &b, -1, &err), LDR_NUMERIC);
@@ -268,11 +268,11 @@ TEST(neither_threads_nor_the_batch_change_a_bit) {
       d.release = threads == 3;
       t = experts_open(mixtures[k], "", NULL, 0, &d, &err);
       CHECK_STR(err.message, "");
-      states(t.m, threads == 1 ? want : got, &err);
+      expert_states(t.m, threads == 1 ? want : got, &err);
       CHECK(threads == 1 || memcmp(want, got, sizeof want) == 0);
       for (i = 0; i < 3; i++) {                              /* each alone */
         int32_t at[2] = { 0, offsets[i + 1] - offsets[i] };
-        ldr_batch b = one_sequence(at, some_ids + offsets[i], at[1]);
+        ldr_batch b = one_sequence(at, expert_ids + offsets[i], at[1]);
         CHECK_INT(ldr_model_hidden(t.m, got, &b, -1, &err), LDR_OK);
         CHECK(memcmp(got, want + offsets[i] * WIDTH, (size_t)at[1] * WIDTH * sizeof *got) == 0);
       }
@@ -312,7 +312,7 @@ TEST(sessions_with_experts_give_the_whole_pass) {
   for (k = 0; k < MIXTURES; k++) {
     static float x[20 * WIDTH], words[20 * WORDS];
     int32_t at[2];
-    ldr_batch b = one_sequence(at, some_ids, 20);
+    ldr_batch b = one_sequence(at, expert_ids, 20);
     ldr_generate_desc d;
     ldr_error err;
     tiny_model t = experts_open(mixtures[k], "", NULL, 0, NULL, &err);
@@ -322,14 +322,14 @@ TEST(sessions_with_experts_give_the_whole_pass) {
     memset(&d, 0, sizeof d);
     CHECK_INT(ldr_model_hidden(t.m, x, &b, -1, &err), LDR_OK);
     CHECK_INT(ldr_model_logits(t.m, words, x, 20, &err), LDR_OK);
-    CHECK_INT(ldr_session_read(s, NULL, some_ids, 12, &err), LDR_OK);
-    CHECK_INT(ldr_session_read(s, NULL, some_ids + 12, 1, &err), LDR_OK);
-    CHECK_INT(ldr_session_read(s, logits, some_ids + 13, 7, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s, NULL, expert_ids, 12, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s, NULL, expert_ids + 12, 1, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s, logits, expert_ids + 13, 7, &err), LDR_OK);
     CHECK(relative(logits, words + 19 * WORDS, WORDS, 1e-3) < 1e-5);
     d.most = 4;
     d.ignore_end = 1;
     CHECK_INT(ldr_session_rewind(s, 3, &err), LDR_OK);
-    CHECK_INT(ldr_generate(s, out, &made, some_ids + 3, 2, &d, &err), LDR_OK);
+    CHECK_INT(ldr_generate(s, out, &made, expert_ids + 3, 2, &d, &err), LDR_OK);
     CHECK_INT(made, 4);
     CHECK_STR(err.message, "");
     ldr_session_free(s);
@@ -450,8 +450,8 @@ TEST(gguf_files_hold_the_same_experts) {
       if (m) {
         double e;
         CHECK_INT(m->shape.renormal, t.m->shape.renormal);
-        states(t.m, want, &err);
-        states(m, got, &err);
+        expert_states(t.m, want, &err);
+        expert_states(m, got, &err);
         e = relative(got, want, 20 * WIDTH, 1);
         if (!(e < limits[b])) printf("  %s in %s: %g\n", mixtures[k], ldr_dtype_name(types[b]), e);
         CHECK(e < limits[b] && (b == 0 || e > 1e-6));
@@ -505,8 +505,8 @@ TEST(experts_become_blocks) {
           memcpy((char *)(uintptr_t)to->data, x, (size_t)to->bytes);
           free(x);
         }
-        states(t.m, want, &err);
-        states(m, got, &err);
+        expert_states(t.m, want, &err);
+        expert_states(m, got, &err);
         CHECK(relative(got, want, 20 * WIDTH, 1) < 1e-5);
       }
       ldr_model_free(m);
@@ -682,7 +682,7 @@ TEST(ladders_beside_experts_are_the_same_to_the_bit) {
     memset(&td, 0, sizeof td);
     b.sequences = 3;
     b.offsets = offsets;
-    b.ids = some_ids;
+    b.ids = expert_ids;
     md.threads = k == 1 ? 3 : 1;
     t = experts_open("qwen3_moe", "", NULL, 0, &md, &err);
     d.classes = 2;

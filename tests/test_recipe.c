@@ -421,6 +421,15 @@ TEST(a_recipe_follows_data_and_budget) {
   b.forward_rate = 1e6;
   CHECK_INT(ldr_recipe(&d, &t, text, sizeof text, m.m, few, NULL, &b, &err), LDR_OK);
   CHECK(strstr(text, " s") != NULL);
+  /* what cannot be trained is said, not that there is no budget for it */
+  memset(&d, 0, sizeof d);
+  memset(&t, 0, sizeof t);
+  memset(&err, 0, sizeof err);
+  d.classes = 3;
+  t.label_smoothing = 2;
+  CHECK_INT(ldr_recipe(&d, &t, text, sizeof text, m.m, few, NULL, NULL, &err), LDR_ARGUMENT);
+  CHECK(strstr(err.message, "out of its range") != NULL);
+  memset(&err, 0, sizeof err);
   /* other methods keep their own defaults */
   memset(&d, 0, sizeof d);
   memset(&t, 0, sizeof t);

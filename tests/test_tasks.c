@@ -97,6 +97,139 @@ TEST(cloze_windows_are_around_the_blank) {
   }
 }
 
+/* Each row of spoken_table has a task, and as many texts and words as that has texts and labels. */
+TEST(words_of_tasks_are_whole) {
+  static const char *const glue[] = { "cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte" };
+  size_t i, k, n, m;
+  for (i = 0; i < (size_t)SPOKEN_COUNT; i++) {
+    const spoken_task *w = &spoken_table[i];
+    const task_info *t = find_task(w->task);
+    task_info chosen;
+    int words = 0;
+    CHECK(t && t->form == FORM_TEXTS && find_spoken(w->task) == w);
+    if (!t) continue;
+    chosen = *t;
+    chosen.head = LDR_HEAD_WORDS;
+    CHECK(!spoken_of(t) && spoken_of(&chosen) == w && labels_head(&chosen) == t->head && row_reader(&chosen) == row_spoken);
+    CHECK((w->second != NULL) == (t->field[LDR__FIELD_TEXT2] != NULL) && strncmp(w->first, w->task, strlen(w->task)) == 0);
+    CHECK((w->words == NULL) == (t->head == LDR_HEAD_REGRESS) && (w->words == NULL) == (t->labels == NULL));
+    for (n = 1, k = 0; t->labels && t->labels[k]; k++) n += t->labels[k] == '|';
+    for (m = 1, k = 0; w->words && w->words[k]; k++) m += w->words[k] == '|';
+    CHECK(n == m && n <= SPOKEN_CLASSES);
+    for (k = 0; w->words && k < n; k++) {
+      size_t length;
+      const char *word = word_at(w->words, (int32_t)k, &length);
+      words += word_among(w->words, word, length) == (int)k + 1;       /* no two alike */
+    }
+    CHECK(!w->words || words == (int)n);
+  }
+  for (i = 0; i < sizeof glue / sizeof *glue; i++) CHECK(find_spoken(glue[i]) != NULL);
+  CHECK(!find_spoken("c3") && !find_spoken(NULL) && !spoken_of(NULL));
+}
+
+/* What is read and said of the last example. */
+static char spoken_seen[2][256];
+static float spoken_right;
+
+static ldr_status row_seen(rows *s, int pair, size_t at, ldr_error *err) {
+  if (spoken_source(s, pair, at, err) || spoken_target(s, &spoken_right, err)) return err->status;
+  snprintf(spoken_seen[0], sizeof spoken_seen[0], "%s", row_field(s, LDR__FIELD_TEXT));
+  snprintf(spoken_seen[1], sizeof spoken_seen[1], "%s", row_field(s, LDR__FIELD_LABEL));
+  return LDR_OK;
+}
+
+/* Reads a file's bytes as a task in words; "" or what is wrong with them. */
+static const char *spoken_read(const char *task, const char *path, const char *bytes) {
+  static ldr_error err;
+  task_info chosen = *find_task(task);
+  rows s;
+  chosen.head = LDR_HEAD_WORDS;
+  memset(&err, 0, sizeof err);
+  memset(&s, 0, sizeof s);
+  memset(spoken_seen, 0, sizeof spoken_seen);
+  s.task = &chosen;
+  s.r.data = bytes;
+  s.r.size = strlen(bytes);
+  s.row_fn = row_seen;
+  read_task_bytes(&s, path, &err);
+  free_rows(&s);
+  return err.message;
+}
+
+/* The forms of Raffel et al. 2020, appendix D, out of files as they are published. */
+TEST(glue_as_words) {
+  static const struct { const char *task, *path, *bytes, *source, *target; double right; } cases[] = {
+    { "cola", "x.tsv", "gj04\t0\t*\tJohn made Bill master of himself.\n", "cola sentence: John made Bill master of himself.", "unacceptable", 0 },
+    { "cola", "x.jsonl", "{\"sentence\":\"It is.\",\"label\":1}", "cola sentence: It is.", "acceptable", 1 },
+    { "sst2", "x.tsv", "sentence\tlabel\nit confirms fincher 's status\t1\n", "sst2 sentence: it confirms fincher 's status", "positive", 1 },
+    { "sst2", "x.jsonl", "{\"sentence\":\"bad\",\"label\":0}", "sst2 sentence: bad", "negative", 0 },
+    { "mrpc", "x.txt", "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t11\t12\tWe acted .\tWe \"acted\" .\n", "mrpc sentence1: We acted . sentence2: We \"acted\" .", "equivalent", 1 },
+    { "mrpc", "x.jsonl", "{\"sentence1\":\"a\",\"sentence2\":\"b\",\"label\":0}", "mrpc sentence1: a sentence2: b", "not_equivalent", 0 },
+    { "qqp", "x.tsv", "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n1\t2\t3\tWhat?\tWho?\t0\n", "qqp question1: What? question2: Who?", "not_duplicate", 0 },
+    { "qqp", "x.jsonl", "{\"question1\":\"a\",\"question2\":\"b\",\"label\":1}", "qqp question1: a question2: b", "duplicate", 1 },
+    { "stsb", "x.jsonl", "{\"sentence1\":\"a\",\"sentence2\":\"b\",\"label\":3.25}", "stsb sentence1: a sentence2: b", "3.2", 3.25 },
+    { "mnli", "x.tsv", "index\tsentence1\tsentence2\tgold_label\n0\tthe premise\tthe hypothesis\tcontradiction\n", "mnli hypothesis: the hypothesis premise: the premise", "contradiction", 2 },
+    { "mnli", "x.jsonl", "{\"premise\":\"p\",\"hypothesis\":\"h\",\"label\":1}", "mnli hypothesis: h premise: p", "neutral", 1 },
+    { "mnli", "x.jsonl", "{\"premise\":\"p\",\"hypothesis\":\"h\",\"label\":\"entailment\"}", "mnli hypothesis: h premise: p", "entailment", 0 },
+    { "qnli", "x.tsv", "index\tquestion\tsentence\tlabel\n0\tWho?\tHe.\tnot_entailment\n", "qnli question: Who? sentence: He.", "not_entailment", 1 },
+    { "rte", "x.jsonl", "{\"sentence1\":\"a\",\"sentence2\":\"b\",\"label\":0}", "rte sentence1: a sentence2: b", "entailment", 0 },
+    { "wnli", "x.jsonl", "{\"sentence1\":\"a\",\"sentence2\":\"b\",\"label\":1}", "wnli sentence1: a sentence2: b", "entailment", 1 },
+    { "ocnli", "x.json", "{\"sentence1\":\"p\",\"sentence2\":\"h\",\"label\":\"neutral\"}", "ocnli hypothesis: h premise: p", "neutral", 0 },
+    { "eprstmt", "x.json", "{\"sentence\":\"s\",\"label\":\"Negative\"}", "eprstmt sentence: s", "negative", 1 } };
+  static const struct { const char *task, *bytes, *says; } bad[] = {
+    { "sst2", "{\"sentence\":\"s\",\"label\":2}", "\"2\" is none of 0|1" }, { "stsb", "{\"sentence1\":\"a\",\"sentence2\":\"b\",\"label\":\"much\"}", "\"much\" is not a number" },
+    { "rte", "{\"sentence1\":\"a\",\"label\":0}", "sentence2" }, { "cola", "{\"sentence\":\"\",\"label\":0}", "the example has no text" } };
+  /* tf.round(x * 5) / 5 in floats: halves go to the even one */
+  static const struct { const char *label, *target; } fifths[] = {
+    { "0", "0.0" }, { "0.05", "0.0" }, { "0.1", "0.0" }, { "0.3", "0.4" }, { "0.5", "0.4" }, { "0.7", "0.8" }, { "0.9", "0.8" }, { "1.1", "1.2" }, { "1.7", "1.6" },
+    { "1.9", "2.0" }, { "2.5", "2.4" }, { "3.8", "3.8" }, { "4.417", "4.4" }, { "4.75", "4.8" }, { "4.9", "4.8" }, { "5.000", "5.0" }, { "-0.05", "0.0" } };
+  char line[128];
+  size_t i;
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CHECK_STR(spoken_read(cases[i].task, cases[i].path, cases[i].bytes), "");
+    CHECK_STR(spoken_seen[0], cases[i].source);
+    CHECK_STR(spoken_seen[1], cases[i].target);
+    CHECK_NEAR(spoken_right, cases[i].right, 0);
+  }
+  for (i = 0; i < sizeof fifths / sizeof *fifths; i++) {
+    snprintf(line, sizeof line, "{\"sentence1\":\"a\",\"sentence2\":\"b\",\"label\":%s}", fifths[i].label);
+    CHECK_STR(spoken_read("stsb", "x.jsonl", line), "");
+    CHECK_STR(spoken_seen[1], fifths[i].target);
+  }
+  for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+    const char *says = spoken_read(bad[i].task, "x.jsonl", bad[i].bytes);
+    CHECK(strstr(says, bad[i].says) != NULL);
+  }
+}
+
+/* Metrics of what was said, with texts that say nothing: T5's rule makes them wrong answers. */
+TEST(words_are_scored_by_the_tasks_own_metric) {
+  static const struct { const char *task, *said[5]; float right[5]; double value; int unspoken; } cases[] = {
+    { "cola", { "acceptable", "unacceptable", "unacceptable", "", " acceptable " }, { 1, 1, 0, 0, 1 }, 1.0 / 6, 1 },
+    { "cola", { "acceptable", "unacceptable", "unacceptable", "unacceptable", "?" }, { 1, 1, 0, 0, 1 }, 1 / sqrt(6.0), 1 },
+    { "mrpc", { "equivalent", "not_equivalent", "not_equivalent", "equivalen", "equivalent" }, { 1, 1, 0, 0, 1 }, (0.6 + 2.0 / 3) / 2, 1 },
+    { "sst2", { "positive", "negative", "Positive", "positive positive", "positive" }, { 1, 0, 1, 0, 0 }, 0.4, 2 },
+    { "mnli", { "entailment", "neutral", "contradiction", "contradictions", "neutral" }, { 0, 1, 2, 2, 0 }, 0.6, 1 },
+    { "rte", { "entailment", "not_entailment", "", "not_entailment=1", "1" }, { 0, 1, 0, 1, 1 }, 0.4, 3 },
+    { "stsb", { "1.0", " 2.2", "nan", "4.0", "" }, { 1, 2, 3, 4, 0.5f }, (0.56775669686587 + 0.5642880936468347) / 2, 2 },
+    { "stsb", { "0.5", "1", "inf", "4 0", "5.0" }, { 1, 2, 3, 4, 5 }, 0, 2 } };
+  size_t i, k;
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ldr_error err;
+    ldr_score score;
+    said_texts t;
+    int32_t unspoken = 0;
+    memset(&t, 0, sizeof t);
+    memset(&err, 0, sizeof err);
+    for (k = 0; k < 5; k++) CHECK_INT(said_add(&t, cases[i].said[k], strlen(cases[i].said[k]), &err), LDR_OK);
+    CHECK_INT(spoken_score(&score, &unspoken, find_task(cases[i].task), &t, cases[i].right, &err), LDR_OK);
+    CHECK_INT(unspoken, cases[i].unspoken);
+    CHECK_INT(score.examples, 5);
+    if (cases[i].value > 0) CHECK_NEAR(score.value, cases[i].value, 1e-6);
+    said_free(&t);
+  }
+}
+
 #if defined(__unix__) || defined(__APPLE__)
 
 #define put_bytes put_file_bytes           /* the program has functions of these names */
@@ -497,11 +630,159 @@ TEST(published_files_load) {
   if (!found) SKIP("no tasks (set LADDER_DATA to the data folder)");
 }
 
-#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
-  X(pronouns_are_marked) X(pronouns_by_words) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(damaged_files_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
+/* The T5 of golden/t5 with a vocabulary that has the words of some tasks, and not those of rte. */
+static int speaker_folder(void) {
+  static const char *const pieces[] = { "<pad>", "</s>", "<unk>", "_", "_sst2", "_sentence:", "_negative", "_positive", "_stsb", "_sentence1:", "_sentence2:",
+    "_mnli", "_hypothesis:", "_premise:", "_entailment", "_neutral", "_contradiction", "_a", "_b", "_c", "_d", "_0", "_1", "_2", "_3", "_4", "_5", ".0", ".2", ".4",
+    ".6", ".8", "_e", "_f", "_g", "_h", "_i", "_j", "_k", "_l" };
+  char golden[LADDER_MAX_PATH], model[LADDER_MAX_PATH], json[6000];
+  size_t i;
+  if (!ldr_test_golden_path(golden, sizeof golden, "t5/config.json") || !realpath(golden, model)) return 0;
+  *strrchr(model, '/') = 0;
+  strcpy(json, "{\"version\":\"1.0\",\"added_tokens\":[");
+  for (i = 0; i < 3; i++)
+    sprintf(json + strlen(json), "%s{\"id\":%d,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}", i ? "," : "", (int)i, pieces[i]);
+  strcat(json, "],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\","
+    "\"prepend_scheme\":\"always\",\"split\":true}]},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+    "{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}},"
+    "{\"Sequence\":{\"id\":\"B\",\"type_id\":0}}],\"special_tokens\":{\"</s>\":{\"id\":\"</s>\",\"ids\":[1],\"tokens\":[\"</s>\"]}}},"
+    "\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"always\",\"split\":true},\"model\":{\"type\":\"Unigram\",\"unk_id\":2,\"vocab\":[");
+  for (i = 0; i < sizeof pieces / sizeof *pieces; i++)
+    sprintf(json + strlen(json), "%s[\"%s%s\",%d]", i ? "," : "", pieces[i][0] == '_' ? "\\u2581" : "", pieces[i] + (pieces[i][0] == '_'), i < 3 ? 0 : -2);
+  strcat(json, "],\"byte_fallback\":false}}");
+  return shellf("mkdir -p speaker && cp '%s'/config.json '%s'/model.safetensors speaker", model, model) == 0 && put_file("speaker/tokenizer.json", json);
+}
+
+#define SAY "--recipe plain --method full --lr 1e-2 --epochs 80 --batch 8 --max-len 24 --seed 1"
+
+/* Trained, scored and asked as words, with the metrics, answers and files of the task. */
+TEST(tasks_are_answered_in_words) {
+  char *text;
+  NEED_PROGRAM();
+  if (!speaker_folder()) SKIP("no golden/t5 (run from the tests folder)");
+  CHECK(put_file("s.tsv", "sentence\tlabel\na b\t0\nc d\t1\ne\t0\nf g\t1\nh\t0\n"));
+  EXPECT(0, "$L train --model speaker --task sst2 --head words --train s.tsv --dev s.tsv --out s.ladder --log log " SAY);
+  CHECK(holds("out", "dev likelihood") && holds("out", "accuracy 1.0000 on dev") && holds("out", ", 0 answers are none of the words") && holds("log", "\"metric\":\"likelihood\""));
+  EXPECT(0, "$L eval --model speaker --ladder s.ladder --data s.tsv");
+  CHECK(holds("out", "accuracy 1.0000 on 5 examples, 0 answers are none of the words, majority class 0.6000\n"));
+  EXPECT(0, "$L eval --model speaker --ladder s.ladder --data s.tsv --generate --beams 2 --answers said.jsonl --json");
+  CHECK(holds("out", "{\"metric\":\"accuracy\",\"value\":1,\"examples\":5,\"unspoken\":0}\n"));
+  CHECK(holds("said.jsonl", "{\"text\":\"negative\"}\n{\"text\":\"positive\"}\n{\"text\":\"negative\"}\n"));
+  EXPECT(0, "printf 'index\\tsentence\\n5\\ta b\\n7\\tf g\\n' >test.tsv; $L predict --model speaker --ladder s.ladder --submission out.tsv test.tsv");
+  text = slurp("out", NULL);
+  CHECK_STR(text ? text : "", "{\"text\":\"negative\",\"label\":\"0\"}\n{\"text\":\"positive\",\"label\":\"1\"}\n");
+  free(text);
+  text = slurp("out.tsv", NULL);
+  CHECK_STR(text ? text : "", "index\tprediction\n5\t0\n7\t1\n");
+  free(text);
+  /* lines, columns with labels, and JSON say the same */
+  EXPECT(0, "printf 'a b\\nf g\\n' | $L predict --model speaker --ladder s.ladder >p; printf '0\\ta b\\n1\\tf g\\n' >l.txt; $L predict --model speaker --ladder s.ladder l.txt | cmp - p; "
+            "printf '{\"sentence\":\"a b\"}\\n{\"sentence\":\"f g\"}\\n' | $L predict --model speaker --ladder s.ladder --json | cmp - p");
+  EXPECT(0, "grep -c negative p");
+  EXPECT(0, "$L predict --model speaker --ladder s.ladder s.tsv >p && test $(wc -l <p) = 5");
+  EXPECT(0, "printf '\\n' | $L predict --model speaker --ladder s.ladder");                /* an empty text */
+  /* a ladder, and with a test set in JSON lines */
+  EXPECT(0, "printf '{\"sentence\":\"a b\",\"label\":0}\\n{\"sentence\":\"k\",\"label\":1}\\n' >t.jsonl; "
+            "$L train --model speaker --task sst2 --head words --train s.tsv --dev s.tsv --test t.jsonl --out n.ladder --recipe plain --epochs 1 --max-len 24 --seed 1 --json");
+  CHECK(holds("out", "{\"metric\":\"accuracy\",\"dev\":") && holds("out", "\"test\":") && holds("out", "\"unspoken\":{\"dev\":"));
+  /* the model as it is: what it says is no answer */
+  EXPECT(0, "$L eval --model speaker --task sst2 --data s.tsv --generate");
+  CHECK(holds("out", "accuracy 0.0000 on 5 examples, 5 answers are none of the words"));
+  EXPECT(0, "$L compare --model speaker --task sst2 --head words --train s.tsv --dev s.tsv --max-len 24 --epochs 1 --methods ladder,lora,prompt --json");
+  CHECK(holds("out", "\"metric\":\"accuracy\"") && !holds("out", "\"error\":"));
+}
+
+/* Numbers, and a second text that comes first. */
+TEST(numbers_and_pairs_are_answered_in_words) {
+  NEED_PROGRAM();
+  if (!speaker_folder()) SKIP("no golden/t5 (run from the tests folder)");
+  CHECK(put_file("n.tsv", "index\tsentence1\tsentence2\tscore\n0\ta\tb\t0.1\n1\tc\td\t3.75\n2\te\tf\t5.0\n3\tg\th\t2.0\n"));
+  EXPECT(0, "$L train --model speaker --task stsb --head words --train n.tsv --dev n.tsv --out n.ladder --epochs 150 " SAY);
+  CHECK(holds("out", "correlation 0.99") && holds("out", ", 0 answers are no numbers"));
+  EXPECT(0, "printf 'a\\tb\\nc\\td\\n' | $L predict --model speaker --ladder n.ladder");
+  CHECK(holds("out", "{\"text\":\"0.0\",\"value\":0}\n{\"text\":\"3.8\",\"value\":3.7999"));
+  EXPECT(0, "$L predict --model speaker --ladder n.ladder --submission sub n.tsv && grep -q '^1.3.800$' sub");
+  EXPECT(1, "echo a | $L predict --model speaker --ladder n.ladder");
+  CHECK(one_error_line() && holds("err", "no second text"));
+  CHECK(put_file("m.jsonl", "{\"premise\":\"a\",\"hypothesis\":\"b\",\"label\":0}\n{\"premise\":\"b\",\"hypothesis\":\"a\",\"label\":2}\n{\"premise\":\"c\",\"hypothesis\":\"d\",\"label\":1}\n"));
+  EXPECT(0, "$L train --model speaker --task mnli --head words --train m.jsonl --out m.ladder " SAY);
+  EXPECT(0, "$L eval --model speaker --ladder m.ladder --data m.jsonl --json");
+  CHECK(holds("out", "{\"metric\":\"accuracy\",\"value\":1,\"examples\":3,\"unspoken\":0}\n"));
+  EXPECT(0, "tail -n 1 m.jsonl | $L predict --model speaker --ladder m.ladder --json");
+  CHECK(holds("out", "{\"text\":\"neutral\",\"label\":\"neutral\"}\n"));
+  /* what means nothing: null, said, and -1 in a file of answers */
+  EXPECT(0, "printf 'stsb sentence1: a sentence2: b\\tneutral\\n' >q.tsv; $L train --model speaker --task seq2seq --train q.tsv --out q.ladder " SAY);
+  EXPECT(0, "$L eval --model speaker --ladder q.ladder --task stsb --data n.tsv --json");
+  CHECK(holds("out", "\"unspoken\":4}"));
+  EXPECT(0, "$L predict --model speaker --ladder n.ladder n.tsv >p && $L predict --model speaker --ladder m.ladder --submission sub m.jsonl");
+}
+
+/* A GPT-2 of one stack answers in words, too: the text is its prompt, the word what comes next. */
+TEST(decoders_answer_in_words) {
+  static const char *const known[] = { "cola", "sentence:", "unacceptable", "acceptable" };
+  tiny_spec s = tiny_default("gpt2");
+  char config[1200], path[LADDER_MAX_PATH], words[2000] = "{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"w5\",\"vocab\":{", *file;
+  size_t size;
+  int i;
+  NEED_PROGRAM();
+  EXPECT(0, "mkdir -p decoder");
+  for (i = 0; i < s.vocab; i++) {
+    if (i < 4) sprintf(words + strlen(words), "%s\"%s\":%d", i ? "," : "", known[i], i);
+    else sprintf(words + strlen(words), ",\"w%d\":%d", i, i);
+  }
+  strcat(words, "}},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"}}");
+  tiny_config(config, &s);
+  sprintf(config + strlen(config) - 1, ",\"eos_token_id\":30}");
+  file = tiny_weights(&s, &size);
+  full_path(path, "decoder/model.safetensors");
+  CHECK(put_file("decoder/config.json", config) && put_file("decoder/tokenizer.json", words) && ldr_test_write(path, file, size));
+  free(file);
+  CHECK(put_file("c.jsonl", "{\"sentence\":\"w6 w7\",\"label\":0}\n{\"sentence\":\"w8\",\"label\":1}\n{\"sentence\":\"w9\",\"label\":1}\n"));
+  EXPECT(0, "$L train --model decoder --task cola --head words --train c.jsonl --dev c.jsonl --out c.ladder " SAY);
+  CHECK(holds("out", "matthews 1.0000 on dev") && holds("out", ", 0 answers are none of the words"));
+  EXPECT(0, "printf 'w6 w7\\nw8\\n' | $L predict --model decoder --ladder c.ladder");
+  CHECK(holds("out", "{\"text\":\"unacceptable\",\"label\":\"0\"}\n{\"text\":\"acceptable\",\"label\":\"1\"}\n"));
+  EXPECT(1, "$L train --model decoder --task cola --head words --train c.jsonl --dev c.jsonl --out x.ladder --method prefix --epochs 1 --max-len 24");
+  CHECK(one_error_line() && holds("err", "prompts or prefixes"));
+}
+
+/* What cannot be is refused before anything is trained. */
+TEST(words_that_cannot_be_said_are_refused) {
+  static const struct { const char *how, *says; } bad[] = {
+    { "--model speaker --task rte --train r.tsv", "do not say \"not_entailment\"" }, { "--model speaker --task c3 --train s.tsv", "--head" },
+    { "--model speaker --train s.tsv", "--head" }, { "--model tiny --task sst2 --train s.tsv", "a decoder with its language-model head" },
+    { "--model speaker --task sst2 --train bad.tsv", "\"2\" is none of 0|1" } };
+  size_t i;
+  NEED_TINY();
+  if (!speaker_folder()) SKIP("no golden/t5 (run from the tests folder)");
+  CHECK(put_file("s.tsv", "sentence\tlabel\na b\t0\nc d\t1\n") && put_file("bad.tsv", "sentence\tlabel\na b\t2\n"));
+  CHECK(put_file("r.tsv", "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tentailment\n"));
+  for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+    EXPECT(1, "$L train %s --head words --max-len 24 --epochs 1 --out x.ladder", bad[i].how);
+    CHECK(one_error_line() && holds("err", bad[i].says));
+    EXPECT(1, "test -e x.ladder");
+  }
+  EXPECT(2, "$L train --model speaker --task sst2 --head word --train s.tsv --out x.ladder");
+  EXPECT(0, "$L train --model speaker --task sst2 --head words --train s.tsv --max-len 24 --epochs 1 --recipe plain --out w.ladder --seed 1");
+  CHECK(holds("out", "accuracy not measured"));
+  EXPECT(1, "$L predict --model speaker --ladder w.ladder --ladder w.ladder s.tsv");
+  CHECK(one_error_line() && holds("err", "stands beside no other ladder"));
+  EXPECT(1, "$L eval --model speaker --ladder w.ladder --data bad.tsv");
+  CHECK(one_error_line() && holds("err", "none of 0|1"));
+  EXPECT(1, "$L eval --model speaker --task rte --data r.tsv --generate");
+  CHECK(one_error_line() && holds("err", "not_entailment"));
+  EXPECT(1, "$L train --model speaker --task sst2 --train s.tsv --head words --max-len 24 --epochs 1 --baselines --dev s.tsv --out x.ladder");
+  CHECK(one_error_line() && holds("err", "--baselines"));
+  EXPECT(0, "$L tasks && grep -q 'mnli hypothesis: .. premise: .. -> entailment|neutral|contradiction' out && $L train --help");
+  CHECK(holds("out", "tokens|pointer|crf|spans|answer|words"));
+}
+
+#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank) X(words_of_tasks_are_whole) X(glue_as_words) X(words_are_scored_by_the_tasks_own_metric) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
+  X(pronouns_are_marked) X(pronouns_by_words) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(damaged_files_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load) \
+  X(tasks_are_answered_in_words) X(numbers_and_pairs_are_answered_in_words) X(decoders_answer_in_words) X(words_that_cannot_be_said_are_refused)
 
 #else
-#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank)
+#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank) X(words_of_tasks_are_whole) X(glue_as_words) X(words_are_scored_by_the_tasks_own_metric)
 #endif
 
 LDR_TEST_MAIN("tasks", TESTS)

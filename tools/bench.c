@@ -6,6 +6,7 @@
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
            --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --simd ... --cache --int8|--bf16 --pack --json
+           --target N (a T5 instead: --len tokens of a source each, N of a target)
            --accumulate 1 --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
        tools/bench generate MODEL [--threads N] [--int8|--bf16|--pack]    tokens a second of a language model
@@ -235,7 +236,7 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
 
 /* ---- one ladder step -------------------------------------------------------------------- */
 
-typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; int accumulate; ldr_simd simd; int pack; } step_options;
+typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; int accumulate; ldr_simd simd; int pack, target; } step_options;
 
 static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
   size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
@@ -278,6 +279,40 @@ static size_t random_bert(char *header, float *data, const step_options *o) {
   return at;
 }
 
+/* The same of a T5, whose output matrix is its table of words. */
+static size_t random_t5(char *header, float *data, const step_options *o) {
+  static const char *const kinds[] = { "SelfAttention", "EncDecAttention" }, *const stacks[] = { "encoder", "decoder" };
+  size_t at = 0;
+  char name[128];
+  int stack, l, i, k, w = o->width;
+  header += sprintf(header, "{\"__metadata__\":{}");
+  put_tensor(&header, &data, &at, "shared.weight", 32128, w, 0, 1);
+  for (stack = 0; stack < 2; stack++) {
+    for (l = 0; l < o->layers; l++) {
+      for (k = 0; k <= stack; k++) {
+        for (i = 0; i < 4; i++) {
+          sprintf(name, "%s.block.%d.layer.%d.%s.%c.weight", stacks[stack], l, k, kinds[k], "qkvo"[i]);
+          put_tensor(&header, &data, &at, name, w, w, 0, i ? 1.7f / sqrtf((float)w) : 1.7f / (float)w);
+        }
+        sprintf(name, "%s.block.%d.layer.%d.layer_norm.weight", stacks[stack], l, k);
+        put_tensor(&header, &data, &at, name, 0, w, 1, 0);
+      }
+      sprintf(name, "%s.block.%d.layer.%d.DenseReluDense.wi.weight", stacks[stack], l, k);
+      put_tensor(&header, &data, &at, name, o->ffn, w, 0, 1.7f / sqrtf((float)w));
+      sprintf(name, "%s.block.%d.layer.%d.DenseReluDense.wo.weight", stacks[stack], l, k);
+      put_tensor(&header, &data, &at, name, w, o->ffn, 0, 1.7f / sqrtf((float)o->ffn));
+      sprintf(name, "%s.block.%d.layer.%d.layer_norm.weight", stacks[stack], l, k);
+      put_tensor(&header, &data, &at, name, 0, w, 1, 0);
+    }
+    sprintf(name, "%s.block.0.layer.0.SelfAttention.relative_attention_bias.weight", stacks[stack]);
+    put_tensor(&header, &data, &at, name, 32, o->heads, 0, 1);
+    sprintf(name, "%s.final_layer_norm.weight", stacks[stack]);
+    put_tensor(&header, &data, &at, name, 0, w, 1, 0);
+  }
+  strcpy(header, "}");
+  return at;
+}
+
 enum { MOST_TEXTS = 16384 };
 
 /* Lengths of the texts: what the file says, at most 512, or a few of one length. */
@@ -297,7 +332,7 @@ static int text_lengths(int *lengths, const step_options *o) {
 static int bench_step(const step_options *o, int forward) {
   static int lengths[MOST_TEXTS];
   static char header[1 << 20];
-  char config[512];
+  char config[640];
   float *none = NULL, *data;
   unsigned char *file;
   size_t floats, length, size;
@@ -321,7 +356,7 @@ static int bench_step(const step_options *o, int forward) {
   memset(&ld, 0, sizeof ld);
   memset(&td, 0, sizeof td);
   memset(&dd, 0, sizeof dd);
-  floats = random_bert(header, none, o);
+  floats = (o->target ? random_t5 : random_bert)(header, none, o);
   length = (strlen(header) + 7) / 8 * 8;
   size = 8 + length + floats * 4;
   file = (unsigned char *)malloc(size + 4096);
@@ -330,8 +365,9 @@ static int bench_step(const step_options *o, int forward) {
   memset(file, ' ', 8 + length);
   ldr__store_u64(file, length);
   memcpy(file + 8, header, strlen(header));
-  random_bert(header, data, o);
-  sprintf(config, "{\"model_type\":\"bert\",\"vocab_size\":30522,\"hidden_size\":%d,\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":512}", o->width, o->layers, o->heads, o->ffn);
+  (o->target ? random_t5 : random_bert)(header, data, o);
+  if (o->target) sprintf(config, "{\"model_type\":\"t5\",\"architectures\":[\"T5ForConditionalGeneration\"],\"is_encoder_decoder\":true,\"vocab_size\":32128,\"d_model\":%d,\"num_layers\":%d,\"num_heads\":%d,\"d_ff\":%d,\"d_kv\":%d,\"decoder_start_token_id\":0,\"layer_norm_epsilon\":1e-06}", o->width, o->layers, o->heads, o->ffn, o->width / o->heads);
+  else sprintf(config, "{\"model_type\":\"bert\",\"vocab_size\":30522,\"hidden_size\":%d,\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":512}", o->width, o->layers, o->heads, o->ffn);
   md.threads = o->threads;
   md.compute = o->compute;
   md.simd = o->simd;
@@ -341,18 +377,25 @@ static int bench_step(const step_options *o, int forward) {
   ld.method = (ldr_method)o->method;
   ld.reduction = o->reduction;
   ld.classes = 2;
+  if (o->target) ld.head = dd.head = LDR_HEAD_WORDS;
   ld.dropout = -1;                             /* off, as in the peers */
   l = m ? ldr_ladder_create(m, &ld, &err) : NULL;
-  dd.max_len = 512;
+  dd.max_len = 1024;
   d = ldr_dataset_create(&dd, &err);
   for (i = 0; d && i < texts; i++) {
-    int32_t ids[512], label = i & 1;
+    static int32_t ids[1024], segments[1024], labels[1024];
+    int32_t label = i & 1;
     ldr_example e;
     memset(&e, 0, sizeof e);
-    for (k = 0; k < lengths[i]; k++) ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % 30522);
-    e.count = lengths[i];
+    for (k = 0; k < lengths[i] + o->target; k++) {
+      ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % 30522);
+      segments[k] = k >= lengths[i];
+      labels[k] = segments[k] ? ids[k] : LDR_IGNORE;
+    }
+    e.count = lengths[i] + o->target;
     e.ids = ids;
-    e.labels = &label;
+    e.segments = o->target ? segments : NULL;
+    e.labels = o->target ? labels : &label;
     ldr_dataset_add(d, &e, &err);
   }
   base = peak_megabytes();
@@ -503,9 +546,9 @@ static int bench_generate(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
-  step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0 };
+  step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0, 0 };
   struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
-                               { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads }, { "--accumulate", &o.accumulate } };
+                               { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads }, { "--accumulate", &o.accumulate }, { "--target", &o.target } };
   int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
   size_t k;
   if (argc == 4 && strcmp(argv[1], "tokenize") == 0) return bench_tokenize(argv[2], argv[3]);
@@ -542,6 +585,10 @@ int main(int argc, char **argv) {
       }
       *options[k].value = atoi(argv[++i]);
     }
+  }
+  if (o.target < 0 || o.target > 512 || (o.target && step != 1)) {
+    fprintf(stderr, "bench: --target 1 to 512, of step alone\n");
+    return 2;
   }
   if (o.len < 1 || o.len > 512 || o.steps < 1 || o.steps > 256 || o.batch < 1 || o.batch > 4096) {
     fprintf(stderr, "bench: --len 1 to 512, --steps 1 to 256, --batch 1 to 4096\n");

@@ -372,15 +372,16 @@ static int generate_line(generation *g, text *line, ldr_encoding *c, int32_t *id
   return status;
 }
 
-static int generate_open(generation *g, run *r, int mode) {
+/* room: for so many tokens of a text; 0: as many as the model takes. */
+static int generate_open(generation *g, run *r, int mode, int32_t room) {
   int status = EXIT_DONE;
   memset(g, 0, sizeof *g);
   g->r = r;
   g->mode = mode;
   if (mode && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-  if (!status) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
+  if (!status && !room) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
   if (!status) {
-    g->capacity = r->max_len;
+    g->capacity = room ? room : r->max_len;
     g->session = ldr_session_create(r->model, r->ladder, g->capacity, &r->err);
     g->out = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->out);
     g->held = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->held);
@@ -414,7 +415,7 @@ static int generate_lines(run *r, FILE *f, int mode) {
   int32_t ids_room = 0;
   ldr_encoding c;
   generation g;
-  int more = 0, status = generate_open(&g, r, mode);
+  int more = 0, status = generate_open(&g, r, mode, 0);
   memset(&c, 0, sizeof c);
   while (!status && !interrupted && (more = read_line(f, &line)) > 0) {
     char *tab = mode && !r->o.json && line.used ? (char *)memchr(line.data, '\t', line.used) : NULL;

@@ -61,8 +61,21 @@ static void show_cache_notes(const run *r) {
     if (*c.note[i]) fprintf(stderr, "ladder: note: %s\n", c.note[i]);
 }
 
+static int32_t spoken_most(run *r, const spoken_task *w);
+
+/* Found out before the training: the model can say the words, and be asked for them where that is to be scored. */
+static int check_spoken(run *r) {
+  ldr_session *s;
+  if (!spoken_of(r->task)) return EXIT_DONE;
+  if (!spoken_most(r, spoken_of(r->task))) return EXIT_FAILED;
+  if (!r->dev && !r->test) return EXIT_DONE;
+  s = ldr_session_create(r->model, r->ladder, 1, &r->err);
+  ldr_session_free(s);
+  return s ? EXIT_DONE : EXIT_FAILED;
+}
+
 static int open_trainer(run *r) {
-  if (check_answers(r, r->test ? r->test : r->dev)) return EXIT_FAILED;
+  if (check_answers(r, r->test ? r->test : r->dev) || check_spoken(r)) return EXIT_FAILED;
   if (check_writable(r, r->o.out) || (r->o.checkpoint && check_writable(r, r->o.checkpoint))) return EXIT_FAILED;
   if (r->train_desc.cache && r->train_desc.cache_layers && on_terminal()) fputs("filling the tap cache, layer by layer ...\n", stderr);
   r->trainer = ldr_trainer_create(r->ladder, r->train, r->dev, &r->train_desc, &r->err);
@@ -152,6 +165,7 @@ static void print_summary_json(const run *r, const summary *s) {
     fputs(",\"test\":", stdout);
     put_number(stdout, s->test);
   }
+  if (spoken_of(r->task)) printf(",\"unspoken\":{\"dev\":%d,\"test\":%d}", (int)r->unspoken[0], (int)r->unspoken[1]);
   if (r->asked[0].questions) put_question_scores("dev", &r->asked[0]);
   if (r->asked[1].questions) put_question_scores("test", &r->asked[1]);
   if (r->o.baselines) {
@@ -174,6 +188,8 @@ static void print_summary(const run *r, const summary *s) {
   if (r->test) printf(" %.4f on test", s->test);
   if (!r->dev && !r->test) printf(" not measured");
   if (r->dev && r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
+  if (spoken_of(r->task) && (r->dev || r->test)) printf(", %d answers are %s", (int)(r->unspoken[0] + r->unspoken[1]),
+      spoken_none(spoken_of(r->task)));
   if (r->o.baselines) printf(", counting words %.4f", r->test ? s->words_test : s->words_dev);
   printf(", %" PRIu64 " parameters trained, %" PRIu64 " frozen, %.1f seconds, %.0f tokens/s", s->trainable, s->total - s->trainable, s->seconds, s->speed);
   if (s->peak) printf(", peak memory %.0f MiB", (double)s->peak / 1048576.0);
@@ -194,6 +210,24 @@ static uint64_t replaced_parameters(const ldr_ladder *l) {
   return n;
 }
 
+static int score_spoken(run *r, const ldr_dataset *d, const item_list *items, int write, ldr_score *score,
+    int32_t *unspoken);
+
+/* Epochs were told apart by how likely the words are; what counts in the end is what the model says. */
+static int summarize_spoken(run *r, summary *s) {
+  ldr_score score;
+  r->metric = find_task(r->task->name)->metric;
+  if (r->test) {
+    if (score_spoken(r, r->test, &r->test_items, 0, &score, &r->unspoken[1])) return EXIT_FAILED;
+    s->test = score.value;
+  }
+  if (r->dev) {
+    if (score_spoken(r, r->dev, &r->dev_items, 0, &score, &r->unspoken[0])) return EXIT_FAILED;
+    s->dev = score.value;
+  }
+  return EXIT_DONE;
+}
+
 /* With the best parameters in place: what was reached, and what it took. */
 static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) {
   double end = seconds_now();
@@ -203,7 +237,8 @@ static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) 
   s->steps = p->step;
   s->best_epoch = r->dev ? p->best_epoch : p->epoch;
   s->dev = p->best_metric;
-  if (r->test) {
+  if (spoken_of(r->task) && summarize_spoken(r, s)) return EXIT_FAILED;
+  if (r->test && !spoken_of(r->task)) {
     if (score_set(r, r->test, &r->test_items, &score)) return EXIT_FAILED;
     s->test = score.value;
   }
@@ -329,6 +364,7 @@ static int ladder_labels(run *r) {
 }
 
 static int eval_generated(run *r);
+static int eval_spoken(run *r, const char *data);
 
 static int command_eval(run *r) {
   char buffer[LADDER_MAX_PATH];
@@ -340,6 +376,7 @@ static int command_eval(run *r) {
   if (status) return status;
   data = file_for_role(r->o.data, r->task, FILES_DEV, buffer);
   if (check_file(r, data, FILES_DEV)) return EXIT_FAILED;
+  if (spoken_of(r->task)) return eval_spoken(r, data);
   if (reads_questions(r->task)) return eval_questions(r, data);
   r->dev = load_set(r, data, r->labels, &r->dev_items);
   say_unseen(r->dev, data);
@@ -598,7 +635,8 @@ typedef struct answers {
   float         *scores[MAX_LADDERS];
   int32_t        count;
   queue         *q;
-  int64_t        texts, cut;
+  struct generation *speaks;             /* tasks as words                                   */
+  int64_t        texts, cut, unspoken;
 } answers;
 
 static int32_t score_count(const ldr_ladder *l) { return LDR__MAX(ldr_ladder_desc_get(l).classes, 1); }
@@ -645,6 +683,9 @@ static int predict_queue(answers *a) {
   return flush_answers(r);
 }
 
+/* 1: the labels of the task's files, or the answers, are numbers. */
+static int has_numbers(const run *r) { return (r->task ? labels_head(r->task) : r->head) == LDR_HEAD_REGRESS; }
+
 /* Does every line begin with one of these labels, before another column? Then it is no text to be answered. */
 static int looks_labelled(ldr__reader *r, ldr_dataset *labels, int numbers, ldr_error *err) {
   size_t at = r->begin, next = at;
@@ -686,7 +727,10 @@ static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
   return LDR_OK;
 }
 
-static ldr_status reader_answer(ldr__reader *r, int pair, size_t at, ldr_error *err) { return row_answer((rows *)r->user, pair, at, err); }
+static ldr_status reader_answer(ldr__reader *r, int pair, size_t at, ldr_error *err) {
+  rows *s = (rows *)r->user;
+  return s->row_fn(s, pair, at, err);
+}
 
 /* Are these the columns of the task's own files? */
 static int is_table(rows *s, ldr_error *err) {
@@ -696,7 +740,7 @@ static int is_table(rows *s, ldr_error *err) {
   int column[LDR__MAX_COLUMNS], named, columns = table_columns(s, column, &named, err), tabs = 0;
   for (i = 0; i < line; i++) tabs += s->r.data[i] == '\t';
   if (named || columns < 2 || tabs + 1 < columns) return named;
-  return columns > 2 || !looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err);
+  return columns > 2 || !looks_labelled(&s->r, r->labels, has_numbers(r), err);
 }
 
 /* All texts of s->r.data, in a task's own form or in any that train reads. */
@@ -713,7 +757,7 @@ static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *e
   if (k && k->form == FORM_CHOICE) return read_table(s, err);
   if (k && k->form == FORM_TEXTS && !r->o.columns && is_table(s, err)) return read_table(s, err);
   if (err->status) return err->status;
-  if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err)) s->r.unlabelled = 0;
+  if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r->labels, has_numbers(r), err)) s->r.unlabelled = 0;
   return ldr__reader_rows(&s->r, err);
 }
 
@@ -788,7 +832,7 @@ static int predict_lines(run *r, rows *s) {
     status = ldr__reader_utf8(&s->r, &r->err);
     /* an empty line is an empty text          */
     if (!status && line.used == 0 && r->head != LDR_HEAD_CHOICE) {
-      if (!ldr__reader_copy(&s->r, LDR__FIELD_TEXT, "", 0, &r->err)) status = row_answer(s, 0, 0, &r->err);
+      if (!ldr__reader_copy(&s->r, LDR__FIELD_TEXT, "", 0, &r->err)) status = s->row_fn(s, 0, 0, &r->err);
     } else if (!status) status = answer_all(s, "", r->o.json, &r->err);
     s->r.lines++;
     s->r.named = 0;
@@ -855,6 +899,20 @@ static void free_answers(answers *a) {
 /* Standard input is answered line by line, because someone may be waiting for the answer before
    writing the next line; a file is read in batches. */
 static int predict_words(run *r);
+static int predict_spoken(run *r);
+
+/* --submission, if that is asked for and can be. */
+static int open_submission(run *r) {
+  if (!r->o.submission) return EXIT_DONE;
+  if (!r->task || r->task->submission == SUBMIT_NONE) return fail(r, LDR_ARGUMENT,
+      "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
+  return submission_open(&r->submitted, r->o.submission, r->task->submission, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static void tell_cut_texts(const run *r, const answers *a) {
+  if (a->cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n",
+      a->cut, a->texts, (int)r->max_len);
+}
 
 static int command_predict(run *r) {
   int32_t capacity = r->o.batch ? r->o.batch : r->o.file ? 32 : 1;
@@ -862,7 +920,7 @@ static int command_predict(run *r) {
   answers a;
   rows s;
   int status = open_ladder(r);
-  if (!status && r->head == LDR_HEAD_WORDS) return predict_words(r);
+  if (!status && r->head == LDR_HEAD_WORDS) return spoken_of(r->task) ? predict_spoken(r) : predict_words(r);
   if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
   if (status) return status;
   memset(&a, 0, sizeof a);
@@ -877,9 +935,7 @@ static int command_predict(run *r) {
   if (reads_questions(r->task)) return predict_questions(r);
   if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
   if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-  if (r->o.submission && (!r->task || r->task->submission == SUBMIT_NONE)) return fail(r, LDR_ARGUMENT,
-      "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
-  if (r->o.submission && submission_open(&r->submitted, r->o.submission, r->task->submission, &r->err)) return EXIT_FAILED;
+  if (open_submission(r)) return EXIT_FAILED;
   s.task = r->task;
   s.answers = &a;
   s.row_fn = row_answer;
@@ -891,7 +947,7 @@ static int command_predict(run *r) {
   status = make_queue(&q, capacity, r->max_len) ? make_predictors(&a, capacity) : fail(r, LDR_MEMORY, "out of memory", "");
   if (!status) status = r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
   if (!status) status = predict_queue(&a);
-  if (!status && a.cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", a.cut, a.texts, (int)r->max_len);
+  if (!status) tell_cut_texts(r, &a);
   free_answers(&a);
   free_rows(&s);
   free_queue(&q);
@@ -924,6 +980,101 @@ static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacit
 #include "features.h"
 #include "generate.h"
 #include "scoring.h"
+
+/* ---- predict, as words ------------------------------------------------------------------ */
+
+/* {"text":..} with the label or number that it says, null where it says none; then a file of answers gets the first
+   label, or -1. */
+static void print_spoken(run *r, const ldr_text *said, const char *id, int64_t *unspoken) {
+  const spoken_task *w = spoken_of(r->task);
+  float value;
+  int valid = spoken_value(w, said->data ? said->data : "", said->data ? said->size : 0, &value);
+  const char *label = NULL;
+  size_t n = 0;
+  if (w->words) label = word_at(r->task->labels, valid ? (int32_t)value : 0, &n);
+  *unspoken += !valid;
+  fputs("{\"text\":", stdout);
+  put_bytes(stdout, said->data ? said->data : "", said->data ? said->size : 0);
+  fputs(w->words ? ",\"label\":" : ",\"value\":", stdout);
+  if (!valid) fputs("null", stdout);
+  else if (label) put_bytes(stdout, label, n);
+  else put_number(stdout, (double)value);
+  fputs("}\n", stdout);
+  if (!r->submitted.f) return;
+  submission_begin(&r->submitted, id);
+  if (label && r->submitted.form == SUBMIT_CLUE) put_bytes(r->submitted.f, label, n);
+  else if (label) fprintf(r->submitted.f, "%.*s", (int)n, label);
+  else fprintf(r->submitted.f, "%.3f", (double)value);
+  submission_end(&r->submitted);
+}
+
+static ldr_status row_say(rows *s, int pair, size_t at, ldr_error *err) {
+  answers *a = s->answers;
+  const char *source;
+  ldr_encoding *c = &s->encoding;
+  if (spoken_source(s, pair, at, err)) return err->status;
+  source = row_field(s, LDR__FIELD_TEXT);
+  if (ldr_tokenizer_encode(s->r.tokenizer, c, source, strlen(source), NULL, 0, a->r->max_len, 1, err))
+    return err->status;
+  a->texts++;
+  a->cut += c->cut > 0;
+  if (generate_from(a->speaks, c)) return err->status ? err->status : LDR_DATA;
+  if (interrupted) return ldr__fail(err, LDR_DATA, "stopped before every text was answered");
+  print_spoken(a->r, &a->speaks->text, s->id.data, &a->unspoken);
+  return flush_answers(a->r) ? err->status : LDR_OK;
+}
+
+/* The names of the classes, as the task's files have them. */
+static int spoken_labels(run *r) {
+  ldr_dataset_desc desc;
+  const char *labels = r->task->labels, *name;
+  char copy[64];
+  int32_t i;
+  size_t n;
+  memset(&desc, 0, sizeof desc);
+  desc.head = labels_head(r->task);
+  r->labels = ldr_dataset_create(&desc, &r->err);
+  for (i = 0; labels && r->labels; i++) {
+    name = word_at(labels, i, &n);
+    snprintf(copy, sizeof copy, "%.*s", (int)n, name);
+    if (ldr_dataset_label(r->labels, copy, 1, &r->err) < 0) return EXIT_FAILED;
+    if (!strchr(name, '|')) break;
+  }
+  return r->labels ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int predict_spoken(run *r) {
+  generation g;
+  answers a;
+  rows s;
+  int status = spoken_labels(r);
+  if (!status && r->o.more_count)
+    status = fail(r, LDR_UNSUPPORTED, "%s: it generates words, and stands beside no other ladder", r->o.ladder);
+  if (status) return status;
+  memset(&g, 0, sizeof g);
+  memset(&a, 0, sizeof a);
+  memset(&s, 0, sizeof s);
+  a.r = r;
+  a.speaks = &g;
+  s.task = r->task;
+  s.answers = &a;
+  s.row_fn = row_say;
+  s.r.row_fn = reader_answer;
+  s.r.user = &s;
+  s.r.tokenizer = ldr_model_tokenizer(r->model);
+  s.r.desc.encoding = r->o.encoding;
+  s.r.desc.columns = r->o.columns;
+  status = spoken_open(&g, r, r->max_len);
+  if (!status) status = open_submission(r);
+  if (!status) status = r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
+  if (!status) tell_cut_texts(r, &a);
+  if (!status && a.unspoken) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " answers are %s\n", a.unspoken, a.texts,
+      spoken_none(spoken_of(r->task)));
+  generate_close(&g);
+  free_rows(&s);
+  if (r->submitted.f && submission_close(&r->submitted, status ? LDR_IO : LDR_OK, &r->err)) status = EXIT_FAILED;
+  return status;
+}
 
 /* ---- inspect -------------------------------------------------------------------------- */
 

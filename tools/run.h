@@ -317,7 +317,7 @@ static const option option_table[] = {
   { "--said", KIND_TEXT, AT(said), CMD_SCORE, CMD_SCORE, "FILE", 0, 0, "a text a line for each source, in their order; .jsonl: {\"text\":..}, as predict and eval --answers write it" },
   { "--data", KIND_TEXT, AT(data), CMD_SCORE, CMD_SCORE, "FILE", 0, 0, "sources with their targets; equal sources are one text with several references" },
   { "--task", KIND_TEXT, AT(task), CMD_SCORE, 0, "NAME", 0, 0, "what the data is: seq2seq, if not given, or another task with targets (e2e, instruct)" },
-  { "--generate", KIND_FLAG, AT(generate), CMD_EVAL, 0, NULL, 0, 0, "sources with targets: score what the model, or the ladder beside it, says: BLEU, chrF, ROUGE, exact match" },
+  { "--generate", KIND_FLAG, AT(generate), CMD_EVAL, 0, NULL, 0, 0, "sources with targets: score what the model, or the ladder beside it, says: BLEU, chrF, ROUGE, exact match; a --task as words: its own metric" },
   { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe (ladder tasks lists them)" },
   { "--published-head", KIND_FLAG, AT(published_head), CMD_TRAIN, 0, NULL, 0, 0, "go on with the classifier in the model's files: the head starts as it is, with its classes" },
   { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
@@ -325,8 +325,8 @@ static const option option_table[] = {
   { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
   { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_SCORE, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
   { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL | CMD_SCORE, 0, NULL, 0, 0, "leave damaged examples out, even if they are more than one in a hundred, instead of refusing the file" },
-  { "--head", KIND_WORD, AT(head), CMD_FIT, 0, "tokens|pointer|crf|spans|answer", 0, 0,
-    "of a task with entities: a tag a token, or pointer, spans that may overlap, or crf, a chain of tags; of one with questions: two ends, or answer, the span as a whole" },
+  { "--head", KIND_WORD, AT(head), CMD_FIT, 0, "tokens|pointer|crf|spans|answer|words", 0, 0,
+    "of a task with entities: a tag a token, or pointer, spans that may overlap, or crf, a chain of tags; of one with questions: two ends, or answer, the span as a whole; words: the answer is text that the model generates, as T5 has GLUE (ladder tasks lists which), and is scored as such" },
   { "--stride", KIND_COUNT, AT(stride), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
     "questions about long texts: tokens that one window shares with the next, 128 if not given" },
   { "--max-answer", KIND_COUNT, AT(max_answer), CMD_TRAIN | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
@@ -753,6 +753,7 @@ typedef struct run {
   char           recipe[256];    /* what was chosen, for people                            */
   pooling_rule   pooling;        /* of features                                            */
   question_scores asked[2];      /* on dev and test, when trained on questions             */
+  int32_t        unspoken[2];    /* tasks as words: answers on dev and test that are none of them */
   char         **arguments;      /* the program, the command and what follows                */
   int            argument_count;
 } run;
@@ -832,23 +833,25 @@ static ldr_metric metric_of_head(ldr_head head) {
 
 /* The task with this head, if that reads what the task's files hold. */
 static int use_head(run *r, ldr_head head) {
+  int words = head == LDR_HEAD_WORDS && find_spoken(r->task->name);
   if (head == r->task->head) return 1;
-  if (!(reads_entities(r->task) && is_entity_head(head)) && !(reads_questions(r->task) && is_answer_head(head))) return 0;
+  if (!(reads_entities(r->task) && is_entity_head(head)) && !(reads_questions(r->task) && is_answer_head(head)) && !words) return 0;
   r->chosen = *r->task;
   r->chosen.head = head;
+  if (words) r->chosen.metric = LDR_METRIC_LIKELIHOOD;   /* of an epoch: the task's own is that of what is generated */
   r->task = &r->chosen;
   return 1;
 }
 
 /* Options that are for some tasks only. */
 static int check_task_options(run *r) {
-  static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_POINTER, LDR_HEAD_CRF, LDR_HEAD_SPANS, LDR_HEAD_ANSWER };
+  static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_POINTER, LDR_HEAD_CRF, LDR_HEAD_SPANS, LDR_HEAD_ANSWER, LDR_HEAD_WORDS };
   const options *o = &r->o;
   const char *what = o->stride ? "--stride" : o->max_answer ? "--max-answer"
       : o->submission && o->command == CMD_EVAL ? "--submission" : NULL;
   if (what && !reads_questions(r->task)) return fail(r, LDR_ARGUMENT, "%s has no effect without a --task that has questions", what);
   if (o->head && (!r->task || !use_head(r, heads[o->head - 1])))
-    return fail(r, LDR_ARGUMENT, "--head: tokens, pointer and crf are for a --task with entities, spans and answer for one with questions%s", "");
+    return fail(r, LDR_ARGUMENT, "--head: tokens, pointer and crf are for a --task with entities, spans and answer for one with questions, words for those that ladder tasks lists as words%s", "");
   return EXIT_DONE;
 }
 

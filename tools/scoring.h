@@ -1,5 +1,6 @@
 /* scoring.h: ladder score and eval --generate, part of tools/ladder.c. Sources with their targets from a task's file,
-   texts that were said for them from a file or a model, and the rows of score.h. */
+   texts that were said for them from a file or a model, and the rows of score.h. Tasks of classes or numbers as words:
+   what is said for their examples, and their own metrics of it. */
 #ifndef LADDER_SCORING_H
 #define LADDER_SCORING_H
 
@@ -124,6 +125,11 @@ static ldr_status said_add(said_texts *t, const char *s, size_t n, ldr_error *er
   return LDR_OK;
 }
 
+static void said_free(said_texts *t) {
+  free(t->end);
+  free(t->bytes.data);
+}
+
 /* {"text":..}, as predict and eval --answers write it, or "text". */
 static ldr_status said_value(said_texts *t, ldr__reader *r, const ldr_json *j, size_t base, ldr_error *err) {
   int32_t node = ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT ? ldr_json_get(j, 0, "text") : 0;
@@ -224,8 +230,7 @@ static int command_score(run *r) {
     status = EXIT_FAILED;
   }
   if (!status) status = print_scores_of(r, &d, &t);
-  free(t.end);
-  free(t.bytes.data);
+  said_free(&t);
   score_data_free(&d);
   return status;
 }
@@ -239,7 +244,7 @@ static int say_all(run *r, const score_data *d, said_texts *t) {
   ldr_encoding c;
   generation g;
   size_t i;
-  int status = generate_open(&g, r, GENERATE_KEPT);
+  int status = generate_open(&g, r, GENERATE_KEPT, 0);
   memset(&c, 0, sizeof c);
   most = LDR__MIN(most, r->max_len);
   for (i = 0; !status && i < d->count; i++) {
@@ -272,6 +277,186 @@ static int write_said(run *r, const said_texts *t) {
   return end_stream(&w, LDR_OK, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* ---- classes and numbers as words ---------------------------------------------------------- */
+
+/* The class or number that a text says; 0: none, and then *value is -1, as T5 has it. */
+static int spoken_value(const spoken_task *w, const char *s, size_t n, float *value) {
+  char copy[64];
+  int index;
+  *value = -1;
+  for (; n && *s == ' '; n--) s++;
+  while (n && s[n - 1] == ' ') n--;
+  if (n >= sizeof copy) return 0;
+  memcpy(copy, s, n);
+  copy[n] = 0;
+  if (!w->words) return n && ldr__reader_number(copy, value) && *value - *value == 0 ? 1 : (*value = -1, 0);
+  index = word_among(w->words, copy, n);
+  if (index) *value = (float)(index - 1);
+  return index > 0;
+}
+
+/* The task's own metric of texts that were said for examples, *unspoken: so many say none of its words. Such an answer
+   is wrong: a class that is not the example's, or the number -1. */
+static ldr_status spoken_score(ldr_score *out, int32_t *unspoken, const task_info *k, const said_texts *t,
+    const float *right, ldr_error *err) {
+  const spoken_task *w = find_spoken(k->name);
+  size_t n = t->count, i;
+  float *numbers = (float *)malloc((4 * n + 1) * sizeof *numbers);
+  ldr__tally y;
+  if (!numbers) return words_no_memory("scores", err);
+  memset(out, 0, sizeof *out);
+  memset(&y, 0, sizeof y);
+  y.predicted = numbers;
+  y.actual = numbers + n;
+  y.values = n;
+  for (*unspoken = 0, i = 0; i < n; i++) {
+    size_t from = i ? t->end[i - 1] + 1 : 0;
+    int said = spoken_value(w, t->bytes.data + from, t->end[i] - from, &y.predicted[i]);
+    y.actual[i] = right[i];
+    *unspoken += !said;
+    if (w->words) ldr__tally_class(&y, said ? (int32_t)y.predicted[i] : right[i] != 1, (int32_t)right[i]);
+  }
+  out->value = ldr__tally_value(&y, find_task(k->name)->metric, numbers + 2 * n);
+  out->accuracy = ldr__ratio((double)y.right, (double)y.counted);
+  out->examples = (int32_t)n;
+  free(numbers);
+  return LDR_OK;
+}
+
+/* 1: what the tokens of a word say is the word again. */
+static int spoken_again(run *r, const ldr_encoding *c, const char *word, size_t n) {
+  ldr_text said;
+  int32_t count = c->count, again;
+  float value;
+  spoken_task one;
+  char copy[64];
+  memset(&said, 0, sizeof said);
+  memset(&one, 0, sizeof one);
+  snprintf(copy, sizeof copy, "%.*s", (int)n, word);
+  one.words = copy;
+  if (count && beams_ends(r->model, c->ids[count - 1])) count--;
+  again = !ldr_tokenizer_decode(ldr_model_tokenizer(r->model), &said, c->ids, count, 1, &r->err) && said.data &&
+      spoken_value(&one, said.data, said.size, &value);
+  ldr_text_free(&said);
+  return again;
+}
+
+/* The most tokens that an answer has, with its end; 0: the model cannot say them all. */
+static int32_t spoken_most(run *r, const spoken_task *w) {
+  const ldr_tokenizer *t = ldr_model_tokenizer(r->model);
+  const char *word = w->words ? w->words : "0.0|0.2|0.4|0.6|0.8|1.0|2.0|3.0|4.0|5.0";
+  int32_t most = 0;
+  char copy[64];
+  ldr_encoding c;
+  size_t n = 0;
+  memset(&c, 0, sizeof c);
+  if (!t) fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+  for (; !r->err.status && *word; word += n + (word[n] == '|')) {
+    n = strcspn(word, "|");
+    if (ldr_tokenizer_encode(t, &c, word, n, NULL, 0, INT32_MAX, 1, &r->err)) break;
+    most = LDR__MAX(most, c.count);
+    snprintf(copy, sizeof copy, "%.*s", (int)n, word);
+    if (!spoken_again(r, &c, word, n) && !r->err.status)
+      fail(r, LDR_UNSUPPORTED, "the tokens of the model's vocabulary do not say \"%s\": it cannot answer in words",
+          copy);
+  }
+  ldr_encoding_free(&c);
+  return r->err.status ? 0 : most + 1;
+}
+
+/* Opens what generates answers to sources of up to `longest` tokens: greedy, and no longer than the longest answer,
+   where the options ask for nothing else. */
+static int spoken_open(generation *g, run *r, int32_t longest) {
+  int32_t most = spoken_most(r, find_spoken(r->task->name));
+  if (!most) return EXIT_FAILED;
+  if (!r->o.most) r->o.most = most;
+  r->o.greedy = r->o.beams < 2;
+  return generate_open(g, r, GENERATE_KEPT,
+      (int32_t)LDR__MIN((int64_t)longest + r->o.most, (int64_t)r->info.positions));
+}
+
+/* What the model reads of an example before it answers. */
+static int32_t spoken_prompt(const run *r, const ldr_example *e) {
+  int32_t n = 0;
+  while (n < e->count && e->labels[n] == LDR_IGNORE) n++;
+  return n + (r->info.start < 0);
+}
+
+/* The answers to a set that was read as pairs. */
+static int spoken_say(run *r, const ldr_dataset *d, said_texts *t) {
+  options kept = r->o;
+  int32_t i, longest = 1, n = ldr_dataset_count(d);
+  generation g;
+  int status;
+  for (i = 0; i < n; i++) {
+    ldr_example e = ldr_dataset_get(d, i);
+    longest = LDR__MAX(longest, spoken_prompt(r, &e));
+  }
+  memset(&g, 0, sizeof g);
+  status = spoken_open(&g, r, longest);
+  for (i = 0; !status && i < n; i++) {
+    ldr_example e = ldr_dataset_get(d, i);
+    ldr_encoding c;
+    memset(&c, 0, sizeof c);
+    c.ids = (int32_t *)(uintptr_t)e.ids;
+    c.count = spoken_prompt(r, &e);
+    status = generate_from(&g, &c);
+    if (!status && interrupted) status = fail(r, LDR_DATA, "stopped before every text was answered", "");
+    if (!status && said_add(t, g.text.data ? g.text.data : "", g.text.size, &r->err)) status = EXIT_FAILED;
+  }
+  generate_close(&g);
+  r->o = kept;
+  return status;
+}
+
+/* A set's score by what is generated; the answers also go to --answers, if `write`. */
+static int score_spoken(run *r, const ldr_dataset *d, const item_list *items, int write, ldr_score *score,
+    int32_t *unspoken) {
+  said_texts t;
+  int status;
+  memset(&t, 0, sizeof t);
+  status = spoken_say(r, d, &t);
+  if (!status && spoken_score(score, unspoken, r->task, &t, items->right, &r->err)) status = EXIT_FAILED;
+  if (!status && write && r->o.answers) status = write_said(r, &t);
+  said_free(&t);
+  return status;
+}
+
+/* Share of the commonest class. */
+static double spoken_majority(const item_list *items) {
+  size_t i, count[SPOKEN_CLASSES] = { 0 }, best = 0;
+  for (i = 0; i < items->right_count; i++) {
+    size_t c = (size_t)items->right[i];
+    count[c]++;
+    best = LDR__MAX(best, count[c]);
+  }
+  return items->right_count ? (double)best / (double)items->right_count : 0;
+}
+
+/* eval of a task as words. */
+static int eval_spoken(run *r, const char *data) {
+  ldr_metric metric = find_task(r->task->name)->metric;
+  ldr_score score;
+  int32_t unspoken = 0;
+  if (check_file(r, data, FILES_DEV) || (r->o.answers && check_writable(r, r->o.answers))) return EXIT_FAILED;
+  r->dev = load_set(r, data, NULL, &r->dev_items);
+  signal(SIGINT, on_signal);
+  if (!r->dev || score_spoken(r, r->dev, &r->dev_items, 1, &score, &unspoken)) return EXIT_FAILED;
+  if (r->o.json) {
+    fputs("{\"metric\":", stdout);
+    put_string(stdout, ldr_metric_name(metric));
+    fputs(",\"value\":", stdout);
+    put_number(stdout, score.value);
+    printf(",\"examples\":%d,\"unspoken\":%d}\n", (int)score.examples, (int)unspoken);
+    return EXIT_DONE;
+  }
+  printf("%s %.4f on %d examples, %d answers are %s", ldr_metric_name(metric), score.value,
+      (int)score.examples, (int)unspoken, spoken_none(spoken_of(r->task)));
+  if (labels_head(r->task) == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", spoken_majority(&r->dev_items));
+  putchar('\n');
+  return EXIT_DONE;
+}
+
 /* eval --generate: with a ladder, or the model as it is. */
 static int eval_generated(run *r) {
   char buffer[LADDER_MAX_PATH];
@@ -282,19 +467,20 @@ static int eval_generated(run *r) {
   if (!status && r->o.ladder && r->head != LDR_HEAD_WORDS)
     status = fail(r, LDR_MISMATCH, "%s: the ladder was not trained on words and says nothing", r->o.ladder);
   if (!status && !r->task) status = choose_task(r, r->o.task ? r->o.task : "seq2seq");
-  if (!status) status = choose_pairs(r);
+  if (!status && find_spoken(r->task->name)) use_head(r, LDR_HEAD_WORDS);
+  if (!status && !spoken_of(r->task)) status = choose_pairs(r);
   if (!status && !r->o.ladder) status = choose_max_len(r, r->task->max_len);
   if (status) return status;
   memset(&d, 0, sizeof d);
   memset(&t, 0, sizeof t);
   data = file_for_role(r->o.data, r->task, FILES_DEV, buffer);
+  if (spoken_of(r->task)) return eval_spoken(r, data);
   if (check_file(r, data, FILES_DEV) || (r->o.answers && check_writable(r, r->o.answers))) return EXIT_FAILED;
   status = read_pairs(r, &d, data);
   if (!status) status = say_all(r, &d, &t);
   if (!status && r->o.answers) status = write_said(r, &t);
   if (!status) status = print_scores_of(r, &d, &t);
-  free(t.end);
-  free(t.bytes.data);
+  said_free(&t);
   score_data_free(&d);
   return status;
 }

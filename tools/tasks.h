@@ -1,10 +1,12 @@
 /* tasks.h: the tasks that ladder.c knows by name, their files, and the readers of these files. Included behind the
    implementation of ladder.h, whose files, errors, JSON and data sets it uses. C99 and C++11, nothing but libc.
 
-   Order of the file: the table, files of a directory, names of classes, what a pass over a file holds, examples into
-   data sets, members and columns, choices, cloze texts, pronouns, entities, CoNLL, whole files, the list for people.
+   Order of the file: the table, tasks as words, files of a directory, names of classes, what a pass over a file holds,
+   examples into data sets, members and columns, choices, cloze texts, pronouns, entities, CoNLL, whole files, the list
+   for people.
 
-   To add a task: a row of task_table. A form of file that is none of task_forms: a row there and its reader. */
+   To add a task: a row of task_table. A form of file that is none of task_forms: a row there and its reader. Its texts
+   and labels as words: a row of spoken_table. */
 #ifndef LADDER_TASKS_H
 #define LADDER_TASKS_H
 
@@ -184,6 +186,57 @@ static int word_among(const char *words, const char *s, size_t n) {
   return 0;
 }
 
+/* ---- tasks as words ------------------------------------------------------------------------ */
+
+/* A task of classes or numbers as text to text, the first eight rows as T5's paper has them (Raffel et al. 2020,
+   appendix D). first, second: what stands before each text; swapped: the second text of the files comes first. words:
+   one for each of the task's labels, in their order; NULL: a number, rounded to a fifth. */
+typedef struct spoken_task { const char *task, *first, *second; int swapped; const char *words; } spoken_task;
+
+#define SPOKEN_NLI "entailment|not_entailment"
+static const spoken_task spoken_table[] = {
+  { "cola", "cola sentence: ", NULL, 0, "unacceptable|acceptable" },
+  { "sst2", "sst2 sentence: ", NULL, 0, "negative|positive" },
+  { "mrpc", "mrpc sentence1: ", " sentence2: ", 0, "not_equivalent|equivalent" },
+  { "qqp", "qqp question1: ", " question2: ", 0, "not_duplicate|duplicate" },
+  { "stsb", "stsb sentence1: ", " sentence2: ", 0, NULL },
+  { "mnli", "mnli hypothesis: ", " premise: ", 1, "entailment|neutral|contradiction" },
+  { "qnli", "qnli question: ", " sentence: ", 0, SPOKEN_NLI },
+  { "rte", "rte sentence1: ", " sentence2: ", 0, SPOKEN_NLI },
+  { "wnli", "wnli sentence1: ", " sentence2: ", 0, "not_entailment|entailment" },
+  { "afqmc", "afqmc sentence1: ", " sentence2: ", 0, "not_equivalent|equivalent" },
+  { "cmnli", "cmnli hypothesis: ", " premise: ", 1, "neutral|entailment|contradiction" },
+  { "ocnli", "ocnli hypothesis: ", " premise: ", 1, "neutral|entailment|contradiction" },
+  { "chnsenticorp", "chnsenticorp sentence: ", NULL, 0, "negative|positive" },
+  { "eprstmt", "eprstmt sentence: ", NULL, 0, "positive|negative" },
+};
+enum { SPOKEN_COUNT = (int)(sizeof spoken_table / sizeof *spoken_table), SPOKEN_CLASSES = 8 };     /* at most */
+
+static const spoken_task *find_spoken(const char *name) {
+  int i;
+  for (i = 0; name && i < SPOKEN_COUNT; i++)
+    if (strcmp(spoken_table[i].task, name) == 0) return &spoken_table[i];
+  return NULL;
+}
+
+/* The row of a task that was chosen as words; NULL: it was not. */
+static const spoken_task *spoken_of(const task_info *k) {
+  return k && k->head == LDR_HEAD_WORDS ? find_spoken(k->name) : NULL;
+}
+
+/* What is said of an answer that means nothing. */
+static const char *spoken_none(const spoken_task *w) { return w->words ? "none of the words" : "no numbers"; }
+
+/* What the labels of a task's files are for. */
+static ldr_head labels_head(const task_info *k) { return spoken_of(k) ? find_task(k->name)->head : k->head; }
+
+/* Word number i of "a|b|c", counted from 0, without another spelling; *n: its bytes. */
+static const char *word_at(const char *words, int32_t i, size_t *n) {
+  while (i-- > 0) words += strcspn(words, "|") + 1;
+  *n = strcspn(words, "=|");
+  return words;
+}
+
 /* ---- files of a directory -------------------------------------------------------------- */
 
 static const char *const default_files[FILE_ROLES] = {
@@ -309,11 +362,14 @@ typedef struct choice_list {
 } choice_list;
 
 /* What a data set of choices does not hold: how many of an example's choices are real, which examples share their
-   candidates and may not have the same answer, and the names the examples have in their file (JSON). */
+   candidates and may not have the same answer, and the names the examples have in their file (JSON). Of a task as
+   words: each example's class or number. */
 typedef struct item_list {
   int32_t *choices, *group, count, groups;
   size_t  *id, capacity;
   growing  ids;
+  float   *right;
+  size_t   right_count, right_capacity;
 } item_list;
 
 static void free_items(item_list *l) {
@@ -321,6 +377,7 @@ static void free_items(item_list *l) {
   free(l->group);
   free(l->id);
   free(l->ids.data);
+  free(l->right);
   memset(l, 0, sizeof *l);
 }
 
@@ -559,6 +616,50 @@ static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
   return status;
 }
 
+/* What the model reads of the example under way becomes its text. pair: there is a second one. */
+static ldr_status spoken_source(rows *s, int pair, size_t at, ldr_error *err) {
+  const spoken_task *w = spoken_of(s->task);
+  const char *part[2];
+  if (w->second && !pair) return ldr__reader_fail(&s->r, at, err, "the example has no second text");
+  part[w->swapped] = row_field(s, LDR__FIELD_TEXT);
+  part[!w->swapped] = w->second ? row_field(s, LDR__FIELD_TEXT2) : "";
+  s->side.used = 0;
+  if (growing_add(&s->side, w->first, strlen(w->first), err) || growing_add(&s->side, part[0], strlen(part[0]), err) ||
+      (w->second && (growing_add(&s->side, w->second, strlen(w->second), err) ||
+      growing_add(&s->side, part[1], strlen(part[1]), err)))) return LDR_MEMORY;
+  return ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->side.data, s->side.used, err);
+}
+
+/* The label, as check_label left it, becomes what the model is to say; *right: its class or number. */
+static ldr_status spoken_target(rows *s, float *right, ldr_error *err) {
+  const char *words = spoken_of(s->task)->words, *label = row_field(s, LDR__FIELD_LABEL);
+  char number[32];
+  size_t n;
+  if (!words) {
+    ldr__reader_number(label, right);
+    snprintf(number, sizeof number, "%.1f", rint((double)(*right * 5.0f)) / 5 + 0.0);      /* -0 is 0 */
+    return ldr__reader_copy(&s->r, LDR__FIELD_LABEL, number, strlen(number), err);
+  }
+  *right = (float)(word_among(s->task->labels, label, strlen(label)) - 1);
+  words = word_at(words, (int32_t)*right, &n);
+  return ldr__reader_copy(&s->r, LDR__FIELD_LABEL, words, n, err);
+}
+
+/* An example of classes or numbers as a pair of texts. */
+static ldr_status row_spoken(rows *s, int pair, size_t at, ldr_error *err) {
+  item_list *l = s->items;
+  float right = 0;
+  void *p;
+  if (spoken_source(s, pair, at, err) || spoken_target(s, &right, err) || row_words(s, pair, at, err))
+    return err->status;
+  if (!l) return LDR_OK;
+  p = words_grow(l->right, &l->right_capacity, l->right_count + 1, sizeof *l->right);
+  if (!p) return words_no_memory("labels", err);
+  l->right = (float *)p;
+  l->right[l->right_count++] = right;
+  return LDR_OK;
+}
+
 static ldr_status join_texts(growing *b, const char *first, const char *second, ldr_error *err);
 static const char *mask_word(const ldr_tokenizer *t, int32_t *id);
 static const char *choice_text(const choice_list *c, int32_t k);
@@ -723,7 +824,7 @@ static ldr_status check_label(rows *s, size_t at, int *use, ldr_error *err) {
   }
   if (!*label) return damaged(s, at, err, "the example has no label");
   ldr__show(shown, label, strlen(label));
-  if (k->head == LDR_HEAD_REGRESS && !ldr__reader_number(label, &value))
+  if (labels_head(k) == LDR_HEAD_REGRESS && !ldr__reader_number(label, &value))
     return damaged(s, at, err, "the label \"%s\" is not a number", shown);
   index = words ? word_among(words, label, strlen(label)) : 0;
   if (words && !index) return damaged(s, at, err, "the label \"%s\" is none of %s", shown, words);
@@ -734,7 +835,8 @@ static ldr_status check_label(rows *s, size_t at, int *use, ldr_error *err) {
 
 /* Hands on the example whose fields are copied, unless its label says to leave it out. */
 static ldr_status give_row(rows *s, int pair, size_t at, ldr_error *err) {
-  int use = 1, checked = s->task->head == LDR_HEAD_CLASSIFY || s->task->head == LDR_HEAD_REGRESS;
+  ldr_head labels = labels_head(s->task);
+  int use = 1, checked = labels == LDR_HEAD_CLASSIFY || labels == LDR_HEAD_REGRESS;
   s->seen++;
   if (checked && !s->r.unlabelled && check_label(s, at, &use, err)) return err->status;
   if (!use) return LDR_OK;
@@ -1870,7 +1972,7 @@ static void tell_cuts(const char *list, const ldr_dataset *d, int32_t max_len) {
 
 /* How a row of a task goes into a data set. */
 static ldr_status (*row_reader(const task_info *k))(rows *, int, size_t, ldr_error *) {
-  return reads_entities(k) ? row_entities : k->head == LDR_HEAD_WORDS ? row_words
+  return reads_entities(k) ? row_entities : spoken_of(k) ? row_spoken : k->head == LDR_HEAD_WORDS ? row_words
       : k->head == LDR_HEAD_CHOICE ? row_choices : row_example;
 }
 
@@ -1981,6 +2083,14 @@ static void put_names(FILE *f, const task_info *k, int json) {
   }
 }
 
+/* The texts and words of a task's row, for people or as members of JSON. */
+static void put_spoken(FILE *f, const spoken_task *w, int json) {
+  const char *quote = json && w->words ? "\"" : "";
+  const char *words = w->words ? w->words : json ? "null" : "a number, in fifths";
+  fprintf(f, json ? ",\"source\":\"%s..%s%s\",\"words\":%s%s%s" : "  %s..%s%s -> %s%s%s\n", w->first,
+      w->second ? w->second : "", w->second ? ".." : "", quote, words, quote);
+}
+
 /* Every task: its head, metric, form, length, batch, epochs and the files that a directory is searched for. */
 static void list_tasks(FILE *f, int json) {
   const char *last = NULL;
@@ -1999,7 +2109,9 @@ static void list_tasks(FILE *f, int json) {
         "\"epochs\":%d,\"files\":{", k->name, head, metric, form,
         (int)k->max_len, (int)k->batch, (int)k->epochs);
     put_names(f, k, 1);
-    fputs("}}\n", f);
+    putc('}', f);
+    if (find_spoken(k->name)) put_spoken(f, find_spoken(k->name), 1);
+    fputs("}\n", f);
   }
   for (i = 0; !json && i < TASK_COUNT; i++) {
     const task_info *k = &task_table[i];
@@ -2008,6 +2120,8 @@ static void list_tasks(FILE *f, int json) {
     put_names(f, k, 0);
   }
   if (json) return;
+  fputs("\nAs words for a model that generates text (--head words; .. stands for a text, | between words):\n", f);
+  for (i = 0; i < SPOKEN_COUNT; i++) put_spoken(f, &spoken_table[i], 0);
   fputs("\nA directory given for any other task is searched for the first of\n", f);
   put_names(f, NULL, 0);
 }
