@@ -125,8 +125,7 @@
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
-     that lie in one), those of two stacks, mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where
-     heads have norms.
+     that lie in one), deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
      To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for
      what it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row
      of ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
@@ -13553,13 +13552,18 @@ static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr
   *block = i;
 }
 
+static const char *ldr__distances_name(const ldr_model *m) {
+  return m->stack ? "block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+      : "encoder.relative_attention_bias.weight";
+}
+
 /* What each head adds for the distance j - i (Raffel et al. 2020): [buckets, heads]. */
 static ldr_status ldr__bind_relative(ldr__binder *b) {
   ldr_model *m = b->m;
   ldr__mat *w = &m->ends.m[LDR__DISTANCES];
   float *table = ldr__place_floats(b->plan, "relative positions", (size_t)m->shape.heads * LDR__RELATIVE_ROW);
-  if (ldr__bind_matrix(b, w, b->prefix, m->stack ? "block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-      : "encoder.relative_attention_bias.weight", (size_t)m->buckets, (size_t)m->shape.heads)) return b->err->status;
+  if (ldr__bind_matrix(b, w, b->prefix, ldr__distances_name(m), (size_t)m->buckets, (size_t)m->shape.heads))
+    return b->err->status;
   if (table) ldr__relative_fill(table, m, w, &m->shape);
   m->relative = table;
   return LDR_OK;
@@ -13778,6 +13782,10 @@ static void ldr__weights_unwrap(ldr_weights *w) {
   }
 }
 
+static const char *ldr__stack_prefix(const ldr_model *m) {
+  return !m->stack ? "" : m->stack == LDR__ENCODER ? "encoder." : "decoder.";
+}
+
 /* One stack; used[tensors]: those of an encoder before it are marked. */
 static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *err) {
   ldr__plan plan;
@@ -13792,8 +13800,7 @@ static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *
   b.used = used;
   ldr__format(name, sizeof name, "%s%s", m->family->prefix, m->family->word);
   b.words = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
-  ldr__format(prefix, sizeof prefix, "%s%s", b.words,
-      !m->stack ? "" : m->stack == LDR__ENCODER ? "encoder." : "decoder.");
+  ldr__format(prefix, sizeof prefix, "%s%s", b.words, ldr__stack_prefix(m));
   b.prefix = prefix;
   status = ldr__bind_all(&b);
   if (!status && !m->borrowed) status = ldr__bind_extras(&b);

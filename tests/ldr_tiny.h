@@ -49,7 +49,7 @@ static inline int tiny_turns(const char *family) { return tiny_is_of("llama qwen
 /* 1: gate has a matrix of its own. */
 static inline int tiny_gated(const char *family) { return tiny_is_of("llama qwen2 gte modernbert cohere olmo2 gemma2", family); }
 /* 1: can be written as a model file. */
-static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert deberta-v2 gpt_neox cohere falcon", family); }
+static inline int tiny_published(const char *family) { return !tiny_is_of("gte modernbert deberta-v2 gpt_neox cohere falcon", family); }
 
 /* 1: embeddings are narrower than states and go through a matrix. */
 static inline int tiny_projects(const char *family) { return strstr(family, "albert") != NULL || strstr(family, "electra") != NULL; }

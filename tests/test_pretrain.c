@@ -164,6 +164,59 @@ TEST(a_ladder_may_grow_up_with_its_model) {
   CHECK(one_error_line() && holds("err", "nowhere"));
 }
 
+static int make_sentinels(void) { return shellf("test -f blanks.json || $L vocabulary --texts a.txt,b.txt --size 150 --sentinels 20 --out blanks.json"); }
+
+#define SPANS "--texts a.txt,b.txt --layers 1 --width 32 --heads 2 --max-len 40 --batch 8 --lr 1e-2 --threads 1 --seed 3"
+
+/* Two stacks learn to tell what was cut out of a text, stop and go on with the same bits, and are where a ladder and pairs of texts start. */
+TEST(two_stacks_learn_spans) {
+  double start, end;
+  NEED_TEXTS();
+  CHECK_INT(make_sentinels(), 0);
+  EXPECT(0, "$L pretrain " SPANS " --vocab blanks.json --steps 1 --held-out held.txt --out spans1");
+  start = last_number("held-out loss ");
+  CHECK(start > 4 && start < 9);
+  EXPECT(0, "$L pretrain " SPANS " --vocab blanks.json --steps 150 --held-out held.txt --out spans");
+  end = last_number("held-out loss ");
+  CHECK(end > 0 && end < 0.5 * start);
+  CHECK(holds("spans/config.json", "T5ForConditionalGeneration") && holds("spans/config.json", "\"vocab_size\": 1"));
+  EXPECT(0, "cmp spans/tokenizer.json blanks.json && $L inspect spans/model.safetensors");
+  CHECK(holds("out", "shared.weight") && holds("out", "decoder.block.0.layer.1.EncDecAttention.q.weight") && holds("out", "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"));
+  CHECK(!holds("out", "lm_head"));
+  EXPECT(0, "$L pretrain " SPANS " --vocab blanks.json --steps 12 --out spans2 && $L pretrain " SPANS " --vocab blanks.json --steps 12 --threads 2 --out spans3 && cmp spans2/model.safetensors spans3/model.safetensors");
+  EXPECT(1, "$L pretrain " SPANS " --vocab blanks.json --steps 12 --checkpoint spans.ckpt --stop-at 5 --out spans4");
+  EXPECT(0, "$L pretrain " SPANS " --vocab blanks.json --steps 12 --resume spans.ckpt --out spans4 && cmp spans2/model.safetensors spans4/model.safetensors");
+  EXPECT(0, "$L pretrain " SPANS " --vocab blanks.json --steps 12 --seed 4 --out spans5; ! cmp -s spans2/model.safetensors spans5/model.safetensors");
+  EXPECT(0, "$L pretrain --model spans --texts a.txt --held-out held.txt --max-len 40 --batch 8 --lr 1e-6 --steps 1 --threads 1 --out spans6");
+  CHECK_NEAR(last_number("held-out loss "), end, 0.01);
+  EXPECT(0, "$L pretrain --model spans --method ladder --texts a.txt --held-out held.txt --max-len 40 --batch 8 --steps 5 --threads 1 --out spans/ladder.safetensors");
+  CHECK(last_number("held-out loss ") < end + 0.5);
+  CHECK(put_file("said.tsv", "the fox\tan animal\nthe teacher\ta human\nthe owl\tan animal\nthe doctor\ta human\n"));
+  EXPECT(0, "$L train --model spans --task seq2seq --train said.tsv --method full --lr 1e-2 --epochs 40 --threads 1 --seed 1 --out said.ladder && rm -rf said && $L export --model spans --ladder said.ladder --out said");
+  EXPECT(0, "cut -f1 said.tsv | $L generate --model said --max-new 6 >said.plain; cut -f1 said.tsv | $L generate --model spans --ladder said.ladder --max-new 6 | cmp - said.plain");
+  EXPECT(0, "rm -rf copy && $L export --model spans --out copy && cmp copy/model.safetensors spans/model.safetensors");
+}
+
+/* Where the tokenizer names no sentinels, ids without a piece stand for spans; where there are too few of either, that is said. */
+TEST(spans_need_sentinels) {
+  char data[LADDER_MAX_PATH];
+  NEED_TEXTS();
+  CHECK_INT(make_sentinels(), 0);
+  EXPECT(0, "sed 's/<extra_id_/<other_/' blanks.json >unnamed.json && $L pretrain " SPANS " --vocab unnamed.json --steps 2 --out unnamed");
+  CHECK(holds("unnamed/config.json", "\"vocab_size\": 2"));
+  EXPECT(0, "$L pretrain --model unnamed --texts a.txt --max-len 40 --batch 2 --steps 1 --threads 1 --out unnamed2");
+  EXPECT(0, "$L vocabulary --texts a.txt --size 120 --sentinels 2 --out two.json");
+  EXPECT(1, "$L pretrain " SPANS " --vocab two.json --steps 2 --out few1");
+  CHECK(one_error_line() && holds("err", "has 2 sentinels") && holds("err", "texts of 40 tokens need 3"));
+  EXPECT(0, "$L pretrain " SPANS " --vocab two.json --max-len 20 --steps 1 --out few2");
+  EXPECT(1, "$L pretrain --model unnamed --texts a.txt --max-len 2000 --batch 2 --steps 1 --threads 1 --out few3");
+  CHECK(one_error_line() && holds("err", "has 100 sentinels"));
+  if (!ldr_test_data_path(data, sizeof data, "models/hf/bart/config.json")) return;
+  *strrchr(data, '/') = 0;
+  EXPECT(1, "$L pretrain --model '%s' --texts a.txt --max-len 40 --batch 2 --steps 1 --threads 1 --out few4", data);
+  CHECK(one_error_line() && holds("err", "has 0 sentinels"));
+}
+
 /* A model with what was learned inside it answers as the model and its ladder did. */
 TEST(what_was_tuned_becomes_a_model) {
   static const char *const methods[] = { "full", "bitfit", "lora" };
@@ -203,6 +256,17 @@ TEST(what_cannot_be_is_refused) {
     { 1, "pretrain --texts a.txt --model base --distil --out new10 --steps 1", "--distil" },
     { 1, "pretrain --texts a.txt --model base --width 64 --out new8 --steps 1", "--width" },
     { 1, "pretrain --texts a.txt --model base --out new9 --steps 3 --resume nowhere.ckpt", "nowhere.ckpt" },
+    { 1, "pretrain --texts a.txt --vocab blanks.json --warm-start --out new14 --steps 1", "--warm-start" },
+    { 1, "pretrain --texts a.txt --vocab blanks.json --cased --out new15 --steps 1", "--cased" },
+    { 1, "pretrain --texts a.txt --vocab blanks.json --whole-words --out new16 --steps 1", "spans" },
+    { 1, "pretrain --texts a.txt --vocab blanks.json --word-list list.txt --out new17 --steps 1", "--word-list" },
+    { 1, "pretrain --texts a.txt --vocab blanks.json --with-ladder new18/l --out new18 --steps 1", "two" },
+    { 1, "pretrain --texts a.txt --vocab blanks.json --max-len 1 --out new19 --steps 1", "--max-len" },
+    { 1, "pretrain --texts a.txt --vocab ends.json --out new20 --steps 1", "lacks </s>" },
+    { 1, "vocabulary --texts a.txt --size 23 --sentinels 20 --out v.json", "23 special tokens" },
+    { 1, "vocabulary --texts a.txt --size 25 --sentinels 20 --out v.json", "letters" },
+    { 1, "vocabulary --texts a.txt --size 200 --sentinels 20 --out nowhere/v.json", "" },
+    { 2, "vocabulary --texts a.txt --sentinels 0 --out v.json", "--sentinels" },
     { 2, "pretrain --texts a.txt", "--out" },
     { 2, "vocabulary --texts a.txt", "--out" },
     { 1, "vocabulary --texts nowhere.txt --out v.txt", "nowhere.txt" },
@@ -210,6 +274,8 @@ TEST(what_cannot_be_is_refused) {
   size_t i;
   NEED_TEXTS();
   CHECK_INT(make_base(), 0);
+  CHECK_INT(make_sentinels(), 0);
+  EXPECT(0, "sed 's/<.s>/<end>/g' blanks.json >ends.json");
   CHECK(put_file("empty.txt", "\n\n  \n") && put_file("plain.txt", "a\nb\n"));
   for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     EXPECT(rows[i].status, "$L %s", rows[i].arguments);
@@ -220,7 +286,7 @@ TEST(what_cannot_be_is_refused) {
 }
 
 #define TESTS(X) X(from_plain_text_to_a_model) X(runs_that_stop_go_on_with_the_same_bits) X(masked_words_may_be_whole_words) X(pretraining_goes_on_from_a_model) \
-  X(a_reserved_ladder_is_where_training_starts) X(a_ladder_may_grow_up_with_its_model) X(what_was_tuned_becomes_a_model) X(what_cannot_be_is_refused)
+  X(a_reserved_ladder_is_where_training_starts) X(a_ladder_may_grow_up_with_its_model) X(what_was_tuned_becomes_a_model) X(two_stacks_learn_spans) X(spans_need_sentinels) X(what_cannot_be_is_refused)
 #else
 TEST(needs_a_shell) { SKIP("these tests run a POSIX shell"); }
 #define TESTS(X) X(needs_a_shell)

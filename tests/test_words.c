@@ -21,7 +21,7 @@ static ldr_status make(const char *data, size_t size, int32_t pieces, int lower,
   memset(err, 0, sizeof *err);
   remove(VOCAB_FILE);
   CHECK(ldr_test_write(TEXT_FILE, data, size));
-  return make_vocabulary(&path, 1, pieces, lower, VOCAB_FILE, err);
+  return make_vocabulary(&path, 1, pieces, lower, 0, VOCAB_FILE, err);
 }
 
 /* The vocab.txt that these pieces make, for free(). */
@@ -284,7 +284,7 @@ static void split_as_tokenizer(int lower) {
   memset(&table, 0, sizeof table);
   memset(&e, 0, sizeof e);
   table.limit = 1000;
-  CHECK_INT(words_read(&table, TEXT_FILE, lower, &err), LDR_OK);
+  CHECK_INT(words_read(&table, TEXT_FILE, lower, 0, &err), LDR_OK);
   CHECK_INT(ldr_tokenizer_encode(t, &e, odd, sizeof odd - 1, NULL, 0, 0, 0, NULL), LDR_OK);
   for (k = 0; k < e.count; k++) {
     const char *piece = ldr_tokenizer_piece(t, e.ids[k]);
@@ -327,7 +327,7 @@ TEST(blocks_have_no_borders) {
     memset(&err, 0, sizeof err);
     table.limit = 1000;
     CHECK(ldr_test_write(TEXT_FILE, data, 101 + shift + units * n + 101));
-    CHECK_INT(words_read(&table, TEXT_FILE, 1, &err), LDR_OK);
+    CHECK_INT(words_read(&table, TEXT_FILE, 1, 0, &err), LDR_OK);
     CHECK_INT(table_count(&table, "hello"), units);
     CHECK_INT(table_count(&table, "\xe4\xb8\xad"), units);
     CHECK_INT(table.count, shift ? 2 : 3);
@@ -376,14 +376,14 @@ TEST(wrong_calls_are_refused) {
   CHECK_INT(make(" \n \x01", 4, 100, 1, &err), LDR_DATA);
   CHECK_INT(make("", 0, 100, 1, &err), LDR_DATA);
   memset(&err, 0, sizeof err);
-  CHECK_INT(make_vocabulary(&none, 1, 100, 1, VOCAB_FILE, &err), LDR_IO);
+  CHECK_INT(make_vocabulary(&none, 1, 100, 1, 0, VOCAB_FILE, &err), LDR_IO);
   CHECK(strstr(err.message, none) != NULL);
-  CHECK_INT(make_vocabulary(&none, 0, 100, 1, VOCAB_FILE, NULL), LDR_ARGUMENT);
-  CHECK_INT(make_vocabulary(NULL, 1, 100, 1, VOCAB_FILE, NULL), LDR_ARGUMENT);
-  CHECK_INT(make_vocabulary(&path, 1, 100, 1, NULL, NULL), LDR_ARGUMENT);
+  CHECK_INT(make_vocabulary(&none, 0, 100, 1, 0, VOCAB_FILE, NULL), LDR_ARGUMENT);
+  CHECK_INT(make_vocabulary(NULL, 1, 100, 1, 0, VOCAB_FILE, NULL), LDR_ARGUMENT);
+  CHECK_INT(make_vocabulary(&path, 1, 100, 1, 0, NULL, NULL), LDR_ARGUMENT);
   CHECK(ldr_test_write(TEXT_FILE, "abc abc", 7));
   memset(&err, 0, sizeof err);
-  CHECK_INT(make_vocabulary(&path, 1, 100, 1, "words-test.nowhere/vocab.txt", &err), LDR_IO);
+  CHECK_INT(make_vocabulary(&path, 1, 100, 1, 0, "words-test.nowhere/vocab.txt", &err), LDR_IO);
   clean();
 }
 
@@ -404,7 +404,7 @@ TEST(order_of_words_and_files_decides_nothing) {
   paths[1] = MORE_FILE;
   memset(&err, 0, sizeof err);
   CHECK(ldr_test_write(TEXT_FILE, data, half) && ldr_test_write(MORE_FILE, data + half, size - half));
-  CHECK_INT(make_vocabulary(paths, 2, 250, 1, VOCAB_FILE, &err), LDR_OK);
+  CHECK_INT(make_vocabulary(paths, 2, 250, 1, 0, VOCAB_FILE, &err), LDR_OK);
   third = ldr_test_read(VOCAB_FILE, &n);
   CHECK_STR(third, first);
   free(first);
@@ -634,7 +634,60 @@ TEST(wrong_vectors_are_refused) {
   word_counts_free(NULL);
 }
 
-#define TESTS(X)                                                                              \
+/* With sentinels: pieces hold the blanks, ends come first and sentinels last; every text of these letters comes back as it was. */
+TEST(pieces_hold_blanks_where_there_are_sentinels) {
+  static const char text[] = "The cat \"sat\" on the mat.\nThe cat's mat\\hat: the cat, the mat, the hat.\n";
+  static const char *const again[] = { "the cat sat", "\"the\" mat\\hat.", "tat: hot,cat" };
+  static const char *const pieces[] = { "\xe2\x96\x81the", "\xe2\x96\x81" "cat", ".", "\\", "\"" };
+  const char *path = TEXT_FILE;
+  ldr_tokenizer *t;
+  ldr_tokenizer_desc d;
+  ldr_encoding e;
+  ldr_error err;
+  char *file, *other;
+  ldr_text back;
+  size_t n = 0, k = 0, i;
+  memset(&err, 0, sizeof err);
+  memset(&d, 0, sizeof d);
+  memset(&e, 0, sizeof e);
+  memset(&back, 0, sizeof back);
+  CHECK(ldr_test_write(TEXT_FILE, text, sizeof text - 1));
+  CHECK_INT(make_vocabulary(&path, 1, 50, 1, 10, VOCAB_FILE, &err), LDR_OK);
+  CHECK_STR(err.message, "");
+  file = ldr_test_read(VOCAB_FILE, &n);
+  t = ldr_tokenizer_load_memory(file, n, &d, &err);
+  CHECK_STR(err.message, "");
+  if (!t) return;
+  CHECK(ldr_tokenizer_size(t) <= 50);
+  CHECK_INT(ldr_tokenizer_find(t, "<pad>"), 0);
+  CHECK_INT(ldr_tokenizer_find(t, "</s>"), 1);
+  CHECK_INT(ldr_tokenizer_find(t, "<extra_id_0>"), ldr_tokenizer_size(t) - 1);
+  CHECK_INT(ldr_tokenizer_find(t, "<extra_id_9>"), ldr_tokenizer_size(t) - 10);
+  for (i = 0; i < sizeof pieces / sizeof *pieces; i++) CHECK(ldr_tokenizer_find(t, pieces[i]) > 2);
+  for (i = 0; i < sizeof again / sizeof *again; i++) {
+    CHECK_INT(ldr_tokenizer_encode(t, &e, again[i], strlen(again[i]), NULL, 0, 0, 1, &err), LDR_OK);
+    CHECK(e.count > 2 && e.ids[e.count - 1] == 1);
+    CHECK_INT(ldr_tokenizer_decode(t, &back, e.ids, e.count, 1, &err), LDR_OK);
+    CHECK_STR(back.data, again[i]);
+  }
+  CHECK_INT(ldr_tokenizer_encode(t, &e, "THE CAT", 7, NULL, 0, 0, 0, &err), LDR_OK);      /* in small letters, in the likeliest pieces */
+  CHECK(e.count == 2 && e.ids[0] == ldr_tokenizer_find(t, pieces[0]) && e.ids[1] == ldr_tokenizer_find(t, pieces[1]));
+  ldr_tokenizer_free(t);
+  CHECK_INT(make_vocabulary(&path, 1, 50, 0, 10, VOCAB_FILE, &err), LDR_OK);
+  other = ldr_test_read(VOCAB_FILE, &k);
+  CHECK(strstr(other, "\"\xe2\x96\x81T") != NULL && !strstr(file, "\"\xe2\x96\x81T"));
+  free(other);
+  free(file);
+  CHECK_INT(make_vocabulary(&path, 1, 13, 1, 10, VOCAB_FILE, &err), LDR_ARGUMENT);
+  memset(&err, 0, sizeof err);
+  CHECK_INT(make_vocabulary(&path, 1, 15, 1, 10, VOCAB_FILE, &err), LDR_ARGUMENT);
+  CHECK(strstr(err.message, "13 special tokens") != NULL);
+  ldr_encoding_free(&e);
+  ldr_text_free(&back);
+  clean();
+}
+
+#define TESTS(X) X(pieces_hold_blanks_where_there_are_sentinels)                                                                              \
   X(vocabulary_equals_a_slow_one) X(pieces_are_tokens_and_text_comes_back) X(words_are_the_tokenizers) X(blocks_have_no_borders)        \
   X(bytes_that_are_no_text_are_refused) X(wrong_calls_are_refused) X(order_of_words_and_files_decides_nothing) \
   X(a_full_table_drops_rare_words) X(vectors_hold_the_whole_matrix) X(unseen_words_are_random) X(order_of_sequences_decides_nothing) \

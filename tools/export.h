@@ -17,10 +17,11 @@ extern "C" {
 /* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and
    shapes): tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS
    as layers 0, 1, ... instead of the backbone's (the configuration changes: ldr_ladder_export_config), a ladder's
-   copies as the blocks they are copies of. The head of the ladder is not in it; with method HEAD, which changes nothing
-   below, the head for a task that the model was published with is.
+   copies as the blocks they are copies of; a model of two stacks with both. The head of the ladder is not in it; with
+   method HEAD, which changes nothing below, the head for a task that the model was published with is.
    type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use are left out. LDR_UNSUPPORTED for
-   adapters, prompts, prefixes and narrow rungs, which have no place in it, and for biases the family has no names for.
+   adapters, prompts, prefixes and narrow rungs, which have no place in it, for biases the family has no names for, and
+   for one stack of two alone.
    Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
 /* The config.json that goes with it: `config`, the bytes of the backbone's own, with the number of layers that THESEUS
@@ -28,8 +29,10 @@ LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
    whole or not at all. */
 LDR_API ldr_status ldr_ladder_export_config(
     const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err);
-/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0. What a
-   model that is to be trained from nothing starts as. Written like the above, as F32. */
+/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0; of T5 and
+   kin as Raffel et al. 2020 have it, word embeddings N(0, 1), matrices N(0, 1/columns), queries d_kv times less, as
+   their scores are not divided. What a model that is to be trained from nothing starts as. Written like the above, as
+   F32. */
 LDR_API ldr_status ldr_model_init(
     const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err);
 
@@ -68,16 +71,23 @@ static uint32_t ldr__float_to_half(float f) {
 }
 
 /* A tensor of the file: `parts` matrices or vectors of block `layer` from `slot` on side by side (a fused q k v), or an
-   end. rows and columns are of one part. */
-typedef struct ldr__published { char name[256]; int32_t layer, slot, parts; size_t rows, columns; } ldr__published;
+   end. rows and columns are of one part. m, l: the stack it is of, and what was trained there. */
+typedef struct ldr__published {
+  char name[256];
+  int32_t layer, slot, parts;
+  size_t rows, columns;
+  const ldr_model *m;
+  const ldr_ladder *l;
+} ldr__published;
 
 /* Name of a tensor outside the blocks; 0 when the family, or this model, has none. m without weights: all it should
    have. */
 static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int end) {
   const ldr__family *f = m->family;
-  const char *stems[LDR__ENDS], *after = "", *prefix = f->prefix;
+  const char *stems[LDR__ENDS], *after = "", *prefix = f->prefix, *stack = end == LDR__WORD ? "" : ldr__stack_prefix(m);
   memset((void *)stems, 0, sizeof stems);
-  stems[LDR__WORD] = f->word;
+  stems[LDR__WORD] = m->borrowed ? NULL : f->word; /* the decoder's, which stands for both */
+  stems[LDR__DISTANCES] = m->traits & LDR__OF_RELATIVE ? ldr__distances_name(m) : NULL;
   stems[LDR__POSITION] = f->position;
   stems[LDR__SEGMENT] = f->segment;
   stems[LDR__PROJECT] = stems[LDR__PROJECTB] = ldr__projects(m) ? f->project : NULL;
@@ -86,8 +96,8 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
   stems[LDR__FINALB] = f->norm == LDR_NORM_LAYER && !m->bare_norms ? stems[LDR__FINAL] : NULL;
   stems[LDR__LM_DENSE] = stems[LDR__LM_DENSEB] = f->head_dense;
   stems[LDR__LM_NORM] = stems[LDR__LM_NORMB] = f->head_norm;
-  stems[LDR__LM_OUT] = f->head_out;
-  stems[LDR__LM_BIAS] = f->head_bias;
+  stems[LDR__LM_OUT] = m->stack == LDR__ENCODER ? NULL : f->head_out;
+  stems[LDR__LM_BIAS] = m->stack == LDR__ENCODER ? NULL : f->head_bias;
   if (end == LDR__PROJECT || end == LDR__EMBED_NORM || end == LDR__FINAL || end == LDR__LM_DENSE || end == LDR__LM_NORM)
     after = ".weight";
   if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB ||
@@ -95,11 +105,22 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
     after = ".bias";
   if (end == LDR__LM_DENSE || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB ||
       end == LDR__LM_OUT || end == LDR__LM_BIAS)
-    prefix = "";
+    prefix = stack = "";
   if (!stems[end]) return 0;
   if (m->weights && (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])) return 0;
   if (end == LDR__LM_OUT && (m->weights ? ldr__tied(m) : m->tied || f->head_dense)) return 0;
-  ldr__format(name, cap, "%s%s%s", prefix, stems[end], after);
+  ldr__format(name, cap, "%s%s%s%s", prefix, stack, stems[end], after);
+  return 1;
+}
+
+/* The same of a block's. */
+static int ldr__block_published(char *name, size_t cap, const ldr_model *m, int slot, int32_t layer) {
+  size_t n;
+  ldr__format(name, cap, "%s%s", m->family->prefix, ldr__stack_prefix(m));
+  n = strlen(name);
+  if (!ldr__slot_size(&m->shape, slot, NULL, NULL) || ldr__norm_unnamed(m, slot) ||
+      !ldr__part_name(name + n, cap - n, m->family, slot, layer, m->inner)) return 0;
+  if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
   return 1;
 }
 
@@ -128,11 +149,13 @@ static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
   return m->family->shared ? ldr__distinct_blocks(m) : l ? ldr__final_blocks(l) : m->layers;
 }
 
-/* The next tensor of the file; *at starts at 0. */
-static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
-  const ldr__family *f = m->family;
+/* The next tensor of a stack; *at starts at 0. */
+static int ldr__published_of(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
   int32_t all = LDR__ENDS + ldr__published_blocks(m, l) * LDR__SLOTS;
-  int own = l && l->d.method == LDR_METHOD_HEAD && !l->d.published_head; /* else it would not fit what is below */
+  /* else it would not fit what is below */
+  int own = l && !l->owner && l->d.method == LDR_METHOD_HEAD && !l->d.published_head;
+  p->m = m;
+  p->l = l;
   for (; *at < all + 4 * own; ++*at) {
     int32_t layer = *at < LDR__ENDS ? -1 : (*at - LDR__ENDS) / LDR__SLOTS,
         slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
@@ -147,16 +170,25 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
     } else {
       size_t first, total;
       int fused = ldr__fused(m, slot, &first, &total) > 1;
-      ldr__format(p->name, sizeof p->name, "%s", f->prefix);
-      if ((fused && first) || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || ldr__norm_unnamed(m, slot) ||
-          !ldr__part_name(p->name + strlen(p->name), sizeof p->name - strlen(p->name), f, slot, layer, m->inner))
-        continue;
+      if ((fused && first) || !ldr__block_published(p->name, sizeof p->name, m, slot, layer)) continue;
+      ldr__slot_size(&m->shape, slot, &p->rows, &p->columns);
       if (fused) p->parts = 3;
     }
     ++*at;
     return 1;
   }
   return 0;
+}
+
+/* The next tensor of the file; *at starts at 0. What an encoder has comes before its decoder's. */
+static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
+  int32_t before = m->encoder ? LDR__ENDS + m->encoder->layers * LDR__SLOTS : 0, own;
+  int found;
+  if (*at < before && ldr__published_of(p, m->encoder, l ? l->reader : NULL, at)) return 1;
+  own = *at - before;
+  found = ldr__published_of(p, m, l, &own);
+  *at = own + before;
+  return found;
 }
 
 static int ldr__published_matrix(const ldr__published *p) {
@@ -178,7 +210,9 @@ static void ldr__published_header(ldr__text *text, const ldr_model *m, const ldr
       rows = p.columns;
       columns = p.rows * (size_t)p.parts;
     }
-    ldr__header_matrix(text, p.name, type, !ldr__published_matrix(&p), rows, columns, &offset);
+    /* a bias of words beside two stacks is a matrix of one row */
+    ldr__header_matrix(text, p.name, type, !ldr__published_matrix(&p) &&
+        !(p.layer == -1 && p.slot == LDR__LM_BIAS && m->stack), rows, columns, &offset);
   }
   ldr__text_string(text, "}");
 }
@@ -198,18 +232,33 @@ static void ldr__writer_numbers(ldr__writer *w, const float *v, size_t n, ldr_dt
   }
 }
 
-/* Row r of a part as it is now: loaded or trained, with its low-rank update. l NULL: a random start. */
-static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder *l, const ldr__published *p,
-    int32_t part, size_t r, uint64_t key) {
+/* How far from 0 numbers of a matrix start. */
+static double ldr__random_std(const ldr__published *p, int32_t slot) {
+  const ldr__shape *s = &p->m->shape;
+  if (!(p->m->keys & LDR__KEYS_T5)) return 0.02;
+  if (p->layer < 0 && slot == LDR__WORD) return 1;
+  if (p->layer < 0) return 1 / sqrt((double)s->width);
+  return 1 / sqrt((double)p->columns * (slot == LDR__Q || slot == LDR__XQ ? s->head_dim : 1));
+}
+
+static void ldr__random_row(float *row, const ldr__published *p, int32_t slot, size_t r, uint64_t key) {
+  double std = ldr__random_std(p, slot);
+  size_t i;
+  int norm = p->layer < 0 ? slot == LDR__EMBED_NORM || slot == LDR__FINAL || slot == LDR__LM_NORM
+      : slot >= LDR__NORM1 && !ldr__norm_shift(slot);
+  norm = norm && !(p->m->traits & LDR__OF_GEMMA);
+  for (i = 0; i < p->columns; i++)
+    row[i] = ldr__published_matrix(p) ? (float)(std * ldr__random_normal(key, r * p->columns + i)) : norm ? 1.0f : 0.0f;
+}
+
+/* Row r of a part as it is now: loaded or trained, with its low-rank update; or a random start. */
+static void ldr__published_row(float *row, const ldr__published *p, int32_t part, size_t r, uint64_t key) {
+  const ldr_model *m = p->m;
+  const ldr_ladder *l = p->l;
   int32_t slot = p->slot + part;
   size_t i, k, n;
   if (!l) {
-    int norm = p->layer < 0 ? slot == LDR__EMBED_NORM || slot == LDR__FINAL ||
-        slot == LDR__LM_NORM : slot >= LDR__NORM1 && !ldr__norm_shift(slot);
-    norm = norm && !(m->traits & LDR__OF_GEMMA);
-    for (i = 0; i < p->columns; i++)
-      row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i))
-          : norm                        ? 1.0f : 0.0f;
+    ldr__random_row(row, p, slot, r, key);
   } else if (p->layer == LDR__OF_TASK) {
     if (slot % 2 == 0) ldr__mat_row(m->kernels, row, slot ? &m->task.out : &m->task.dense, r, p->columns);
     else memcpy(row, slot == 1 ? m->task.dense_bias : m->task.out_bias, p->columns * sizeof(float));
@@ -241,19 +290,19 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
 }
 
 /* turned: room for the widest matrix, which Conv1D files hold the other way round. */
-static void ldr__published_tensor(ldr__writer *w, const ldr_model *m, const ldr_ladder *l, const ldr__published *p,
-    float *row, float *turned, ldr_dtype type, uint64_t seed, ldr_error *err) {
+static void ldr__published_tensor(ldr__writer *w, const ldr__published *p, float *row, float *turned, ldr_dtype type,
+    uint64_t seed, ldr_error *err) {
   size_t r, i, all = p->rows * (size_t)p->parts;
   int32_t part;
   for (part = 0; part < p->parts; part++)
     for (r = 0; r < p->rows && !w->status; r++) {
-      ldr__published_row(row, m, l, p, part, r,
+      ldr__published_row(row, p, part, r,
           ldr__stream(seed, LDR__STREAM_INIT, ldr__digest((uint64_t)part, p->name, strlen(p->name))));
-      if (ldr__published_turned(m, p))
+      if (ldr__published_turned(p->m, p))
         for (i = 0; i < p->columns; i++) turned[i * all + (size_t)part * p->rows + r] = row[i];
       else ldr__writer_numbers(w, row, p->columns, type, err);
     }
-  if (ldr__published_turned(m, p)) ldr__writer_numbers(w, turned, all * p->columns, type, err);
+  if (ldr__published_turned(p->m, p)) ldr__writer_numbers(w, turned, all * p->columns, type, err);
 }
 
 static ldr_status ldr__publish(
@@ -269,8 +318,8 @@ static ldr_status ldr__publish(
   int pass;
   if (ldr__fused(m, LDR__UP, &widest, &largest) > 1 ||
       (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
-      (m->traits & (LDR__OF_RELATIVE | LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
-      m->shape.head_norms == LDR__NORM_EACH || m->stack || m->shape.experts)
+      (m->traits & (LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
+      m->shape.head_norms == LDR__NORM_EACH || m->shape.experts)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "writing a %s model is not supported (matrices that lie in one, experts, or a table beside the usual ones): save the "
         "ladder file instead", m->type);
@@ -293,17 +342,30 @@ static ldr_status ldr__publish(
   if (!ldr__writer_open(&w, path, err)) {
     ldr__writer_header(&w, &text, err);
     for (at = 0; !w.status && ldr__published_next(&p, m, l, &at);)
-      ldr__published_tensor(&w, m, l, &p, row, turned, type, seed, err);
+      ldr__published_tensor(&w, &p, row, turned, type, seed, err);
     ldr__writer_close(&w, err);
   }
   ldr__plan_end(plan.memory, plan.size, &m->alloc);
   return w.status;
 }
 
-LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err) {
-  char name[192];
+/* Everything trained in a stack has a name in the file. */
+static ldr_status ldr__published_names(const ldr_ladder *l, ldr_error *err) {
+  static const char *const unnamed = "a %s model has no name for the trained \"%s\": save the ladder file instead";
+  char name[256];
   int32_t i;
   int slot;
+  for (slot = 0; l->deep && slot < LDR__PROMPT; slot++)
+    if (l->end[slot] >= 0 && !ldr__end_published(name, sizeof name, l->m, slot) && !(l->owner && slot == LDR__WORD))
+      return ldr__fail(err, LDR_UNSUPPORTED, unnamed, l->m->type, ldr__end_names[slot]);
+  for (i = 0; l->deep && i < ldr__tuned_blocks(l); i++)
+    for (slot = 0; slot < LDR__SLOTS; slot++)
+      if (l->tuned[i].slot[slot] >= 0 && !ldr__block_published(name, sizeof name, l->m, slot, 0))
+        return ldr__fail(err, LDR_UNSUPPORTED, unnamed, l->m->type, ldr__slot_names[slot]);
+  return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err) {
   LDR__OWN_ERROR(err);
   if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16))
     return ldr__fail(
@@ -315,18 +377,10 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
   if (l->d.rung_count)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "narrow rungs have no place in a %s model: save the ladder file instead", l->m->family->type);
-  for (slot = 0; l->deep && slot < LDR__PROMPT; slot++)
-    if (l->end[slot] >= 0 && !ldr__end_published(name, sizeof name, l->m, slot))
-      return ldr__fail(err, LDR_UNSUPPORTED,
-          "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type,
-          ldr__end_names[slot]);
-  for (i = 0; l->deep && i < ldr__tuned_blocks(l); i++)
-    for (slot = 0; slot < LDR__SLOTS; slot++)
-      if (l->tuned[i].slot[slot] >= 0 && (!ldr__part_name(name, sizeof name, l->m->family, slot, 0, 1) ||
-          !ldr__slot_size(&l->m->shape, slot, NULL, NULL) || ldr__norm_unnamed(l->m, slot)))
-        return ldr__fail(err, LDR_UNSUPPORTED,
-            "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type,
-            ldr__slot_names[slot]);
+  if (l->m->borrowed)
+    return ldr__fail(err, LDR_UNSUPPORTED,
+        "writing one stack of a %s model of two is not supported: save the ladder file instead", l->m->type);
+  if (ldr__published_names(l, err) || (l->reader && ldr__published_names(l->reader, err))) return err->status;
   return ldr__publish(l->m, l, path, type, 0, err);
 }
 
@@ -337,7 +391,8 @@ LDR__DEF ldr_status ldr_ladder_export_config(
   ldr_error local;
   ldr_json *j;
   ldr__writer w;
-  char number[16];
+  char number[16], own[64];
+  const char *key = l ? ldr__stack_key(own, l->m, l->m->family->k_layers) : NULL;
   int32_t layers;
   memset(&local, 0, sizeof local);
   memset(&w, 0, sizeof w);
@@ -346,12 +401,12 @@ LDR__DEF ldr_status ldr_ladder_export_config(
     return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_export_config: no ladder, configuration or path");
   j = ldr_json_parse(text, config_size, &l->alloc, err);
   if (!j) return err->status;
-  w.status = ldr__config_int(j, l->m->family->k_layers, -1, 1, 1024, &layers, err);
+  w.status = ldr__config_int(j, key, -1, 1, 1024, &layers, err);
   if (!w.status && layers * l->m->inner != l->m->layers)
     w.status = ldr__fail(err, LDR_MISMATCH, "config.json: \"%s\" is %d, the backbone has %d: it is another model's",
-        l->m->family->k_layers, layers, l->m->layers);
+        key, layers, l->m->layers);
   if (!w.status && !ldr__writer_open(&w, path, err)) {
-    n = ldr_json_node_at(j, ldr_json_get(j, 0, l->m->family->k_layers));
+    n = ldr_json_node_at(j, ldr__config_get(j, 0, key));
     ldr__format(number, sizeof number, "%d", ldr__final_blocks(l) / l->m->inner);
     ldr__writer_put(&w, text, n->begin, err);
     ldr__writer_put(&w, number, strlen(number), err);

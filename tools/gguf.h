@@ -391,8 +391,7 @@ static void gguf_write_tensor(gguf_model *k, ldr__writer *w, const gguf_tensor *
   int matrix = ldr__published_matrix(&t->from);
   for (r = 0; r < (matrix ? t->from.rows : 1) && !w->status; r++) {
     const float *out = row;
-    ldr__published_row(row, m, k->r->ladder, &t->from, 0, t->paired && matrix ? gguf_paired_row(r, head) : r,
-        0);
+    ldr__published_row(row, &t->from, 0, t->paired && matrix ? gguf_paired_row(r, head) : r, 0);
     if (t->paired && !matrix) {
       for (i = 0; i < t->from.columns; i++) turned[i] = row[gguf_paired_row(i, head)];
       out = turned;

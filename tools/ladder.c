@@ -1304,7 +1304,8 @@ static int export_ladder(run *r) {
   const char *format;
   int status;
   memset(&nothing, 0, sizeof nothing);
-  nothing.method = LDR_METHOD_HEAD;
+  nothing.method = ldr_model_encoder(r->model) ? LDR_METHOD_FULL : LDR_METHOD_HEAD;      /* of two stacks only what reaches both is a ladder */
+  nothing.head = ldr_model_encoder(r->model) ? LDR_HEAD_WORDS : LDR_HEAD_CLASSIFY;
   nothing.classes = 2;
   if (!r->o.ladder) return (r->ladder = ldr_ladder_create(r->model, &nothing, &r->err)) != NULL ? EXIT_DONE : EXIT_FAILED;
   w = ldr__weights_open_one(r->o.ladder, NULL, &r->err);

@@ -4,6 +4,7 @@
 
 #include "run.h"
 #include "words.h"
+#include "corruption.h"
 
 enum { MAX_TEXTS = 256, POOL = 4096, WARM_SEQUENCES = 100000, HELD_SEQUENCES = 256 };
 
@@ -84,7 +85,7 @@ typedef struct text_file {
   int32_t      taken;                    /* of those                                                 */
 } text_file;
 
-/* Text files as sequences [CLS] ... [SEP] of one length. The files are read side by side, each in proportion to its length, and a pool
+/* Text files as sequences of one length, [CLS] ... [SEP] or, for models of two stacks, nothing but text. The files are read side by side, each in proportion to its length, and a pool
    of sequences stands between reading and training, so that what a book says in one place does not come in a row. Memory does not
    grow with the texts. What comes is a function of files and seed. */
 typedef struct stream {
@@ -93,7 +94,8 @@ typedef struct stream {
   char       *names;                     /* the bytes of the paths                                   */
   int32_t     count;
   text        line;
-  int32_t     length, cls, sep, mask;
+  int32_t     length, cls, sep, mask;    /* cls, sep: -1 where there are none                        */
+  int32_t    *sentinels, end;            /* of two stacks: what stands for a span, what ends a text  */
   int32_t    *pool, pooled, passes;      /* passes over the texts that are behind it                 */
   uint64_t    seed, drawn;
   int64_t     tokens;                    /* read in this pass                                        */
@@ -109,6 +111,7 @@ static void close_stream(stream *s) {
   free_word_list(&s->words);
   free(s->line.data);
   free(s->pool);
+  free(s->sentinels);
   free(s->names);
   memset(s, 0, sizeof *s);
 }
@@ -137,18 +140,44 @@ static int32_t find_piece(const ldr_tokenizer *t, const char *name, const char *
   return id >= 0 ? id : ldr_tokenizer_find(t, other);
 }
 
+static int find_frame(run *r, stream *s) {
+  s->cls = find_piece(s->tokenizer, "[CLS]", "<s>");
+  s->sep = find_piece(s->tokenizer, "[SEP]", "</s>");
+  s->mask = find_piece(s->tokenizer, "[MASK]", "<mask>");
+  return s->cls >= 0 && s->sep >= 0 && s->mask >= 0 ? EXIT_DONE : fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK] (or <s>, </s>, <mask>)", "");
+}
+
+/* Sentinel k is the vocabulary's <extra_id_k>; where it has none the k-th id from behind that no piece of the tokenizer has. */
+static int find_sentinels(run *r, stream *s) {
+  int32_t i, n = corruption_spans(s->length) + 1, named = find_piece(s->tokenizer, "<extra_id_0>", "\xe2\x96\x81<extra_id_0>") >= 0;
+  s->cls = s->sep = -1;
+  s->end = r->model->end_count ? r->model->ends_text[0] : -1;
+  if (s->end < 0) return fail(r, LDR_MISSING, "%s: config.json has no \"eos_token_id\", which ends a text", r->o.model);
+  s->sentinels = (int32_t *)malloc((size_t)n * sizeof *s->sentinels);
+  if (!s->sentinels) return fail(r, LDR_MEMORY, "out of memory", "");
+  for (i = 0; i < n; i++) {
+    char name[32], other[32];
+    int32_t id = r->info.vocabulary - 1 - i;
+    snprintf(name, sizeof name, "<extra_id_%d>", (int)i);
+    snprintf(other, sizeof other, "\xe2\x96\x81<extra_id_%d>", (int)i);
+    s->sentinels[i] = named ? find_piece(s->tokenizer, name, other) : id < ldr_tokenizer_size(s->tokenizer) ? -1 : id;
+    if (s->sentinels[i] >= 0) continue;
+    ldr__fail(&r->err, LDR_MISSING, "%s: has %d sentinels to stand for spans (<extra_id_0> and so on, or ids without a piece), texts of %d tokens need %d: "
+        "a shorter --max-len needs fewer, ladder vocabulary --sentinels makes more", r->o.model, i, s->length, n);
+    return EXIT_FAILED;
+  }
+  return EXIT_DONE;
+}
+
 static int open_stream(run *r, stream *s, const char *list, int32_t length, int32_t pool) {
   const char *paths[MAX_TEXTS];
   int32_t i, count;
   memset(s, 0, sizeof *s);
-  s->tokenizer = ldr_model_tokenizer(r->model);
-  if (!s->tokenizer) return fail(r, LDR_MISSING, "%s: has no WordPiece vocabulary to read text with", r->o.model);
-  s->cls = find_piece(s->tokenizer, "[CLS]", "<s>");
-  s->sep = find_piece(s->tokenizer, "[SEP]", "</s>");
-  s->mask = find_piece(s->tokenizer, "[MASK]", "<mask>");
-  if (s->cls < 0 || s->sep < 0 || s->mask < 0) return fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK] (or <s>, </s>, <mask>)", "");
   s->length = length;
   s->seed = r->o.seed;
+  s->tokenizer = ldr_model_tokenizer(r->model);
+  if (!s->tokenizer) return fail(r, LDR_MISSING, "%s: has no vocabulary to read text with", r->o.model);
+  if (ldr_model_encoder(r->model) ? find_sentinels(r, s) : find_frame(r, s)) return EXIT_FAILED;
   if (split_paths(r, list, &s->names, paths, &count)) return EXIT_FAILED;
   for (i = 0; i < count; i++) {
     text_file *f = &s->files[s->count++];
@@ -205,11 +234,11 @@ static int next_line(run *r, stream *s, text_file *f) {
 /* One sequence of one file, or what is left of one and the beginning of the next; after the last file all begin again. */
 static int read_sequence(run *r, stream *s, int32_t *ids) {
   text_file *f = next_file(s);
-  int32_t n;
-  ids[0] = s->cls;
-  ids[s->length - 1] = s->sep;
-  for (n = 1; n < s->length - 1;) {
-    int32_t take = f ? LDR__MIN(f->pieces.count - f->taken, s->length - 1 - n) : 0;
+  int32_t n = s->cls >= 0, most = s->length - (s->sep >= 0);
+  if (n) ids[0] = s->cls;
+  if (most < s->length) ids[most] = s->sep;
+  while (n < most) {
+    int32_t take = f ? LDR__MIN(f->pieces.count - f->taken, most - n) : 0;
     int status;
     if (take > 0) {
       memcpy(ids + n, f->pieces.ids + f->taken, (size_t)take * sizeof *ids);
@@ -273,24 +302,61 @@ static void mask_words(const run *r, const stream *s, int32_t *ids, int32_t *lab
   }
 }
 
+/* Room for an example: the text as it was drawn, and what is made of it. */
+typedef struct example_room { int32_t *text, *ids, *segments, *labels, *order, *inside; } example_room;
+
+static void make_masked(const run *r, const stream *s, const example_room *room, ldr_example *e, uint64_t key) {
+  memcpy(room->ids, room->text, (size_t)s->length * sizeof *room->ids);
+  mask_words(r, s, room->ids, room->labels, room->order, room->inside, key);
+  e->count = s->length;
+}
+
+static void make_foreseen(const run *r, const stream *s, const example_room *room, ldr_example *e, uint64_t key) {
+  int32_t k;
+  (void)r;
+  (void)key;
+  memcpy(room->ids, room->text, (size_t)s->length * sizeof *room->ids);
+  for (k = 0; k < s->length; k++) room->labels[k] = k + 1 < s->length ? room->ids[k + 1] : LDR_IGNORE;
+  e->count = s->length;
+}
+
+static void make_corrupted(const run *r, const stream *s, const example_room *room, ldr_example *e, uint64_t key) {
+  corrupt_spans(room->ids, room->segments, room->labels, room->text, s->length, s->sentinels, s->end, r->info.start, key);
+  e->count = corruption_source(s->length) + corruption_target(s->length);
+  e->segments = room->segments;
+}
+
+/* What is learned from a text, by the kind of model: two stacks, a decoder, an encoder. */
+enum { OBJECTIVE_SPANS, OBJECTIVE_NEXT, OBJECTIVE_MASKED };
+static const struct objective {
+  const char *name;
+  void      (*make)(const run *r, const stream *s, const example_room *room, ldr_example *e, uint64_t key);
+  int32_t     least;                       /* tokens of a text                                       */
+} objectives[] = { { "spans", make_corrupted, 2 }, { "next words", make_foreseen, 3 }, { "masked words", make_masked, 3 } };
+
+static const struct objective *objective_of(const run *r) {
+  return &objectives[ldr_model_encoder(r->model) ? OBJECTIVE_SPANS : r->info.causal ? OBJECTIVE_NEXT : OBJECTIVE_MASKED];
+}
+
 /* Fills the set with `count` sequences; step numbers the masks. */
 static int fill_batch(run *r, stream *s, ldr_dataset *set, int32_t count, int64_t step) {
-  int32_t *ids = (int32_t *)malloc(4 * (size_t)s->length * sizeof *ids), *labels = ids + s->length, *order = labels + s->length, *inside = order + s->length, i, k;
-  int status = ids ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
+  const struct objective *o = objective_of(r);
+  size_t most = (size_t)s->length * 2 + 3;         /* of spans: twice as many, with ends, start and the last sentinel */
+  int32_t *room = (int32_t *)malloc(6 * most * sizeof *room), i;
+  int status = room ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
+  example_room of = { room, room + most, room + 2 * most, room + 3 * most, room + 4 * most, room + 5 * most };
   ldr_example e;
   memset(&e, 0, sizeof e);
-  e.ids = ids;
-  e.labels = labels;
-  e.count = s->length;
+  e.ids = of.ids;
+  e.labels = of.labels;
   ldr_dataset_clear(set);
   for (i = 0; i < count && !status; i++) {
-    status = draw_sequence(r, s, ids);
+    status = draw_sequence(r, s, of.text);
     if (status) break;
-    if (!r->info.causal) mask_words(r, s, ids, labels, order, inside, ldr__mix64(ldr__mix64(s->seed + 99) + (uint64_t)step * 65536u + (uint64_t)i));
-    else for (k = 0; k < s->length; k++) labels[k] = k + 1 < s->length ? ids[k + 1] : LDR_IGNORE;
+    o->make(r, s, &of, &e, ldr__mix64(ldr__mix64(s->seed + 99) + (uint64_t)step * 65536u + (uint64_t)i));
     if (ldr_dataset_add(set, &e, &r->err)) status = EXIT_FAILED;
   }
-  free(ids);
+  free(room);
   return status;
 }
 
@@ -332,8 +398,41 @@ static int make_directory_of(run *r, const new_model *n) {
   return ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The directory of a T5 that does not exist yet. Its vocabulary is a tokenizer.json; where that has no sentinels, the model
+   has 100 ids behind its pieces for them. */
+static int make_stacks(run *r, const new_model *n, const ldr_tokenizer *t) {
+  static const char *const named[] = { "<pad>", "</s>" };
+  char path[LADDER_MAX_PATH], config[1024];
+  int32_t ids[2], i;
+  int size;
+  for (i = 0; i < 2; i++) {
+    ids[i] = ldr_tokenizer_find(t, named[i]);
+    if (ids[i] < 0) return fail(r, LDR_MISSING, "the vocabulary of a new model of two stacks lacks %s: ladder vocabulary --sentinels makes one", named[i]);
+  }
+  size = snprintf(config, sizeof config, "{\n  \"architectures\": [\"T5ForConditionalGeneration\"],\n  \"model_type\": \"t5\",\n  \"is_encoder_decoder\": true,\n  \"vocab_size\": %d,\n"
+                  "  \"d_model\": %d,\n  \"num_layers\": %d,\n  \"num_decoder_layers\": %d,\n  \"num_heads\": %d,\n  \"d_kv\": %d,\n  \"d_ff\": %d,\n  \"feed_forward_proj\": \"relu\",\n"
+                  "  \"relative_attention_num_buckets\": 32,\n  \"relative_attention_max_distance\": 128,\n  \"layer_norm_epsilon\": 1e-06,\n  \"dropout_rate\": 0.1,\n"
+                  "  \"tie_word_embeddings\": true,\n  \"pad_token_id\": %d,\n  \"eos_token_id\": %d,\n  \"decoder_start_token_id\": %d\n}\n",
+                  (int)n->vocabulary + (ldr_tokenizer_find(t, "<extra_id_0>") < 0 ? 100 : 0), (int)n->width, (int)n->layers, (int)n->layers, (int)n->heads,
+                  (int)LDR__MAX(1, n->width / n->heads), (int)n->ffn, (int)ids[0], (int)ids[1], (int)ids[0]);
+  if (write_file(r, "config.json", config, (size_t)size)) return EXIT_FAILED;
+  if (!ldr__path_join(path, sizeof path, r->o.out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+  return ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* A vocab.txt makes a BERT, a tokenizer.json a T5; `s` holds its bytes. */
+static int make_model_of(run *r, const new_model *n, const ldr_tokenizer *t, const ldr__source *s) {
+  static const char *const told[] = { "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n", "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n",
+    "{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"pad_token\": \"<pad>\", \"eos_token\": \"</s>\", \"unk_token\": \"<unk>\"}\n" };
+  const options *o = &r->o;
+  int json = s->size && s->data[0] == '{', kind = json ? 2 : o->cased;
+  if (json && (o->warm_start || o->cased)) return fail(r, LDR_ARGUMENT, "--warm-start and --cased are for a new BERT, and %s makes a T5", o->vocab);
+  if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);
+  if (write_file(r, json ? "tokenizer.json" : "vocab.txt", s->data, s->size) || write_file(r, "tokenizer_config.json", told[kind], strlen(told[kind]))) return EXIT_FAILED;
+  return json ? make_stacks(r, n, t) : make_directory_of(r, n);
+}
+
 static int make_model(run *r) {
-  static const char lower[] = "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n", cased[] = "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n";
   const options *o = &r->o;
   ldr_tokenizer *t;
   ldr_tokenizer_desc td;
@@ -350,13 +449,13 @@ static int make_model(run *r) {
   t = ldr_tokenizer_load(o->vocab, &td, &r->err);
   if (!t) return EXIT_FAILED;
   n.vocabulary = ldr_tokenizer_size(t);
+  status = ldr__source_open(&s, o->vocab, NULL, &r->err) ? EXIT_FAILED : EXIT_DONE;
+  if (!status) {
+    status = make_model_of(r, &n, t, &s);
+    ldr__source_close(&s);
+  }
   ldr_tokenizer_free(t);
-  if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);
-  if (ldr__source_open(&s, o->vocab, NULL, &r->err)) return EXIT_FAILED;
-  status = write_file(r, "vocab.txt", s.data, s.size);
-  ldr__source_close(&s);
-  if (status || write_file(r, "tokenizer_config.json", o->cased ? cased : lower, strlen(o->cased ? cased : lower))) return EXIT_FAILED;
-  return make_directory_of(r, &n);
+  return status;
 }
 
 /* Word embeddings from a truncated factorisation of the texts' positive pointwise mutual information, and sines in the position table:
@@ -562,7 +661,9 @@ static int command_pretrain(run *r) {
   if (o->with_ladder && check_writable(r, o->with_ladder)) return EXIT_FAILED;
   status = choose_max_len(r, 128);
   if (status) return status;
-  if (r->max_len < 3) return fail(r, LDR_ARGUMENT, "--max-len must leave room for a word between [CLS] and [SEP]", "");
+  if (r->max_len < objective_of(r)->least) return fail(r, LDR_ARGUMENT, "--max-len must leave room for %s", objective_of(r)->name);
+  if (objective_of(r) != &objectives[OBJECTIVE_MASKED] && (o->whole_words || o->word_list)) return fail(r, LDR_ARGUMENT, "--whole-words and --word-list are for masked words, and this model learns %s", objective_of(r)->name);
+  if (ldr_model_encoder(r->model) && (o->distil || o->with_ladder)) return fail(r, LDR_ARGUMENT, "--distil and --with-ladder are for models of one stack, and %s has two", o->model);
   if (!o->steps) o->steps = 10000;
   o->epochs = o->steps;                  /* a batch is a data set of its own, an epoch one step */
   if (!(o->lr > 0)) o->lr = ladder ? 1e-3f : 5e-4f;
@@ -591,7 +692,7 @@ static int command_vocabulary(run *r) {
   char *names = NULL;
   int32_t count;
   int status = split_paths(r, r->o.texts, &names, paths, &count);
-  if (!status && make_vocabulary(paths, count, r->o.size ? r->o.size : 8192, !r->o.cased, r->o.out, &r->err)) status = EXIT_FAILED;
+  if (!status && make_vocabulary(paths, count, r->o.size ? r->o.size : 8192, !r->o.cased, r->o.sentinels, r->o.out, &r->err)) status = EXIT_FAILED;
   free(names);
   if (!status) printf("%s written\n", r->o.out);
   return status;

@@ -216,7 +216,7 @@ typedef struct options {
   int32_t     published_head, most, top_k;
   float       temperature, top_p, min_p, repetition;
   int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-  int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
+  int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, sentinels, seeds, embedding, vocabulary, positions;
   int32_t     regress, balance, ids, pair, pieces, no_special, decode, chat, release, pack, recompute, tune_biases, tune_norms, json, help;
   float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
   uint64_t    seed;
@@ -259,21 +259,22 @@ static const option option_table[] = {
   { "--search", KIND_FLAG, AT(search), CMD_COMPARE, 0, NULL, 0, 0, "instead of methods: ladders of three heights at three rates, which share the taps they read" },
   { "--report", KIND_TEXT, AT(report), CMD_COMPARE, 0, "FILE", 0, 0, "write a page with table and charts, one HTML file" },
   { "--texts", KIND_TEXT, AT(texts), CMD_PRETRAIN | CMD_VOCABULARY, CMD_PRETRAIN | CMD_VOCABULARY, "LIST", 0, 0, "plain text files, a paragraph a line, with commas between them" },
-  { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
+  { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write; with --sentinels the tokenizer.json" },
   { "--size", KIND_COUNT, AT(size), CMD_VOCABULARY, 0, "N", 8, 1000000, "pieces of the vocabulary, 8192 if not given" },
+  { "--sentinels", KIND_COUNT, AT(sentinels), CMD_VOCABULARY, 0, "N", 1, 1000, "for a T5: pieces with blanks, </s> and <extra_id_0> to <extra_id_N-1>, in a tokenizer.json" },
   { "--cased", KIND_FLAG, AT(cased), CMD_VOCABULARY | CMD_PRETRAIN, 0, NULL, 0, 0, "keep capitals and accents" },
   { "--adapter", KIND_TEXT, AT(adapter), CMD_RUN, 0, "DIR", 0, 0, "a LoRA adapter of PEFT, added to the model's weights as they are read" },
   { "--allow", KIND_TEXT, AT(allow), CMD_RUN, 0, "KEYS", 0, 0, "keys of config.json and tensors that may be there though they are not known, with commas between them" },
-  { "--model", KIND_TEXT, AT(model), CMD_PRETRAIN, 0, "DIR", 0, 0, "go on from this model; without it a new BERT is made" },
+  { "--model", KIND_TEXT, AT(model), CMD_PRETRAIN, 0, "DIR", 0, 0, "go on from this model; without it a new BERT or T5 is made" },
   { "--out", KIND_TEXT, AT(out), CMD_PRETRAIN, CMD_PRETRAIN, "DIR", 0, 0, "the model directory to write; with --method ladder: the ladder file" },
   { "--held-out", KIND_TEXT, AT(held_out), CMD_PRETRAIN, 0, "LIST", 0, 0, "text files the model never learns from; loss and accuracy are measured on them" },
   { "--method", KIND_WORD, AT(method), CMD_PRETRAIN, 0, "ladder|head|full", 0, 0, "full: the model; ladder: a ladder beside the frozen model, for train to start from" },
-  { "--vocab", KIND_TEXT, AT(vocab), CMD_PRETRAIN, 0, "FILE", 0, 0, "new model: its vocab.txt (see ladder vocabulary)" },
-  { "--layers", KIND_COUNT, AT(layers), CMD_PRETRAIN, 0, "N", 1, 1000, "new model: blocks, 4 if not given" },
+  { "--vocab", KIND_TEXT, AT(vocab), CMD_PRETRAIN, 0, "FILE", 0, 0, "new model (see ladder vocabulary): a vocab.txt makes a BERT, a tokenizer.json a T5, which learns to tell spans that are cut out" },
+  { "--layers", KIND_COUNT, AT(layers), CMD_PRETRAIN, 0, "N", 1, 1000, "new model: blocks, of each stack, 4 if not given" },
   { "--width", KIND_COUNT, AT(width), CMD_PRETRAIN, 0, "N", 1, 65536, "new model: of a state, 128 if not given" },
   { "--heads", KIND_COUNT, AT(heads), CMD_PRETRAIN, 0, "N", 1, 4096, "new model: attention heads, width / 32 if not given" },
   { "--ffn", KIND_COUNT, AT(ffn), CMD_PRETRAIN, 0, "N", 1, 1000000, "new model: 4 x width if not given" },
-  { "--warm-start", KIND_FLAG, AT(warm_start), CMD_PRETRAIN, 0, NULL, 0, 0, "new model: word embeddings from the texts' co-occurrences, sines for positions" },
+  { "--warm-start", KIND_FLAG, AT(warm_start), CMD_PRETRAIN, 0, NULL, 0, 0, "new BERT: word embeddings from the texts' co-occurrences, sines for positions" },
   { "--whole-words", KIND_FLAG, AT(whole_words), CMD_PRETRAIN, 0, NULL, 0, 0, "mask all pieces of a word or none" },
   { "--word-list", KIND_TEXT, AT(word_list), CMD_PRETRAIN, 0, "FILE", 0, 0, "mask these words whole, a word a line: for languages written without spaces" },
   { "--with-ladder", KIND_TEXT, AT(with_ladder), CMD_PRETRAIN, 0, "FILE", 0, 0, "train a ladder beside the model at the same time, and write it to this file" },
@@ -445,7 +446,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
   { "export", CMD_EXPORT, "", "a model with what was trained inside it, as other programs read it" },
   { "pretrain", CMD_PRETRAIN, "", "train a model, or a ladder beside one, on plain text" },
   { "distil", CMD_DISTIL, "", "train a small encoder from the states of a large one, on plain text" },
-  { "vocabulary", CMD_VOCABULARY, "", "make a WordPiece vocabulary for plain texts" },
+  { "vocabulary", CMD_VOCABULARY, "", "make a vocabulary for plain texts, WordPiece or T5's" },
   { "quantize", CMD_QUANTIZE, "", "a copy of a model with 8-bit or 4-bit weights, to train on and predict with" },
   { "plan", CMD_PLAN, "", "the memory that train with these options would need" },
   { "score", CMD_SCORE, "", "texts beside their references: BLEU, chrF, ROUGE, exact match" },

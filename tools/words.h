@@ -1,8 +1,8 @@
-/* words.h: what a model for a new language or domain starts with, made from plain text: a WordPiece
-   vocabulary, and vectors for its words. Included behind the implementation of ladder.h, whose
+/* words.h: what a model for a new language or domain starts with, made from plain text: a vocabulary of
+   WordPiece or, for T5 and kin, of pieces with blanks, and vectors for its words. Included behind the implementation of ladder.h, whose
    characters, files, errors and random numbers it uses. C99 and C++11, nothing but libc, no global state.
 
-       make_vocabulary     text files -> vocab.txt
+       make_vocabulary     text files -> vocab.txt, or a tokenizer.json with sentinels
        word_counts_...     token ids -> how often which two stand near each other
        word_vectors        these counts -> one vector a token */
 
@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,11 +158,11 @@ static int words_table_add(words_table *t, const char *word, uint32_t bytes) {
 
 /* ---- text to words --------------------------------------------------------------------- */
 
-/* The word under way. The steps are those of ldr__text_char and what it calls, without the places in
+/* The word under way; spaced: it has the blank before it, as U+2581. The steps are those of ldr__text_char and what it calls, without the places in
    the text and the look-up of pieces: words come out as the tokenizer will see them. */
 typedef struct words_splitter {
   words_table *table;
-  int          lower, alone, too_long, failed;
+  int          lower, spaced, blank, alone, too_long, failed;
   int32_t      chars;
   uint32_t     bytes;
   char         word[LADDER_MAX_WORD_CHARS * 4];
@@ -184,18 +185,23 @@ static void words_letter(words_splitter *s, uint32_t c, int alone) {
   s->chars++;
 }
 
+enum { WORDS_BLANK = 0x2581 };
+
 static void words_char(words_splitter *s, uint32_t c) {
   int alone = ldr__char_cjk(c), n = 1, i;
   uint32_t out[24];
   if (ldr__char_control(c)) return;
   if (ldr__char_white(c)) {
     words_flush(s);
+    s->blank = s->spaced;
     return;
   }
   out[0] = c;
   if (s->lower) n = ldr__decompose(out, c, 0);
   for (i = 0; i < n; i++) {
     if (s->lower && ldr__char_nonspacing(out[i])) continue;
+    if (s->blank) words_letter(s, WORDS_BLANK, 0);
+    s->blank = 0;
     words_letter(s, s->lower ? ldr__char_lower(out[i]) : out[i], alone || ldr__char_punct(out[i]));
   }
 }
@@ -222,7 +228,7 @@ static size_t words_split(words_splitter *s, const unsigned char *p, size_t n, i
   size_t i = 0, step;
   int32_t bytes;
   while (!s->failed && (last ? i < n : i + 8 <= n)) {
-    step = p[i] == '[' ? words_special_at(p + i, n - i) : 0;
+    step = p[i] == '[' && !s->spaced ? words_special_at(p + i, n - i) : 0;
     if (step) words_flush(s);
     else {
       step = ldr__utf8_length(p + i, n - i);
@@ -238,7 +244,7 @@ static size_t words_split(words_splitter *s, const unsigned char *p, size_t n, i
 }
 
 /* Adds the words of one file to the table. Read in blocks, so a line may be as long as it likes. */
-static ldr_status words_read(words_table *t, const char *path, int lower, ldr_error *err) {
+static ldr_status words_read(words_table *t, const char *path, int lower, int spaced, ldr_error *err) {
   enum { BLOCK = 1 << 16 };
   words_splitter s;
   uint64_t offset = 0;
@@ -252,6 +258,7 @@ static ldr_status words_read(words_table *t, const char *path, int lower, ldr_er
   memset(&s, 0, sizeof s);
   s.table = t;
   s.lower = lower;
+  s.spaced = s.blank = spaced;
   do {
     if (!block) break;
     got = fread(block + have, 1, BLOCK - have, f);
@@ -283,10 +290,12 @@ typedef struct words_pair { uint64_t count; int32_t left, right, list, stamp; } 
 typedef struct words_node { uint32_t word; int32_t next; } words_node;
 typedef struct words_best { uint64_t count; int32_t pair; } words_best;
 
-/* Word w is pieces[start[w]] to pieces[start[w] + length[w] - 1] and occurs weight[w] times. */
+/* spaced: a piece is the same at the beginning of a word and inside, as blanks are letters.
+   Word w is pieces[start[w]] to pieces[start[w] + length[w] - 1] and occurs weight[w] times. */
 typedef struct words_maker {
   const words_table *table;
-  int32_t      size;                 /* pieces wanted, without the special tokens              */
+  int32_t      size, special;        /* pieces wanted, without the special tokens; those       */
+  int          spaced;
   words_piece *pieces;
   int32_t      count;
   int32_t     *slots;                /* pieces by their text; id + 1                           */
@@ -516,13 +525,13 @@ static int words_stands_alone(uint32_t c) { return ldr__char_cjk(c) || ldr__char
 
 /* How many of the n letters, the most frequent first, get pieces: those that make up 999 of 1000 characters must, and every
    other that is at least one in a million as long as there is room. *needed: the pieces of those that must. */
-static size_t words_letters(const words_char_count *letters, size_t n, int32_t size, uint64_t *needed) {
+static size_t words_letters(const words_char_count *letters, size_t n, int32_t size, int spaced, uint64_t *needed) {
   uint64_t total = 0, covered = 0, pieces = 0;
   size_t i;
   for (i = 0; i < n; i++) total += letters[i].count;
   for (i = 0; i < n; i++) {
     int must = covered < total - total / 1000;
-    pieces += words_stands_alone(letters[i].c) ? 1u : 2u;
+    pieces += spaced || words_stands_alone(letters[i].c) ? 1u : 2u;
     if (must) *needed = pieces;
     else if (pieces > (uint64_t)size || letters[i].count < total / 1000000) break;
     covered += letters[i].count;
@@ -558,15 +567,15 @@ static ldr_status words_alphabet(words_maker *m, ldr_error *err) {
     letters[n++].c = (uint32_t)i;
   }
   qsort(letters, n, sizeof *letters, words_by_count);
-  taken = words_letters(letters, n, m->size, &needed);
+  taken = words_letters(letters, n, m->size, m->spaced, &needed);
   if (n == 0) status = ldr__fail(err, LDR_DATA, "the texts hold no words");
   else if (needed > (uint64_t)m->size)
-    status = ldr__fail(err, LDR_ARGUMENT, "%I pieces do not hold the %d special tokens and the letters of the texts; ask for %U or more", (int64_t)m->size + WORDS_SPECIAL, (int)WORDS_SPECIAL,
-                       needed + WORDS_SPECIAL);
+    status = ldr__fail(err, LDR_ARGUMENT, "%I pieces do not hold the %d special tokens and the letters of the texts; ask for %U or more", (int64_t)m->size + m->special, m->special,
+                       needed + (uint64_t)m->special);
   for (k = 0; k < 2 && !status; k++)
     for (i = 0; i < taken && !status; i++) {
       int32_t id;
-      if (k && words_stands_alone(letters[i].c)) continue;
+      if (k && (m->spaced || words_stands_alone(letters[i].c))) continue;
       id = words_piece_get(m, utf8, (uint32_t)ldr__utf8_put(utf8, letters[i].c), k == 1);
       if (id < 0) status = words_no_memory("the pieces", err);
       else (k ? m->inner : m->outer)[letters[i].c] = id + 1;
@@ -583,7 +592,7 @@ static size_t words_spell(const words_maker *m, const words_entry *e, int32_t *o
   size_t n = 0, k;
   int32_t id, bytes;
   for (k = 0; k < e->bytes; k += (size_t)bytes) {
-    id = (n ? m->inner : m->outer)[ldr__utf8_at(s + k, &bytes)] - 1;
+    id = (n && !m->spaced ? m->inner : m->outer)[ldr__utf8_at(s + k, &bytes)] - 1;
     if (id < 0) return 0;
     out[n++] = id;
   }
@@ -602,7 +611,7 @@ static int words_spell_all(words_maker *m) {
   for (i = 0; i < t->count; i++) {
     size_t n = words_spell(m, t->entries + i, m->text + used);
     uint32_t w = (uint32_t)m->word_count;
-    if (n < 2) continue;
+    if (n < 2 && !(n && m->spaced)) continue;
     m->start[w] = used;
     m->weight[w] = t->entries[i].count;
     m->length[w] = (unsigned char)n;
@@ -702,26 +711,104 @@ static ldr_status words_write(const words_maker *m, const char *out, ldr_error *
   return ldr__writer_close(&w, err);
 }
 
+enum { WORDS_ENDS = 3 };
+static const char *words_end(int i) {
+  static const char *const names[WORDS_ENDS] = { "<pad>", "</s>", "<unk>" };
+  return names[i];
+}
+
+static void words_put(ldr__writer *w, ldr_error *err, const char *format, ...) {
+  char line[1024];
+  va_list list;
+  int n;
+  va_start(list, format);
+  n = vsnprintf(line, sizeof line, format, list);
+  va_end(list);
+  ldr__writer_put(w, line, n > 0 ? (size_t)LDR__MIN(n, (int)sizeof line - 1) : 0, err);
+}
+
+/* Logarithms of how often each piece stands in the texts as merging left them; of none: as if once in two such texts. */
+static double *words_scores(const words_maker *m) {
+  double *score = (double *)calloc((size_t)m->count + 1, sizeof *score), total = 0;
+  size_t w, k;
+  int32_t i;
+  if (!score) return NULL;
+  for (w = 0; w < m->word_count; w++)
+    for (k = 0; k < m->length[w]; k++) {
+      score[m->text[m->start[w] + k]] += (double)m->weight[w];
+      total += (double)m->weight[w];
+    }
+  for (i = 0; i < m->count; i++) score[i] = log(LDR__MAX(score[i], 0.5) / LDR__MAX(total, 1.0));
+  return score;
+}
+
+/* A tokenizer.json as T5 has it: words with the blank before them, cut into the likeliest pieces. The sentinels come last, as there, the
+   highest id is <extra_id_0>. */
+static ldr_status words_write_spaced(const words_maker *m, int lower, const char *out, ldr_error *err) {
+  static const char *const space = "\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"always\",\"split\":true}";
+  char piece[LADDER_MAX_WORD_CHARS * 4 + 1], quoted[LADDER_MAX_WORD_CHARS * 24 + 3];
+  int32_t i, sentinels = m->special - WORDS_ENDS;
+  double *score = words_scores(m);
+  ldr__text json;
+  ldr__writer w;
+  if (!score) return words_no_memory("the pieces", err);
+  if (ldr__writer_open(&w, out, err)) {
+    free(score);
+    return w.status;
+  }
+  words_put(&w, err, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[\n");
+  for (i = 0; i < m->special; i++) {
+    if (i < WORDS_ENDS) snprintf(piece, sizeof piece, "%s", words_end(i));
+    else snprintf(piece, sizeof piece, "<extra_id_%d>", (int)(m->special - 1 - i));
+    words_put(&w, err, "%s{\"id\":%d,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}", i ? ",\n" : "",
+              (int)(i < WORDS_ENDS ? i : i + m->count), piece);
+  }
+  words_put(&w, err, "],\n\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":false,\"strip_accents\":%s,\"lowercase\":%s},\n", lower ? "true" : "false", lower ? "true" : "false");
+  words_put(&w, err, "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",%s]},\n", space);
+  words_put(&w, err, "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
+            "\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"B\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
+            "\"special_tokens\":{\"</s>\":{\"id\":\"</s>\",\"ids\":[1],\"tokens\":[\"</s>\"]}}},\n");
+  words_put(&w, err, "\"decoder\":{\"type\":\"Metaspace\",%s,\n\"model\":{\"type\":\"Unigram\",\"unk_id\":2,\"byte_fallback\":false,\"vocab\":[\n", space);
+  for (i = 0; i < WORDS_ENDS; i++) words_put(&w, err, "%s[\"%s\",0.0]", i ? ",\n" : "", words_end(i));
+  for (i = 0; i < m->count; i++) {
+    memcpy(piece, m->chars + m->pieces[i].at, m->pieces[i].bytes);
+    piece[m->pieces[i].bytes] = 0;
+    ldr__text_init(&json, quoted, sizeof quoted);
+    ldr__text_json(&json, piece);
+    words_put(&w, err, ",\n[");
+    ldr__writer_put(&w, quoted, json.used, err);
+    words_put(&w, err, ",%.6f]", score[i]);
+  }
+  for (i = 0; i < sentinels; i++) words_put(&w, err, ",\n[\"<extra_id_%d>\",0.0]", (int)(sentinels - 1 - i));
+  words_put(&w, err, "]}}\n");
+  free(score);
+  return ldr__writer_close(&w, err);
+}
+
 /* Writes a vocab.txt of `size` pieces at most to `out`, whole or not at all, from `count` files of UTF-8 text: the special
    tokens, the letters, then what merging made, the most frequent first. Fewer when no pair occurs twice any more.
-   lower_case: as the tokenizer then must be told too, which is its default. Files are streamed; words beyond WORDS_LIMIT
-   push the rarest out. The same files in the same order give the same bytes. */
-static ldr_status make_vocabulary(const char *const *paths, int count, int32_t size, int lower_case, const char *out, ldr_error *err) {
+   With sentinels a tokenizer.json instead, whose pieces hold the blanks: for languages written with some; <pad>, </s>, <unk> and
+   the sentinels are of the `size` pieces.
+   lower_case: as the tokenizer then must be told too, which is its default; a tokenizer.json says it. Files are streamed; words
+   beyond WORDS_LIMIT push the rarest out. The same files in the same order give the same bytes. */
+static ldr_status make_vocabulary(const char *const *paths, int count, int32_t size, int lower_case, int32_t sentinels, const char *out, ldr_error *err) {
   words_table table;
   words_maker maker;
   ldr_status status = LDR_OK;
   int i;
-  if (!paths || count < 1 || !out) return ldr__fail(err, LDR_ARGUMENT, "no text or no name for the vocabulary was given");
-  if (size <= WORDS_SPECIAL || size > WORDS_MOST_PIECES)
-    return ldr__fail(err, LDR_ARGUMENT, "a vocabulary of %I pieces was asked for; there must be more than the %d special tokens, and %d at most", (int64_t)size, (int)WORDS_SPECIAL, (int)WORDS_MOST_PIECES);
   memset(&table, 0, sizeof table);
   memset(&maker, 0, sizeof maker);
+  maker.spaced = sentinels > 0;
+  maker.special = sentinels > 0 ? WORDS_ENDS + sentinels : WORDS_SPECIAL;
+  if (!paths || count < 1 || !out) return ldr__fail(err, LDR_ARGUMENT, "no text or no name for the vocabulary was given");
+  if (size <= maker.special || size > WORDS_MOST_PIECES)
+    return ldr__fail(err, LDR_ARGUMENT, "a vocabulary of %I pieces was asked for; there must be more than the %d special tokens, and %d at most", (int64_t)size, maker.special, (int)WORDS_MOST_PIECES);
   table.limit = WORDS_LIMIT;
   maker.table = &table;
-  maker.size = size - WORDS_SPECIAL;
-  for (i = 0; i < count && !status; i++) status = words_read(&table, paths[i], lower_case, err);
+  maker.size = size - maker.special;
+  for (i = 0; i < count && !status; i++) status = words_read(&table, paths[i], lower_case, maker.spaced, err);
   if (!status) status = words_make(&maker, err);
-  if (!status) status = words_write(&maker, out, err);
+  if (!status) status = maker.spaced ? words_write_spaced(&maker, lower_case, out, err) : words_write(&maker, out, err);
   words_maker_free(&maker);
   words_table_free(&table);
   return status;
