@@ -608,6 +608,11 @@ TEST(pairs_of_texts_are_learned) {
   EXPECT(0, "$L eval --model %s --ladder narrow.ladder --data pairs.jsonl", data);
   CHECK(holds("out", "on 3 examples"));
   EXPECT(0, "echo 'it is a truth' | $L generate --model %s --ladder narrow.ladder --max-new 3", data);
+  EXPECT(0, "$L train --model %s --task seq2seq --train pairs.tsv --preset paper --reduction 2 --rungs 0,1 --encoder-rungs 0,2 --importance fisher --cache ram --lr 3e-2 --epochs 80 --seed 1 --out side.ladder", data);
+  EXPECT(0, "cut -f1 pairs.tsv | $L generate --model %s --ladder side.ladder --max-new 9 --beams 2", data);
+  text = slurp("out", &n);
+  CHECK_STR(text, "one\ntwo truths\nnoon\n");
+  free(text);
   CHECK(put_file("kinds.tsv", "cat\tthe cat sat\ntime\twhat is the time\ncat\ta cat\ntime\tthe time is noon\n"));      /* classes stand on the encoder */
   EXPECT(0, "$L train --model %s --train kinds.tsv --lr 1e-2 --epochs 20 --recipe plain --seed 1 --out kinds.ladder", data);
   EXPECT(0, "printf 'the cat sat\\nwhat is the time\\n' | $L predict --model %s --ladder kinds.ladder", data);
@@ -620,8 +625,11 @@ TEST(pairs_of_texts_are_learned) {
   EXPECT(1, "$L train --model %s --task seq2seq --train empty.tsv --out x.ladder", data);
   EXPECT(1, "$L train --model %s --task text --train pairs.tsv --out x.ladder", data);
   CHECK(holds("err", "--task seq2seq"));
-  EXPECT(1, "$L train --model %s --task seq2seq --train pairs.tsv --method prompt --out x.ladder", data);
+  EXPECT(1, "$L train --model %s --task seq2seq --train pairs.tsv --method prefix --out x.ladder", data);
   CHECK(holds("err", "two stacks"));
+  EXPECT(1, "$L train --model %s --train kinds.tsv --preset paper --encoder-rungs 0,2 --out x.ladder", data);      /* the encoder alone is one stack */
+  EXPECT(2, "$L train --model %s --task seq2seq --train pairs.tsv --encoder-rungs 0,x --out x.ladder", data);
+  CHECK(holds("err", "no list of numbers"));
 }
 
 /* Texts beside their references, without a model; what the measures are is test_score's. */
