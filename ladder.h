@@ -117,11 +117,10 @@
      refused by name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod.,
      0.auto_model., base_model.model.) goes. Every family is trained on like any other, by all presets and methods; two
      stacks by those that (>>manual-language) names.
-     Frozen always: distances of deberta (also what its layers' matrices make of them), ernie's tasks; the
-     convolution of the largest deberta-v2 and blocks with experts: no method goes back through them. Rungs beside
-     experts start at random. Heads that have norms (qwen3, gemma3,
-     olmo2), or of which positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which
-     makes them smaller, is refused.
+     Frozen always: distances of deberta (also what its layers' matrices make of them), ernie's tasks; the convolution
+     of the largest deberta-v2 and blocks with experts: no method goes back through them. Rungs beside experts start at
+     random. Heads that have norms (qwen3, gemma3, olmo2), or of which positions turn a part (gpt_neox, gptj, phi,
+     stablelm), stay whole: the preset paper, which makes them smaller, is refused.
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
