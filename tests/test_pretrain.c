@@ -265,12 +265,12 @@ TEST(what_cannot_be_is_refused) {
     { 1, "pretrain --texts a.txt --vocab ends.json --out new20 --steps 1", "lacks </s>" },
     { 1, "vocabulary --texts a.txt --size 23 --sentinels 20 --out v.json", "23 special tokens" },
     { 1, "vocabulary --texts a.txt --size 25 --sentinels 20 --out v.json", "letters" },
-    { 1, "vocabulary --texts a.txt --size 200 --sentinels 20 --out nowhere/v.json", "" },
+    { 1, "vocabulary --texts a.txt --size 200 --sentinels 20 --out missing/v.json", "missing/v.json" },
     { 2, "vocabulary --texts a.txt --sentinels 0 --out v.json", "--sentinels" },
     { 2, "pretrain --texts a.txt", "--out" },
     { 2, "vocabulary --texts a.txt", "--out" },
     { 1, "vocabulary --texts nowhere.txt --out v.txt", "nowhere.txt" },
-    { 1, "vocabulary --texts a.txt --size 8 --out nowhere/v.txt", "" } };
+    { 1, "vocabulary --texts a.txt --size 200 --out missing/v.txt", "missing/v.txt" } };
   size_t i;
   NEED_TEXTS();
   CHECK_INT(make_base(), 0);
