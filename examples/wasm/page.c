@@ -8,6 +8,7 @@
 #define LADDER_STATIC                     /* what the page does not call is left out */
 #define LADDER_IMPLEMENTATION
 #include "../../ladder.h"
+#include "../../tools/recipe.h"
 #include <stdio.h>
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
