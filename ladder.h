@@ -12182,8 +12182,8 @@ static int32_t ldr__relative_bucket(const ldr_model *m, int32_t at) {
       n = m->shape.causal ? m->buckets : m->buckets / 2, exact = n / 2;
   if (m->shape.causal && later) return 0;
   volatile float share = (float)log((double)far / exact);
-  share /= (float)log((double)m->far / exact);
-  share *= (float)(n - exact);
+  share = share / (float)log((double)m->far / exact);
+  share = share * (float)(n - exact);
   if (far >= exact) far = exact + (int32_t)share;
   return LDR__MIN(far, n - 1) + later * n;
 }

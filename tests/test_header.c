@@ -222,7 +222,7 @@ TEST(no_line_is_wider_than_120_columns) {
 
 TEST(compiles_without_warnings) {
   static const char *const standards[] = { "-std=c99", "-std=gnu17" };
-  static const char *const plus[] = { "-std=c++11", "-std=c++17" };
+  static const char *const plus[] = { "-std=c++11", "-std=c++2a" };
   char flags[512];
   size_t i;
   if (!have("gcc") && !have("clang")) SKIP("no gcc or clang (other compilers know other warnings)");
@@ -236,6 +236,7 @@ TEST(compiles_without_warnings) {
     if (have("g++") && i == 0) CHECK(compiles("g++", "header-test.cpp", implementation, flags));
     if (have("clang++") && i == 1) CHECK(compiles("clang++", "header-test.cpp", implementation, flags));
   }
+  if (have("clang++")) CHECK(compiles("clang++", "header-test.cpp", "#include \"../tools/ladder.c\"\n", STRICT "-c -fsyntax-only -std=c++2a"));
   remove("header-test.o");
 }
 

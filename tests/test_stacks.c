@@ -929,6 +929,14 @@ static ldr_dataset *golden_pairs(const ldr_weights *g) {
   return set;
 }
 
+/* The golden numbers, their T5 and its pairs; NULL when one of them cannot be read, which is a failure. */
+static ldr_dataset *golden_stacks(ldr_weights **g, ldr_model **m, const ldr_model_desc *desc, ldr_error *err) {
+  *g = ldr_weights_open("golden/stacks.safetensors", NULL, err);
+  *m = ldr_model_load("golden/t5", desc, err);
+  CHECK_STR(err->message, "");
+  return *g && *m ? golden_pairs(*g) : NULL;
+}
+
 /* Loss, states of both side stacks and every gradient of a tiny T5's ladder against a PyTorch model of the same (reference/
    make_stacks.py): with a rung for some layers, others in each stack. */
 TEST(the_ladder_of_two_stacks_equals_pytorch) {
@@ -948,11 +956,8 @@ TEST(the_ladder_of_two_stacks_equals_pytorch) {
   memset(&d, 0, sizeof d);
   memset(&td, 0, sizeof td);
   if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
-  g = ldr_weights_open("golden/stacks.safetensors", NULL, &err);
-  m = ldr_model_load("golden/t5", NULL, &err);
-  CHECK_STR(err.message, "");
-  if (!g || !m) return;
-  set = golden_pairs(g);
+  set = golden_stacks(&g, &m, NULL, &err);
+  if (!set) return;
   d.head = LDR_HEAD_WORDS;
   d.preset = LDR_PRESET_PAPER;
   d.reduction = 2;
@@ -1013,11 +1018,8 @@ TEST(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) {
   int k;
   memset(&err, 0, sizeof err);
   if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
-  g = ldr_weights_open("golden/stacks.safetensors", NULL, &err);
-  m = ldr_model_load("golden/t5", NULL, &err);
-  CHECK_STR(err.message, "");
-  if (!g || !m) return;
-  set = golden_pairs(g);
+  set = golden_stacks(&g, &m, NULL, &err);
+  if (!set) return;
   for (k = 0; k < 2; k++) {
     ldr_ladder_desc d;
     ldr_ladder *l;
@@ -1069,9 +1071,8 @@ static float *trained_values(int way, int32_t threads, int32_t cache, const char
   memset(&td, 0, sizeof td);
   memset(&d, 0, sizeof d);
   md.threads = threads;
-  g = ldr_weights_open("golden/stacks.safetensors", NULL, &err);
-  m = ldr_model_load("golden/t5", &md, &err);
-  set = golden_pairs(g);
+  set = golden_stacks(&g, &m, &md, &err);
+  if (!set) return NULL;
   d.head = LDR_HEAD_WORDS;
   d.preset = ways[way].preset;
   d.method = ways[way].method;

@@ -421,8 +421,8 @@ static double score_bleu(score_work *w, const score_texts *set, score_cutter *cu
     if (!right[k]) part /= 2;
     sum += log((right[k] ? (double)right[k] : part) / (double)total[k]);
   }
-  if (said < wanted) sum += ORDERS * (1 - (double)wanted / (double)said);
-  return 100 * exp(sum / ORDERS);
+  if (said < wanted) sum += (int)ORDERS * (1 - (double)wanted / (double)said);
+  return 100 * exp(sum / (int)ORDERS);
 }
 
 static double score_bleu_13a(score_work *w, const score_texts *set) { return score_bleu(w, set, score_cut_13a); }
