@@ -732,6 +732,18 @@ static ldr_status reader_answer(ldr__reader *r, int pair, size_t at, ldr_error *
   return s->row_fn(s, pair, at, err);
 }
 
+/* Rows of the run's kind, for `row` to answer. */
+static void rows_begin(rows *s, run *r, answers *a, ldr_status (*row)(rows *s, int pair, size_t at, ldr_error *err)) {
+  s->task = r->task;
+  s->answers = a;
+  s->row_fn = row;
+  s->r.row_fn = reader_answer;
+  s->r.user = s;
+  s->r.tokenizer = ldr_model_tokenizer(r->model);
+  s->r.desc.encoding = r->o.encoding;
+  s->r.desc.columns = r->o.columns;
+}
+
 /* Are these the columns of the task's own files? */
 static int is_table(rows *s, ldr_error *err) {
   const run *r = s->answers->r;
@@ -936,14 +948,7 @@ static int command_predict(run *r) {
   if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
   if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (open_submission(r)) return EXIT_FAILED;
-  s.task = r->task;
-  s.answers = &a;
-  s.row_fn = row_answer;
-  s.r.row_fn = reader_answer;
-  s.r.user = &s;
-  s.r.tokenizer = ldr_model_tokenizer(r->model);
-  s.r.desc.encoding = r->o.encoding;
-  s.r.desc.columns = r->o.columns;
+  rows_begin(&s, r, &a, row_answer);
   status = make_queue(&q, capacity, r->max_len) ? make_predictors(&a, capacity) : fail(r, LDR_MEMORY, "out of memory", "");
   if (!status) status = r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
   if (!status) status = predict_queue(&a);
@@ -1056,14 +1061,7 @@ static int predict_spoken(run *r) {
   memset(&s, 0, sizeof s);
   a.r = r;
   a.speaks = &g;
-  s.task = r->task;
-  s.answers = &a;
-  s.row_fn = row_say;
-  s.r.row_fn = reader_answer;
-  s.r.user = &s;
-  s.r.tokenizer = ldr_model_tokenizer(r->model);
-  s.r.desc.encoding = r->o.encoding;
-  s.r.desc.columns = r->o.columns;
+  rows_begin(&s, r, &a, row_say);
   status = spoken_open(&g, r, r->max_len);
   if (!status) status = open_submission(r);
   if (!status) status = r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
