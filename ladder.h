@@ -1079,20 +1079,31 @@ LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int3
    ================================ */
 
 typedef struct ldr_session ldr_session;
-/* For one text of up to `capacity` tokens (0: as many as the model has positions). l may be NULL; model and ladder are
-   borrowed and must outlive it. One session is used by one thread at a time. LDR_UNSUPPORTED: a model that is not
-   causal or has no language-model head, a ladder with another head, with prompts, prefixes or beside another. */
-LDR_API ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err);
+typedef struct ldr_session_desc {
+  int32_t   capacity;            /* tokens of the text; 0: as many as the model has positions */
+  ldr_dtype kept_type;           /* of keys and values: LDR_F32; LDR_BF16 or LDR_I8 (a scale a head) round them, and a
+                                    long text takes a half or a quarter of the memory */
+} ldr_session_desc;
+/* For one text. l and desc may be NULL; model and ladder are borrowed and must outlive it. One session is used by one
+   thread at a time. LDR_UNSUPPORTED: a model that is not causal or has no language-model head, a ladder with another
+   head, with prompts, prefixes or beside another. */
+LDR_API ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
+    ldr_error *err);
 LDR_API void         ldr_session_free(ldr_session *s);
 LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
 /* Reads ids[count] behind what was read. logits[vocabulary], of the token that would follow; NULL: not wanted.
    LDR_LIMIT: no room. */
 LDR_API ldr_status   ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err);
+/* Reads ids[i] into s[i], n different sessions of one model and ladder, and gives logits[n,vocabulary] (NULL: not
+   wanted): up to 32 texts go on for little more than the price of one, as every weight is read once. Sessions with
+   rungs or of two stacks take turns. LDR_LIMIT: one has no room; then none has read. */
+LDR_API ldr_status   ldr_session_step(ldr_session *const *s, int32_t n, float *logits, const int32_t *ids,
+    ldr_error *err);
 /* Two stacks: ids[count], copied, is what the decoder will read of. The session begins anew. LDR_ARGUMENT: one stack,
    or more tokens than there is room for. */
 LDR_API ldr_status   ldr_session_source(ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err);
 /* to becomes what from is, for another end of its text. A source is shared: from must then live as long.
-   LDR_ARGUMENT: they are not of one model, ladder and capacity. */
+   LDR_ARGUMENT: they are not of one model, ladder and description. */
 LDR_API ldr_status   ldr_session_copy(ldr_session *to, const ldr_session *from, ldr_error *err);
 LDR_API int32_t      ldr_session_length(const ldr_session *s);
 /* Forgets all but the first `length` tokens: for another continuation of the same beginning. */
@@ -2272,6 +2283,8 @@ typedef struct ldr__row_kernels {
   void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows,
       size_t columns);
   double (*squares)(const float *x, size_t n); /* sum x^2 */
+  /* y += W[rows,n] x, rows <= 4 */
+  void (*dots)(float *y, const float *x, const float *w, size_t ld, size_t rows, size_t n);
   /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float). */
   void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
   void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
@@ -2751,6 +2764,25 @@ LDR__INLINE double ldr__squares_body(const float *x, size_t count) {
   return sum;
 }
 
+/* Four rows at a time, so that memory has several streams to fetch; a row that is missing is the first once more. */
+LDR__INLINE void ldr__dots_body(float *y, const float *x, const float *w, size_t ld, size_t rows, size_t count) {
+  const float *w1 = rows > 1 ? w + ld : w, *w2 = rows > 2 ? w + 2 * ld : w, *w3 = rows > 3 ? w + 3 * ld : w;
+  float sums[4][LDR__LANES];
+  size_t at, r;
+  int l;
+  memset(sums, 0, sizeof sums);
+  LDR__GROUPS(count) {
+    LDR__IN(v, x, 0);
+    LDR__IN(a, w, 0);
+    LDR__IN(b, w1, 0);
+    LDR__IN(c, w2, 0);
+    LDR__IN(d, w3, 0);
+    LDR__EACH(sums[0][l] += v[l] * a[l]; sums[1][l] += v[l] * b[l])
+    LDR__EACH(sums[2][l] += v[l] * c[l]; sums[3][l] += v[l] * d[l])
+  }
+  for (r = 0; r < rows; r++) y[r] += ldr__lanes_sum(sums[r]);
+}
+
 /* f and f' share an erf, a tanh or a sigmoid, which the compiler finds once both are in one loop. */
 LDR__INLINE void ldr__activate_both_body(float *y, float *x, size_t count, int32_t kind) {
   size_t at;
@@ -2930,8 +2962,8 @@ static const ldr__row_kernels ldr__rows_portable = {
     ldr__multiply_body,
   ldr__add_body, ldr__mask_row_body, ldr__norm_body, ldr__norm_backward_body, ldr__norm_columns_body,
     ldr__columns_body, ldr__mix_body,
-  ldr__mix_backward_body, ldr__mix_columns_body, ldr__squares_body, ldr__pack_body, ldr__unpack_int8_body,
-    ldr__transpose_body,
+  ldr__mix_backward_body, ldr__mix_columns_body, ldr__squares_body, ldr__dots_body, ldr__pack_body,
+    ldr__unpack_int8_body, ldr__transpose_body,
   ldr__moments_body };
 
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) {
@@ -3057,6 +3089,7 @@ typedef struct ldr__exec {
   float *narrowed; /* int8 and bf16: room for the rounded rows of one product */
   float *row_scales;
   size_t narrow_size; /* floats of one such row at most */
+  int32_t few; /* 1: few rows are multiplied by ldr__few_task, whose sums are not those of many rows to the bit */
 } ldr__exec;
 
 /* What a thread alone needs for up to `rows` rows, inside a loop over tasks of which each runs operations. */
@@ -3426,10 +3459,44 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
   }
 }
 
+/* A product of few rows is as fast as b is read: LDR__FEW_COLUMNS columns of b, each in one piece, once, without
+   panels. A type that is not float goes through `lines`, which stay in the first cache. */
+enum { LDR__FEW = 8, LDR__FEW_COLUMNS = 32, LDR__FEW_DEEP = LDR__SIZE(1024, 64) };
+static void ldr__few_task(const ldr__exec *ex, const ldr__product *p, size_t task) {
+  const ldr__kernels *ker = ex->kernels;
+  float lines[4 * LDR__FEW_DEEP], sums[LDR__FEW][4];
+  const int in_place = p->b.dtype == LDR__NATIVE && (uintptr_t)p->b.data % sizeof(float) == 0;
+  size_t first = task * LDR__FEW_COLUMNS, end = LDR__MIN(p->n, first + LDR__FEW_COLUMNS), j, k0, depth, width, i, x;
+  ldr__finish finish = ldr__finish_at(p->finish, 0, first);
+  for (j = first; j < end; j += width) {
+    width = LDR__MIN((size_t)4, end - j);
+    memset(sums, 0, sizeof sums);
+    for (k0 = 0; k0 < p->k; k0 += depth) {
+      const float *w = in_place ? (const float *)p->b.data + p->b.first + k0 + j * p->b.cs : lines;
+      depth = in_place ? p->k : LDR__MIN((size_t)LDR__FEW_DEEP, p->k - k0);
+      for (x = 0; !in_place && x < width; x++) ldr__mat_run(ker, lines + x * LDR__FEW_DEEP, &p->b, k0, j + x, depth);
+      for (i = 0; i < p->m; i++)
+        ker->rows->dots(sums[i], p->a + i * p->rs + k0, w, in_place ? p->b.cs : LDR__FEW_DEEP, width, depth);
+    }
+    for (i = 0; i < p->m; i++)
+      for (x = 0; x < width; x++) {
+        float *c = p->c + i * p->ldc + j + x;
+        *c = sums[i][x] + (p->accumulate ? *c : finish.bias ? p->finish.bias[j + x] : 0.0f);
+      }
+  }
+  for (i = 0; finish.f && i < p->m; i++)
+    ker->rows->activate(finish.f + i * finish.ldf, p->c + i * p->ldc + first, end - first, finish.activation);
+}
+
 /* c[m,n] (+)= a[m,k] b[k,n], then `finish`. */
 static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b,
     ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
   ldr__product p = ldr__product_of(ex, c, ldc, a, rs, cs, b, finish, m, n, k, accumulate);
+  if (ex->few && m <= LDR__FEW && cs == 1 && b.rs == 1 && !b.panels[0]) {
+    LDR__FOR(task, ((int64_t)n + LDR__FEW_COLUMNS - 1) / LDR__FEW_COLUMNS, ex->threads)
+      ldr__few_task(ex, &p, (size_t)task);
+    return;
+  }
   LDR__FOR(task, (int64_t)p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
 }
 
@@ -3858,6 +3925,10 @@ enum { LDR__STRETCH = LDR__SIZE(128, 16) };
    has. */
 typedef struct ldr__places { const float *keys, *queries; const int32_t *row; } ldr__places;
 
+/* What a session keeps of a sequence: keys and values of its `past` tokens in every block, a head's row after the other
+   (ldr__packed_row), with room for more. */
+typedef struct ldr__kept { unsigned char *at; size_t past; } ldr__kept;
+
 typedef struct ldr__attention {
   int32_t heads, kv_heads, head_dim, causal;
   float scale;
@@ -3870,12 +3941,15 @@ typedef struct ldr__attention {
   size_t window; /* of which |i - j| < window is seen; 0: all */
   const float *relative; /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
   float *drelative; /* [sequences][heads][LDR__RELATIVE_ROW] its gradient, which is added to; or NULL */
-  /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
-  const float *kept;
-  size_t kept_ld, past; /* past: tokens before those of qkv */
-  /* [sequences+1] kept has those of other texts instead, of text s from row keys[s] on, and qkv is q alone; or NULL */
+  const ldr__kept *kept; /* [sequences] keys and values of all tokens, of which qkv has the last, or NULL */
+  size_t kept_from; /* bytes of the blocks before */
+  ldr_dtype kept_type;
+  /* [sequences+1] keys and values are those of other texts, others[., others_ld], of text s from row keys[s] on, and
+     qkv is q alone; or NULL. dothers: their gradient, on the way back */
   const int32_t *keys;
-  float *dkept; /* [., kept_ld] their gradient, on the way back */
+  const float *others;
+  size_t others_ld;
+  float *dothers;
   const ldr__places *places; /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
   const float *slopes; /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
   float cap; /* scores, with `scale`, are cap tanh(s / cap); 0: not */
@@ -3899,6 +3973,20 @@ static void ldr__head_rows(float *dst, size_t to, const float *src, size_t from,
     for (c = 0; c + 8 <= d; c += 8) memcpy(dst + c, src + c, 8 * sizeof(float));
     for (; c < d; c++) dst[c] = src[c];
   }
+}
+
+/* Bytes of a token in a block. */
+static size_t ldr__kept_row(size_t kv_heads, size_t d, ldr_dtype type) {
+  return 2 * kv_heads * ldr__packed_row(d, type);
+}
+
+/* Row `head` (keys' heads, then values') of the first n tokens. */
+static void ldr__kept_rows(const ldr__kernels *ker, float *dst, const ldr__attention *a, size_t seq, size_t head,
+    size_t n) {
+  const size_t d = (size_t)a->head_dim, row = ldr__kept_row((size_t)a->kv_heads, d, a->kept_type);
+  const unsigned char *at = a->kept[seq].at + a->kept_from + head * ldr__packed_row(d, a->kept_type);
+  size_t i;
+  for (i = 0; i < n; i++) ldr__rows_unpack(ker, dst + i * d, at + i * row, 1, d, a->kept_type);
 }
 
 static float ldr__dot(const float *a, const float *b, size_t n) {
@@ -4012,21 +4100,26 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     group = (size_t)(a->heads / a->kv_heads);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
-    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
-        after = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past,
+    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), past = a->kept ? a->kept[seq].past : 0,
+        after = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + past,
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : after;
-    size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
+    size_t begin = past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
         end = a->only ? begin + 1 : after, to = a->only ? seq : first;
     float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d,
       *o = q + d * nr, *s = o + d * nr;
     const float *base = qkv + first * ld,
-        *keys_at = a->kept ? a->kept + (a->keys ? (size_t)a->keys[seq] * a->kept_ld : 0) : base + inner;
-    size_t kld = a->kept ? a->kept_ld : ld;
+        *keys_at = a->keys ? a->others + (size_t)a->keys[seq] * a->others_ld : base + inner;
+    size_t kld = a->keys ? a->others_ld : ld, values = (size_t)a->kv_heads + kv;
     ldr__softmax soft;
     ldr__fetches soon;
     ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, NULL, NULL, 1);
-    ldr__head_rows(k, d, keys_at + kv * d, kld, n, d);
-    ldr__head_rows(v, d, keys_at + ((size_t)a->kv_heads + kv) * d, kld, n, d);
+    if (a->kept) {
+      ldr__kept_rows(ker, k, a, seq, kv, n);
+      ldr__kept_rows(ker, v, a, seq, values, n);
+    } else {
+      ldr__head_rows(k, d, keys_at + kv * d, kld, n, d);
+      ldr__head_rows(v, d, keys_at + values * d, kld, n, d);
+    }
     for (h = kv * group; h < (kv + 1) * group; h++)
       for (i0 = begin; i0 < end; i0 += rows) {
         /* every query sees a key in its first stretch */
@@ -4039,7 +4132,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         soft.scale = a->scale;
         soft.threshold = ldr__attention_dropout(soft.row, &soft.kept, a, first + i0, rows, h);
         for (i = 0; i < nr; i++) soft.peak[i] = -FLT_MAX;
-        ldr__pack_panels(ker, q, ldr__mat_float(base + (i0 - a->past) * ld + h * d, 1, ld), d, rows);
+        ldr__pack_panels(ker, q, ldr__mat_float(base + (i0 - past) * ld + h * d, 1, ld), d, rows);
         if (a->window) all = LDR__MIN(all, i0 + rows + a->window - 1);
         for (j0 = start; j0 < all; j0 += keys) {
           keys = LDR__MIN((size_t)LDR__STRETCH, all - j0);
@@ -4052,7 +4145,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
           ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > start, &soon);
         }
         for (i = 0; i < rows; i++) {
-          if (lse) lse[(first + i0 - a->past + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
+          if (lse) lse[(first + i0 - past + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
           soft.fix[i] = 1.0f / soft.sum[i];
         }
         ker->rows->transpose(y, inner, o, nr, soft.fix, rows, d, 0);
@@ -4070,7 +4163,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
     size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), tokens = (size_t)(a->offsets[seq + 1] - a->offsets[seq]),
-        n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : tokens, kld = a->keys ? a->kept_ld : ld;
+        n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : tokens, kld = a->keys ? a->others_ld : ld;
     size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : tokens;
     size_t to = a->only ? seq : first;
     float *q = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *g = q + tokens * d, *dq = g + tokens * d,
@@ -4078,10 +4171,10 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
     /* kr: the rows of k, not side by side */
     float *k = sums + tokens, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr,
       *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr, *t = e + LDR__STRETCH * nr;
-    const float *keys_at = (a->keys ? a->kept + (size_t)a->keys[seq] * kld : qkv + first * ld + inner) + kv * d,
+    const float *keys_at = (a->keys ? a->others + (size_t)a->keys[seq] * kld : qkv + first * ld + inner) + kv * d,
         *values_at = keys_at + (size_t)a->kv_heads * d;
     float *dbase = dqkv + first * ld,
-        *dkeys = (a->keys ? a->dkept + (size_t)a->keys[seq] * kld : dbase + inner) + kv * d;
+        *dkeys = (a->keys ? a->dothers + (size_t)a->keys[seq] * kld : dbase + inner) + kv * d;
     ldr__fetches soon;
     ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, out, dout, 3);
     for (i = 0; a->only && i < tokens; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
@@ -10811,9 +10904,10 @@ typedef struct ldr__tokens {
   const float *relative; /* of the pass, in the place of the block's, or NULL; and its gradient: see ldr__attention */
   float *drelative;
   size_t distances; /* numbers of the gradient that a sequence has */
-  /* see ldr__attention; the block puts the new ones behind those of `past` tokens */
-  float *kept;
-  size_t past;
+  /* see ldr__attention; the block puts the new ones behind those that are there */
+  const ldr__kept *kept;
+  size_t kept_from;
+  ldr_dtype kept_type;
   /* cross-attention: the block's keys and values [., 2 kv] of other texts, of text s from row source[s] to
      source[s + 1]; their gradient, on the way back */
   const float *cross;
@@ -10824,6 +10918,11 @@ typedef struct ldr__tokens {
 } ldr__tokens;
 
 enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACE_CROSS, LDR__PLACE_CROSS_SCORES };
+
+/* Tokens of sequence i, those that are kept with them. */
+static int32_t ldr__tokens_length(const ldr__tokens *t, int32_t i) {
+  return t->offsets[i + 1] - t->offsets[i] + (t->kept ? (int32_t)t->kept[i].past : 0);
+}
 
 /* Rows of a block's output. */
 static size_t ldr__tokens_out(const ldr__tokens *t) { return t->only ? (size_t)t->sequences : t->count; }
@@ -10838,6 +10937,7 @@ static ldr__tokens ldr__tokens_part(const ldr__tokens *t, int32_t i, int32_t end
   if (t->rows) mine.rows += first;
   mine.count = (size_t)(t->offsets[end] - t->offsets[i]);
   if (t->source) mine.source += i;
+  if (t->kept) mine.kept += i;
   if (t->drelative) mine.drelative += (size_t)i * t->distances;
   if (t->only) mine.only += i;
   if (t->only_rows) mine.only_rows += i;
@@ -10900,8 +11000,8 @@ static ldr__attention ldr__block_attention(
   a.cap = s->cap;
   a.places = m->places.keys ? &m->places : NULL;
   a.kept = t->kept;
-  a.kept_ld = 2 * ldr__kv_width(s);
-  a.past = t->past;
+  a.kept_from = t->kept_from;
+  a.kept_type = t->kept_type;
   a.sequences = t->sequences;
   a.offsets = t->offsets;
   a.only = t->only;
@@ -10920,12 +11020,24 @@ static ldr__attention ldr__cross_attention(
   a = ldr__block_attention(s, &own, t, drop);
   a.relative = a.drelative = NULL;
   a.causal = 0;
-  a.kept = t->cross;
+  a.kept = NULL;
   a.keys = t->source;
-  a.dkept = t->dcross;
-  a.past = 0;
+  a.others = t->cross;
+  a.others_ld = 2 * ldr__kv_width(s);
+  a.dothers = t->dcross;
   a.ld = ldr__q_width(s);
   return a;
+}
+
+/* Puts keys and values of qkv[T] behind those that are kept. */
+static void ldr__block_keep(const ldr__exec *ex, const float *qkv, const ldr__shape *s, const ldr__tokens *t) {
+  const size_t heads = 2 * (size_t)s->kv_heads, d = (size_t)s->head_dim,
+      row = ldr__kept_row((size_t)s->kv_heads, d, t->kept_type);
+  int32_t i, r;
+  for (i = 0; i < t->sequences; i++)
+    for (r = t->offsets[i]; r < t->offsets[i + 1]; r++)
+      ex->kernels->rows->pack(t->kept[i].at + t->kept_from + (t->kept[i].past + (size_t)(r - t->offsets[i])) * row,
+          qkv + (size_t)(r - t->offsets[0]) * ldr__qkv_width(s) + ldr__q_width(s), heads, d, t->kept_type);
 }
 
 /* Turns what has positions of qkv[T], or its gradient back. */
@@ -10935,10 +11047,10 @@ static void ldr__block_rotary(const ldr__exec *ex, float *qkv, const ldr__shape 
   const float *frequency = m->frequency ? m->frequency : t->frequency;
   if (!s->rotary || m->unturned) return;
   for (i = 0; i < t->sequences; i = end) { /* those of one table at a time */
-    int longer = m->longer && t->offsets[i + 1] - t->offsets[i] + (int32_t)t->past > m->most;
+    int longer = m->longer && ldr__tokens_length(t, i) > m->most;
     size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
-    for (end = m->longer ? i + 1 : t->sequences; end < t->sequences && longer ==
-        (t->offsets[end + 1] - t->offsets[end] + (int32_t)t->past > m->most); end++) {}
+    for (end = m->longer ? i + 1 : t->sequences;
+        end < t->sequences && longer == (ldr__tokens_length(t, end) > m->most); end++) {}
     ldr__rotary(ex, qkv + first * ldr__qkv_width(s), ldr__qkv_width(s), t->position + first,
         (size_t)(t->offsets[end] - t->offsets[i]), heads, s->head_dim, s->turned ? s->turned : s->head_dim,
         s->rotary & LDR__PAIRS, longer ? m->longer : frequency, m->stretched > 0 ? m->stretched : 1.0f, direction);
@@ -11421,8 +11533,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     ldr__head_norms_forward(ex, a, b, s, rows);
     ldr__block_rotary(ex, a->qkv, s, &b->manner, t, 1.0f);
     ldr__prefix_forward(a->qkv, b, s, t);
-    for (r = 0; t->kept && r < rows; r++)
-      memcpy(t->kept + (t->past + r) * at.kept_ld, a->qkv + r * at.ld + q, at.kept_ld * sizeof(float));
+    if (t->kept) ldr__block_keep(ex, a->qkv, s, t);
     if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
   }
   rows = ldr__tokens_out(t);
@@ -14817,6 +14928,7 @@ static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, siz
     ex->narrowed = ldr__place_floats(p, "packing buffers", rows * ex->narrow_size);
     ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
   }
+  ex->few = 0;
   ex->kernels = m->kernels;
   ex->threads = m->threads;
   ex->scratch_size = ldr__round_up(scratch, 16);
@@ -17298,9 +17410,14 @@ typedef struct ldr__walk { int32_t tap, rung, end; int few; } ldr__walk;
 /* What heads add for distances, where that learns: [heads][LDR__RELATIVE_ROW]; and its gradient, of each sequence. */
 typedef struct ldr__distances { float *table, *grad; } ldr__distances;
 
-/* Two stacks, or a session: a rung's keys and values of what the side encoder made, [., 2 kv] ; those of the tokens
-   before. each: numbers that a rung has of them in a session, where all rungs' are kept; else 0. */
-typedef struct ldr__side_kept { float *cross, *dcross, *kept; size_t each; } ldr__side_kept;
+/* Two stacks, or a session: a rung's keys and values of what the side encoder made, [., 2 kv]; those of the tokens
+   before. each, kept_each: numbers and bytes that a rung has of them in a session, where all rungs' are kept; else
+   0. */
+typedef struct ldr__side_kept {
+  float *cross, *dcross;
+  ldr__kept kept;
+  size_t each, kept_each;
+} ldr__side_kept;
 
 struct ldr__pass {
   ldr_ladder *l;
@@ -17825,7 +17942,8 @@ static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
   ldr__use_distances(&t, &s->side_distances, &s->l->side);
   t.cross = s->side.cross ? s->side.cross + (size_t)rung * s->side.each : NULL;
   t.dcross = s->side.dcross;
-  t.kept = s->side.kept ? s->side.kept + (size_t)rung * s->side.each : NULL;
+  t.kept = s->side.kept.at ? &s->side.kept : NULL;
+  t.kept_from = (size_t)rung * s->side.kept_each; /* its type is that of the backbone's */
   return t;
 }
 
@@ -22346,7 +22464,7 @@ LDR__DEF ldr_status ldr_evaluate(
    ================================ */
 
 /* tokens of a prompt that are read at a time: as many as activations have room for */
-enum { LDR__READ = 256 };
+enum { LDR__READ = 256, LDR__STEP = 32 }; /* and sessions of a step */
 
 struct ldr_session {
   const ldr_model *m;
@@ -22354,7 +22472,9 @@ struct ldr_session {
   ldr__shape shape;
   ldr__ends ends;
   int32_t capacity, length, blocks;
-  float *kept; /* [blocks][capacity][keys and values] */
+  ldr__kept kept; /* [blocks][capacity][keys and values] */
+  size_t kept_each; /* bytes of a block */
+  ldr_dtype kept_type;
   /* Two stacks: what reads the source; [blocks][capacity][keys and values] of it; those in use, maybe another's. */
   ldr__viewer reader;
   ldr__pass pass; /* with a ladder: in place of the reader */
@@ -22373,6 +22493,10 @@ struct ldr_session {
   size_t plan_size;
 };
 
+static size_t ldr__session_block_bytes(const ldr_session *s, const ldr__shape *shape) {
+  return (size_t)s->capacity * ldr__kept_row((size_t)shape->kv_heads, (size_t)shape->head_dim, s->kept_type);
+}
+
 /* What rungs need, of up to `rows` tokens, the last of which is asked for. */
 static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   ldr__pass *r = &s->rungs;
@@ -22390,7 +22514,8 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   r->taps = (float **)ldr__place(p, "tokens", (size_t)ldr__tap_count(l), sizeof(float *));
   ldr__side_place(p, r, most, 1, NULL);
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
-  r->side.kept = ldr__place_floats(p, "keys and values", (size_t)l->d.rung_count * r->side.each);
+  r->side.kept_each = ldr__session_block_bytes(s, &l->side);
+  r->side.kept.at = (unsigned char *)ldr__place(p, "keys and values", (size_t)l->d.rung_count, r->side.kept_each);
   if (l->side.cross) r->side.cross = s->side_cross =
       ldr__place_floats(p, "keys and values", (size_t)l->d.rung_count * r->side.each);
   r->row_count = 1;
@@ -22404,8 +22529,8 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   const ldr_model *m = s->m;
   size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary,
       scratch;
-  s->kept = ldr__place_floats(p, "keys and values",
-      (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
+  s->kept_each = ldr__session_block_bytes(s, &m->shape);
+  s->kept.at = (unsigned char *)ldr__place(p, "keys and values", (size_t)s->blocks, s->kept_each);
   if (m->encoder) {
     s->cross = ldr__place_floats(p, "keys and values",
         (size_t)s->blocks * (size_t)s->reach * 2 * ldr__kv_width(&m->shape));
@@ -22417,26 +22542,33 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   s->position = (int32_t *)ldr__place(p, "tokens", rows, sizeof(int32_t));
   s->last = ldr__place_floats(p, "logits", w);
   s->logits = ldr__place_floats(p, "logits", v);
-  ldr__backbone_place(p, &s->b, m, &s->shape, rows, 1, rows);
+  ldr__backbone_place(p, &s->b, m, &s->shape, rows, LDR__MIN(rows, (size_t)LDR__STEP), rows);
   ldr__session_rungs(p, s, rows);
   scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->reach),
       ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width)));
   if (s->rungs.l) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
   ldr__exec_place(p, &s->ex, m, scratch, s->b.chunk);
+  s->ex.few = 1;
   s->rungs.ex = s->ex;
   if (s->l && s->l->end[LDR__DISTANCES] >= 0) ldr__distances_place(p, &s->rungs.backbone_distances, &m->shape, 0);
 }
 
-LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err) {
+LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
+    ldr_error *err) {
   ldr_session *s;
+  ldr_session_desc d;
   ldr__plan plan;
   int32_t most = m ? m->positions - m->position_offset : 0;
   int pass;
   LDR__OWN_ERROR(err);
-  if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
+  memset(&d, 0, sizeof d);
+  if (desc) d = *desc;
+  if (!m || (l && l->m != m) || d.capacity < 0 || d.capacity > most)
     ldr__fail(err, LDR_ARGUMENT,
         "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions",
-        capacity, most);
+        d.capacity, most);
+  else if (!ldr__packs(d.kept_type)) ldr__fail(err, LDR_ARGUMENT,
+      "ldr_session_create: keys and values are kept as f32, bf16 or int8");
   else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
     ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
         m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
@@ -22452,7 +22584,8 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   memset(s, 0, sizeof *s);
   s->m = m;
   s->l = l;
-  s->capacity = capacity ? capacity : most;
+  s->capacity = d.capacity ? d.capacity : most;
+  s->kept_type = d.kept_type;
   s->reach = s->capacity + (l && l->reader ? (int32_t)ldr__virtual_tokens(l->reader) : 0);
   s->blocks = l ? ldr__final_blocks(l) : m->layers;
   s->shape = l && l->deep ? l->tuned_shape : m->shape;
@@ -22488,23 +22621,25 @@ LDR__DEF ldr_memory ldr_session_memory(const ldr_session *s) {
 LDR__DEF int32_t ldr_session_length(const ldr_session *s) { return s ? s->length : 0; }
 
 LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, ldr_error *err) {
-  size_t each, i, n;
-  if (!to || !from || to->m != from->m || to->l != from->l || to->capacity != from->capacity)
-    return ldr__fail(err, LDR_ARGUMENT, "ldr_session_copy: two sessions of one model, ladder and capacity are needed");
-  n = 2 * ldr__kv_width(&to->m->shape);
-  each = (size_t)to->capacity * n;
+  size_t i, n, rungs;
+  if (!to || !from || to->m != from->m || to->l != from->l || to->capacity != from->capacity ||
+      to->kept_type != from->kept_type)
+    return ldr__fail(err, LDR_ARGUMENT,
+        "ldr_session_copy: two sessions of one model, ladder and description are needed");
+  n = to->kept_each / (size_t)to->capacity * (size_t)from->length;
   for (i = 0; i < (size_t)to->blocks; i++)
-    memcpy(to->kept + i * each, from->kept + i * each, (size_t)from->length * n * sizeof(float));
+    memcpy(to->kept.at + i * to->kept_each, from->kept.at + i * to->kept_each, n);
   memcpy(to->seen, from->seen, (size_t)from->length * sizeof *to->seen);
   memcpy(to->last, from->last, (size_t)to->m->shape.width * sizeof *to->last);
   to->length = from->length;
   to->crossed = from->crossed;
   to->source[1] = from->source[1];
   to->rungs.side.cross = from->rungs.side.cross;
-  n = to->rungs.side.each;
-  for (i = 0; n && i < (size_t)to->l->d.rung_count; i++)
-    memcpy(to->rungs.side.kept + i * n, from->rungs.side.kept + i * n,
-        (size_t)from->length * 2 * ldr__kv_width(&to->l->side) * sizeof(float));
+  rungs = to->rungs.side.kept.at ? (size_t)to->l->d.rung_count : 0;
+  n = to->rungs.side.kept_each;
+  for (i = 0; i < rungs; i++)
+    memcpy(to->rungs.side.kept.at + i * n, from->rungs.side.kept.at + i * n,
+        n / (size_t)to->capacity * (size_t)from->length);
   return LDR_OK;
 }
 
@@ -22569,33 +22704,43 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
   return err->status;
 }
 
-/* Up to LDR__READ tokens through all blocks and rungs; s->last is what they make of the last. */
-static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) {
+/* Up to LDR__READ tokens of one session, or one of each of n, through all blocks and rungs; `last` of each is what they
+   make of its last. The first session's activations serve all. */
+static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *ids, int32_t count) {
+  ldr_session *s = all[0];
   const ldr_model *m = s->m;
   ldr__pass *r = &s->rungs;
-  size_t each = (size_t)s->capacity * 2 * ldr__kv_width(&m->shape), w = (size_t)m->shape.width;
-  int32_t offsets[2], i, rungs = s->l ? s->l->d.rung_count : 0;
+  size_t w = (size_t)m->shape.width;
+  int32_t offsets[LDR__STEP + 1], i, rungs = s->l ? s->l->d.rung_count : 0;
+  ldr__kept kept[LDR__STEP];
   ldr__tokens t;
   memset(&t, 0, sizeof t);
-  offsets[0] = 0;
-  offsets[1] = count;
-  for (i = 0; i < count; i++) s->position[i] = s->length + i;
-  t.sequences = 1;
+  for (i = 0; i < n; i++) {
+    kept[i].at = all[i]->kept.at;
+    kept[i].past = (size_t)all[i]->length;
+    offsets[i] = i;
+    s->position[i] = all[i]->length;
+  }
+  offsets[n] = n == 1 ? count : n;
+  for (i = 0; n == 1 && i < count; i++) s->position[i] = s->length + i;
+  t.sequences = n;
   t.offsets = offsets;
   t.position = s->position;
-  t.count = (size_t)count;
+  t.count = (size_t)offsets[n];
   t.frequency = m->frequency;
-  t.past = (size_t)s->length;
+  t.kept_type = s->kept_type;
   ldr__embed_forward(&s->ex, m, &s->ends, s->b.x, s->b.embed, ids, NULL, &t);
   t.source = s->source;
   r->t = t;
+  r->side.kept.past = (size_t)s->length;
   r->walk.tap = r->walk.rung = 0;
   if (rungs && s->l->has_first) ldr__tap_forward(r, r->walk.tap++, s->b.x);
+  t.kept = kept;
   for (i = 0; i < s->blocks; i++) {
     ldr__block block = ldr__session_block(s, i);
     if (rungs) ldr__walk_tap(r, i, LDR_TAP_INPUT, s->b.x);
     if (rungs && s->l->top && i == s->l->from) ldr__top_input(r, s->b.x, s->b.x);
-    t.kept = s->kept + (size_t)i * each;
+    t.kept_from = (size_t)i * s->kept_each;
     t.relative = r->backbone_distances.table;
     if (s->crossed) t.cross = s->crossed + 2 * (size_t)(i * s->reach) * ldr__kv_width(&m->shape);
     ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
@@ -22603,7 +22748,7 @@ static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) 
     if (m->release && !(s->l && s->l->successors)) ldr__release_layer(m, i);
   }
   if (!rungs || s->l->top) {
-    memcpy(s->last, s->b.x + (size_t)(count - 1) * w, w * sizeof(float));
+    for (i = 0; i < n; i++) memcpy(all[i]->last, s->b.x + (size_t)(offsets[i + 1] - 1) * w, w * sizeof(float));
     return;
   }
   r->rows[0] = count - 1;
@@ -22612,35 +22757,67 @@ static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) 
   memcpy(s->last, r->mixed, w * sizeof(float));
 }
 
-/* scores of the last state. */
-static void ldr__session_logits(ldr_session *s, float *logits) {
+/* scores[n,vocabulary] of the last states. */
+static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logits) {
+  const ldr_session *s = all[0];
   const ldr_model *m = s->m;
   size_t w = (size_t)m->shape.width;
-  const float *x = s->last;
+  float *x = s->b.x;
   int final = s->ends.v[LDR__FINAL] && !(s->l && s->l->d.rung_count && !s->l->top); /* rungs have added to its states */
-  if (final) ldr__norm_forward(&s->ex, s->b.x, NULL, s->last, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], 1, w,
+  int32_t i;
+  for (i = 0; i < n; i++) memcpy(x + (size_t)i * w, all[i]->last, w * sizeof(float));
+  if (final) ldr__norm_forward(&s->ex, x, NULL, x, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], (size_t)n, w,
       m->shape.norm, m->shape.eps);
-  if (final) x = s->b.x;
-  ldr__word_scores(&s->ex, m, &s->ends, logits, x, 1, w);
+  ldr__word_scores(&s->ex, m, &s->ends, logits, x, (size_t)n, w);
+}
+
+/* 1: ids[count] can be read into s. */
+static int ldr__session_takes(const ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
+  int32_t i;
+  if (!s || !ids || count < 1) ldr__fail(err, LDR_ARGUMENT, "ldr_session_read: no session or no tokens");
+  else if (s->m->encoder && !s->source[1]) ldr__fail(err, LDR_ARGUMENT,
+      "ldr_session_read: a %s model reads a source first (ldr_session_source)", s->m->type);
+  else if (count > s->capacity - s->length) ldr__fail(err, LDR_LIMIT,
+      "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
+  for (i = 0; !err->status && i < count; i++)
+    if (ids[i] < 0 || ids[i] >= s->m->vocabulary) ldr__fail(err, LDR_DATA,
+        "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
+  return !err->status;
 }
 
 LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err) {
-  int32_t at, n, i;
-  if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT, "ldr_session_read: no session or no tokens");
-  if (s->m->encoder && !s->source[1]) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_session_read: a %s model reads a source first (ldr_session_source)", s->m->type);
-  if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT,
-      "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
-  for (i = 0; i < count; i++)
-    if (ids[i] < 0 || ids[i] >= s->m->vocabulary) return ldr__fail(err, LDR_DATA,
-        "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
+  int32_t at, n;
+  LDR__OWN_ERROR(err);
+  if (!ldr__session_takes(s, ids, count, err)) return err->status;
   for (at = 0; at < count; at += n) {
     n = LDR__MIN(count - at, LDR__READ);
-    ldr__session_run(s, ids + at, n);
+    ldr__session_run(&s, 1, ids + at, n);
     memcpy(s->seen + s->length, ids + at, (size_t)n * sizeof *ids);
     s->length += n;
   }
-  if (logits) ldr__session_logits(s, logits);
+  if (logits) ldr__session_logits(&s, 1, logits);
+  return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_session_step(ldr_session *const *s, int32_t n, float *logits, const int32_t *ids,
+    ldr_error *err) {
+  int32_t i, k, at, together, turns;
+  LDR__OWN_ERROR(err);
+  if (!s || n < 1 || !ids) return ldr__fail(err, LDR_ARGUMENT, "ldr_session_step: no sessions or no tokens");
+  for (i = 0; i < n; i++) {
+    for (k = 0; k < i && s[k] != s[i]; k++) {}
+    if (k < i || (s[i] && (s[i]->m != s[0]->m || s[i]->l != s[0]->l || s[i]->kept_type != s[0]->kept_type)))
+      return ldr__fail(err, LDR_ARGUMENT,
+          "ldr_session_step: session %d is there twice, or of another model, ladder or kept_type than the first", i);
+    if (!ldr__session_takes(s[i], ids + i, 1, err)) return err->status;
+  }
+  turns = s[0]->m->encoder || (s[0]->l && s[0]->l->d.rung_count);
+  for (at = 0; at < n; at += together) {
+    together = turns ? 1 : LDR__MIN(n - at, LDR__MIN((int32_t)LDR__STEP, s[at]->capacity));
+    ldr__session_run(s + at, together, ids + at, 1);
+    for (i = at; i < at + together; i++) s[i]->seen[s[i]->length++] = ids[i];
+    if (logits) ldr__session_logits(s + at, together, logits + (size_t)at * (size_t)s[0]->m->vocabulary);
+  }
   return LDR_OK;
 }
 
@@ -24083,14 +24260,21 @@ LDR__AVX2 LDR__INLINE void ldr__scaled_eight(float *dst, __m256 scale, __m128i b
   _mm256_storeu_ps(dst, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))));
 }
 
+/* Weights come from memory in one long run; what fetches by itself stops where a row's piece ends. */
+LDR__AVX2 LDR__INLINE void ldr__fetch_far(const unsigned char *p) { _mm_prefetch((const char *)p + 4096, _MM_HINT_T0); }
+
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
   const unsigned char *s = (const unsigned char *)src;
   const __m128i fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
   size_t i = 0;
   if (dtype == LDR_F16)
-    for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(ldr__load128(s + 2 * i)));
+    for (; i + 8 <= n; i += 8) {
+      if (i % 32 == 0) ldr__fetch_far(s + 2 * i);
+      _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(ldr__load128(s + 2 * i)));
+    }
   if (dtype == LDR_BF16)
     for (; i + 8 <= n; i += 8) {
+      if (i % 32 == 0) ldr__fetch_far(s + 2 * i);
       __m256i wide = _mm256_slli_epi32(_mm256_cvtepu16_epi32(ldr__load128(s + 2 * i)), 16);
       _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(wide));
     }
@@ -24467,6 +24651,8 @@ LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
   LDR__COMPILED(void, mix_columns, (float *d, const float *u, const float *s, const float *x, size_t ld, size_t m, \
                                     size_t n), \
                 (d, u, s, x, ld, m, n), set, target) \
+  LDR__COMPILED(void, dots, (float *y, const float *x, const float *w, size_t ld, size_t m, size_t n), \
+                (y, x, w, ld, m, n), set, target) \
   target static double ldr__squares_##set(const float *x, size_t n) { return ldr__squares_body(x, n); } \
   static const ldr__row_kernels ldr__rows_##set = { \
     ldr__exp_row_##set, ldr__softmax_##set, ldr__softmax_backward_##set, ldr__activate_##set, \
@@ -24474,7 +24660,7 @@ LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
     ldr__multiply_##set, ldr__add_##set, ldr__mask_row_##set, ldr__norm_##set, ldr__norm_backward_##set, \
       ldr__norm_columns_##set, \
     ldr__columns_##set, ldr__mix_##set, ldr__mix_backward_##set, ldr__mix_columns_##set, ldr__squares_##set, \
-      ldr__pack_##set, \
+      ldr__dots_##set, ldr__pack_##set, \
     ldr__unpack_int8_avx2, ldr__transpose_avx2, ldr__moments_##set };
 LDR__LOOPS(avx2, LDR__AVX2)
 LDR__LOOPS(avx512, LDR__AVX512)

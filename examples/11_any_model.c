@@ -17,10 +17,13 @@ static int give_up(const ldr_error *err) {
 
 /* A language model: greedy, 40 tokens at most. */
 static ldr_status go_on(const ldr_model *m, const ldr_encoding *e, ldr_error *err) {
-  ldr_session *s = ldr_session_create(m, NULL, e->count + 40, err);
+  ldr_session_desc room = {0};
+  ldr_session *s;
   ldr_generate_desc d = {0};
   ldr_text text = {0};
   int32_t out[40], made = 0;
+  room.capacity = e->count + 40;
+  s = ldr_session_create(m, NULL, &room, err);
   d.most = 40;
   if (s && !ldr_generate(s, out, &made, e->ids, e->count, &d, err) &&
     !ldr_tokenizer_decode(ldr_model_tokenizer(m), &text, out, made, 1, err)) printf("\nit goes on:%s\n", text.data);

@@ -42,7 +42,7 @@ static ldr_status add_line(ldr_dataset *d, const ldr_tokenizer *t, ldr_encoding 
 }
 
 static ldr_status say(const ldr_model *m, const ldr_ladder *l, ldr_encoding *e, const char *prompt, ldr_error *err) {
-  ldr_session *s = ldr_session_create(m, l, 0, err);
+  ldr_session *s = ldr_session_create(m, l, NULL, err);
   ldr_generate_desc d = {0};
   ldr_text text = {0};
   int32_t out[24], made = 0;

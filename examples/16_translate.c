@@ -43,7 +43,7 @@ static ldr_status add_pair(ldr_dataset *d, const ldr_model *m, const char *sourc
 }
 
 static ldr_status answer(const ldr_model *m, const ldr_ladder *l, const char *line, ldr_error *err) {
-  ldr_session *s = ldr_session_create(m, l, 0, err);
+  ldr_session *s = ldr_session_create(m, l, NULL, err);
   const ldr_tokenizer *t = ldr_model_tokenizer(m);
   ldr_generate_desc d = {0};
   ldr_encoding e = {0};

@@ -6,6 +6,7 @@
 #include "../ladder.h"
 #include "../tools/export.h"
 #include "ldr_test.h"
+#include "ldr_session.h"
 #include "ldr_tiny.h"
 #include "ldr_files.h"
 
@@ -316,7 +317,7 @@ TEST(sessions_with_experts_give_the_whole_pass) {
     ldr_generate_desc d;
     ldr_error err;
     tiny_model t = experts_open(mixtures[k], "", NULL, 0, NULL, &err);
-    ldr_session *s = ldr_session_create(t.m, NULL, 30, &err);
+    ldr_session *s = session_for(t.m, NULL, 30, &err);
     float logits[WORDS];
     int32_t out[4], made = 0;
     memset(&d, 0, sizeof d);

@@ -4,6 +4,7 @@
 #include "../ladder.h"
 #endif
 #include "ldr_test.h"
+#include "ldr_session.h"
 #include "ldr_tiny.h"
 
 enum { TEXT = 20, VOCABULARY = 31 };
@@ -42,7 +43,7 @@ TEST(what_is_kept_gives_the_whole_pass) {
         memset(&err, 0, sizeof err);
         t = tiny_open(spec, &err);
         whole_pass(t.m, want);
-        s = ldr_session_create(t.m, NULL, 0, &err);
+        s = session_for(t.m, NULL, 0, &err);
         CHECK_STR(err.message, "");
         if (!s) continue;
         for (i = 0; i < TEXT; i++) {                               /* one after the other */
@@ -70,7 +71,7 @@ TEST(threads_do_not_change_a_bit) {
     spec.threads = i ? 3 : 1;
     memset(&err, 0, sizeof err);
     t = tiny_open(spec, &err);
-    s = ldr_session_create(t.m, NULL, TEXT, &err);
+    s = session_for(t.m, NULL, TEXT, &err);
     CHECK_INT(ldr_session_read(s, NULL, text_ids, 7, &err), LDR_OK);
     CHECK_INT(ldr_session_read(s, i ? three : one, text_ids + 7, TEXT - 7, &err), LDR_OK);
     ldr_session_free(s);
@@ -96,7 +97,7 @@ TEST(long_prompts_are_read_in_pieces) {
   want = (float *)malloc(600 * VOCABULARY * sizeof *want);
   CHECK_INT(ldr_model_hidden(t.m, hidden, &b, -1, &err), LDR_OK);
   CHECK_INT(ldr_model_logits(t.m, want, hidden, 600, &err), LDR_OK);
-  s = ldr_session_create(t.m, NULL, 600, &err);
+  s = session_for(t.m, NULL, 600, &err);
   CHECK_INT(ldr_session_read(s, got, ids, 600, &err), LDR_OK);
   CHECK(relative(got, want + 599 * VOCABULARY, VOCABULARY, 1) < 2e-5);
   CHECK_INT(ldr_session_read(s, got, ids, 1, &err), LDR_LIMIT);
@@ -167,7 +168,7 @@ TEST(tuned_models_speak_as_they_were_trained) {
     CHECK_STR(err.message, "");
     ldr_trainer_free(tr);
     CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_ACCURACY, &score, &err), LDR_OK);
-    s = ldr_session_create(t.m, l, 0, &err);
+    s = session_for(t.m, l, 0, &err);
     CHECK_STR(err.message, "");
     for (i = 0; s && i + 1 < TEXT; i++) {
       double peak, sum = 0;
@@ -214,14 +215,14 @@ TEST(sessions_that_cannot_be) {
     ld.classes = 2;
     l = ldr_ladder_create(t.m, &ld, &err);
     CHECK_STR(err.message, "");
-    CHECK(ldr_session_create(t.m, l, 8, &err) == NULL && err.status == LDR_UNSUPPORTED);
+    CHECK(session_for(t.m, l, 8, &err) == NULL && err.status == LDR_UNSUPPORTED);
     CHECK(strstr(err.message, rows[r].says) != NULL);
     memset(&err, 0, sizeof err);
-    CHECK(ldr_session_create(t.m, NULL, 10000, &err) == NULL && err.status == LDR_ARGUMENT);
+    CHECK(session_for(t.m, NULL, 10000, &err) == NULL && err.status == LDR_ARGUMENT);
     ldr_ladder_free(l);
     tiny_close(&t);
   }
-  CHECK(ldr_session_create(NULL, NULL, 0, NULL) == NULL);
+  CHECK(ldr_session_create(NULL, NULL, NULL, NULL) == NULL);
   CHECK_INT(ldr_session_length(NULL), 0);
   ldr_session_free(NULL);
 }
@@ -327,7 +328,7 @@ TEST(generation_stops_where_it_should) {
   tiny_config(config, &spec);
   m = ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, NULL, &err);
   CHECK_STR(err.message, "");
-  s = ldr_session_create(m, NULL, 12, &err);
+  s = session_for(m, NULL, 12, &err);
   CHECK_INT(ldr_generate(s, out, &made, text_ids, 5, NULL, &err), LDR_OK);
   CHECK_INT(made, 8);                                          /* 12 are full with the token before the last */
   CHECK_INT(ldr_session_length(s), 12);
@@ -359,7 +360,7 @@ TEST(generation_stops_where_it_should) {
   sprintf(config + strlen(config) - 1, ",\"eos_token_id\":[%d,999]}", (int)out[2]);      /* the third token ends the text */
   m = ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, NULL, &err);
   CHECK_STR(err.message, "");
-  s = ldr_session_create(m, NULL, 12, &err);
+  s = session_for(m, NULL, 12, &err);
   d.sampling.seed = 4;
   CHECK_INT(ldr_generate(s, again, &made2, text_ids, 5, &d, &err), LDR_OK);
   for (k = 0; k < 2 && out[k] != out[2]; k++) {}
@@ -389,7 +390,7 @@ TEST(sessions_survive_without_memory) {
     a = ldr_test_alloc(&heap, fail);
     spec.alloc = &a;
     t = tiny_open(spec, &err);
-    if (t.m) s = ldr_session_create(t.m, NULL, 0, &err);
+    if (t.m) s = session_for(t.m, NULL, 0, &err);
     done = s && !ldr_session_read(s, logits, text_ids, TEXT, &err);
     CHECK(done || err.status == LDR_MEMORY);
     ldr_session_free(s);
@@ -431,7 +432,7 @@ TEST(outside_models_go_on_as_transformers_does) {
     n = (int32_t)in->shape[1];
     all = (int32_t)want->shape[1];
     for (k = 0; k < n; k++) ids[k] = (int32_t)ldr__load_u64((const unsigned char *)in->data + 8 * k);
-    s = ldr_session_create(m, NULL, all, &err);
+    s = session_for(m, NULL, all, &err);
     d.most = all - n;
     d.ignore_end = 1;
     CHECK_INT(s ? ldr_generate(s, out, &made, ids, n, &d, &err) : LDR_MEMORY, LDR_OK);

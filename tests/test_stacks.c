@@ -6,6 +6,7 @@
 #include "../ladder.h"
 #include "../tools/export.h"
 #include "ldr_test.h"
+#include "ldr_session.h"
 
 static const char *const stack_dirs[] = { "t5", "t5-v1_1", "mt5", "bart", "mbart", "marian", "pegasus", "m2m_100" };
 enum { STACK_DIRS = (int)(sizeof stack_dirs / sizeof *stack_dirs) };
@@ -346,7 +347,7 @@ TEST(both_stacks_speak_as_transformers) {
     memset(&err, 0, sizeof err);
     m = stack_model(stack_dirs[i], "config.json", &err);
     g = stack_golden(stack_dirs[i], &err);
-    if (m) s = ldr_session_create(m, NULL, 40, &err);
+    if (m) s = session_for(m, NULL, 40, &err);
     CHECK_STR(err.message, "");
     for (k = 0; s && g && k < 2; k++) {
       int32_t ids[64], want[64], out[64], made = 0, count, n, at;
@@ -382,8 +383,8 @@ TEST(sessions_have_a_source) {
   memset(&err, 0, sizeof err);
   NEED_DATA(path, "models/hf/mbart/config.json");
   m = stack_model("mbart", "config.json", &err);
-  s = ldr_session_create(m, NULL, 6, &err);
-  other = ldr_session_create(m, NULL, 6, &err);
+  s = session_for(m, NULL, 6, &err);
+  other = session_for(m, NULL, 6, &err);
   CHECK_STR(err.message, "");
   if (m && s && other) {
     size_t v = (size_t)m->vocabulary, w = (size_t)m->shape.width, i;
@@ -601,7 +602,7 @@ static ldr_trainer *stack_trainer(ldr_ladder *l, const ldr_dataset *set, int che
 
 /* The mean loss of a set, from scores that a session gives token by token. */
 static double spoken_loss(const ldr_model *m, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
-  ldr_session *s = ldr_session_create(m, l, 64, err);
+  ldr_session *s = session_for(m, l, 64, err);
   float *z = (float *)malloc((size_t)m->vocabulary * sizeof *z);
   double sum = 0;
   int32_t i, k, n, count = 0;
@@ -1381,7 +1382,7 @@ TEST(two_stacks_out_of_memory) {
       t = ldr_trainer_create(l, set, NULL, &td, &err);
       if (t) CHECK(plan <= t->plan_size && t->plan_size <= plan + 64 * 600);      /* each part begins at a line of the cache */
     }
-    if (t) s = ldr_session_create(m, l, 16, &err);
+    if (t) s = session_for(m, l, 16, &err);
     if (s) {
       long calls = h.calls;
       CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);

@@ -512,6 +512,7 @@ static double generate_seconds(ldr_session *s, const int32_t *ids, int single, i
 /* A language model's tokens a second, read in one piece and one by one, beside what its weights and memory allow. */
 static int bench_generate(int argc, char **argv) {
   ldr_model_desc d;
+  ldr_session_desc sd;
   ldr_error err;
   ldr_model *m;
   ldr_session *s = NULL;
@@ -520,7 +521,9 @@ static int bench_generate(int argc, char **argv) {
   size_t i;
   int k;
   memset(&d, 0, sizeof d);
+  memset(&sd, 0, sizeof sd);
   memset(&err, 0, sizeof err);
+  sd.capacity = 600;
   for (k = 3; k < argc; k++) {
     if (strcmp(argv[k], "--pack") == 0) d.pack = 1;
     else if (strcmp(argv[k], "--int8") == 0) d.compute = LDR_COMPUTE_INT8;
@@ -528,7 +531,7 @@ static int bench_generate(int argc, char **argv) {
     else if (strcmp(argv[k], "--threads") == 0 && k + 1 < argc) d.threads = atoi(argv[++k]);
   }
   m = ldr_model_load(argv[2], &d, &err);
-  if (m) s = ldr_session_create(m, NULL, 600, &err);
+  if (m) s = ldr_session_create(m, NULL, &sd, &err);
   for (i = 0; m && i < 512; i++) ids[i] = (int32_t)((uint64_t)i * 2654435761u / 7 % (uint64_t)m->vocabulary);
   for (i = 0; m && i < m->weights->count; i++) bytes += (double)m->weights->tensors[i].bytes;
   all = s ? generate_seconds(s, ids, 0, 3, &err) : 0;

@@ -175,7 +175,7 @@ static void beams_keep(generation *g, const beam_text *t, int32_t id, double wor
 /* Each chosen text gets its beginning's session, or a copy of it in one that no other needs, and reads its token. */
 static int beams_go_on(generation *g, const beam_choice *next, int32_t live) {
   ldr_session *taken[1024], **s = g->sessions;
-  int32_t c, f;
+  int32_t ids[1024], c, f;
   for (c = 0; c < g->beams; c++) {
     ldr_session *own = s[next[c].beam];
     for (f = 0; f < c && taken[f] != own; f++) {}
@@ -191,9 +191,8 @@ static int beams_go_on(generation *g, const beam_choice *next, int32_t live) {
     }
   }
   memcpy(s, taken, (size_t)g->beams * sizeof *s);
-  for (c = 0; c < live; c++)
-    if (ldr_session_read(s[c], g->scores + (size_t)c * (size_t)g->r->info.vocabulary, &next[c].id, 1, &g->r->err)) return EXIT_FAILED;
-  return EXIT_DONE;
+  for (c = 0; c < live; c++) ids[c] = next[c].id;
+  return ldr_session_step(s, live, g->scores, ids, &g->r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* 1: nothing that grows can be better than the worst of what has ended. */
@@ -255,6 +254,14 @@ static void beams_close(generation *g) {
   free(g->now);
 }
 
+static ldr_session *generate_session(const generation *g) {
+  ldr_session_desc d;
+  memset(&d, 0, sizeof d);
+  d.capacity = g->capacity;
+  d.kept_type = element_type(g->r->o.kept_type);
+  return ldr_session_create(g->r->model, g->r->ladder, &d, &g->r->err);
+}
+
 /* Sessions and room for as many texts. */
 static int beams_open(generation *g) {
   int32_t i, most = LDR__MIN(g->r->o.most ? g->r->o.most : 256, g->capacity);
@@ -271,7 +278,7 @@ static int beams_open(generation *g) {
   }
   g->sessions[0] = g->session;
   for (i = 1; i < g->beams; i++) {
-    g->sessions[i] = ldr_session_create(g->r->model, g->r->ladder, g->capacity, &g->r->err);
+    g->sessions[i] = generate_session(g);
     if (!g->sessions[i]) return EXIT_FAILED;
   }
   return EXIT_DONE;
@@ -382,7 +389,7 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
   if (!status && !room) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
   if (!status) {
     g->capacity = room ? room : r->max_len;
-    g->session = ldr_session_create(r->model, r->ladder, g->capacity, &r->err);
+    g->session = generate_session(g);
     g->out = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->out);
     g->held = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->held);
     if (!g->session) status = EXIT_FAILED;

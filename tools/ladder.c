@@ -65,11 +65,14 @@ static int32_t spoken_most(run *r, const spoken_task *w);
 
 /* Found out before the training: the model can say the words, and be asked for them where that is to be scored. */
 static int check_spoken(run *r) {
+  ldr_session_desc d;
   ldr_session *s;
   if (!spoken_of(r->task)) return EXIT_DONE;
   if (!spoken_most(r, spoken_of(r->task))) return EXIT_FAILED;
   if (!r->dev && !r->test) return EXIT_DONE;
-  s = ldr_session_create(r->model, r->ladder, 1, &r->err);
+  memset(&d, 0, sizeof d);
+  d.capacity = 1;
+  s = ldr_session_create(r->model, r->ladder, &d, &r->err);
   ldr_session_free(s);
   return s ? EXIT_DONE : EXIT_FAILED;
 }

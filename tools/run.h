@@ -211,7 +211,7 @@ typedef struct rung_list { int32_t at[MAX_RUNGS], count; } rung_list;
 typedef struct options {
   unsigned    command;
   const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter, *chat_template;
-  int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, stack, pool, head_pool, type, format, truncate;
+  int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, kept_type, cache_fill, simd, compute, stack, pool, head_pool, type, format, truncate;
   float       budget_seconds, budget_memory;
   int32_t     published_head, most, top_k;
   float       temperature, top_p, min_p, repetition;
@@ -405,6 +405,7 @@ static const option option_table[] = {
   { "--length-penalty", KIND_NUMBER_OFF, AT(length_penalty), CMD_GENERATE | CMD_EVAL, 0, "X", 0, 100, "beams: a text's log-probability is divided by its length to the X; 1 if not given" },
   { "--early-stopping", KIND_WORD, AT(early_stopping), CMD_GENERATE | CMD_EVAL, 0, "no|yes|never", 0, 0, "beams: yes: stop once N texts have ended; no (if not given): once none that grows can win; never: nor could with a longer one" },
   { "--greedy", KIND_FLAG, AT(greedy), CMD_GENERATE | CMD_EVAL, 0, NULL, 0, 0, "the likeliest token at every step, one text, whatever generation_config.json says" },
+  { "--kept-type", KIND_WORD, AT(kept_type), CMD_GENERATE, 0, "f32|bf16|int8", 0, 0, "how the keys and values of the text so far are kept: exact, or rounded to a half or a quarter of the space" },
   { "--temperature", KIND_NUMBER_OFF, AT(temperature), CMD_GENERATE, 0, "X", 0, 1000, "draw the next token, the more freely the higher; if not given, the likeliest is taken" },
   { "--top-k", KIND_COUNT, AT(top_k), CMD_GENERATE, 0, "K", 1, 10000000, "of the K likeliest tokens alone" },
   { "--top-p", KIND_NUMBER, AT(top_p), CMD_GENERATE, 0, "P", 0, 1, "of the fewest whose probabilities reach P" },
