@@ -12229,41 +12229,37 @@ static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *na
   return -1;
 }
 
-static ldr_status ldr__config_int(
-    const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, int32_t *out, ldr_error *err) {
+/* The getters keep the first error and give something to go on with: who reads looks at the error in the end. */
+static int32_t ldr__config_int(
+    const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, ldr_error *err) {
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v;
-  if (!n && otherwise >= 0) {
-    *out = otherwise;
-    return LDR_OK;
-  }
-  if (!n) return ldr__fail(err, LDR_MISSING, "config.json: \"%s\" is missing", key);
-  if (!ldr__json_integer(j, node, &v))
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
-  if (v < low || v > high)
-    return ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
-  *out = (int32_t)v;
-  return LDR_OK;
+  if (!n && otherwise >= 0) return otherwise;
+  if (!n) ldr__fail(err, LDR_MISSING, "config.json: \"%s\" is missing", key);
+  else if (!ldr__json_integer(j, node, &v))
+    ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
+  else if (v >= low && v <= high) return (int32_t)v;
+  else ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
+  return (int32_t)low;
 }
 
 /* A number from low to high; missing or null: `otherwise`. */
-static ldr_status ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
-    double high, float *out, ldr_error *err) {
+static float ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
+    double high, ldr_error *err) {
   int32_t node = ldr__config_get(j, object, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   double v = ldr_json_number(j, node, otherwise);
-  if (n && n->type != LDR_JSON_NUMBER) return ldr__fail_at(err, LDR_FORMAT, n->begin,
-      "config.json: \"%s\" must be a number", key);
-  if (!(v >= low && v <= high))
-    return ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
-  *out = (float)v;
-  return LDR_OK;
+  if (n && n->type != LDR_JSON_NUMBER)
+    ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a number", key);
+  else if (v >= low && v <= high) return (float)v;
+  else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
+  return (float)low;
 }
 
-static ldr_status ldr__config_real(
-    const ldr_json *j, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
-  return ldr__config_real_in(j, 0, key, otherwise, low, high, out, err);
+static float ldr__config_real(
+    const ldr_json *j, const char *key, double otherwise, double low, double high, ldr_error *err) {
+  return ldr__config_real_in(j, 0, key, otherwise, low, high, err);
 }
 
 static int ldr__config_true_or(const ldr_json *j, const char *key, int otherwise) {
@@ -12272,6 +12268,19 @@ static int ldr__config_true_or(const ldr_json *j, const char *key, int otherwise
 }
 
 static int ldr__config_true(const ldr_json *j, const char *key) { return ldr__config_true_or(j, key, 0); }
+
+static int ldr__config_is(const ldr_json *j, const char *key, const char *text) {
+  return ldr_json_equals(j, ldr_json_get(j, 0, key), text);
+}
+
+static double ldr__config_number(const ldr_json *j, const char *key, double otherwise) {
+  return ldr_json_number(j, ldr_json_get(j, 0, key), otherwise);
+}
+
+/* A node as it is written, for a message. */
+static const char *ldr__json_show(char shown[LDR__SHOWN], const ldr_json *j, int32_t node) {
+  return ldr__show(shown, j->text + j->nodes[node].begin, j->nodes[node].end - j->nodes[node].begin);
+}
 
 /* 1: `word` is in a list with blanks, or commas, between its words. */
 static int ldr__in_words(const char *list, const char *word, size_t n) {
@@ -12311,14 +12320,13 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
 /* Frequencies divided one by one, by numbers for texts up to the original length, and by others for longer ones. */
 static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
   static const char *const lists[2] = { "short_factor", "long_factor" };
-  float factor;
-  double score;
+  double factor;
   int32_t i, k, l;
-  if (ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, &r->original, err) ||
-      ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, &factor, err))
-    return err->status;
-  score = factor > 1 ? sqrt(1 + log((double)factor) / log((double)r->original)) : 1;
-  if (ldr__config_real_in(j, object, "attention_factor", score, 1e-6, 1e6, &r->score, err)) return err->status;
+  r->original = ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
+  factor = (double)ldr__config_real_in(
+      j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
+  factor = factor > 1 ? sqrt(1 + log(factor) / log((double)r->original)) : 1;
+  r->score = ldr__config_real_in(j, object, "attention_factor", factor, 1e-6, 1e6, err);
   r->score *= r->score;
   for (i = 0; i < 2; i++) {
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
@@ -12332,21 +12340,19 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     }
     m->long_dims[i] = n->count;
   }
-  return LDR_OK;
+  return err->status;
 }
 
 /* One description of rotary positions: an object (or none, -1), and the theta beside it. */
 static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, float theta,
     ldr_error *err) {
   /* dynamic: plain for what is no longer than the model's positions, and longer texts are refused */
-  static const struct { const char *name; int32_t kind; } names[] = { { "default", LDR__ROPE_PLAIN },
-      { "linear", LDR__ROPE_LINEAR },
-    { "llama3", LDR__ROPE_LLAMA3 }, { "yarn", LDR__ROPE_YARN }, { "longrope", LDR__ROPE_LONG },
-        { "su", LDR__ROPE_LONG },
+  static const struct { const char *name; int32_t kind; } names[] = {
+    { "default", LDR__ROPE_PLAIN }, { "linear", LDR__ROPE_LINEAR }, { "llama3", LDR__ROPE_LLAMA3 },
+    { "yarn", LDR__ROPE_YARN }, { "longrope", LDR__ROPE_LONG }, { "su", LDR__ROPE_LONG },
     { "dynamic", LDR__ROPE_PLAIN }, { NULL, 0 } };
-  static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor "
-      "original_max_position_embeddings beta_fast "
-                                   "beta_slow attention_factor partial_rotary_factor short_factor long_factor";
+  static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor beta_fast "
+    "beta_slow original_max_position_embeddings attention_factor partial_rotary_factor short_factor long_factor";
   const ldr_json_node *n = ldr_json_node_at(j, object);
   int32_t type, k, kind = 0;
   char shown[LDR__SHOWN];
@@ -12357,92 +12363,83 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
-        "config.json: \"%s\" of the rotary positions is not supported",
-        ldr__show(shown, j->text + key->begin, key->end - key->begin));
+        "config.json: \"%s\" of the rotary positions is not supported", ldr__json_show(shown, j, k));
   }
   type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
   if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
   if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
       "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
-      ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
+      ldr__json_show(shown, j, type));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
   r->theta = theta;
   if (object < 0) object = 0;
-  else if (ldr__config_real_in(j, object, "rope_theta", (double)theta, 1, 1e12, &r->theta, err)) return err->status;
-  if (ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, &r->original, err) ||
-      ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, &r->low, err) ||
-      ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, &r->high, err) ||
-      ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) ||
-      ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err))
-    return err->status;
-  if (r->kind == LDR__ROPE_PLAIN) return LDR_OK;
+  else r->theta = ldr__config_real_in(j, object, "rope_theta", (double)theta, 1, 1e12, err);
+  r->original = ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, err);
+  r->low = ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, err);
+  r->high = ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, err);
+  r->fast = ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, err);
+  r->slow = ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, err);
+  if (r->kind == LDR__ROPE_PLAIN) return err->status;
   if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
   if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
       "config.json: rope_type %s needs a \"factor\"", names[kind].name);
-  if (ldr__config_real_in(j, object, "factor", 1, 1, 1e6, &r->factor, err)) return err->status;
+  r->factor = ldr__config_real_in(j, object, "factor", 1, 1, 1e6, err);
   if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
       "config.json: low_freq_factor must be below high_freq_factor");
-  if (r->kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor",
-      0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
+  if (r->kind == LDR__ROPE_YARN)
+    r->score = ldr__config_real_in(
+        j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
   r->score *= r->score; /* queries and keys both have it */
-  return LDR_OK;
+  return err->status;
 }
 
 /* Which layers are local, and which have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  int32_t list = ldr_json_get(j, 0, m->keys & LDR__KEYS_NEO ? "attention_layers" : "layer_types"),
-      turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
-  int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window",
-      (m->keys & LDR__KEYS_GEMMA) || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)));
-  const ldr_json_node *n = ldr_json_node_at(j, list);
+  int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0;
+  const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, neo ? "attention_layers" : "layer_types"));
+  int32_t l, k, every, from = 0;
   char shown[LDR__SHOWN];
-  if (ldr__config_int(j, m->keys & LDR__KEYS_NEO ? "window_size" : "sliding_window",
-      m->keys & LDR__KEYS_NEO ? 256 : m->keys & LDR__KEYS_GEMMA ? 4096 : 0, 0, 1 << 24, &m->window,
-      err)) return err->status;
-  if (!window) m->window = 0;
-  if (m->keys & LDR__KEYS_GEMMA) {
-    if (ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", m->traits & LDR__OF_HEAD_NORMS ? 6 : 2, 1,
-        1024, &every, err)) return err->status;
+  m->window = ldr__config_int(
+      j, neo ? "window_size" : "sliding_window", neo ? 256 : gemma ? 4096 : 0, 0, 1 << 24, err);
+  if (!(m->traits & LDR__OF_WINDOWS) || !ldr__config_true_or(j, "use_sliding_window",
+      gemma || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)))) m->window = 0;
+  if (gemma) {
+    every = m->traits & LDR__OF_HEAD_NORMS ? 6 : 2;
+    every = ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", every, 1, 1024, err);
     for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && (l + 1) % every != 0;
   } else if (m->traits & LDR__OF_MODERN) {
-    if (ldr__config_int(j, "local_attention", 128, 1, 1 << 24, &m->window, err) ||
-        ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, &every, err))
-      return err->status;
-    m->window = m->window / 2 + 1;
+    m->window = ldr__config_int(j, "local_attention", 128, 1, 1 << 24, err) / 2 + 1;
+    every = ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, err);
     for (l = 0; l < m->layers; l++) m->kinds[l] = (unsigned char)((l % every != 0) | (l == 0) << 2);
   } else {
-    if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS) &&
-        ldr__config_int(j, "max_window_layers", 28, 0, 1024, &from, err))
-      return err->status;
-    if (m->keys & LDR__KEYS_NEO) from = m->layers;
+    if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS))
+      from = ldr__config_int(j, "max_window_layers", 28, 0, 1024, err);
+    if (neo) from = m->layers;
     for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
-    if (m->keys & LDR__KEYS_NEO && !n)
-      return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
+    if (neo && !n) return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
   }
   if (n && n->type != LDR_JSON_NULL) {
     if (n->type != LDR_JSON_ARRAY || n->count != m->layers)
       return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
     for (l = 0, k = n->first; l < m->layers; l++, k = j->nodes[k].next) {
       int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
-      if ((!local && !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global")) ||
-          (local && !m->window))
+      if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
         return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-            "config.json: a layer of kind %s is not supported here",
-            ldr__show(shown, j->text + j->nodes[k].begin, j->nodes[k].end - j->nodes[k].begin));
+            "config.json: a layer of kind %s is not supported here", ldr__json_show(shown, j, k));
       m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
     }
   }
-  if (!(m->traits & LDR__OF_UNTURNED)) return LDR_OK;
-  if (ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, &every, err)) return err->status;
-  n = ldr_json_node_at(j, turned);
-  if (n && n->type != LDR_JSON_NULL && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
+  if (!(m->traits & LDR__OF_UNTURNED)) return err->status;
+  every = ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, err);
+  n = ldr_json_node_at(j, ldr__config_get(j, 0, "no_rope_layers"));
+  if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
     return ldr__fail_at(
         err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
-  for (l = 0, k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; l < m->layers; l++, k = k < 0 ? k : j->nodes[k].next)
-    if (k < 0 ? (l + 1) % every == 0 : ldr_json_number(j, k, 1) == 0) m->kinds[l] |= 2;
-  return LDR_OK;
+  for (l = 0, k = n ? n->first : -1; l < m->layers; l++, k = n ? j->nodes[k].next : k)
+    if (n ? ldr_json_number(j, k, 1) == 0 : (l + 1) % every == 0) m->kinds[l] |= 2;
+  return err->status;
 }
 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
@@ -12463,19 +12460,19 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   int32_t object = ldr_json_get(j, 0, "rope_parameters"), i, modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
   float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, part;
   if (!(m->keys & LDR__KEYS_ROPE)) {
-    m->rope[0].theta = 10000.0f;
-    m->rope[0].factor = m->rope[0].fast = m->rope[0].slow = m->rope[0].original = m->rope[0].high = m->rope[0].score =
-        1;
+    ldr__rope *r = &m->rope[0];
+    r->theta = 10000.0f;
+    r->factor = r->fast = r->slow = r->original = r->high = r->score = 1;
     if (!(m->keys & LDR__KEYS_J)) return LDR_OK;
-    return ldr__config_int(j, "rotary_dim", 64, 2, 4096, &i, err) ? err->status : ldr__config_turned(m, i, err);
+    i = ldr__config_int(j, "rotary_dim", 64, 2, 4096, err);
+    return err->status ? err->status : ldr__config_turned(m, i, err);
   }
   if (object < 0 || j->nodes[object].type == LDR_JSON_NULL) object = ldr_json_get(j, 0, "rope_scaling");
-  if (ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, &theta, err)) return err->status;
+  theta = ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, err);
   for (i = 0; i < 1 + modern; i++) {
     int32_t at = object;
-    if (modern && ldr__config_real(j, olds[i], i ? 10000.0 : m->traits & LDR__OF_MODERN ? 160000.0 : (double)theta,
-        1, 1e12, &theta, err))
-      return err->status;
+    if (modern && (i || (m->traits & LDR__OF_MODERN))) theta = i ? 10000.0f : 160000.0f;
+    if (modern) theta = ldr__config_real(j, olds[i], (double)theta, 1, 1e12, err);
     if (modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT) {
       at = ldr_json_get(j, object, kinds[i]);
       if (at < 0 && i == 0) at = object; /* as transformers 4 has it */
@@ -12484,10 +12481,9 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   /* The part of a head that turns. */
   part = m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE) ? 0.25f : m->keys & LDR__KEYS_PHI ? 0.5f : 1.0f;
-  if (ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)part, 0, 1, &part, err) ||
-      ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, &turned, err))
-    return err->status;
-  return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
+  part = ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)part, 0, 1, err);
+  turned = ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, err);
+  return err->status ? err->status : ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
 /* Every key of a configuration that is known, the groups that know it, and the values that are understood (NULL: all).
@@ -12624,14 +12620,13 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     if (n->type == LDR_JSON_NULL || ldr__in_words(m->allow, name, length)) continue;
     known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
-    ldr__show(shown_key, name, length);
-    ldr__show(shown, j->text + n->begin, n->end - n->begin);
+    ldr__json_show(shown_key, j, k);
+    ldr__json_show(shown, j, key->next);
     if (known)
       return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
     return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin,
         "config.json: \"%s\": %s is not known here for models of type %s and could change the results (--allow %s "
-        "passes it)",
-        shown_key, shown, m->type, shown_key);
+        "passes it)", shown_key, shown, m->type, shown_key);
   }
   return LDR_OK;
 }
@@ -12664,10 +12659,9 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
   ldr__text known;
   size_t i;
   /* BERT is older than this key */
-  if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text,
-      "bert");
-  else if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING,
-      "config.json: \"model_type\" is missing");
+  if (node < 0 && ldr__config_number(j, "type_vocab_size", 0) == 2.0) ldr__format(text, sizeof text, "bert");
+  else if (ldr_json_string(text, sizeof text, j, node) < 0)
+    return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
   for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
   ldr__text_init(&known, list, sizeof list);
   for (i = 0; i < LDR__COUNT(ldr__kin); i++) {
@@ -12681,7 +12675,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     m->rope[0].theta = (float)ldr__kin[i].theta;
   }
   if (strcmp(text, "falcon") == 0 && ldr__config_true(j, "new_decoder_architecture") &&
-      ldr_json_number(j, ldr_json_get(j, 0, "num_ln_in_parallel_attn"), 2) == 2) {
+      ldr__config_number(j, "num_ln_in_parallel_attn", 2) == 2) {
     row = "falcon with two norms";
     m->type = "falcon";
   }
@@ -12708,16 +12702,16 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   ldr__shape *s = &m->shape;
-  if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, LDR__MANY,
-      &s->kv_heads, err)) return err->status;
+  s->kv_heads = ldr__config_int(
+      j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, LDR__MANY, err);
   if (!(m->keys & (LDR__KEYS_LLAMA | LDR__KEYS_FALCON))) s->kv_heads = s->heads;
   if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
     s->kv_heads = ldr__config_true_or(j, "multi_query", 1) ? 1 : s->heads;
   if (s->heads % s->kv_heads)
     return ldr__fail(err, LDR_FORMAT, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
-  if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
+  s->head_dim = ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, err);
   if (!f->rotary) s->head_dim = s->width / s->heads;
-  if ((m->keys & LDR__KEYS_T5) && ldr__config_int(j, "d_kv", 64, 1, 4096, &s->head_dim, err)) return err->status;
+  if (m->keys & LDR__KEYS_T5) s->head_dim = ldr__config_int(j, "d_kv", 64, 1, 4096, err);
   if (s->head_dim < 1)
     return ldr__fail(
         err, LDR_FORMAT, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
@@ -12733,13 +12727,13 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
   m->bare_norms = ((m->traits & LDR__OF_MODERN) && !ldr__config_true(j, "norm_bias")) || (m->traits & LDR__OF_BARE);
   m->by_layer = (m->keys & LDR__KEYS_GPT) && ldr__config_true(j, "scale_attn_by_inverse_layer_idx");
   if ((m->keys & LDR__KEYS_GPT) && !ldr__config_true_or(j, "scale_attn_weights", 1)) m->traits |= LDR__OF_UNSCALED;
-  return LDR_OK;
+  return err->status;
 }
 
 /* What decoders do to a block besides: see ldr__shape. */
 static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *err) {
   ldr__shape *s = &m->shape;
-  float by = 0;
+  float by;
   int parallel = (m->traits & LDR__OF_PARALLEL) != 0, own = 0;
   if (m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE)) {
     own = (m->keys & LDR__KEYS_NEOX) != 0;
@@ -12768,12 +12762,10 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
   m->forced[0] = m->forced[1] = -1;
   if (m->traits & LDR__OF_STACKS) {
     s->cross = s->causal = m->stack == LDR__DECODER;
-    if (ldr__config_int(j, "decoder_vocab_size", m->vocabulary, m->vocabulary, m->vocabulary, &own, err) ||
-        ldr__config_int(j, "decoder_start_token_id bos_token_id pad_token_id", 0, 0, m->vocabulary - 1, &m->start, err))
-      return err->status;
+    ldr__config_int(j, "decoder_vocab_size", m->vocabulary, m->vocabulary, m->vocabulary, err);
+    m->start = ldr__config_int(j, "decoder_start_token_id bos_token_id pad_token_id", 0, 0, m->vocabulary - 1, err);
     for (own = 0; own < 2; own++) {
-      int32_t node = ldr_json_get(j, 0, own ? "forced_eos_token_id" : "forced_bos_token_id");
-      double id = ldr_json_number(j, node, -1);
+      double id = ldr__config_number(j, own ? "forced_eos_token_id" : "forced_bos_token_id", -1);
       m->forced[own] = id >= 0 && id < m->vocabulary ? (int32_t)id : -1;
     }
   }
@@ -12782,20 +12774,18 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     m->far = LDR__FAR;
   }
   if (m->keys & LDR__KEYS_T5) {
-    if (ldr__config_int(j, "relative_attention_num_buckets", 32, 4, 1 << 16, &m->buckets, err) ||
-        ldr__config_int(j, "relative_attention_max_distance", LDR__FAR, m->buckets, LDR__FAR, &m->far, err))
-      return err->status;
+    m->buckets = ldr__config_int(j, "relative_attention_num_buckets", 32, 4, 1 << 16, err);
+    m->far = ldr__config_int(j, "relative_attention_max_distance", LDR__FAR, m->buckets, LDR__FAR, err);
     if (ldr__config_true_or(j, "scale_decoder_outputs", ldr__config_true_or(j, "tie_word_embeddings", 1)))
       m->logit_scale = 1.0f / sqrtf((float)s->width);
   }
-  if ((m->keys & LDR__KEYS_OLMO) && ldr__config_real(j, "clip_qkv", 0, 0, 1e6, &s->clip, err)) return err->status;
-  if ((m->keys & LDR__KEYS_COHERE) && ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, &m->logit_scale, err))
-      return err->status;
+  if (m->keys & LDR__KEYS_OLMO) s->clip = ldr__config_real(j, "clip_qkv", 0, 0, 1e6, err);
+  if (m->keys & LDR__KEYS_COHERE) m->logit_scale = ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, err);
   if (m->keys & LDR__KEYS_GRANITE) {
-    if (ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, &m->word_scale, err) ||
-        ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, &s->grow, err) ||
-        ldr__config_real(j, "attention_multiplier", 1, 1e-9, 1e9, &m->score_scale, err) ||
-        ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, &by, err)) return err->status;
+    m->word_scale = ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, err);
+    s->grow = ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, err);
+    m->score_scale = ldr__config_real(j, "attention_multiplier", 1, 1e-9, 1e9, err);
+    by = ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, err);
     m->score_scale *= sqrtf((float)s->head_dim);
     m->logit_scale = 1.0f / by;
   }
@@ -12803,15 +12793,14 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     static const struct { const char *key; double otherwise; } caps[2] = {
       { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
     int k;
-    if (ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, &by, err)) return err->status;
+    by = ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
     m->score_scale = sqrtf((float)s->head_dim / by);
     for (k = 0; k < 2; k++) { /* null, and gemma3's default: none */
       int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
-      if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap, err))
-        return err->status;
+      *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
     }
   }
-  return LDR_OK;
+  return err->status;
 }
 
 /* DeBERTa's distances: how many have a row of their own, where the others' lie. */
@@ -12824,22 +12813,19 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
         "config.json: a %s model without \"relative_attention\" is not supported", m->type);
   for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
-  if (m->placed != 3 && !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") ||
-      ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "c2p|p2c"))))
+  if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
         "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
-      n ? ldr__show(shown, j->text + n->begin, n->end - n->begin) : "neither");
-  if (ldr_json_number(j, ldr_json_get(j, 0, "max_relative_positions"), -1) < 1) m->far = m->positions;
-  else if (ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, &m->far, err)) return err->status;
-  if (ldr_json_number(j, ldr_json_get(j, 0, "position_buckets"), -1) > 0 &&
-      ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, &m->buckets, err)) return err->status;
-  n = ldr_json_node_at(j, ldr_json_get(j, 0, "norm_rel_ebd"));
-  m->placed = 0;
-  if (ldr__config_true(j, "share_att_key")) m->placed |= LDR__PLACED_SHARED;
-  if (n && n->type == LDR_JSON_STRING &&
-      ldr_json_equals(j, ldr_json_get(j, 0, "norm_rel_ebd"), "layer_norm")) m->placed |= LDR__PLACED_NORM;
-  if (ldr__config_true_or(j, "position_biased_input", 1)) m->placed |= LDR__PLACED_INPUT;
-  if (ldr__config_int(j, "conv_kernel_size", 0, 0, 63, &m->conv.taps, err)) return err->status;
+        n ? ldr__json_show(shown, j, ldr_json_get(j, 0, "pos_att_type")) : "neither");
+  m->far = m->positions;
+  if (ldr__config_number(j, "max_relative_positions", -1) >= 1)
+    m->far = ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, err);
+  if (ldr__config_number(j, "position_buckets", -1) > 0)
+    m->buckets = ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, err);
+  m->placed = (ldr__config_true(j, "share_att_key") ? LDR__PLACED_SHARED : 0) |
+      (ldr__config_is(j, "norm_rel_ebd", "layer_norm") ? LDR__PLACED_NORM : 0) |
+      (ldr__config_true_or(j, "position_biased_input", 1) ? LDR__PLACED_INPUT : 0);
+  m->conv.taps = ldr__config_int(j, "conv_kernel_size", 0, 0, 63, err);
   if (m->conv.taps && (m->conv.taps % 2 == 0 || m->layers < 2))
     return ldr__fail(err, LDR_UNSUPPORTED, "config.json: \"conv_kernel_size\": a convolution of %d "
         "tokens in a model of %d layers is not supported (odd, and two layers)", m->conv.taps, m->layers);
@@ -12849,26 +12835,23 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
 /* The tables of embeddings. */
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
-  int32_t inner = 0, pad = 0;
+  int32_t inner, pad = 0, types = m->traits & LDR__OF_PLACES ? 0 : 1;
   m->embed_width = m->shape.width;
-  if (f->segment && ldr__config_int(j, "type_vocab_size", m->traits & LDR__OF_PLACES ? 0 : 2,
-      m->traits & LDR__OF_PLACES ? 0 : 1, 1024, &m->segments, err))
-    return err->status;
+  if (f->segment) m->segments = ldr__config_int(j, "type_vocab_size", 2 * types, types, 1024, err);
   if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
-  if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") &&
-      ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err))
-    return err->status;
-  if (f->project && ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1,
-      65536, &m->embed_width, err))
-    return err->status;
+  if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id"))
+    m->task_types = ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, err);
+  if (f->project)
+    m->embed_width = ldr__config_int(
+        j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, err);
   if (m->keys & LDR__KEYS_OPT) {
-    if (ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, &inner, err)) return err->status;
+    inner = ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, err);
     if (inner != m->shape.width)
       return ldr__fail(err, LDR_UNSUPPORTED,
           "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
   }
   if (m->traits & LDR__OF_PAD) {
-    if (ldr__config_int(j, "pad_token_id", 1, 0, 1000, &pad, err)) return err->status;
+    pad = ldr__config_int(j, "pad_token_id", 1, 0, 1000, err);
     m->position_offset = pad + 1;
   }
   if (m->traits & LDR__OF_TWO) {
@@ -12878,7 +12861,7 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
   if (m->traits & LDR__OF_WAVES) m->positions += m->position_offset;
   if (m->position_offset >= m->positions)
     return ldr__fail(err, LDR_FORMAT, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
-  return LDR_OK;
+  return err->status;
 }
 
 static uint64_t ldr__settings_add(uint64_t h, float v, uint64_t which) {
@@ -12893,15 +12876,18 @@ static ldr_status ldr__config_experts(ldr_model *m, const ldr_json *j, ldr_error
   if (m->compute != LDR_COMPUTE_F32 || m->pack) return ldr__fail(err, LDR_UNSUPPORTED,
       "a %s model's experts are read as they lie: load it without compute and pack", m->type);
   s->renormal = ldr__config_true_or(j, "norm_topk_prob", row->renormal & 1);
-  return ldr__config_int(j, "num_experts num_local_experts", -1, 1, LDR__MANY, &s->experts, err) ||
-      ldr__config_int(j, "num_experts_per_tok", -1, 1, s->experts, &s->top, err) ||
-      ldr__config_int(j, "moe_intermediate_size intermediate_size", -1, 1, 1 << 20, &s->expert_ffn, err) ||
-      (row->parts[4] && ldr__config_int(j, "shared_expert_intermediate_size", -1, 1, 1 << 20, &s->shared_ffn, err))
-      ? err->status : LDR_OK;
+  s->experts = ldr__config_int(j, "num_experts num_local_experts", -1, 1, LDR__MANY, err);
+  s->top = ldr__config_int(j, "num_experts_per_tok", -1, 1, s->experts, err);
+  s->expert_ffn = ldr__config_int(j, "moe_intermediate_size intermediate_size", -1, 1, 1 << 20, err);
+  if (row->parts[4]) s->shared_ffn = ldr__config_int(j, "shared_expert_intermediate_size", -1, 1, 1 << 20, err);
+  return err->status;
 }
 
 /* A number for what the weights do not tell, so that kept results of other settings are not taken for these. */
 static uint64_t ldr__config_settings(const ldr_model *m) {
+  const ldr__shape *s = &m->shape;
+  const float numbers[] = { m->word_scale, m->score_scale, s->clip, s->cap, s->grow, (float)s->parallel,
+    (float)s->turned };
   uint64_t h = 0;
   int32_t l, i;
   for (l = 0; l < m->layers; l++) if (m->kinds[l]) h = ldr__mix64(h + (uint64_t)l * 8 + m->kinds[l]);
@@ -12912,14 +12898,8 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
   if (m->stack) h = ldr__mix64(h + (uint64_t)m->buckets * 65536 + (uint64_t)m->far) + (uint64_t)m->stack;
   for (i = 0; m->rope[0].kind == LDR__ROPE_LONG && i < m->long_dims[0]; i++)
     h = ldr__settings_add(ldr__settings_add(h, m->stretch[0][i], 8), m->stretch[1][i], 9);
-  h = ldr__settings_add(h, m->word_scale, 1);
-  h = ldr__settings_add(h, m->score_scale, 2);
-  h = ldr__settings_add(h, m->shape.clip, 3);
-  h = ldr__settings_add(h, m->shape.cap, 4);
-  h = ldr__settings_add(h, m->shape.grow, 5);
-  h = ldr__settings_add(h, (float)m->shape.parallel, 6);
-  h = ldr__settings_add(h, (float)m->shape.turned, 7);
-  h = ldr__settings_add(h, (float)(m->shape.top * 2 + m->shape.renormal), 10);
+  for (i = 0; i < 7; i++) h = ldr__settings_add(h, numbers[i], (uint64_t)i + 1);
+  h = ldr__settings_add(h, (float)(s->top * 2 + s->renormal), 10);
   for (i = 0; i < 2; i++)
     if (m->rope[i].kind || (i && m->rope[i].theta > 0))
       h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) +
@@ -13009,16 +12989,21 @@ static const struct ldr__task_name { const char *ending, *peft; ldr_task task; l
       { "ForMultipleChoice", "", LDR_TASK_CHOICE, LDR_HEAD_CHOICE },
   { "ForPreTraining", "", LDR_TASK_REPLACED, LDR_HEAD_TOKENS }, { "Model", "", LDR_TASK_POOLER, LDR_HEAD_CLASSIFY } };
 
+enum { LDR__CLASS_NAME = 128 };
+/* The class that the model was saved as, or "". */
+static void ldr__config_class(char name[LDR__CLASS_NAME], const ldr_json *j) {
+  const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
+  if (!list || list->type != LDR_JSON_ARRAY || ldr_json_string(name, LDR__CLASS_NAME, j, list->first) < 0) name[0] = 0;
+}
+
 static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const struct ldr__task_name *names = ldr__task_names;
-  const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
   const struct ldr__task_row *row;
   ldr__task_head *t = &m->task;
-  int32_t problem = ldr_json_get(j, 0, "problem_type");
-  char name[128];
+  char name[LDR__CLASS_NAME];
   size_t i;
   if (m->stack == LDR__ENCODER) return LDR_OK;
-  if (!list || list->type != LDR_JSON_ARRAY || ldr_json_string(name, sizeof name, j, list->first) < 0) return LDR_OK;
+  ldr__config_class(name, j);
   for (i = 0; i < sizeof ldr__task_names / sizeof *names && !ldr__ends_with(name, names[i].ending); i++) {}
   if (i == sizeof ldr__task_names / sizeof *names) return LDR_OK;
   t->task = names[i].task;
@@ -13032,9 +13017,9 @@ static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *e
   if ((m->traits & LDR__OF_MODERN) &&
       ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
   t->pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
-  if (ldr_json_equals(j, ldr_json_get(j, 0, "classifier_pooling"), "mean")) t->pool = LDR_POOL_MEAN;
-  if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "regression")) t->head = LDR_HEAD_REGRESS;
-  if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "multi_label_classification"))
+  if (ldr__config_is(j, "classifier_pooling", "mean")) t->pool = LDR_POOL_MEAN;
+  if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "regression")) t->head = LDR_HEAD_REGRESS;
+  if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "multi_label_classification"))
     t->head = LDR_HEAD_MULTI;
   return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
 }
@@ -13061,16 +13046,15 @@ static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error
 
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f;
-  char key[64];
+  char key[64], name[LDR__CLASS_NAME];
   ldr__shape *s = &m->shape;
   const int32_t big = 1 << 24;
+  double eps;
   if (ldr__config_family(m, j, err) || ldr__config_refuse(m, j, err)) return err->status;
   f = m->family;
   if ((m->traits & LDR__OF_STACKS) && !m->stack) {
-    const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
-    m->stack = LDR__DECODER;
-    if (list && list->type == LDR_JSON_ARRAY && ldr_json_string(key, sizeof key, j, list->first) >= 0 &&
-        ldr__ends_with(key, "EncoderModel")) m->stack = LDR__ENCODER;
+    ldr__config_class(name, j);
+    m->stack = ldr__ends_with(name, "EncoderModel") ? LDR__ENCODER : LDR__DECODER;
   }
   s->norm = f->norm;
   s->place = f->place;
@@ -13078,23 +13062,22 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   s->rotary = f->rotary;
   s->causal = f->causal;
   s->biases = f->biases;
-  if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) ||
-      ldr__config_int(j, ldr__stack_key(key, m, f->k_layers), -1, 1, LDR__MANY, &m->layers, err) ||
-      ldr__config_int(j, ldr__stack_key(key, m, f->k_heads), -1, 1, LDR__MANY, &s->heads, err) ||
-      ldr__config_int(j, ldr__stack_key(key, m, f->k_ffn), s->width * 4, 1, 1 << 20, &s->ffn, err) ||
-      ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
-      ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
-    return err->status;
+  s->width = ldr__config_int(j, f->k_width, -1, 1, 65536, err);
+  m->layers = ldr__config_int(j, ldr__stack_key(key, m, f->k_layers), -1, 1, LDR__MANY, err);
+  s->heads = ldr__config_int(j, ldr__stack_key(key, m, f->k_heads), -1, 1, LDR__MANY, err);
+  s->ffn = ldr__config_int(j, ldr__stack_key(key, m, f->k_ffn), s->width * 4, 1, 1 << 20, err);
+  m->vocabulary = ldr__config_int(j, "vocab_size", -1, 1, big, err);
+  m->positions = ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, err);
   m->groups = m->inner = 1;
   if (f->shared) {
-    if (ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, &m->groups, err) ||
-        ldr__config_int(j, "inner_group_num", 1, 1, LDR__MANY / m->layers, &m->inner, err)) return err->status;
+    m->groups = ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, err);
+    m->inner = ldr__config_int(j, "inner_group_num", 1, 1, LDR__MANY / m->layers, err);
     m->layers *= m->inner;
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
-  if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST &&
-      !m->stack ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
+  eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack ? 1e-12 : 1e-5;
+  s->eps = ldr__config_real(j, f->k_eps, eps, 0, 1, err);
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err) || ldr__config_experts(m, j, err))
     return err->status;
