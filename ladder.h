@@ -13133,35 +13133,37 @@ static int ldr__match(const char *pattern, const char *text) {
   return !*text;
 }
 
-/* TensorFlow's names of a norm's two vectors are still found in published files; its kernels are [in,out]. */
-static const ldr_tensor *ldr__bind_find(const ldr__binder *b, const char *name) {
+/* A tensor's name is a prefix, a stem and a kind (".weight", or "" behind a whole name). TensorFlow's names of a norm's
+   two vectors are still found in published files; its kernels are [in,out]. */
+static const ldr_tensor *ldr__bind_find(
+    const ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
   static const char *const olds[3][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" }, { ".weight", ".kernel" } };
-  const ldr_tensor *t = ldr_weights_find(b->m->weights, name);
+  char name[256], old[256 + 8];
+  const ldr_tensor *t;
   int i;
+  ldr__format(name, sizeof name, "%s%s%s", prefix, stem, kind);
+  t = ldr_weights_find(b->m->weights, name);
   for (i = 0; i < 3 && !t; i++) {
-    size_t n = strlen(name), k = strlen(olds[i][0]);
-    char old[256];
-    if (n < k || strcmp(name + n - k, olds[i][0]) != 0 || n >= sizeof old) continue;
-    memcpy(old, name, n - k);
-    memcpy(old + n - k, olds[i][1], strlen(olds[i][1]) + 1);
+    if (!ldr__ends_with(name, olds[i][0])) continue;
+    ldr__format(old, sizeof old, "%s", name);
+    ldr__format(old + strlen(name) - strlen(olds[i][0]), 8, "%s", olds[i][1]);
     t = ldr_weights_find(b->m->weights, old);
   }
   return t;
 }
 
-static const ldr_tensor *ldr__bind_use(ldr__binder *b, const char *name) {
-  const ldr_tensor *t = ldr__bind_find(b, name);
-  if (t) b->used[t - b->m->weights->tensors] = 1;
-  return t;
+static int ldr__bind_has(const ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
+  return stem && ldr__bind_find(b, prefix, stem, kind);
 }
 
 /* The same of what must be there. A name that is there tells what the file is of. */
-static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *name) {
-  const ldr_tensor *t = ldr__bind_use(b, name);
+static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
+  const ldr_tensor *t = ldr__bind_find(b, prefix, stem, kind);
   const ldr_weights *w = b->m->weights;
   char shown[LDR__SHOWN];
-  if (!t) ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing; the first of the file's %d is \"%s\"", name,
-      (int)w->count, w->count ? ldr__show(shown, w->tensors[0].name, strlen(w->tensors[0].name)) : "");
+  if (t) b->used[t - w->tensors] = 1;
+  else ldr__fail(b->err, LDR_MISSING, "tensor \"%s%s%s\" is missing; the first of the file's %d is \"%s\"", prefix,
+      stem, kind, (int)w->count, w->count ? ldr__show(shown, w->tensors[0].name, strlen(w->tensors[0].name)) : "");
   return t;
 }
 
@@ -13192,15 +13194,12 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
 }
 
 /* The matrix W[rows,columns]: rows from `first` on of a fused [total,in], or of Conv1D's [in,total]. */
-static ldr_status ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, size_t rows,
-    size_t columns, int conv1d, size_t first, size_t total) {
-  char name[256];
-  const ldr_tensor *t;
-  ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  t = ldr__bind_need(b, name);
-  if (!t) return b->err->status;
+static void ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, const char *kind,
+    size_t rows, size_t columns, int conv1d, size_t first, size_t total) {
+  const ldr_tensor *t = ldr__bind_need(b, prefix, stem, kind);
+  if (!t) return;
   conv1d ^= ldr__ends_with(t->name, ".kernel");
-  if (ldr__bind_check(b, t, 2, conv1d ? columns : total, conv1d ? total : columns)) return b->err->status;
+  if (ldr__bind_check(b, t, 2, conv1d ? columns : total, conv1d ? total : columns)) return;
   out->data = t->data;
   out->dtype = t->dtype;
   out->rs = conv1d ? 1 : columns;
@@ -13208,12 +13207,11 @@ static ldr_status ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *pref
   out->first = 0;
   *out = ldr__mat_at(*out, first, 0);
   if (b->plan->base) b->m->parameters += rows * columns;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, size_t rows,
-    size_t columns) {
-  return ldr__bind_rows(b, out, prefix, stem, rows, columns, 0, 0, rows);
+static void ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, const char *kind,
+    size_t rows, size_t columns) {
+  ldr__bind_rows(b, out, prefix, stem, kind, rows, columns, 0, 0, rows);
 }
 
 /* Where row r of q, k or v (slot) lies where those of a key head and its query heads stand side by side. */
@@ -13225,74 +13223,62 @@ static size_t ldr__by_head_row(const ldr__shape *s, int slot, size_t r) {
 }
 
 /* Such a matrix: a copy in the order of heads. */
-static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *stem, int slot, size_t rows,
-    size_t columns, size_t total) {
+static void ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *stem, int slot, size_t rows, size_t columns,
+    size_t total) {
   float *copy = ldr__place_floats(b->plan, "reordered weights", rows * columns);
   ldr__mat all;
   size_t r;
-  if (ldr__bind_rows(b, &all, b->prefix, stem, rows, columns, 0, 0, total)) return b->err->status;
+  ldr__bind_rows(b, &all, b->prefix, stem, "", rows, columns, 0, 0, total);
   for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all,
       ldr__by_head_row(&b->m->shape, slot, r), 0, columns);
   *out = ldr__mat_float(copy, columns, 1);
-  return LDR_OK;
 }
+
+static int ldr__is_gguf(const ldr_model *m) { return ldr_weights_meta(m->weights, "general.architecture") != NULL; }
 
 /* A vector of n, copied as float: from `first` on of the file's `total`, or head by head. */
-static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n,
-    size_t first, size_t total, int by_head, int slot) {
-  int gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL; /* has them whole */
-  float plus = b->m->traits & LDR__OF_GEMMA && !gguf && ldr__ends_with(stem, "norm.weight") ? 1.0f : 0.0f;
-  char name[256];
-  const ldr_tensor *t;
+static void ldr__bind_numbers(ldr__binder *b, const float **out, const char *prefix, const char *stem, const char *kind,
+    size_t n, size_t first, size_t total, int by_head, int slot) {
+  const ldr_tensor *t = ldr__bind_need(b, prefix, stem, kind);
   size_t i, piece = by_head ? (size_t)b->m->shape.head_dim : n;
   float *v;
-  ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  t = ldr__bind_need(b, name);
-  if (!t) return b->err->status;
-  if (ldr__bind_check(b, t, 1, total, 0)) return b->err->status;
-  v = ldr__place_floats(b->plan, "vectors", n);
-  for (i = 0; v && i < n; i += piece)
+  if (!t || ldr__bind_check(b, t, 1, total, 0)) return;
+  *out = v = ldr__place_floats(b->plan, "vectors", n);
+  if (!v) return;
+  for (i = 0; i < n; i += piece)
     ldr_tensor_read(v + i, t, by_head ? ldr__by_head_row(&b->m->shape, slot, i) : first, piece);
-  for (i = 0; v && i < n; i++) v[i] += plus;
-  if (v) b->m->parameters += n;
-  *out = v;
-  return LDR_OK;
+  b->m->parameters += n;
+  if (!(b->m->traits & LDR__OF_GEMMA) || ldr__is_gguf(b->m) || !ldr__ends_with(t->name, "norm.weight")) return;
+  for (i = 0; i < n; i++) v[i] += 1.0f; /* GGUF has gains whole */
 }
 
-static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n) {
-  return ldr__bind_numbers(b, out, prefix, stem, n, 0, n, 0, 0);
+static void ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *stem, const char *kind,
+    size_t n) {
+  ldr__bind_numbers(b, out, prefix, stem, kind, n, 0, n, 0, 0);
 }
 
 /* The gain or shift of a norm that has none. */
-static ldr_status ldr__bind_constant(ldr__binder *b, const float **out, size_t n, float value) {
+static void ldr__bind_constant(ldr__binder *b, const float **out, size_t n, float value) {
   float *v = ldr__place_floats(b->plan, "vectors", n);
   size_t i;
   for (i = 0; v && i < n; i++) v[i] = value;
   *out = v;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) {
-  return ldr__bind_constant(b, out, n, 0);
+/* A bias, or 0 where the file has none. */
+static void ldr__bind_bias(ldr__binder *b, const float **out, const char *stem, size_t n) {
+  if (ldr__bind_has(b, "", stem, ".bias")) ldr__bind_vector(b, out, "", stem, ".bias", n);
+  else ldr__bind_constant(b, out, n, 0);
 }
 
-static ldr_status ldr__bind_norm(
+static void ldr__bind_norm(
     ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
-  char name[192];
-  ldr__format(name, sizeof name, "%s.weight", stem);
-  if (b->m->traits & LDR__OF_NO_GAINS) return ldr__bind_constant(b, &out[0], n, 1) ? b->err->status
-      : ldr__bind_zeros(b, &out[1], n);
-  if (ldr__bind_vector(b, &out[0], prefix, name, n)) return b->err->status;
-  ldr__format(name, sizeof name, "%s.bias", stem);
-  if (kind == LDR_NORM_LAYER && b->m->bare_norms) return ldr__bind_zeros(b, &out[1], n);
-  return kind == LDR_NORM_LAYER ? ldr__bind_vector(b, &out[1], prefix, name, n) : LDR_OK;
-}
-
-static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *stem) {
-  char name[256];
-  if (!stem) return 0;
-  ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  return ldr__bind_find(b, name) != NULL;
+  int none = (b->m->traits & LDR__OF_NO_GAINS) != 0;
+  if (none) ldr__bind_constant(b, &out[0], n, 1);
+  else ldr__bind_vector(b, &out[0], prefix, stem, ".weight", n);
+  if (kind != LDR_NORM_LAYER) return;
+  if (none || b->m->bare_norms) ldr__bind_constant(b, &out[1], n, 0);
+  else ldr__bind_vector(b, &out[1], prefix, stem, ".bias", n);
 }
 
 /* How many parts the file keeps in one tensor, and which of its `total` rows are this slot's: from *first on. */
@@ -13348,28 +13334,26 @@ static int ldr__norm_unnamed(const ldr_model *m, int slot) {
 }
 
 /* Gains of the norms of heads, each of its own: in one [heads, head_dim], or name.0.weight, name.1.weight, ... */
-static ldr_status ldr__bind_gains(ldr__binder *b, const float **out, const char *stem, size_t n) {
+static void ldr__bind_gains(ldr__binder *b, const float **out, const char *stem, size_t n) {
   size_t d = (size_t)b->m->shape.head_dim, h;
   int whole = !(b->m->keys & LDR__KEYS_STABLE);
   char name[256];
   const ldr_tensor *t;
   float *v = ldr__place_floats(b->plan, "vectors", n);
   *out = v;
+  ldr__format(name, sizeof name, "%s", stem);
   for (h = 0; h < n / d; h++) {
-    ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
-    if (!whole) ldr__format(name + strlen(name) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
-    t = ldr__bind_need(b, name);
-    if (!t) return b->err->status;
-    if (ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return b->err->status;
+    if (!whole) ldr__format(name + strlen(stem) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
+    t = ldr__bind_need(b, b->prefix, name, "");
+    if (!t || ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return;
     if (v) ldr_tensor_read(v + h * d, t, whole ? h * d : 0, d);
   }
   if (v) b->m->parameters += n;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t layer) {
+static void ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t layer) {
   const ldr__shape *s = &b->m->shape;
-  int32_t n = 2 + 3 * s->experts, i, p, all, gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;
+  int32_t n = 2 + 3 * s->experts, i, p, all, gguf = ldr__is_gguf(b->m);
   ldr__mat *of = (ldr__mat *)ldr__place(b->plan, "block tables", (size_t)n + 3, sizeof *of), one;
   char part[64], name[128];
   for (i = 0; i < n + 3; i++) {
@@ -13380,116 +13364,100 @@ static ldr_status ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t l
     memset(&one, 0, sizeof one);
     if (p < 4 || s->shared_ffn) {
       ldr__format(part, sizeof part, ldr__expert_row_of(gguf ? "" : b->m->type)->parts[p], (i - 2) / 3);
-      ldr__format(name, sizeof name, gguf ? "blk.%d.%s.weight" : "layers.%d.%s.weight", layer, part);
-      if (ldr__bind_rows(b, &one, gguf ? "" : b->prefix, name, rows, p % 4 == 3 ? f : w, 0,
-          all ? rows * (size_t)((i - 2) / 3) : 0, all ? rows * (size_t)s->experts : rows)) return b->err->status;
+      ldr__format(name, sizeof name, gguf ? "blk.%d.%s" : "layers.%d.%s", layer, part);
+      ldr__bind_rows(b, &one, gguf ? "" : b->prefix, name, ".weight", rows, p % 4 == 3 ? f : w, 0,
+          all ? rows * (size_t)((i - 2) / 3) : 0, all ? rows * (size_t)s->experts : rows);
     }
     if (of) of[i] = one;
   }
   block->experts = of;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
+static void ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
   const ldr_model *m = b->m;
   char name[192];
   int slot, routed = 0;
   block->manner = ldr__layer_manner(m, layer);
   for (slot = 0; slot < LDR__SLOTS; slot++) {
     size_t rows, columns, first, total;
-    int by_head, vector = slot >= LDR__MATRICES;
+    int by_head;
     if (!ldr__slot_size(&m->shape, slot, &rows, &columns)) continue;
     if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
     by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
     if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
-    if (slot == LDR__GATE && m->shape.experts) routed = !ldr__bind_has(b, b->prefix, name);
+    if (slot == LDR__GATE && m->shape.experts) routed = !ldr__bind_has(b, b->prefix, name, "");
     if (routed && slot >= LDR__GATE && slot <= LDR__DOWN) continue;
     if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
-    if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns,
-        ldr__norm_shift(slot) ? 0.0f : 1.0f) : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
-        ? ldr__bind_gains(b, &block->v[slot], name, columns)
-      : vector ? ldr__bind_numbers(b, &block->v[slot], b->prefix, name, columns, first, total, by_head, slot - LDR__QB)
-      : by_head ? ldr__bind_by_head(b, &block->m[slot], name, slot, rows, columns, total)
-      : ldr__bind_rows(b, &block->m[slot], b->prefix, name, rows, columns, m->family->conv1d, first, total))
-      return b->err->status;
+    if (ldr__norm_unnamed(m, slot))
+      ldr__bind_constant(b, &block->v[slot], columns, ldr__norm_shift(slot) ? 0.0f : 1.0f);
+    else if (slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH)
+      ldr__bind_gains(b, &block->v[slot], name, columns);
+    else if (slot >= LDR__MATRICES)
+      ldr__bind_numbers(b, &block->v[slot], b->prefix, name, "", columns, first, total, by_head, slot - LDR__QB);
+    else if (by_head) ldr__bind_by_head(b, &block->m[slot], name, slot, rows, columns, total);
+    else ldr__bind_rows(b, &block->m[slot], b->prefix, name, "", rows, columns, m->family->conv1d, first, total);
   }
-  return routed ? ldr__bind_experts(b, block, layer) : LDR_OK;
+  if (routed) ldr__bind_experts(b, block, layer);
 }
 
 /* The language-model head is optional; half of one is an error. */
-static ldr_status ldr__bind_head(ldr__binder *b) {
+static void ldr__bind_head(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
-  char name[192];
-  if (m->stack == LDR__ENCODER) return LDR_OK;
-  if (f->head_dense) {
-    ldr__format(name, sizeof name, "%s.weight", f->head_dense);
-    if (!ldr__bind_has(b, "", name)) return LDR_OK;
-    /* a classifier's */
-    if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", f->head_bias)) return LDR_OK;
-    if (ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", name, e, w)) return b->err->status;
-    ldr__format(name, sizeof name, "%s.bias", f->head_dense);
-    if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name) ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
-      : ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, e)) return b->err->status;
-    if ( ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER) ||
-      ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, (size_t)m->vocabulary)) return b->err->status;
+  const char *dense = f->head_dense;
+  size_t e = (size_t)m->embed_width, words = (size_t)m->vocabulary;
+  int modern = (m->traits & LDR__OF_MODERN) != 0;
+  if (m->stack == LDR__ENCODER) return;
+  if (dense) { /* ModernBERT's classifiers have one as well */
+    if (!ldr__bind_has(b, "", dense, ".weight") || (modern && !ldr__bind_has(b, "", f->head_bias, ""))) return;
+    ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", dense, ".weight", e, (size_t)m->shape.width);
+    if (modern) ldr__bind_bias(b, &m->ends.v[LDR__LM_DENSEB], dense, e);
+    else ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", dense, ".bias", e);
+    ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER);
   }
-  if (!f->head_dense && f->head_bias && ldr__bind_has(b, "", f->head_bias) &&
-      ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, (size_t)m->vocabulary)) return b->err->status;
-  if (ldr__bind_has(b, "", f->head_out)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out,
-      (size_t)m->vocabulary, e);
-  if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK; /* a classifier's file */
-  if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
-  return LDR_OK;
+  if (dense || ldr__bind_has(b, "", f->head_bias, ""))
+    ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, "", words);
+  if (ldr__bind_has(b, "", f->head_out, ""))
+    ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, "", words, e);
+  else if (dense || (m->tied && !ldr_weights_find(m->weights, "score.weight"))) /* that is a classifier's file */
+    m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
 }
 
 /* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix
    before the name. *rows = 0: no such matrix. */
-static ldr_status ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem,
+static void ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem,
     size_t columns) {
-  char name[192];
-  const char *prefix = b->prefix;
-  const ldr_tensor *t;
+  const char *prefix = ldr__bind_has(b, b->prefix, stem, ".weight") ? b->prefix : "";
+  const ldr_tensor *t = stem ? ldr__bind_find(b, prefix, stem, ".weight") : NULL;
+  int64_t n;
   *rows = 0;
-  if (!stem) return LDR_OK;
-  ldr__format(name, sizeof name, "%s.weight", stem);
-  if (!ldr__bind_has(b, prefix, name)) prefix = "";
-  if (!ldr__bind_has(b, prefix, name)) return LDR_OK;
-  ldr__format(name, sizeof name, "%s%s.weight", prefix, stem);
-  t = ldr_weights_find(b->m->weights, name);
-  *rows = t->dims == 2 && t->shape[0] > 0 && t->shape[0] <= 1 << 24 ? (int32_t)t->shape[0] : 1;
-  if (ldr__bind_matrix(b, w, "", name, (size_t)*rows, columns)) return b->err->status;
-  ldr__format(name, sizeof name, "%s.bias", stem);
-  return ldr__bind_has(b, prefix, name) ? ldr__bind_vector(b, bias, prefix, name, (size_t)*rows) : LDR_OK;
+  if (!t) return;
+  n = t->dims == 2 ? t->shape[ldr__ends_with(t->name, ".kernel")] : 1;
+  *rows = n > 0 && n <= 1 << 24 ? (int32_t)n : 1;
+  ldr__bind_matrix(b, w, prefix, stem, ".weight", (size_t)*rows, columns);
+  if (ldr__bind_has(b, prefix, stem, ".bias")) ldr__bind_vector(b, bias, prefix, stem, ".bias", (size_t)*rows);
 }
 
 /* The head for a task; the files need not hold it. */
-static ldr_status ldr__bind_task(ldr__binder *b) {
+static void ldr__bind_task(ldr__binder *b) {
   ldr__task_head *t = &b->m->task;
   const struct ldr__task_row *row = t->task == LDR_TASK_NONE ? NULL : ldr__task_row_of(b->m);
   size_t w = (size_t)b->m->shape.width;
   int32_t labels = (int32_t)b->m->label_count;
-  if (!row) return LDR_OK;
-  if (ldr__bind_layer(b, &t->dense, &t->dense_bias, &t->hidden, row->dense, w)) return b->err->status;
+  if (!row) return;
+  ldr__bind_layer(b, &t->dense, &t->dense_bias, &t->hidden, row->dense, w);
   if (t->hidden && row->norm) {
-    char name[192];
-    ldr__format(name, sizeof name, "%s.weight", row->norm);
-    if (ldr__bind_vector(b, &t->norm, "", name, (size_t)t->hidden)) return b->err->status;
-    ldr__format(name, sizeof name, "%s.bias", row->norm);
-    if (!ldr__bind_has(b, "", name) ? ldr__bind_zeros(b, &t->norm_bias, (size_t)t->hidden)
-      : ldr__bind_vector(b, &t->norm_bias, "", name, (size_t)t->hidden)) return b->err->status;
+    ldr__bind_vector(b, &t->norm, "", row->norm, ".weight", (size_t)t->hidden);
+    ldr__bind_bias(b, &t->norm_bias, row->norm, (size_t)t->hidden);
   }
   if (t->task == LDR_TASK_POOLER) t->classes = t->hidden;
-  else if ((t->hidden || !row->dense) &&
-      ldr__bind_layer(b, &t->out, &t->out_bias, &t->classes, row->out, t->hidden ? (size_t)t->hidden : w))
-    return b->err->status;
+  else if (t->hidden || !row->dense)
+    ldr__bind_layer(b, &t->out, &t->out_bias, &t->classes, row->out, t->hidden ? (size_t)t->hidden : w);
   if (!t->classes) t->task = LDR_TASK_NONE;
   else if (labels && labels != t->classes)
-    return ldr__fail(b->err, LDR_MISMATCH,
-        "config.json names %d classes in \"id2label\", the head in the weights has %d", labels, t->classes);
+    ldr__fail(b->err, LDR_MISMATCH, "config.json names %d classes in \"id2label\", the head in the weights has %d",
+        labels, t->classes);
   if (t->task == LDR_TASK_SEQUENCE && t->classes == 1) t->head = LDR_HEAD_REGRESS;
-  return LDR_OK;
 }
 
 static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
@@ -13540,15 +13508,13 @@ static const char *ldr__distances_name(const ldr_model *m) {
 }
 
 /* What each head adds for the distance j - i (Raffel et al. 2020): [buckets, heads]. */
-static ldr_status ldr__bind_relative(ldr__binder *b) {
+static void ldr__bind_relative(ldr__binder *b) {
   ldr_model *m = b->m;
   ldr__mat *w = &m->ends.m[LDR__DISTANCES];
   float *table = ldr__place_floats(b->plan, "relative positions", (size_t)m->shape.heads * LDR__RELATIVE_ROW);
-  if (ldr__bind_matrix(b, w, b->prefix, ldr__distances_name(m), (size_t)m->buckets, (size_t)m->shape.heads))
-    return b->err->status;
+  ldr__bind_matrix(b, w, b->prefix, ldr__distances_name(m), "", (size_t)m->buckets, (size_t)m->shape.heads);
   if (table) ldr__relative_fill(table, m, w, &m->shape);
   m->relative = table;
-  return LDR_OK;
 }
 
 /* Rows of sines, then cosines, of the place at falling frequencies (Vaswani et al. 2017); the last is 1/10000 of the
@@ -13568,7 +13534,7 @@ static void ldr__bind_waves(ldr__binder *b) {
 
 /* Slopes of heads (Press et al. 2021): 2^(-8 h/n) for the first n heads, a power of 2, then those between. Falcon's are
    multiplied by the scale of scores as well. */
-static ldr_status ldr__bind_slopes(ldr__binder *b) {
+static void ldr__bind_slopes(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t heads = m->shape.heads, n = 1, h;
   float *v = ldr__place_floats(b->plan, "slopes", (size_t)heads);
@@ -13577,12 +13543,11 @@ static ldr_status ldr__bind_slopes(ldr__binder *b) {
     v[h] = (float)(pow(2.0, h < n ? -8.0 * (h + 1) / n : -4.0 * (2 * (h - n) + 1) / n) *
         (m->keys & LDR__KEYS_FALCON ? 1.0 : sqrt((double)m->shape.head_dim)));
   m->slopes = v;
-  return LDR_OK;
 }
 
 /* Which row distance i - j has: its own up to half of the buckets, beyond that one by its logarithm; without buckets
    the farthest is for all that are farther. The rows themselves, normed, are kept for the layers. */
-static ldr_status ldr__bind_distances(ldr__binder *b) {
+static void ldr__bind_distances(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t span = m->buckets > 0 ? m->buckets : m->far, mid = m->buckets / 2, n = m->positions, i;
   size_t rows = 2 * (size_t)span, w = (size_t)m->shape.width, r;
@@ -13590,10 +13555,8 @@ static ldr_status ldr__bind_distances(ldr__binder *b) {
   const float *norm[2];
   b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
   memset(&b->distance_table, 0, sizeof b->distance_table);
-  if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", rows, w))
-      return b->err->status;
-  if ((m->placed & LDR__PLACED_NORM) &&
-      ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER)) return b->err->status;
+  ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", "", rows, w);
+  if (m->placed & LDR__PLACED_NORM) ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER);
   for (r = 0; b->distances && r < rows; r++) {
     ldr__mat_run(m->kernels, b->distances + r * w, &b->distance_table, r, 0, w);
     if (m->placed & LDR__PLACED_NORM) m->kernels->rows->norm(b->distances + r * w, NULL, b->distances + r * w,
@@ -13608,13 +13571,12 @@ static ldr_status ldr__bind_distances(ldr__binder *b) {
     row[i + n] = LDR__MAX(0, LDR__MIN(at, 2 * span - 1));
   }
   m->place_row = row ? row + n : NULL;
-  return LDR_OK;
 }
 
 /* Keys and queries of the distances, by matrices of their own or by those of the layer. */
-static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
+static void ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
   static const char *const names[2][2] = { { "pos_key_proj", "pos_query_proj" }, { "pos_proj", "pos_q_proj" } };
-  char stem[96], name[128];
+  char stem[96];
   ldr_model *m = b->m;
   size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width,
       scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
@@ -13628,15 +13590,16 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
     if (!(m->placed & LDR__PLACED_SHARED)) {
       ldr__format(stem, sizeof stem, "encoder.layer.%d.attention.self.%s", layer,
           names[(m->traits & LDR__OF_BY_HEAD) != 0][i]);
-      ldr__format(name, sizeof name, "%s.weight", stem);
-      if (ldr__bind_matrix(b, &matrix, b->prefix, name, w, w)) return b->err->status;
-      ldr__format(name, sizeof name, "%s.bias", stem);
+      ldr__bind_matrix(b, &matrix, b->prefix, stem, ".weight", w, w);
       bias = NULL;
-      if (ldr__bind_has(b, b->prefix, name) && ldr__bind_vector(b, &bias, b->prefix, name, w)) return b->err->status;
+      if (ldr__bind_has(b, b->prefix, stem, ".bias")) ldr__bind_vector(b, &bias, b->prefix, stem, ".bias", w);
     }
     if (!out[i]) continue;
     room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
-    if (!room) return ldr__fail(b->err, LDR_MEMORY, "out of memory while loading a model");
+    if (!room) {
+      ldr__fail(b->err, LDR_MEMORY, "out of memory while loading a model");
+      return;
+    }
     memset(&ex, 0, sizeof ex);
     ex.kernels = m->kernels;
     ex.threads = m->threads;
@@ -13648,75 +13611,72 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
   block->manner.places.keys = out[0];
   block->manner.places.queries = out[1];
   block->manner.places.row = m->place_row;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_conv(ldr__binder *b) {
-  static const char *const stem = "encoder.conv.conv.weight";
+static void ldr__bind_conv(ldr__binder *b) {
   ldr__conv *c = &b->m->conv;
   size_t w = (size_t)b->m->shape.width;
-  char name[256];
-  const ldr_tensor *t;
-  ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
-  t = ldr__bind_need(b, name);
-  if (!t) return b->err->status;
+  const ldr_tensor *t = ldr__bind_need(b, b->prefix, "encoder.conv.conv", ".weight");
+  if (!t) return;
   if (t->dims != 3 || t->shape[0] != (int64_t)w || t->shape[1] != (int64_t)w || t->shape[2] != c->taps ||
       ldr_dtype_block(t->dtype) > 1 || !ldr__dtype_is_float(t->dtype))
-    return ldr__fail_at(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name,
-        (uint64_t)w, (uint64_t)w, c->taps);
+    ldr__fail_at(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", t->name, (uint64_t)w,
+        (uint64_t)w, c->taps);
   c->data = t->data;
   c->dtype = t->dtype;
   if (b->plan->base) b->m->parameters += w * w * (size_t)c->taps;
-  if (ldr__bind_vector(b, &c->bias, b->prefix, "encoder.conv.conv.bias", w)) return b->err->status;
-  return ldr__bind_norm(b, c->norm, b->prefix, "encoder.conv.LayerNorm", w, LDR_NORM_LAYER);
+  ldr__bind_vector(b, &c->bias, b->prefix, "encoder.conv.conv", ".bias", w);
+  ldr__bind_norm(b, c->norm, b->prefix, "encoder.conv.LayerNorm", w, LDR_NORM_LAYER);
 }
 
+static void ldr__bind_rotary(ldr__binder *b) {
+  ldr_model *m = b->m;
+  int32_t half = m->shape.head_dim / 2, two = m->rope[1].theta > 0, i;
+  const float *by = NULL;
+  m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
+  for (i = 0; m->frequency && i < 1 + (two || m->rope[0].kind == LDR__ROPE_LONG); i++)
+    ldr__rope_fill(m->frequency + i * half, &m->rope[two ? i : 0],
+        m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
+  if (!ldr__bind_has(b, "", "rope_freqs.weight", "")) return;
+  /* Llama 3 in a GGUF file: what each frequency is divided by */
+  ldr__bind_vector(b, &by, "", "rope_freqs.weight", "", (size_t)half);
+  for (i = 0; by && i < half; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
+}
+
+/* Everything, once to count and once to place. What fails does so while counting, when nothing is read yet, so that the
+   first error is looked at in the end. */
 static ldr_status ldr__bind_all(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
   size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
-  int32_t i, blocks = ldr__distinct_blocks(m);
+  int32_t i, blocks = ldr__distinct_blocks(m), places = (m->traits & LDR__OF_PLACES) != 0;
   ldr__block one, *block;
-  char name[192];
-  if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, (size_t)m->vocabulary, e)) return b->err->status;
-  if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) &&
-      ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, (size_t)m->positions,
-      e)) return b->err->status;
-  if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, (size_t)m->segments, e))
-      return b->err->status;
-  if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER))
-    return b->err->status;
+  ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, "", (size_t)m->vocabulary, e);
+  if (f->position && (!places || (m->placed & LDR__PLACED_INPUT)))
+    ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, "", (size_t)m->positions, e);
+  if (m->segments)
+    ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, "", (size_t)m->segments, e);
+  if (f->embed_norm) ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER);
   if (ldr__projects(m)) {
-    ldr__format(name, sizeof name, "%s.weight", f->project);
-    if (ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, name, w, e)) return b->err->status;
-    ldr__format(name, sizeof name, "%s.bias", f->project);
-    if (ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, name, w)) return b->err->status;
+    ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, f->project, ".weight", w, e);
+    ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, f->project, ".bias", w);
   }
-  if ((m->traits & LDR__OF_ALIBI) && ldr__bind_slopes(b)) return b->err->status;
+  if (m->traits & LDR__OF_ALIBI) ldr__bind_slopes(b);
   if (m->traits & LDR__OF_WAVES) ldr__bind_waves(b);
-  if (m->shape.rotary) {
-    m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
-    for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0 || m->rope[0].kind == LDR__ROPE_LONG); i++)
-      ldr__rope_fill(m->frequency + i * (m->shape.head_dim / 2), &m->rope[m->rope[1].theta > 0 ? i : 0],
-          m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
-    if (ldr__bind_has(b, "", "rope_freqs.weight")) { /* Llama 3 in a GGUF file: what each frequency is divided by */
-      const float *by = NULL;
-      if (ldr__bind_vector(b, &by, "", "rope_freqs.weight", (size_t)m->shape.head_dim / 2)) return b->err->status;
-      for (i = 0; by && i < m->shape.head_dim / 2; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
-    }
-  }
-  if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight",
-      (size_t)m->task_types, e)) return b->err->status;
-  if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
-  if ((m->traits & LDR__OF_PLACES) && ldr__bind_distances(b)) return b->err->status;
-  if (m->conv.taps && ldr__bind_conv(b)) return b->err->status;
+  if (m->shape.rotary) ldr__bind_rotary(b);
+  if (m->task_types)
+    ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", "", (size_t)m->task_types, e);
+  if (m->traits & LDR__OF_RELATIVE) ldr__bind_relative(b);
+  if (places) ldr__bind_distances(b);
+  if (m->conv.taps) ldr__bind_conv(b);
   m->blocks = (ldr__block *)ldr__place(b->plan, "block tables", (size_t)blocks, sizeof(ldr__block));
-  for (i = 0; i < blocks; i++) {
+  for (i = 0; i < blocks && !b->err->status; i++) {
     block = m->blocks ? &m->blocks[i] : &one;
     memset(block, 0, sizeof *block);
-    if (ldr__bind_block(b, block, i) ||
-        ((m->traits & LDR__OF_PLACES) && ldr__bind_places(b, block, i))) return b->err->status;
+    ldr__bind_block(b, block, i);
+    if (places) ldr__bind_places(b, block, i);
   }
+  if (b->err->status) return b->err->status;
   if (m->compute != LDR_COMPUTE_F32 || m->pack) {
     m->packed = (ldr__packed_block *)ldr__place(b->plan, "packed weights", (size_t)blocks, sizeof(ldr__packed_block));
     for (i = 0; i < blocks; i++) {
@@ -13724,23 +13684,26 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
       if (m->packed && m->release) ldr__release_layer(m, f->shared ? m->layers - 1 : i);
     }
   }
-  if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm))
-    return b->err->status;
-  if (ldr__bind_head(b)) return b->err->status;
-  return ldr__bind_task(b);
+  if (f->final_norm) ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm);
+  ldr__bind_head(b);
+  ldr__bind_task(b);
+  return b->err->status;
+}
+
+/* 1: a tensor that the family's files may hold besides. */
+static int ldr__is_ignored(const ldr__family *f, const char *name) {
+  size_t k;
+  for (k = 0; k < LDR__COUNT(f->ignored) && f->ignored[k]; k++) if (ldr__match(f->ignored[k], name)) return 1;
+  return 0;
 }
 
 static ldr_status ldr__bind_extras(ldr__binder *b) {
   const ldr_model *m = b->m;
   size_t i;
-  int k;
   char shown[LDR__SHOWN];
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
-    if (b->used[i] || ldr__in_words(m->allow, t->name, strlen(t->name))) continue;
-    for (k = 0; k < 12 && m->family->ignored[k]; k++)
-      if (ldr__match(m->family->ignored[k], t->name)) break;
-    if (k == 12 || !m->family->ignored[k])
+    if (!b->used[i] && !ldr__in_words(m->allow, t->name, strlen(t->name)) && !ldr__is_ignored(m->family, t->name))
       return ldr__fail_at(b->err, LDR_EXTRA, t->offset,
           "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?",
           ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
@@ -13772,7 +13735,6 @@ static const char *ldr__stack_prefix(const ldr_model *m) {
 static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *err) {
   ldr__plan plan;
   ldr__binder b;
-  ldr_status status;
   char name[192], prefix[64];
   memset(&plan, 0, sizeof plan);
   plan.report = &m->memory;
@@ -13784,10 +13746,8 @@ static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *
   b.words = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
   ldr__format(prefix, sizeof prefix, "%s%s", b.words, ldr__stack_prefix(m));
   b.prefix = prefix;
-  status = ldr__bind_all(&b);
-  if (!status && !m->borrowed) status = ldr__bind_extras(&b);
-  if (!status) status = ldr__plan_begin(&plan, &m->alloc, err);
-  if (status) return status;
+  if (ldr__bind_all(&b) || (!m->borrowed && ldr__bind_extras(&b)) || ldr__plan_begin(&plan, &m->alloc, err))
+    return err->status;
   m->plan_memory = plan.memory;
   m->plan_size = plan.size;
   return ldr__bind_all(&b);
@@ -14059,7 +14019,7 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   p.m = m;
   p.err = err;
   ldr__weights_unwrap(m->weights);
-  if (m->shape.rotary == LDR__PAIRS && ldr_weights_meta(m->weights, "general.architecture"))
+  if (m->shape.rotary == LDR__PAIRS && ldr__is_gguf(m))
     return ldr__fail(err, LDR_UNSUPPORTED,
         "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it "
         "was trained on");
@@ -14515,15 +14475,12 @@ static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
 LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
   uint64_t h;
   size_t i;
-  int k;
   if (!m) return 0;
   h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads + ((uint64_t)m->stack << 40),
       m->family->type, strlen(m->family->type));
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
-    for (k = 0; k < 12 && m->family->ignored[k]; k++)
-      if (ldr__match(m->family->ignored[k], t->name)) break;
-    if (k < 12 && m->family->ignored[k]) continue; /* a head that came and went does not make another backbone */
+    if (ldr__is_ignored(m->family, t->name)) continue; /* a head that came and went does not make another backbone */
     h = ldr__digest(h, t->name, strlen(t->name));
     h = ldr__digest_behind(m->release ? m : NULL, h + (uint64_t)t->dtype, t->data, (size_t)t->bytes);
     if (m->release) ldr__release(m, t->data, (size_t)t->bytes);
