@@ -10673,67 +10673,71 @@ static size_t ldr__room_width(const ldr__shape *s) {
   return LDR__MAX(ldr__qkv_width(s) + ldr__q_width(s), ldr__ffn_ld(s));
 }
 
-/* Places the activations of one block over `rows` tokens. keep: 0, when y is x, or one of the above. */
+/* Matrices of a pass: where the address of each is kept, floats of a row, whether its rows are those of the output (of
+   t->only) or all, and whether there is one. */
+typedef struct ldr__room_of { float **at; size_t width; int out, there; } ldr__room_of;
+typedef struct ldr__rooms { ldr__room_of of[40]; size_t count; } ldr__rooms;
+
+static void ldr__rooms_place(ldr__plan *p, const char *name, const ldr__rooms *rooms, size_t rows) {
+  size_t i;
+  for (i = 0; i < rooms->count; i++)
+    if (rooms->of[i].there) *rooms->of[i].at = ldr__place_matrix(p, name, rows, rooms->of[i].width);
+}
+
+static float *ldr__row_of(float *x, size_t row, size_t width) { return x ? x + row * width : NULL; }
+
+/* From token `first` on, or from row `out` of the output. */
+static void ldr__rooms_from(const ldr__rooms *rooms, size_t first, size_t out) {
+  size_t i;
+  for (i = 0; i < rooms->count; i++) {
+    const ldr__room_of *r = &rooms->of[i];
+    *r->at = ldr__row_of(*r->at, r->out ? out : first, r->width);
+  }
+}
+
+/* keep: 0, when y is x, or one of the above. */
+static void ldr__acts_rooms(ldr__rooms *rooms, ldr__acts *a, const ldr__shape *s, int keep) {
+  size_t w = (size_t)s->width, qkv = ldr__qkv_width(s), q = ldr__q_width(s), heads = (size_t)s->heads,
+      f = ldr__ffn_ld(s), n = (size_t)s->bottleneck;
+  int states = keep < LDR__KEEP_INSIDE, kept = keep && keep != LDR__KEEP_NOTHING, pre = s->place == LDR__PRE,
+      post = s->place == LDR__POST, normed = kept && s->place != LDR__NO_NORM, attends = kept && heads,
+      cross = kept && s->cross, after = kept && s->after, adapts = kept && n;
+  const ldr__room_of all[] = { { &a->x, w, 0, states }, { &a->y, w, 1, states && kept }, { &a->r1, w, 1, 1 },
+    { &a->n2, w, 1, pre || normed }, { &a->n1, w, 0, pre && kept }, { &a->r2, w, 1, post && kept },
+    { &a->qkv, kept ? qkv : ldr__room_width(s), 0, heads > 0 }, { &a->attention, q, 1, attends },
+    { &a->lse, heads, 0, attends }, { &a->u, f, 1, kept || !heads }, { &a->g, f, 1, s->gated },
+    { &a->stats1, 2, !pre, normed }, { &a->stats2, 2, 1, normed }, { &a->stats3, 2, 1, after },
+    { &a->stats4, 2, 1, after }, { &a->added[0], w, 1, after || (kept && s->parallel) }, { &a->added[1], w, 1, after },
+    { &a->xr, w, 1, s->cross }, { &a->xn, w, 1, cross }, { &a->xq, q, 1, cross }, { &a->xattention, q, 1, cross },
+    { &a->xlse, heads, 1, cross }, { &a->xstats, 2, 1, cross },
+    { &a->raw, qkv, 0, kept && (s->head_norms || s->clip > 0 || s->scaled) },
+    { &a->routes, (size_t)s->experts + 1 + w, 1, s->experts }, { &a->low, (size_t)s->low_rank, 0, s->low_rank },
+    { &a->bent, n, 1, n > 0 }, { &a->down[0], n, 1, adapts }, { &a->down[1], n, 1, adapts }, { &a->z[0], w, 1, adapts },
+    { &a->z[1], w, 1, adapts } };
+  memcpy(rooms->of, all, sizeof all);
+  rooms->count = LDR__COUNT(all);
+}
+
+/* Places the activations of one block over `rows` tokens. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
-  size_t w = (size_t)s->width;
+  int kept = keep && keep != LDR__KEEP_NOTHING, i;
+  ldr__rooms rooms;
   memset(a, 0, sizeof *a);
-  if (keep < LDR__KEEP_INSIDE) {
-    a->x = ldr__place_matrix(p, name, rows, w);
-    a->y = keep ? ldr__place_matrix(p, name, rows, w) : a->x;
-  }
-  keep = keep != LDR__KEEP_NOTHING && keep;
-  a->r1 = ldr__place_matrix(p, name, rows, w);
-  a->n2 = s->place == LDR__NO_NORM || (s->place == LDR__POST && !keep) ? a->r1 : ldr__place_matrix(p, name, rows, w);
-  a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
-  a->r2 = s->place == LDR__POST && keep ? ldr__place_matrix(p, name, rows, w) : a->y;
-  if (s->heads && !keep) { /* FFN's units come where the queries were */
-    a->u = a->qkv = ldr__place_matrix(p, name, rows, ldr__room_width(s));
+  ldr__acts_rooms(&rooms, a, s, keep);
+  ldr__rooms_place(p, name, &rooms, rows);
+  if (!a->y) a->y = a->x;
+  if (!a->n2) a->n2 = a->r1;
+  if (!a->n1) a->n1 = s->place == LDR__PRE ? a->n2 : a->x;
+  if (!a->r2) a->r2 = a->y;
+  if (!kept && s->heads) { /* FFN's units come where the queries were */
+    a->u = a->qkv;
     a->attention = a->qkv ? a->qkv + rows * ldr__qkv_width(s) : NULL;
-  } else {
-    if (s->heads) {
-      a->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-      a->attention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-      a->lse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
-    }
-    a->u = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
   }
-  if (s->gated) a->g = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
-  if (keep && s->place != LDR__NO_NORM) {
-    a->stats1 = ldr__place_matrix(p, name, rows, 2);
-    a->stats2 = ldr__place_matrix(p, name, rows, 2);
-  }
-  if (keep && (s->after || s->parallel)) a->added[0] = ldr__place_matrix(p, name, rows, w);
-  if (keep && s->after) {
-    a->added[1] = ldr__place_matrix(p, name, rows, w);
-    a->stats3 = ldr__place_matrix(p, name, rows, 2);
-    a->stats4 = ldr__place_matrix(p, name, rows, 2);
-  }
-  if (s->cross) {
-    a->xr = ldr__place_matrix(p, name, rows, w);
-    a->xn = keep ? ldr__place_matrix(p, name, rows, w) : a->n2;
-  }
-  if (keep && s->cross) {
-    a->xq = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-    a->xattention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-    a->xlse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
-    a->xstats = ldr__place_matrix(p, name, rows, 2);
-  }
+  if (s->cross && !a->xn) a->xn = a->n2;
+  for (i = 0; i < 2; i++) if (!a->down[i]) a->down[i] = a->bent;
   a->raw_rows = rows;
-  if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-  if (keep && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
-  if (s->experts) {
-    a->routes = ldr__place_matrix(p, name, rows, (size_t)s->experts + 1 + w);
-    a->chosen = (int32_t *)ldr__place(p, name, rows, sizeof(int32_t));
-  }
-  if (s->low_rank) a->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
-  if (s->bottleneck) {
-    int i;
-    a->bent = ldr__place_matrix(p, name, rows, (size_t)s->bottleneck);
-    for (i = 0; i < 2; i++) {
-      a->down[i] = keep ? ldr__place_matrix(p, name, rows, (size_t)s->bottleneck) : a->bent;
-      if (keep) a->z[i] = ldr__place_matrix(p, name, rows, w);
-    }
-  }
+  if (kept && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
+  if (s->experts) a->chosen = (int32_t *)ldr__place(p, name, rows, sizeof(int32_t));
 }
 
 /* The same activations between other states. */
@@ -10745,45 +10749,14 @@ static ldr__acts ldr__acts_between(ldr__acts a, const ldr__shape *s, float *x, f
   return a;
 }
 
-static float *ldr__row_of(float *x, size_t row, size_t width) { return x ? x + row * width : NULL; }
-
 /* The same from token `first` on, and, where only some rows of each sequence go on after attention, from row `out` on:
    of a part of the sequences. */
 static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, size_t out) {
-  size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
-  int i;
-  a.x = ldr__row_of(a.x, first, w);
-  a.n1 = ldr__row_of(a.n1, first, w);
-  a.qkv = ldr__row_of(a.qkv, first, ldr__qkv_width(s));
-  a.lse = ldr__row_of(a.lse, first, (size_t)s->heads);
-  a.attention = ldr__row_of(a.attention, out, ldr__q_width(s));
-  a.r1 = ldr__row_of(a.r1, out, w);
-  a.n2 = ldr__row_of(a.n2, out, w);
-  a.r2 = ldr__row_of(a.r2, out, w);
-  a.y = ldr__row_of(a.y, out, w);
-  a.u = ldr__row_of(a.u, out, ldr__ffn_ld(s));
-  a.g = ldr__row_of(a.g, out, ldr__ffn_ld(s));
-  a.stats1 = ldr__row_of(a.stats1, s->place == LDR__PRE ? first : out, 2);
-  a.stats2 = ldr__row_of(a.stats2, out, 2);
-  a.low = ldr__row_of(a.low, first, (size_t)s->low_rank);
-  a.bent = ldr__row_of(a.bent, out, n);
-  a.raw = ldr__row_of(a.raw, first, ldr__qkv_width(s));
-  a.raw_stats = ldr__row_of(a.raw_stats, first, 2);
-  a.stats3 = ldr__row_of(a.stats3, out, 2);
-  a.stats4 = ldr__row_of(a.stats4, out, 2);
-  a.xn = ldr__row_of(a.xn, out, w);
-  a.xq = ldr__row_of(a.xq, out, ldr__q_width(s));
-  a.xattention = ldr__row_of(a.xattention, out, ldr__q_width(s));
-  a.xlse = ldr__row_of(a.xlse, out, (size_t)s->heads);
-  a.xr = ldr__row_of(a.xr, out, w);
-  a.xstats = ldr__row_of(a.xstats, out, 2);
-  a.routes = ldr__row_of(a.routes, out, (size_t)s->experts + 1 + w);
+  ldr__rooms rooms;
+  ldr__acts_rooms(&rooms, &a, s, LDR__KEEP);
+  ldr__rooms_from(&rooms, first, out);
+  if (a.raw_stats) a.raw_stats += 2 * first;
   if (a.chosen) a.chosen += out;
-  for (i = 0; i < 2; i++) {
-    a.added[i] = ldr__row_of(a.added[i], out, w);
-    a.z[i] = ldr__row_of(a.z[i], out, w);
-    a.down[i] = ldr__row_of(a.down[i], out, n);
-  }
   return a;
 }
 
@@ -11079,54 +11052,32 @@ typedef struct ldr__back {
   float *xn, *xq, *xattention, *cross; /* of what cross-attention reads, its queries, what they gave, what it adds */
 } ldr__back;
 
+static void ldr__back_rooms(ldr__rooms *rooms, ldr__back *k, const ldr__shape *s) {
+  size_t w = (size_t)s->width, qkv = ldr__qkv_width(s), q = ldr__q_width(s), f = ldr__ffn_ld(s);
+  int pre = s->place == LDR__PRE, heads = s->heads > 0, cross = s->cross, after = s->after;
+  const ldr__room_of all[] = { { &k->dn1, w, !pre, s->place != LDR__NO_NORM }, { &k->dn2, w, 1, pre },
+    { &k->dffn, w, 1, 1 }, { &k->f, f, 1, 0 }, { &k->df, f, 1, 1 }, { &k->dg, f, 1, s->gated },
+    { &k->dattn, w, 1, heads }, { &k->attention, q, 1, heads }, { &k->qkv, qkv, 0, heads }, { &k->xn, w, 1, cross },
+    { &k->cross, w, 1, cross }, { &k->xq, q, 1, cross }, { &k->xattention, q, 1, cross },
+    { &k->heads, qkv, 0, s->head_norms || s->scaled }, { &k->added[0], w, 1, after }, { &k->added[1], w, 1, after },
+    { &k->low, (size_t)s->low_rank, 0, s->low_rank }, { &k->bent, (size_t)s->bottleneck, 1, s->bottleneck } };
+  memcpy(rooms->of, all, sizeof all);
+  rooms->count = LDR__COUNT(all);
+}
+
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows, float *f) {
-  size_t w = (size_t)s->width;
+  ldr__rooms rooms;
   memset(k, 0, sizeof *k);
-  k->dn1 = s->place != LDR__NO_NORM ? ldr__place_matrix(p, name, rows, w) : NULL;
-  k->dn2 = s->place == LDR__PRE ? ldr__place_matrix(p, name, rows, w) : NULL;
-  k->dffn = ldr__place_matrix(p, name, rows, w);
+  ldr__back_rooms(&rooms, k, s);
+  ldr__rooms_place(p, name, &rooms, rows);
   k->f = f;
-  k->df = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
-  if (s->gated) k->dg = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
-  if (s->heads) {
-    k->dattn = ldr__place_matrix(p, name, rows, w);
-    k->attention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-    k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-  }
-  if (s->cross) {
-    k->xn = ldr__place_matrix(p, name, rows, w);
-    k->cross = ldr__place_matrix(p, name, rows, w);
-    k->xq = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-    k->xattention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-  }
-  if (s->head_norms || s->scaled) k->heads = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-  if (s->after) k->added[0] = ldr__place_matrix(p, name, rows, w);
-  if (s->after) k->added[1] = ldr__place_matrix(p, name, rows, w);
-  if (s->low_rank) k->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
-  if (s->bottleneck) k->bent = ldr__place_matrix(p, name, rows, (size_t)s->bottleneck);
 }
 
 /* As ldr__acts_from. */
 static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, size_t out) {
-  size_t w = (size_t)s->width;
-  k.dn1 = ldr__row_of(k.dn1, s->place == LDR__PRE ? first : out, w);
-  k.dn2 = ldr__row_of(k.dn2, out, w);
-  k.dattn = ldr__row_of(k.dattn, out, w);
-  k.dffn = ldr__row_of(k.dffn, out, w);
-  k.f = ldr__row_of(k.f, out, ldr__ffn_ld(s));
-  k.df = ldr__row_of(k.df, out, ldr__ffn_ld(s));
-  k.dg = ldr__row_of(k.dg, out, ldr__ffn_ld(s));
-  k.attention = ldr__row_of(k.attention, out, ldr__q_width(s));
-  k.qkv = ldr__row_of(k.qkv, first, ldr__qkv_width(s));
-  k.low = ldr__row_of(k.low, first, (size_t)s->low_rank);
-  k.bent = ldr__row_of(k.bent, out, (size_t)s->bottleneck);
-  k.heads = ldr__row_of(k.heads, first, ldr__qkv_width(s));
-  k.xn = ldr__row_of(k.xn, out, w);
-  k.cross = ldr__row_of(k.cross, out, w);
-  k.xq = ldr__row_of(k.xq, out, ldr__q_width(s));
-  k.xattention = ldr__row_of(k.xattention, out, ldr__q_width(s));
-  k.added[0] = ldr__row_of(k.added[0], out, w);
-  k.added[1] = ldr__row_of(k.added[1], out, w);
+  ldr__rooms rooms;
+  ldr__back_rooms(&rooms, &k, s);
+  ldr__rooms_from(&rooms, first, out);
   return k;
 }
 
