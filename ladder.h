@@ -12441,32 +12441,25 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
    A key that is in no list could change what the network computes: it is refused by name. null is always fine. */
 static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_keys[] = {
   { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size "
-  "tie_word_embeddings initializer_range "
-    "use_cache _name_or_path name_or_path _commit_hash id2label label2id num_labels _num_labels num_sequence_labels "
-    "finetuning_task problem_type bos_token_id eos_token_id "
-    "pad_token_id eos_token_ids sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id "
-    "tokenizer_class prefix task_specific_params "
-    "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k "
-    "top_p typical_p "
-    "repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids "
-    "num_return_sequences output_scores "
-    "return_dict_in_generate forced_bos_token_id forced_eos_token_id remove_invalid_values "
-    "exponential_decay_length_penalty suppress_tokens "
+    "tie_word_embeddings initializer_range use_cache _name_or_path name_or_path _commit_hash id2label label2id "
+    "num_labels _num_labels num_sequence_labels finetuning_task problem_type bos_token_id eos_token_id pad_token_id "
+    "eos_token_ids sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id tokenizer_class prefix "
+    "task_specific_params max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty "
+    "temperature top_k top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size "
+    "encoder_no_repeat_ngram_size bad_words_ids num_return_sequences output_scores return_dict_in_generate "
+    "forced_bos_token_id forced_eos_token_id remove_invalid_values exponential_decay_length_penalty suppress_tokens "
     "begin_suppress_tokens return_dict output_hidden_states output_attentions torchscript use_bfloat16 tf_legacy_loss "
     "chunk_size_feed_forward cross_attention_hidden_size gradient_checkpointing xla_device output_past language "
-    "attn_implementation "
-    "_attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob hidden_dropout_prob "
-    "hidden_dropout "
-    "attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout dropout activation_dropout "
-    "resid_pdrop embd_pdrop attn_pdrop "
-    "residual_dropout embed_dropout resid_dropout layerdrop name license downstream_task sentence_transformers "
-    "unsloth_version "
-    "model_max_length custom_pipelines auto_map", NULL },
+    "attn_implementation _attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob "
+    "hidden_dropout_prob hidden_dropout attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout "
+    "dropout activation_dropout resid_pdrop embd_pdrop attn_pdrop residual_dropout embed_dropout resid_dropout "
+    "layerdrop name license downstream_task sentence_transformers unsloth_version model_max_length custom_pipelines "
+    "auto_map", NULL },
   { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
   { LDR__KEYS_T5 | LDR__KEYS_BART, "d_model is_encoder_decoder output_past", NULL },
   { LDR__KEYS_T5, "d_kv d_ff num_layers num_decoder_layers num_heads n_positions relative_attention_num_buckets "
-    "relative_attention_max_distance feed_forward_proj dense_act_fn is_gated_act layer_norm_epsilon "
-    "initializer_factor dropout_rate scale_decoder_outputs", NULL },
+    "relative_attention_max_distance feed_forward_proj dense_act_fn is_gated_act layer_norm_epsilon initializer_factor "
+    "dropout_rate scale_decoder_outputs", NULL },
   { LDR__KEYS_BART, "encoder_layers decoder_layers encoder_attention_heads decoder_attention_heads encoder_ffn_dim "
     "decoder_ffn_dim encoder_layerdrop decoder_layerdrop max_position_embeddings activation_function scale_embedding "
     "init_std num_hidden_layers decoder_vocab_size classif_dropout add_bias_logits add_final_layer_norm "
@@ -12474,41 +12467,37 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "force_bos_token_to_be_generated", NULL },
   { LDR__KEYS_BART, "share_encoder_decoder_embeddings", "true" },
   { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
-  "type_vocab_size layer_norm_eps "
-    "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type",
-    NULL },
+    "type_vocab_size layer_norm_eps directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers "
+    "pooler_size_per_head pooler_type", NULL },
   { LDR__KEYS_BERT | LDR__KEYS_DISTIL, "position_embedding_type", "absolute" },
   { LDR__KEYS_NARROW, "embedding_size", NULL },
   { LDR__KEYS_ALBERT, "num_hidden_groups inner_group_num net_structure_type net_type layers_to_keep down_scale_factor "
-  "gap_size num_memory_blocks", NULL },
-  { LDR__KEYS_ELECTRA, "summary_type summary_use_proj summary_activation summary_last_dropout summary_first_dropout",
-  NULL },
+    "gap_size num_memory_blocks", NULL },
+  { LDR__KEYS_ELECTRA, "summary_type summary_use_proj summary_activation summary_last_dropout "
+    "summary_first_dropout", NULL },
   { LDR__KEYS_TASKS, "use_task_id task_type_vocab_size", NULL },
   { LDR__KEYS_VALUES, "rotary_value", NULL },
   { LDR__KEYS_MPNET, "relative_attention_num_buckets", NULL },
   { LDR__KEYS_PLACES, "max_relative_positions position_buckets norm_rel_ebd pos_att_type share_att_key "
-  "position_biased_input pooler_dropout "
-    "pooler_hidden_act pooler_hidden_size legacy", NULL },
+    "position_biased_input pooler_dropout pooler_hidden_act pooler_hidden_size legacy conv_kernel_size "
+    "conv_act", NULL },
   { LDR__KEYS_PLACES, "relative_attention", "true" },
-  { LDR__KEYS_PLACES, "conv_kernel_size conv_act", NULL },
   { LDR__KEYS_PLACES, "conv_groups", "1" },
   { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds "
-  "qa_dropout seq_classif_dropout", NULL },
+    "qa_dropout seq_classif_dropout", NULL },
   { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon "
-  "summary_type summary_use_proj "
-    "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
-    "scale_attn_by_inverse_layer_idx", NULL },
+    "summary_type summary_use_proj summary_activation summary_proj_to_labels summary_first_dropout "
+    "reorder_and_upcast_attn scale_attn_weights scale_attn_by_inverse_layer_idx", NULL },
   { LDR__KEYS_NEO, "num_layers num_heads intermediate_size max_position_embeddings window_size attention_layers "
-  "attention_types summary_type", NULL },
+    "attention_types summary_type", NULL },
   { LDR__KEYS_OPT, "num_hidden_layers num_attention_heads ffn_dim max_position_embeddings activation_function "
-  "word_embed_proj_dim init_std", NULL },
+    "word_embed_proj_dim init_std", NULL },
   { LDR__KEYS_OPT, "_remove_final_layer_norm", "false" },
   { LDR__KEYS_OPT, "do_layer_norm_before enable_bias layer_norm_elementwise_affine", "true" },
   { LDR__KEYS_LLAMA, "num_hidden_layers num_attention_heads num_key_value_heads intermediate_size hidden_act "
-  "max_position_embeddings "
-    "rms_norm_eps pretraining_tp attention_bias mlp_bias classifier_pooling", NULL },
-  { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim", NULL },
-  { LDR__KEYS_ROPE, "partial_rotary_factor", NULL },
+    "max_position_embeddings rms_norm_eps pretraining_tp attention_bias mlp_bias classifier_pooling "
+    "layer_types", NULL },
+  { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim partial_rotary_factor", NULL },
   { LDR__KEYS_NEOX, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
     "layer_norm_eps attention_bias use_parallel_residual rotary_pct rotary_emb_base", NULL },
   { LDR__KEYS_J, "rotary rotary_dim", NULL },
@@ -12528,7 +12517,6 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "activation layer_norm_epsilon alibi new_decoder_architecture num_ln_in_parallel_attn multi_query parallel_attn "
     "bias", NULL },
   { LDR__KEYS_BLOOM | LDR__KEYS_FALCON, "apply_residual_connection_post_layernorm", "false" },
-  { LDR__KEYS_LLAMA, "layer_types", NULL },
   { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers layer_types", NULL },
   { LDR__KEYS_EXPERTS, "num_experts num_local_experts num_experts_per_tok norm_topk_prob moe_intermediate_size "
     "shared_expert_intermediate_size decoder_sparse_step mlp_only_layers output_router_logits router_aux_loss_coef "
@@ -12538,13 +12526,10 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
   { LDR__KEYS_STAR, "norm_epsilon", NULL },
   { LDR__KEYS_STAR, "use_bias", "true" },
   { LDR__KEYS_MODERN, "num_hidden_layers num_attention_heads intermediate_size hidden_activation "
-  "max_position_embeddings norm_eps norm_bias "
-    "attention_bias mlp_bias classifier_bias classifier_activation classifier_pooling decoder_bias "
-    "global_attn_every_n_layers local_attention "
-    "global_rope_theta local_rope_theta layer_types deterministic_flash_attn initializer_cutoff_factor "
-    "sparse_prediction "
-    "sparse_pred_ignore_index repad_logits_with_grad reference_compile layer_norm_eps position_embedding_type",
-    NULL } };
+    "max_position_embeddings norm_eps norm_bias attention_bias mlp_bias classifier_bias classifier_activation "
+    "classifier_pooling decoder_bias global_attn_every_n_layers local_attention global_rope_theta local_rope_theta "
+    "layer_types deterministic_flash_attn initializer_cutoff_factor sparse_prediction sparse_pred_ignore_index "
+    "repad_logits_with_grad reference_compile layer_norm_eps position_embedding_type", NULL } };
 
 /* 2: a key that is known with this value; 1: known, but not with it; 0: not known. */
 static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, const char *value, size_t size) {
