@@ -11653,8 +11653,9 @@ enum {
 #define LDR__BERT_TYPE LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu"
 #define LDR__BERT_PARTS(q, k, v, o, norm1) "encoder.layer.%d.", { q, k, v, o, NULL, "intermediate.dense", \
   "output.dense", norm1, "output.LayerNorm" }
-#define LDR__BERT_LAYER LDR__BERT_PARTS("attention.self.query", "attention.self.key", "attention.self.value", \
-  "attention.output.dense", "attention.output.LayerNorm")
+#define LDR__SELF(place) "attention." place "query", "attention." place "key", "attention." place "value"
+#define LDR__BERT_LAYER "encoder.layer.%d.", { LDR__SELF("self."), "attention.output.dense", NULL, \
+  "intermediate.dense", "output.dense", "attention.output.LayerNorm", "output.LayerNorm" }
 #define LDR__BERT_WORDS "embeddings.word_embeddings.weight"
 #define LDR__BERT_TYPES "embeddings.token_type_embeddings.weight"
 #define LDR__BERT_NORM "embeddings.LayerNorm"
@@ -11663,8 +11664,9 @@ enum {
   "cls.predictions.decoder.weight", "cls.predictions.bias"
 #define LDR__ROBERTA_HEAD "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias"
 #define LDR__BERT_OTHERS "*embeddings.position_ids", "*pooler.*", "classifier.*", "qa_outputs.*"
-#define LDR__LLAMA_PARTS "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", \
-  "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
+#define LDR__BERT_KINDS "cls.seq_relationship.*", "cls.predictions.*"
+#define LDR__PROJ(out) "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", out
+#define LDR__LLAMA_PARTS LDR__PROJ("self_attn.o_proj"), "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
 #define LDR__LLAMA_LAYER "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL, \
   "self_attn.q_norm", "self_attn.k_norm" }
 #define LDR__FUSED(qkv) qkv, qkv, qkv
@@ -11672,8 +11674,13 @@ enum {
   "max_position_embeddings", "activation", "layer_norm_epsilon", "gelu"
 #define LDR__FALCON_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
   "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
-#define LDR__FALCON_ENDS "word_embeddings.weight", NULL, NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL
-#define LDR__LLAMA_ENDS "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL
+/* Of a decoder: words, positions, their norm, the last norm, output, its bias. */
+#define LDR__ENDS_OF(word, position, norm, last, out, bias) word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
+#define LDR__FALCON_ENDS LDR__ENDS_OF("word_embeddings.weight", NULL, NULL, "ln_f", "lm_head.weight", NULL)
+#define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", "lm_head.weight", NULL)
+#define LDR__LLAMA_TYPE(norm, place, rotary, eps) norm, place, 1, rotary, 1, 0, 0, 0, LDR__HF_KEYS, eps
+#define LDR__LLAMA_OTHERS "*rotary_emb.inv_freq", "score.*"
+#define LDR__LLAMA_KEYS LDR__KEYS_LLAMA | LDR__KEYS_ROPE
 #define LDR__T5_FFN "layer.#.DenseReluDense."
 #define LDR__T5(type, gated, up) { type, "", LDR_NORM_RMS, LDR__PRE, gated, 0, 0, 0, 0, 0, "d_model", \
   "num_layers|num_decoder_layers num_layers", "num_heads", "d_ff", NULL, "feed_forward_proj", "layer_norm_epsilon", \
@@ -11681,32 +11688,29 @@ enum {
   "layer.0.SelfAttention.o", LDR__T5_FFN "wi_0", LDR__T5_FFN up, LDR__T5_FFN "wo", "layer.0.layer_norm", \
   "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", "layer.1.EncDecAttention.q", \
   "layer.1.EncDecAttention.k", "layer.1.EncDecAttention.v", "layer.1.EncDecAttention.o" }, \
-  "shared.weight", NULL, NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "lm_head.weight", NULL, \
+  LDR__ENDS_OF("shared.weight", NULL, NULL, "final_layer_norm", "lm_head.weight", NULL), \
   LDR__OF_STACKS | LDR__OF_RELATIVE | LDR__OF_UNSCALED | LDR__OF_TIED, LDR__KEYS_T5, \
   { "*coder.embed_tokens.weight", "*.EncDecAttention.relative_attention_bias.weight" } }
 #define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", LDR_NORM_LAYER, place, 0, \
   0, 0, LDR__ALL_BIASES, 0, 0, "d_model", "encoder_layers|decoder_layers", \
   "encoder_attention_heads|decoder_attention_heads", "encoder_ffn_dim|decoder_ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "gelu", "layers.%d.", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", \
-  "self_attn.out_proj", NULL, "fc1", "fc2", "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, \
-  "encoder_attn_layer_norm", "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", \
-  "encoder_attn.out_proj" }, "shared.weight", position, NULL, embed_norm, NULL, final_norm, NULL, NULL, \
-  "lm_head.weight", "final_logits_bias", LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
+  "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", \
+  "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, "encoder_attn_layer_norm", \
+  "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj" }, \
+  LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "lm_head.weight", "final_logits_bias"), LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
   { "*coder.embed_tokens.weight", "*coder.version", \
   (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
 
 static const ldr__family ldr__families[] = {
   { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
-    LDR__BERT_HEAD, 0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
-  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
-    NULL, NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
+    LDR__BERT_HEAD, 0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
+  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL,
+    NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
   { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps",
-    "gelu_new", "encoder.albert_layer_groups.%d.albert_layers.%d.",
-    { "attention.query", "attention.key", "attention.value", "attention.dense", NULL, "ffn", "ffn_output",
-    "attention.LayerNorm", "full_layer_layer_norm" },
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, "encoder.embedding_hidden_mapping_in", NULL,
-    "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight", "predictions.bias",
-    0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
+    "gelu_new", "encoder.albert_layer_groups.%d.albert_layers.%d.", { LDR__SELF(""), "attention.dense", NULL, "ffn",
+    "ffn_output", "attention.LayerNorm", "full_layer_layer_norm" }, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
+    "encoder.embedding_hidden_mapping_in", NULL, "predictions.dense", "predictions.LayerNorm",
+    "predictions.decoder.weight", "predictions.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
     { LDR__BERT_OTHERS, "predictions.*", "sop_classifier.*" } },
   { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
     "embeddings_project", NULL, "generator_predictions.dense", "generator_predictions.LayerNorm",
@@ -11715,149 +11719,123 @@ static const ldr__family ldr__families[] = {
   { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, "dim", "n_layers",
     "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu", "transformer.layer.%d.",
     { "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", NULL, "ffn.lin1", "ffn.lin2",
-    "sa_layer_norm", "output_layer_norm" },
-    LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL,
-    "vocab_transform", "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias", 0, LDR__KEYS_DISTIL,
-    { LDR__BERT_OTHERS, "vocab_*", "pre_classifier.*" } },
+    "sa_layer_norm", "output_layer_norm" }, LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, "vocab_transform",
+    "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias", 0, LDR__KEYS_DISTIL, { LDR__BERT_OTHERS,
+    "vocab_*", "pre_classifier.*" } },
   { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, "n_embd", "n_layer", "n_head",
     "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
     { LDR__FUSED("attn.c_attn"), "attn.c_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
-    "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
-    LDR__OF_TIED, LDR__KEYS_GPT, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-  { "llama", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
-    { "*rotary_emb.inv_freq", "score.*" } },
+    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_TIED, LDR__KEYS_GPT,
+    { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+  { "llama", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "silu", LDR__LLAMA_LAYER,
+    LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { LDR__LLAMA_OTHERS } },
   { "eurobert", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
-    { "*rotary_emb.inv_freq", "dense.*", "classifier.*" } },
+    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { "*rotary_emb.inv_freq", "dense.*",
+    "classifier.*" } },
   { "starcoder2", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "norm_epsilon", "gelu_pytorch_tanh", "layers.%d.",
-    { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", NULL, "mlp.c_fc", "mlp.c_proj",
-    "input_layernorm", "post_attention_layernorm" },
-    LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED,
-    LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_WINDOW | LDR__KEYS_STAR, { "*rotary_emb.inv_freq", "score.*" } },
+    "norm_epsilon", "gelu_pytorch_tanh", "layers.%d.", { LDR__PROJ("self_attn.o_proj"), NULL, "mlp.c_fc", "mlp.c_proj",
+    "input_layernorm", "post_attention_layernorm" }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS |
+    LDR__KEYS_WINDOW | LDR__KEYS_STAR, { LDR__LLAMA_OTHERS } },
   { "gpt_neo", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES & ~LDR__QKV_BIASES, 0, 0,
     "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_position_embeddings", "activation_function",
-    "layer_norm_epsilon", "gelu_new", "h.%d.",
-    { "attn.attention.q_proj", "attn.attention.k_proj", "attn.attention.v_proj", "attn.attention.out_proj", NULL,
-    "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
-    "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
-    LDR__OF_UNSCALED | LDR__OF_TIED | LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO,
-    { "*.attn.attention.bias", "*.attn.attention.masked_bias", "score.*" } },
+    "layer_norm_epsilon", "gelu_new", "h.%d.", { "attn.attention.q_proj", "attn.attention.k_proj",
+    "attn.attention.v_proj", "attn.attention.out_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
+    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
+    LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO, { "*.attn.attention.bias", "*.attn.attention.masked_bias",
+    "score.*" } },
   { "opt", "model.decoder.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size",
     "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", "activation_function", NULL,
-    "relu", "layers.%d.",
-    { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", NULL, "fc1", "fc2",
-    "self_attn_layer_norm", "final_layer_norm" },
-    "embed_tokens.weight", "embed_positions.weight", NULL, NULL, NULL, "final_layer_norm",
-    NULL, NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED, LDR__KEYS_OPT, { "score.*" } },
+    "relu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", "self_attn_layer_norm",
+    "final_layer_norm" }, LDR__ENDS_OF("embed_tokens.weight", "embed_positions.weight", NULL, "final_layer_norm",
+    "lm_head.weight", NULL), LDR__OF_TWO | LDR__OF_TIED, LDR__KEYS_OPT, { "score.*" } },
   { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
-    LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS,
-    { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
+    LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
   { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
     "layer_norm_eps", "gelu", LDR__BERT_LAYER, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM,
     "embeddings_project", NULL, LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
     { LDR__BERT_OTHERS, "*encoder.embed_positions.weight", "cls.*", "sequence_summary.*" } },
-  { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", "encoder.layer.%d.",
-    { "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", NULL,
-    "intermediate.dense", "output.dense", "attention.ln", "ln" },
-    LDR__BERT_TABLES(LDR__BERT_TYPES), NULL, NULL, "encoder.ln", LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
-    { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
-  { "mpnet", "mpnet.", LDR__BERT_TYPE,
-    LDR__BERT_PARTS("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o",
-      "attention.LayerNorm"),
-    LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD | LDR__OF_RELATIVE,
-    LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS, "lm_head.*" } },
-  { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "silu", "encoder.layers.%d.",
-    { LDR__FUSED("attn.Wqkv"), "attn.out_proj", "mlp.fc12", "mlp.fc11", "mlp.fc2", "norm1", "norm2" },
-    LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, "emb_ln", NULL, NULL, "cls.predictions.transform.dense",
-    "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias",
-    0, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "cls.*", "classifier.*" } },
+  { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
+    "gelu", "encoder.layer.%d.", { LDR__SELF("self."), "attention.output.dense", NULL, "intermediate.dense",
+    "output.dense", "attention.ln", "ln" }, LDR__BERT_TABLES(LDR__BERT_TYPES), NULL, NULL, "encoder.ln", LDR__BERT_HEAD,
+    0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
+  { "mpnet", "mpnet.", LDR__BERT_TYPE, LDR__BERT_PARTS("attention.attn.q", "attention.attn.k", "attention.attn.v",
+    "attention.attn.o", "attention.LayerNorm"), LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, LDR__ROBERTA_HEAD,
+    LDR__OF_PAD | LDR__OF_RELATIVE, LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS, "lm_head.*" } },
+  { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
+    "silu", "encoder.layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.out_proj", "mlp.fc12", "mlp.fc11", "mlp.fc2",
+    "norm1", "norm2" }, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, "emb_ln", NULL, NULL, "cls.predictions.transform.dense",
+    "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias", 0,
+    LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "cls.*", "classifier.*" } },
   { "gte", "gte.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN, 0, 0,
-    LDR__HF_KEYS, "layer_norm_eps", "gelu", "encoder.layer.%d.",
-    { LDR__FUSED("attention.qkv_proj"), "attention.o_proj", "mlp.up_gate_proj",
-    "mlp.up_gate_proj", "mlp.down_proj", "attn_ln", "mlp_ln" },
-    LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM, NULL, NULL,
-    "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias",
-    LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*", "classifier.*" } },
-  { "deberta-v2", "deberta.", LDR__BERT_TYPE,
-    LDR__BERT_PARTS("attention.self.query_proj", "attention.self.key_proj", "attention.self.value_proj",
-      "attention.output.dense", "attention.output.LayerNorm"),
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD,
-    LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
-    { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
+    LDR__HF_KEYS, "layer_norm_eps", "gelu", "encoder.layer.%d.", { LDR__FUSED("attention.qkv_proj"), "attention.o_proj",
+    "mlp.up_gate_proj", "mlp.up_gate_proj", "mlp.down_proj", "attn_ln", "mlp_ln" }, LDR__BERT_WORDS, NULL,
+    LDR__BERT_TYPES, LDR__BERT_NORM, NULL, NULL, "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight",
+    "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*",
+    "classifier.*" } },
+  { "deberta-v2", "deberta.", LDR__BERT_TYPE, LDR__BERT_PARTS("attention.self.query_proj", "attention.self.key_proj",
+    "attention.self.value_proj", "attention.output.dense", "attention.output.LayerNorm"),
+    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT |
+    LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
   { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS,
     "layer_norm_eps", "gelu", LDR__BERT_PARTS("attention.self.in_proj attention.self.q_bias", "attention.self.in_proj",
-      "attention.self.in_proj attention.self.v_bias", "attention.output.dense", "attention.output.LayerNorm"),
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD,
-    LDR__OF_PLACES | LDR__OF_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES,
-    { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
+    "attention.self.in_proj attention.self.v_bias", "attention.output.dense", "attention.output.LayerNorm"),
+    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_BY_HEAD,
+    LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
   { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, "hidden_size", "num_hidden_layers",
     "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
     "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", "mlp.Wi", "mlp.Wi", "mlp.Wo", "attn_norm", "mlp_norm" },
-    "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm",
-    "head.dense", "head.norm", "decoder.weight", "decoder.bias",
-    LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN | LDR__KEYS_ROPE,
-    { "head.*", "classifier.*", "decoder.*" } },
+    "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm", "head.dense", "head.norm",
+    "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN |
+    LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
   { "gpt_neox", "gpt_neox.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", "layers.%d.",
-    { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h",
-    "input_layernorm", "post_attention_layernorm" },
-    "embed_in.weight", NULL, NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "embed_out.weight", NULL,
-    LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE,
-    { "*.attention.bias", "*.attention.masked_bias", "*rotary_emb.inv_freq", "score.*" } },
+    "layer_norm_eps", "gelu", "layers.%d.", { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL,
+    "mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "input_layernorm", "post_attention_layernorm" },
+    LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL), LDR__OF_BY_HEAD,
+    LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias", LDR__LLAMA_OTHERS } },
   { "gptj", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__PAIRS, 1, LDR__FFN_BIASES, 0, 0, "n_embd", "n_layer",
     "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
     { "attn.q_proj", "attn.k_proj", "attn.v_proj", "attn.out_proj", NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
-    "wte.weight", NULL, NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", "lm_head.bias",
-    LDR__OF_PARALLEL, LDR__KEYS_GPT | LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-  { "phi", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu_new", "layers.%d.",
-    { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.dense", NULL, "mlp.fc1", "mlp.fc2",
-    "input_layernorm", NULL, NULL, NULL, "self_attn.q_layernorm", "self_attn.k_layernorm" },
-    "embed_tokens.weight", NULL, NULL, NULL, NULL, "final_layernorm", NULL, NULL, "lm_head.weight", "lm_head.bias",
-    LDR__OF_PARALLEL, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_PHI, { "*rotary_emb.inv_freq", "score.*" } },
-  { "phi3", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    "layers.%d.", { LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj",
-      "mlp.down_proj", "input_layernorm", "post_attention_layernorm" },
-    LDR__LLAMA_ENDS, LDR__OF_WINDOWS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_WINDOW | LDR__KEYS_PHI3,
-    { "*rotary_emb.inv_freq", "score.*" } },
-  { "stablelm", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
-    "silu", "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL,
-      "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" },
-    LDR__LLAMA_ENDS, 0, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_STABLE, { "*rotary_emb.inv_freq", "score.*" } },
-  { "cohere", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__PAIRS, 1, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "silu",
+    LDR__ENDS_OF("wte.weight", NULL, NULL, "ln_f", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__KEYS_GPT |
+    LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+  { "phi", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
+    "gelu_new", "layers.%d.", { LDR__PROJ("self_attn.dense"), NULL, "mlp.fc1", "mlp.fc2", "input_layernorm", NULL, NULL,
+    NULL, "self_attn.q_layernorm", "self_attn.k_layernorm" }, LDR__ENDS_OF("embed_tokens.weight", NULL, NULL,
+    "final_layernorm", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__LLAMA_KEYS | LDR__KEYS_PHI,
+    { LDR__LLAMA_OTHERS } },
+  { "phi3", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "silu", "layers.%d.",
+    { LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "mlp.down_proj",
+    "input_layernorm", "post_attention_layernorm" }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS, LDR__LLAMA_KEYS |
+    LDR__KEYS_WINDOW | LDR__KEYS_PHI3, { LDR__LLAMA_OTHERS } },
+  { "stablelm", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, "layer_norm_eps"), "silu",
+    "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL,
+    "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" }, LDR__LLAMA_ENDS, 0, LDR__LLAMA_KEYS |
+    LDR__KEYS_STABLE, { LDR__LLAMA_OTHERS } },
+  { "cohere", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__PAIRS, "layer_norm_eps"), "silu",
     LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_PARALLEL | LDR__OF_BARE | LDR__OF_TIED | LDR__OF_BIAS_KEYS,
-    LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_COHERE, { "*rotary_emb.inv_freq", "score.*" } },
-  { "olmo", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, NULL, "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS,
-    LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_OLMO, { "*rotary_emb.inv_freq", "score.*" } },
-  { "olmo2", "model.", LDR_NORM_RMS, LDR__NO_NORM, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    "layers.%d.", { LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm", "post_feedforward_layernorm",
-      "self_attn.q_norm", "self_attn.k_norm" },
-    LDR__LLAMA_ENDS, LDR__OF_AFTER | LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
-    { "*rotary_emb.inv_freq", "score.*" } },
-  { "gemma2", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps",
-    "gelu_pytorch_tanh", "layers.%d.",
-    { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
-    "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" },
-    LDR__LLAMA_ENDS, LDR__OF_GEMMA | LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED,
-        LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_GEMMA,
-    { "*rotary_emb.inv_freq", "score.*" } },
+    LDR__LLAMA_KEYS | LDR__KEYS_COHERE, { LDR__LLAMA_OTHERS } },
+  { "olmo", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, NULL), "silu", LDR__LLAMA_LAYER,
+    LDR__LLAMA_ENDS, LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS | LDR__KEYS_OLMO, { LDR__LLAMA_OTHERS } },
+  { "olmo2", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__NO_NORM, LDR__HALVES, "rms_norm_eps"), "silu", "layers.%d.",
+    { LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm", "post_feedforward_layernorm", "self_attn.q_norm",
+    "self_attn.k_norm" }, LDR__LLAMA_ENDS, LDR__OF_AFTER | LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS,
+    { LDR__LLAMA_OTHERS } },
+  { "gemma2", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "gelu_pytorch_tanh",
+    "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
+    "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" }, LDR__LLAMA_ENDS, LDR__OF_GEMMA |
+    LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS | LDR__KEYS_GEMMA, { LDR__LLAMA_OTHERS } },
   { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed", "n_layer",
     "n_head num_attention_heads", "n_inner", "seq_length", "activation_function", "layer_norm_epsilon", "gelu_new",
     "h.%d.", { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" },
-    "word_embeddings.weight", NULL, NULL, "word_embeddings_layernorm", NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
+    LDR__ENDS_OF("word_embeddings.weight", NULL, "word_embeddings_layernorm", "ln_f", "lm_head.weight", NULL),
     LDR__OF_BY_HEAD | LDR__OF_ALIBI | LDR__OF_TIED, LDR__KEYS_BLOOM, { "score.*" } },
   { "falcon", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS, "h.%d.",
-    { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS,
-    LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
+    { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS, LDR__OF_BY_HEAD |
+    LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
   { "falcon with two norms", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS,
-    "h.%d.", { LDR__FALCON_PARTS, "ln_attn", "ln_mlp" }, LDR__FALCON_ENDS,
-    LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
-  LDR__T5("t5", 0, "wi"), LDR__T5("t5 with gates", 1, "wi_1"),
+    "h.%d.", { LDR__FALCON_PARTS, "ln_attn", "ln_mlp" }, LDR__FALCON_ENDS, LDR__OF_BY_HEAD | LDR__OF_TIED,
+    LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
+  LDR__T5("t5", 0, "wi"),
+  LDR__T5("t5 with gates", 1, "wi_1"),
   LDR__BART("bart", LDR__POST, "embed_positions.weight", "layernorm_embedding", NULL, LDR__OF_TWO),
   LDR__BART("mbart", LDR__PRE, "embed_positions.weight", "layernorm_embedding", "layer_norm", LDR__OF_TWO),
   LDR__BART("marian", LDR__POST, NULL, NULL, NULL, LDR__OF_WAVES),
@@ -11890,8 +11868,6 @@ static const struct ldr__expert_row { const char *type; int32_t renormal; const 
   { "mixtral", 3, { "block_sparse_moe.gate", LDR__THREE("block_sparse_moe.experts.%d.", "w1", "w3", "w2") } },
   { "qwen2_moe", 0, { "mlp.gate", LDR__QWEN("experts.%d."), "mlp.shared_expert_gate", LDR__QWEN("shared_expert.") } },
   { "qwen3_moe", 2, { "mlp.gate", LDR__QWEN("experts.%d.") } } };
-#undef LDR__THREE
-#undef LDR__QWEN
 
 /* The row, or NULL. */
 static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
@@ -11899,27 +11875,6 @@ static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
   while (i > 0 && strcmp(ldr__expert_rows[i - 1].type, type) != 0) i--;
   return i > 0 ? &ldr__expert_rows[i - 1] : NULL;
 }
-#undef LDR__T5_FFN
-#undef LDR__T5
-#undef LDR__BART
-#undef LDR__HF_KEYS
-#undef LDR__BERT_TYPE
-#undef LDR__BERT_PARTS
-#undef LDR__BERT_LAYER
-#undef LDR__BERT_WORDS
-#undef LDR__BERT_TYPES
-#undef LDR__BERT_NORM
-#undef LDR__BERT_TABLES
-#undef LDR__BERT_HEAD
-#undef LDR__ROBERTA_HEAD
-#undef LDR__BERT_OTHERS
-#undef LDR__LLAMA_PARTS
-#undef LDR__LLAMA_LAYER
-#undef LDR__LLAMA_ENDS
-#undef LDR__FUSED
-#undef LDR__FALCON_KEYS
-#undef LDR__FALCON_PARTS
-#undef LDR__FALCON_ENDS
 
 /* The name of a layer's tensor, behind the family's prefix: its part, then .weight or .bias; a part with a blank in it
    has after that a bias of another name; # is 1, or 2 where there is cross-attention. inner: layers that stand in turn
