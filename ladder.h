@@ -10554,17 +10554,17 @@ typedef struct ldr__shape {
 static size_t ldr__q_width(const ldr__shape *s) { return (size_t)s->heads * (size_t)s->head_dim; }
 static size_t ldr__kv_width(const ldr__shape *s) { return (size_t)s->kv_heads * (size_t)s->head_dim; }
 
-#define LDR__HAS_BIAS(matrix) (s->biases >> LDR__##matrix & 1)
-
 /* Rows and columns of a slot, 0 when the block has no such tensor; a vector has one row. */
 static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t *columns) {
   size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), f = (size_t)s->ffn;
   size_t r = 1, c = 0, n = (size_t)s->bottleneck;
-  int of = (slot - LDR__LOW_A) % LDR__MATRICES;
+  int of = (slot - LDR__LOW_A) % LDR__MATRICES, whole = s->head_norms != LDR__NORM_SHARED;
   if (slot < LDR__NORM1 && slot % LDR__MATRICES >= LDR__XQ) slot = s->cross ? slot - (int)LDR__XQ : -1; /* as q to o */
   if (slot >= LDR__LOW_A && slot < LDR__ADAPTER1) {
     if ((s->low_set >> of & 1) && ldr__slot_size(s, of, &r, &c)) *(slot < LDR__LOW_B ? &r : &c) = (size_t)s->low_rank;
     else c = 0;
+  } else if (slot >= LDR__QB && slot < LDR__NORM1) { /* as many as its matrix has rows */
+    if (s->biases >> (slot - LDR__QB) & 1) ldr__slot_size(s, slot - LDR__QB, &c, NULL);
   } else switch (slot) {
     case LDR__ADAPTER1: case LDR__ADAPTER2: r = n; c = w; break;
     case LDR__ADAPTER1 + 1: case LDR__ADAPTER2 + 1: c = n; break;
@@ -10581,31 +10581,20 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     case LDR__DOWN: r = w; c = f; break;
     case -1: break;
     case LDR__XNORM: case LDR__XNORMB: c = s->cross ? w : 0; break;
-    case LDR__QB: c = LDR__HAS_BIAS(Q) ? q : 0; break;
-    case LDR__KB: c = LDR__HAS_BIAS(K) ? kv : 0; break;
-    case LDR__VB: c = LDR__HAS_BIAS(V) ? kv : 0; break;
-    case LDR__OB: c = LDR__HAS_BIAS(O) && q ? w : 0; break;
-    case LDR__GATEB: c = LDR__HAS_BIAS(GATE) && s->gated ? f : 0; break;
-    case LDR__UPB: c = LDR__HAS_BIAS(UP) ? f : 0; break;
-    case LDR__DOWNB: c = LDR__HAS_BIAS(DOWN) ? w : 0; break;
-    case LDR__QNORM: case LDR__QNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED
-        ? (size_t)s->head_dim : q; break;
-    case LDR__KNORM: case LDR__KNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED
-        ? (size_t)s->head_dim : kv; break;
+    case LDR__QNORM: case LDR__QNORMB: c = !s->head_norms ? 0 : whole ? q : (size_t)s->head_dim; break;
+    case LDR__KNORM: case LDR__KNORMB: c = !s->head_norms ? 0 : whole ? kv : (size_t)s->head_dim; break;
     case LDR__NORM3: case LDR__NORM3B: case LDR__NORM4: case LDR__NORM4B: c = s->after ? w : 0; break;
     case LDR__NORM2: case LDR__NORM2B: c = s->parallel == 1 || s->place == LDR__NO_NORM ? 0 : w; break;
     default: c = s->place == LDR__NO_NORM ? 0 : w; break;
   }
   if (ldr__norm_shift(slot) && s->norm == LDR_NORM_RMS && !(s->biases & LDR__SHIFTS)) c = 0;
-  if (slot >= LDR__QNORM && slot <= LDR__KNORMB && !s->heads) c = 0;
-  if (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2 && !s->heads) c = 0;
+  if (!s->heads && ((slot >= LDR__QNORM && slot <= LDR__KNORMB) || (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2)))
+    c = 0;
   if (r == 0 || c == 0) r = c = 0;
   if (rows) *rows = r;
   if (columns) *columns = c;
   return r * c;
 }
-
-#undef LDR__HAS_BIAS
 
 /* What sets a layer apart from others of its shape, and is no tensor. All 0: nothing does. */
 typedef struct ldr__manner {
@@ -11155,43 +11144,43 @@ static int ldr__qkv_gradients_are_one(const ldr__shape *s, float *const *grad) {
       : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
 }
 
+/* Where q, k and v (slot) begin in a row of qkv. */
+static size_t ldr__qkv_at(const ldr__shape *s, int slot) {
+  return slot == LDR__Q ? 0 : ldr__q_width(s) + (slot == LDR__V ? ldr__kv_width(s) : 0);
+}
+
 /* qkv[T,q+2kv] = n1[T,w] [Wq; Wk; Wv]^T + b */
 static void ldr__qkv_forward(
     const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
-  size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
+  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
+  int i;
   if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
   else if (ldr__qkv_is_one(b, s))
     ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
-  else {
-    ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low);
-    ldr__block_linear_forward(ex, a->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low);
-    ldr__block_linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low);
-  }
+  else for (i = LDR__Q; i <= LDR__V; i++)
+    ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i, rows, a->low);
 }
 
 /* dn1[T,w] (+)= dqkv [Wq; Wk; Wv] */
 static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv,
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
-  size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
+  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
+  int i;
   if (ldr__qkv_is_one(b, s))
     ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
-  else {
-    ldr__block_linear_backward(ex, dn1, w, add, grad, dqkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low, dlow);
-    ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low, dlow);
-    ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low, dlow);
-  }
+  else for (i = LDR__Q; i <= LDR__V; i++)
+    ldr__block_linear_backward(ex, dn1, w, add || i > LDR__Q, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
+        rows, a->low, dlow);
 }
 
 static void ldr__qkv_gradients(
     ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
-  size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
+  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
+  int i;
   if (ldr__qkv_gradients_are_one(s, grad))
     ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
-  else {
-    ldr__block_linear_gradients(sums, grad, dqkv, ld, a->n1, w, s, LDR__Q, rows);
-    ldr__block_linear_gradients(sums, grad, dqkv + q, ld, a->n1, w, s, LDR__K, rows);
-    ldr__block_linear_gradients(sums, grad, dqkv + q + kv, ld, a->n1, w, s, LDR__V, rows);
-  }
+  else for (i = LDR__Q; i <= LDR__V; i++)
+    ldr__block_linear_gradients(sums, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, s, i, rows);
 }
 
 /* z[T,w] += Up f(Down z + b) + c, f = gelu; adapter 0 stands after attention, 1 after FFN. */
@@ -11675,7 +11664,8 @@ enum {
 #define LDR__FALCON_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
   "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
 /* Of a decoder: words, positions, their norm, the last norm, output, its bias. */
-#define LDR__ENDS_OF(word, position, norm, last, out, bias) word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
+#define LDR__ENDS_OF(word, position, norm, last, out, bias) \
+  word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
 #define LDR__FALCON_ENDS LDR__ENDS_OF("word_embeddings.weight", NULL, NULL, "ln_f", "lm_head.weight", NULL)
 #define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", "lm_head.weight", NULL)
 #define LDR__LLAMA_TYPE(norm, place, rotary, eps) norm, place, 1, rotary, 1, 0, 0, 0, LDR__HF_KEYS, eps
@@ -11697,7 +11687,8 @@ enum {
   "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", \
   "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, "encoder_attn_layer_norm", \
   "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj" }, \
-  LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "lm_head.weight", "final_logits_bias"), LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
+  LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "lm_head.weight", "final_logits_bias"), \
+  LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
   { "*coder.embed_tokens.weight", "*coder.version", \
   (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
 
@@ -14457,31 +14448,26 @@ static void ldr__frozen_forward(
 /* word_scale word[id] + position[pos] + segment[type] of token i; -1, -2, ... are a prompt's vectors, or nothing. */
 static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row,
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
-  const ldr__mat *position = &ends->m[LDR__POSITION], *segment = &ends->m[LDR__SEGMENT];
-  size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset),
-      type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
-  size_t task = m->tasks.data ? type / (size_t)m->segments : 0;
-  type = m->tasks.data ? type % (size_t)m->segments : type;
+  const ldr__mat *const tables[3] = { &ends->m[LDR__POSITION], &ends->m[LDR__SEGMENT], &m->tasks };
+  size_t at[3] = { 0, 0, 0 }, e = (size_t)m->embed_width, j;
+  int k;
+  at[0] = (size_t)(t->position[i] + m->position_offset);
+  if (segments && m->segments > 1) at[1] = (size_t)segments[i];
+  if (m->tasks.data) {
+    at[2] = at[1] / (size_t)m->segments;
+    at[1] %= (size_t)m->segments;
+  }
   if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
   else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
   else memset(row, 0, e * sizeof(float));
   for (j = 0; m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
-  for (j = 0; j < e; j += 64) {
-    float run[64];
-    size_t n = LDR__MIN((size_t)64, e - j);
-    if (position->data) {
-      ldr__mat_run(ex->kernels, run, position, pos, j, n);
+  for (k = 0; k < 3; k++)
+    for (j = 0; tables[k]->data && j < e; j += 64) {
+      float run[64];
+      size_t n = LDR__MIN((size_t)64, e - j);
+      ldr__mat_run(ex->kernels, run, tables[k], at[k], j, n);
       ex->kernels->rows->add(row + j, run, n);
     }
-    if (segment->data) {
-      ldr__mat_run(ex->kernels, run, segment, type, j, n);
-      ex->kernels->rows->add(row + j, run, n);
-    }
-    if (m->tasks.data) {
-      ldr__mat_run(ex->kernels, run, &m->tasks, task, j, n);
-      ex->kernels->rows->add(row + j, run, n);
-    }
-  }
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
@@ -15261,7 +15247,14 @@ static int64_t ldr__reader_line(const ldr__reader *r, size_t at) {
   return line;
 }
 
-static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *err, const char *what) {
+static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *err, const char *format, ...) {
+  char what[sizeof err->message];
+  ldr__text t;
+  va_list args;
+  ldr__text_init(&t, what, sizeof what);
+  va_start(args, format);
+  ldr__text_format(&t, format, args);
+  va_end(args);
   return ldr__fail_at(err, LDR_DATA, at, "line %I: %s", ldr__reader_line(r, at), what);
 }
 
@@ -15333,9 +15326,9 @@ static int ldr__reader_field(const char *name) {
 /* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
 static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
   size_t i = r->begin + ldr__utf8_bad(r->data + r->begin, r->size - r->begin, 0);
-  return i >= r->size ? LDR_OK : ldr__fail_at(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's "
-      "encoding (--encoding latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t "
-      "utf-8)", ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
+  return i >= r->size ? LDR_OK : ldr__reader_fail(r, i, err, "byte %d is not UTF-8; say the file's encoding "
+      "(--encoding latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
+      (int)(unsigned char)r->data[i]);
 }
 
 enum { LDR__UTF8, LDR__UTF16, LDR__UTF16LE, LDR__UTF16BE, LDR__WINDOWS1252 };
@@ -15485,8 +15478,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
   if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
   if (r->desc.head == LDR_HEAD_REGRESS) {
     if (!ldr__reader_number(label, &value))
-      return ldr__fail_at(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at),
-          ldr__show(shown, label, strlen(label)));
+      return ldr__reader_fail(r, at, err, "the label \"%s\" is not a number", ldr__show(shown, label, strlen(label)));
   } else {
     index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
         : ldr__reader_class(r, label, err);
@@ -15583,14 +15575,13 @@ static ldr_status ldr__reader_give(ldr__reader *r, int pair, size_t at, ldr_erro
 }
 
 static ldr_status ldr__reader_wrong(const ldr__reader *r, int n, size_t at, ldr_error *err) {
-  if (r->desc.columns || r->named) return ldr__fail_at(err, LDR_DATA, at, "line %I: it has %d columns, %s",
-      ldr__reader_line(r, at), n, r->named ? "the first line names another number" : "and not those that were named");
+  if (r->desc.columns || r->named) return ldr__reader_fail(r, at, err, "it has %d columns, %s", n, r->named
+      ? "the first line names another number" : "and not those that were named");
   if (n < r->columns) return ldr__reader_fail(r, at, err,
       "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2 (.csv: commas)");
-  return ldr__fail_at(err, LDR_DATA, at,
-      "line %I: %d columns, more than %s; name them (--columns label,text,-: \"-\" is not used), in "
-      "the first line or there, or put quotes around commas", ldr__reader_line(r, at), n, r->unlabelled ?
-      "text<TAB>text2" : "label<TAB>text<TAB>text2");
+  return ldr__reader_fail(r, at, err, "%d columns, more than %s; name them (--columns label,text,-: \"-\" is not "
+      "used), in the first line or there, or put quotes around commas", n, r->unlabelled ? "text<TAB>text2"
+      : "label<TAB>text<TAB>text2");
 }
 
 /* Lines with TAB-separated columns, or records. Empty lines are no examples, but texts to be answered may be empty. */
@@ -15678,15 +15669,13 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
   }
   if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT)
     return ldr__reader_fail(r, at, err, "an example is a JSON object");
-  if (label < 0 && !r->unlabelled) return ldr__fail_at(err, LDR_DATA, at,
-      "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ?
-      r->desc.label : "label");
+  if (label < 0 && !r->unlabelled) return ldr__reader_fail(r, at, err, "the example has no label: no member \"%s\"",
+      r->desc.label ? r->desc.label : "label");
   if (text < 0)
-    return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"",
-        ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
+    return ldr__reader_fail(r, at, err, "the example has no text: no member \"%s\"", r->desc.text ? r->desc.text
+        : "text\", \"sentence\" or \"sentence1");
   if (text2 < 0 && r->desc.text2)
-    return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"",
-        ldr__reader_line(r, at), r->desc.text2);
+    return ldr__reader_fail(r, at, err, "the example has no second text: no member \"%s\"", r->desc.text2);
   status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY
       ? ldr__reader_label_list(r, j, label, base, err) : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
   if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
