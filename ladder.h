@@ -11389,8 +11389,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   /* r2 is y, which nothing on the way back reads */
   if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck && !s->after) return;
   if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
-  else if (!b->experts)
-    ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
+  else if (!b->experts) ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
   ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
   ldr__added_forward(ex, a->r2, a, b, s, 1, rows);
   if (s->place == LDR__POST)
@@ -11561,9 +11560,8 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
   } else ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2,
       post ? a->r2 : s->parallel ? a->added[0] : s->cross ? a->xr : a->r1, a->stats2, rows, w);
   if (post || !m->bare)
-    ldr__norm_gradients(
-        sums, grad[LDR__NORM1], grad[LDR__NORM1B], post && s->cross ? k->xn : k->dn1, post ? a->r1 : a->x, a->stats1,
-        post ? rows : t->count, w);
+    ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], post && s->cross ? k->xn : k->dn1, post ? a->r1
+        : a->x, a->stats1, post ? rows : t->count, w);
 }
 
 /* ================================
@@ -11873,14 +11871,13 @@ static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
 static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot, int32_t layer, int32_t inner) {
   int bias, part = ldr__slot_part(slot, &bias);
   const char *s = f->parts[part], *other = s ? strchr(s, ' ') : NULL;
-  char stem[96];
-  size_t n = s ? strcspn(s, " ") : 0;
+  size_t n;
   if (!s) return 0;
   ldr__format(name, cap, f->layer, layer / inner, layer % inner);
-  memcpy(stem, s, n);
-  stem[n] = 0;
-  if (bias && other) ldr__format(name + strlen(name), cap - strlen(name), "%s", other + 1);
-  else ldr__format(name + strlen(name), cap - strlen(name), "%s%s", stem, bias ? ".bias" : ".weight");
+  n = strlen(name);
+  ldr__format(name + n, cap - n, "%s", bias && other ? other + 1 : s);
+  if (other && !bias) name[n + (size_t)(other - s)] = 0;
+  if (!other || !bias) ldr__format(name + strlen(name), cap - strlen(name), "%s", bias ? ".bias" : ".weight");
   return 1;
 }
 
@@ -12220,8 +12217,7 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   double factor;
   int32_t i, k, l;
   r->original = ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
-  factor = (double)ldr__config_real_in(
-      j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
+  factor = (double)ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
   factor = factor > 1 ? sqrt(1 + log(factor) / log((double)r->original)) : 1;
   r->score = ldr__config_real_in(j, object, "attention_factor", factor, 1e-6, 1e6, err);
   r->score *= r->score;
@@ -12286,8 +12282,7 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
       "config.json: low_freq_factor must be below high_freq_factor");
   if (r->kind == LDR__ROPE_YARN)
-    r->score = ldr__config_real_in(
-        j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
+    r->score = ldr__config_real_in(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
   r->score *= r->score; /* queries and keys both have it */
   return err->status;
 }
@@ -12298,8 +12293,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
   const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, neo ? "attention_layers" : "layer_types"));
   int32_t l, k, every, from = 0;
   char shown[LDR__SHOWN];
-  m->window = ldr__config_int(
-      j, neo ? "window_size" : "sliding_window", neo ? 256 : gemma ? 4096 : 0, 0, 1 << 24, err);
+  m->window = ldr__config_int(j, neo ? "window_size" : "sliding_window", neo ? 256 : gemma ? 4096 : 0, 0, 1 << 24, err);
   if (!(m->traits & LDR__OF_WINDOWS) || !ldr__config_true_or(j, "use_sliding_window",
       gemma || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)))) m->window = 0;
   if (gemma) {
@@ -12341,9 +12335,8 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
   if (n < 2 || n % 2 || n > m->shape.head_dim)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "config.json: %d of a head's %d dimensions cannot turn, an even number of them can (partial_rotary_factor)", n,
-        m->shape.head_dim);
+    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: %d of a head's %d dimensions cannot turn, an even number of "
+        "them can (partial_rotary_factor)", n, m->shape.head_dim);
   if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
     return ldr__fail(err, LDR_FORMAT, "config.json: longrope has %d and %d factors, %d frequencies need one",
         m->long_dims[0], m->long_dims[1], n / 2);
@@ -12506,9 +12499,8 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     ldr__json_show(shown, j, key->next);
     if (known)
       return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin,
-        "config.json: \"%s\": %s is not known here for models of type %s and could change the results (--allow %s "
-        "passes it)", shown_key, shown, m->type, shown_key);
+    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not known here for models of type "
+        "%s and could change the results (--allow %s passes it)", shown_key, shown, m->type, shown_key);
   }
   return LDR_OK;
 }
@@ -12830,6 +12822,15 @@ static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
   return NULL;
 }
 
+/* What the row of the task says. 0: the family has no such head. */
+static int ldr__task_begin(ldr_model *m) {
+  const struct ldr__task_row *row = ldr__task_row_of(m);
+  if (!row) m->task.task = LDR_TASK_NONE;
+  else m->task.activation = row->activation < 0 ? m->shape.activation : (ldr_activation)row->activation;
+  m->task.pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
+  return row != NULL;
+}
+
 /* The names of id2label, in the order of their numbers. */
 static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "id2label"));
@@ -12880,7 +12881,6 @@ static void ldr__config_class(char name[LDR__CLASS_NAME], const ldr_json *j) {
 
 static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const struct ldr__task_name *names = ldr__task_names;
-  const struct ldr__task_row *row;
   ldr__task_head *t = &m->task;
   char name[LDR__CLASS_NAME];
   size_t i;
@@ -12890,15 +12890,9 @@ static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *e
   if (i == sizeof ldr__task_names / sizeof *names) return LDR_OK;
   t->task = names[i].task;
   t->head = names[i].head;
-  row = ldr__task_row_of(m);
-  if (!row) {
-    t->task = LDR_TASK_NONE;
-    return LDR_OK;
-  }
-  t->activation = row->activation < 0 ? m->shape.activation : (ldr_activation)row->activation;
+  if (!ldr__task_begin(m)) return LDR_OK;
   if ((m->traits & LDR__OF_MODERN) &&
       ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
-  t->pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
   if (ldr__config_is(j, "classifier_pooling", "mean")) t->pool = LDR_POOL_MEAN;
   if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "regression")) t->head = LDR_HEAD_REGRESS;
   if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "multi_label_classification"))
@@ -13017,8 +13011,7 @@ static int ldr__match(const char *pattern, const char *text) {
 
 /* A tensor's name is a prefix, a stem and a kind (".weight", or "" behind a whole name). TensorFlow's names of a norm's
    two vectors are still found in published files; its kernels are [in,out]. */
-static const ldr_tensor *ldr__bind_find(
-    const ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
+static const ldr_tensor *ldr__bind_find(const ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
   static const char *const olds[3][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" }, { ".weight", ".kernel" } };
   char name[256], old[256 + 8];
   const ldr_tensor *t;
@@ -13057,9 +13050,8 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
   for (i = 0; i + 1 < t->dims; i++) rows *= (uint64_t)t->shape[i];
   ldr__show(shown, t->name, strlen(t->name));
   if (!ldr__dtype_is_float(t->dtype))
-    return ldr__fail_at(b->err, LDR_DTYPE, t->offset,
-        "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown,
-        ldr_dtype_name(t->dtype));
+    return ldr__fail_at(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named "
+        "quantised blocks", shown, ldr_dtype_name(t->dtype));
   if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
   if (dims == 1 && t->dims == 2 && t->shape[0] == 1 && (uint64_t)t->shape[1] == d0) return LDR_OK;
   /* GGUF: experts one below the other, and a row that is a vector */
@@ -13536,8 +13528,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
   ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, "", (size_t)m->vocabulary, e);
   if (f->position && (!places || (m->placed & LDR__PLACED_INPUT)))
     ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, "", (size_t)m->positions, e);
-  if (m->segments)
-    ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, "", (size_t)m->segments, e);
+  if (m->segments) ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, "", (size_t)m->segments, e);
   if (f->embed_norm) ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER);
   if (ldr__projects(m)) {
     ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, f->project, ".weight", w, e);
@@ -13586,9 +13577,8 @@ static ldr_status ldr__bind_extras(ldr__binder *b) {
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     if (!b->used[i] && !ldr__in_words(m->allow, t->name, strlen(t->name)) && !ldr__is_ignored(m->family, t->name))
-      return ldr__fail_at(b->err, LDR_EXTRA, t->offset,
-          "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?",
-          ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
+      return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: "
+          "wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
   }
   return LDR_OK;
 }
@@ -13651,35 +13641,29 @@ static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
 }
 
 static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
-  ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
-  ldr_model *m;
-  if (!ldr__allocator_valid(&a)) {
+  ldr_model_desc d;
+  ldr_model *m = NULL;
+  memset(&d, 0, sizeof d);
+  if (desc) d = *desc;
+  if (!ldr__allocator_valid(&d.alloc))
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
-    return NULL;
-  }
-  if (desc && ((unsigned)desc->compute > LDR_COMPUTE_BF16 || (unsigned)desc->simd >= LDR_SIMD_COUNT)) {
+  else if ((unsigned)d.compute > LDR_COMPUTE_BF16 || (unsigned)d.simd >= LDR_SIMD_COUNT)
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum",
-        (int)desc->compute, (int)desc->simd);
-    return NULL;
-  }
-  m = (ldr_model *)ldr__alloc(&a, sizeof *m);
-  if (!m) {
+        (int)d.compute, (int)d.simd);
+  else if ((m = (ldr_model *)ldr__alloc(&d.alloc, sizeof *m)) == NULL)
     ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
-    return NULL;
-  }
+  if (!m) return NULL;
   memset(m, 0, sizeof *m);
-  m->alloc = a;
-  m->threads = desc && desc->threads > 0 ? desc->threads : ldr__max_threads();
-  m->threads = LDR__MIN(m->threads, LADDER_MAX_THREADS);
+  m->alloc = d.alloc;
+  m->threads = LDR__MIN(d.threads > 0 ? d.threads : ldr__max_threads(), LADDER_MAX_THREADS);
 #ifndef _OPENMP
   m->threads = 1;
 #endif
-  m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
-  m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
-  m->pack = desc && desc->pack;
-  m->allow = desc ? desc->allow : NULL;
-  /* the originals are hardly read again */
-  m->release = desc && (desc->release || desc->pack || desc->compute != LDR_COMPUTE_F32);
+  m->kernels = ldr__kernels_pick(d.simd);
+  m->compute = d.compute;
+  m->pack = d.pack != 0;
+  m->allow = d.allow;
+  m->release = d.release || d.pack || d.compute != LDR_COMPUTE_F32; /* the originals are hardly read again */
   return m;
 }
 
@@ -13710,34 +13694,31 @@ typedef struct ldr__adapter {
 static ldr_tensor *ldr__adapter_base(const ldr__adapter *p, const char *stem, size_t n, const char *kind) {
   const char *prefix = p->m->family->prefix;
   size_t skip = strlen(prefix);
-  char name[3][256];
-  const ldr_tensor *t = NULL;
+  char name[512];
+  const ldr_tensor *t;
   ldr_weights own = *p->m->weights;
-  int i;
   if (n > 200) return NULL;
   own.count = p->had;
-  for (i = 0; i < 3; i++) name[i][0] = 0;
-  memcpy(name[0], stem, n);
-  ldr__format(name[0] + n, sizeof name[0] - n, "%s", kind);
-  ldr__format(name[1], sizeof name[1], "%s%s", prefix, name[0]);
-  if (strncmp(name[0], prefix, skip) == 0) ldr__format(name[2], sizeof name[2], "%s", name[0] + skip);
-  for (i = 0; i < 3 && !t; i++) t = name[i][0] ? ldr_weights_find(&own, name[i]) : NULL;
+  ldr__format(name, sizeof name, "%s%s", prefix, stem);
+  ldr__format(name + skip + n, sizeof name - skip - n, "%s", kind);
+  t = ldr_weights_find(&own, name + skip);
+  if (!t) t = ldr_weights_find(&own, name);
+  if (!t && strncmp(stem, prefix, skip) == 0) t = ldr_weights_find(&own, name + 2 * skip);
   return (ldr_tensor *)(uintptr_t)t;
 }
 
 static const ldr_tensor *ldr__adapter_part(const ldr__adapter *p, const char *stem, size_t n, const char *part) {
   char name[256];
   if (n + strlen(part) >= sizeof name) return NULL;
-  memcpy(name, stem, n);
-  memcpy(name + n, part, strlen(part) + 1);
+  ldr__format(name, sizeof name, "%s", stem);
+  ldr__format(name + n, sizeof name - n, "%s", part);
   return ldr_weights_find(p->w, name);
 }
 
 /* alpha_pattern's number for the module, else lora_alpha. */
 static double ldr__adapter_alpha(const ldr__adapter *p, const char *stem, size_t n) {
   const ldr_json_node *list = ldr_json_node_at(p->j, ldr_json_get(p->j, 0, "alpha_pattern"));
-  int32_t k;
-  k = list && list->type == LDR_JSON_OBJECT ? list->first : -1;
+  int32_t k = list && list->type == LDR_JSON_OBJECT ? list->first : -1;
   for (; k >= 0; k = p->j->nodes[p->j->nodes[k].next].next) {
     const ldr_json_node *key = &p->j->nodes[k];
     size_t size = key->end - key->begin;
@@ -13745,7 +13726,7 @@ static double ldr__adapter_alpha(const ldr__adapter *p, const char *stem, size_t
         (size == n || stem[n - size - 1] == '.'))
       return ldr_json_number(p->j, key->next, 0);
   }
-  return ldr_json_number(p->j, ldr_json_get(p->j, 0, "lora_alpha"), 8);
+  return ldr__config_number(p->j, "lora_alpha", 8);
 }
 
 /* One matrix: A[r,in], B[out,r]; embeddings [in,out] are the transpose. */
@@ -13773,9 +13754,8 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   columns = turned ? out : in;
   if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset,
-        "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]", shown, (uint64_t)rows,
-        (uint64_t)columns, base->shape[0], base->shape[1]);
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]",
+        shown, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
   if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
       "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
   scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
@@ -13837,37 +13817,32 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
 
 /* What the configuration asks for and is not done here, by name. */
 static ldr_status ldr__adapter_config(ldr__adapter *p) {
-  static const char *const known =
-      "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out inference_mode init_lora_weights "
-    "layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core modules_to_save peft_type peft_version "
-    "qalora_group_size r "
-    "rank_pattern alpha_pattern revision target_modules task_type use_dora use_rslora ensure_weight_tying";
+  static const char *const known = "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out "
+    "inference_mode init_lora_weights layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core "
+    "modules_to_save peft_type peft_version qalora_group_size r rank_pattern alpha_pattern revision target_modules "
+    "task_type use_dora use_rslora ensure_weight_tying";
   const ldr_json *j = p->j;
-  int32_t k, task = ldr_json_get(j, 0, "task_type");
+  int32_t k;
   size_t i;
   char key[LDR__SHOWN], value[LDR__SHOWN];
-  if (!ldr_json_equals(j, ldr_json_get(j, 0, "peft_type"), "LORA"))
+  if (!ldr__config_is(j, "peft_type", "LORA"))
     return ldr__fail(p->err, LDR_UNSUPPORTED, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
   for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
     return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
-      ldr__show(key, j->text + name->begin, name->end - name->begin),
-        ldr__show(value, j->text + n->begin, n->end - n->begin));
+        ldr__json_show(key, j, k), ldr__json_show(value, j, name->next));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out");
   p->rooted = ldr__config_true(j, "use_rslora");
   p->dora = ldr__config_true(j, "use_dora");
   for (i = 0; i < LDR__COUNT(ldr__task_names); i++) {
-    if (!ldr_json_equals(j, task, ldr__task_names[i].peft) || p->m->task.task == ldr__task_names[i].task) continue;
+    if (!ldr__config_is(j, "task_type", ldr__task_names[i].peft) || p->m->task.task == ldr__task_names[i].task) continue;
     p->m->task.task = ldr__task_names[i].task;
     p->m->task.head = ldr__task_names[i].head;
-    p->m->task.pool = p->m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
     p->m->label_count = 0;
-    if (!ldr__task_row_of(p->m)) p->m->task.task = LDR_TASK_NONE;
-    else p->m->task.activation = ldr__task_row_of(p->m)->activation < 0 ? p->m->shape.activation
-        : (ldr_activation)ldr__task_row_of(p->m)->activation;
+    ldr__task_begin(p->m);
   }
   return LDR_OK;
 }
@@ -13902,9 +13877,8 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   p.err = err;
   ldr__weights_unwrap(m->weights);
   if (m->shape.rotary == LDR__PAIRS && ldr__is_gguf(m))
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it "
-        "was trained on");
+    return ldr__fail(err, LDR_UNSUPPORTED, "an adapter cannot be added to a GGUF file whose queries and keys lie in "
+        "another order than in the model it was trained on");
   if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json"))
     return ldr__fail(err, LDR_ARGUMENT, "the adapter's path is too long");
   if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
@@ -13961,30 +13935,24 @@ static const char *const ldr__gguf_known = "vocab_size attention.value_length at
   "final_logit_softcapping";
 
 /* The name of a tensor in the family's own files, or NULL. */
-static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *old) {
+static const char *ldr__gguf_rename(const ldr_model *m, char name[256], const char *old) {
   const ldr__family *f = m->family;
-  const char *const ends[6][2] = { { "token_embd", NULL }, { "position_embd", NULL }, { "token_types", NULL },
-      { "token_embd_norm", f->embed_norm },
-    { "output_norm", f->final_norm }, { "output", NULL } };
-  const char *dot = strrchr(old, '.'), *kind, *stem = old, *to = NULL;
+  /* whole names, then those with .weight or .bias behind them */
+  const char *const ends[6][2] = { { "output.weight", f->head_out }, { "token_embd.weight", f->word },
+    { "position_embd.weight", f->position }, { "token_types.weight", f->segment },
+    { "token_embd_norm", f->embed_norm }, { "output_norm", f->final_norm } };
+  const char *dot = strrchr(old, '.'), *stem;
   uint64_t layer = 0;
   size_t i, n;
-  int bias;
   if (!dot || (strcmp(dot, ".weight") != 0 && strcmp(dot, ".bias") != 0)) return NULL;
-  kind = dot;
-  bias = kind[1] == 'b';
   if (strncmp(old, "blk.", 4) != 0) {
-    n = (size_t)(dot - old);
-    for (i = 0; i < 6; i++) if (strlen(ends[i][0]) == n && memcmp(ends[i][0], old, n) == 0) break;
-    if (i == 6) return NULL;
-    if (i == 3 || i == 4) {
-      if (!ends[i][1]) return NULL;
-      ldr__format(name, 256, "%s%s%s", f->prefix, ends[i][1], kind);
+    for (i = 0; i < 6; i++) {
+      n = i < 4 ? strlen(old) : (size_t)(dot - old);
+      if (!ends[i][1] || strlen(ends[i][0]) != n || memcmp(ends[i][0], old, n) != 0) continue;
+      ldr__format(name, 256, "%s%s%s", i ? f->prefix : "", ends[i][1], old + n);
       return name;
     }
-    to = bias ? NULL : i == 0 ? f->word : i == 1 ? f->position : i == 2 ? f->segment : f->head_out;
-    if (to) ldr__format(name, 256, "%s%s", i == 5 ? "" : f->prefix, to);
-    return to ? name : NULL;
+    return NULL;
   }
   for (stem = old + 4; ldr__digit(*stem) && layer < 100000; stem++) layer = layer * 10 + (uint64_t)(*stem - '0');
   if (*stem++ != '.') return NULL;
@@ -13993,7 +13961,7 @@ static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *ol
     const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
     int slot = ldr__gguf_slots[i].slot;
     if (strlen(as) != n || memcmp(as, stem, n) != 0) continue;
-    if (bias) slot += slot < LDR__MATRICES ? (int)LDR__QB : 1;
+    if (dot[1] == 'b') slot += slot < LDR__MATRICES ? (int)LDR__QB : 1;
     ldr__format(name, 256, "%s", f->prefix);
     return ldr__part_name(name + strlen(name), 256 - strlen(name), f, slot, (int32_t)layer, 1) ? name : NULL;
   }
@@ -14025,9 +13993,8 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
     return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.freq_base is out of its range", arch);
   if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) !=
       (uint64_t)m->shape.head_dim)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of a head is not supported", arch,
-        m->shape.head_dim);
+    return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of "
+        "a head is not supported", arch, m->shape.head_dim);
   ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
   scaling = ldr_weights_meta(m->weights, full);
   for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
@@ -14059,9 +14026,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
   }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0,
-        "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)",
-        arch ? ldr__show(shown, arch, strlen(arch)) : "");
+    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, "
+        "bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
   n = strlen(arch);
   for (i = 0; i < w->meta_count; i++) {
     const char *key = w->metas[i].key;
@@ -14070,9 +14036,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
     if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
         ldr__in_words(m->allow, key, strlen(key))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at,
-        "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)",
-        ldr__show(shown, key, strlen(key)), w->metas[i].value);
+    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the "
+        "results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
   }
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
@@ -14091,9 +14056,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (arch[5]) ldr__format(text + strlen(text), 64, ",\"query_pre_attn_scalar\":%U", wide);
   }
   if (strcmp(arch, "llama") == 0) /* only its configuration says it */
-    ldr__format(text + strlen(text), 64, ",\"attention_bias\":%s,\"mlp_bias\":%s",
-        ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false",
-        ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
+    ldr__format(text + strlen(text), 64, ",\"attention_bias\":%s,\"mlp_bias\":%s", ldr_weights_find(w,
+        "blk.0.attn_q.bias") ? "true" : "false", ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
   ldr__format(text + strlen(text), 2, "}");
   if (ldr__model_config(m, text, strlen(text), err)) {
     char copy[sizeof err->message];
@@ -14101,9 +14065,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
     return err->status;
   }
-  m->shape.eps = (float)ldr__gguf_get_real(w, arch,
-      m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon",
-      (double)m->shape.eps);
+  m->shape.eps = (float)ldr__gguf_get_real(w, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
+      : "attention.layer_norm_epsilon", (double)m->shape.eps);
   if (!(m->shape.eps >= 0 && m->shape.eps <= 1))
     return ldr__fail(err, LDR_LIMIT, "GGUF: the norm's epsilon is out of its range");
   m->shape.cap = (float)ldr__gguf_get_real(w, arch, "attn_logit_softcapping", (double)m->shape.cap);
@@ -14165,9 +14128,8 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
   else return LDR_OK;
   if (!m->tokenizer) return err->status;
   if (ldr_tokenizer_size(m->tokenizer) > m->vocabulary)
-    return ldr__fail(err, LDR_VOCAB,
-        "%s%s%d pieces in the vocabulary, the model has embeddings for %d", dir ? dir : "", dir ? ": " : "",
-        ldr_tokenizer_size(m->tokenizer), m->vocabulary);
+    return ldr__fail(err, LDR_VOCAB, "%s%s%d pieces in the vocabulary, the model has embeddings for %d", dir ? dir : "",
+        dir ? ": " : "", ldr_tokenizer_size(m->tokenizer), m->vocabulary);
   if (m->encoder) m->encoder->tokenizer = m->tokenizer;
 #else
   (void)m; (void)dir; (void)vocab; (void)size; (void)desc; (void)err;
@@ -14196,19 +14158,17 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
+  static const char *const configs[] = { "config.json", "bert_config.json" };
   char path[LADDER_MAX_PATH];
-  const char *config = "config.json";
-  int gguf = 0;
+  int gguf = dir && ldr__ends_with(dir, ".gguf"), i;
   ldr_error other;
   ldr__source s;
-  ldr_status status;
   ldr_model *m;
   LDR__OWN_ERROR(err);
   m = ldr__model_new(desc, err);
   if (!m) return NULL;
   memset(&s, 0, sizeof s);
   memset(&other, 0, sizeof other);
-  gguf = dir && ldr__ends_with(dir, ".gguf");
   /* whatever the name of a file is: a folder fails to open */
   if (dir && !gguf && !ldr__source_open(&s, dir, &m->alloc, &other)) {
     gguf = ldr__gguf_is(s.data, s.size);
@@ -14218,35 +14178,23 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     m->weights = ldr_weights_open(dir, &m->alloc, err);
     if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size))
       ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
-    if (m->weights && !err->status && !ldr__model_gguf(m, err) &&
-        (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
-        !ldr__model_bind(m, err) && !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
-    ldr__fail_in_file(err, dir);
-    ldr_model_free(m);
-    return NULL;
+    if (!err->status) ldr__model_gguf(m, err);
+  } else {
+    i = dir && ldr__path_join(path, sizeof path, dir, configs[0]) && !ldr__file_exists(path) &&
+        ldr__path_join(path, sizeof path, dir, configs[1]) && ldr__file_exists(path);
+    if (!dir || !ldr__path_join(path, sizeof path, dir, configs[i]))
+      ldr__fail(err, LDR_ARGUMENT, "ldr_model_load: no directory, or its path is too long");
+    else if (!ldr__source_open(&s, path, &m->alloc, err)) {
+      if (ldr__model_config(m, (const char *)s.data, s.size, err)) ldr__fail_in_file(err, path);
+      ldr__source_close(&s);
+    }
+    if (!err->status) m->weights = ldr_weights_open(dir, &m->alloc, err);
   }
-  if (dir && ldr__path_join(path, sizeof path, dir, "bert_config.json") && ldr__file_exists(path))
-    config = "bert_config.json";
-  if (dir && ldr__path_join(path, sizeof path, dir, "config.json") && ldr__file_exists(path)) config = "config.json";
-  if (!dir || !ldr__path_join(path, sizeof path, dir, config)) status = ldr__fail(err, LDR_ARGUMENT,
-      "ldr_model_load: no directory, or its path is too long");
-  else status = ldr__source_open(&s, path, &m->alloc, err);
-  if (!status) {
-    status = ldr__model_config(m, (const char *)s.data, s.size, err);
-    ldr__source_close(&s);
-    if (status) ldr__fail_in_file(err, path);
-  }
-  if (!status) {
-    m->weights = ldr_weights_open(dir, &m->alloc, err);
-    status = m->weights ? LDR_OK : err->status;
-  }
-  if (!status && desc && desc->adapter) status = ldr__adapter_merge(m, desc->adapter, err);
-  if (!status) {
-    status = ldr__model_bind(m, err);
-    if (status) ldr__fail_in_file(err, dir);
-  }
-  if (!status) status = ldr__model_vocabulary(m, dir, NULL, 0, desc, err);
-  if (!status) return m;
+  if (!err->status && desc && desc->adapter) ldr__adapter_merge(m, desc->adapter, err);
+  if (!err->status && ldr__model_bind(m, err) && !gguf) ldr__fail_in_file(err, dir);
+  if (!err->status) ldr__model_vocabulary(m, gguf ? NULL : dir, NULL, 0, desc, err);
+  if (!err->status) return m;
+  if (gguf) ldr__fail_in_file(err, dir);
   ldr_model_free(m);
   return NULL;
 }
@@ -15113,9 +15061,8 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     ldr__fail(err, LDR_DATA, "label %d of a set is negative or stands twice", classes[i]);
     return -1;
   }
-  if (d->set_count >= INT32_MAX ||
-      !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
-      !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
+  if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap,
+      d->set_used + (size_t)count + 1) || !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
     ldr__fail(err, LDR_MEMORY, "out of memory for a label set");
     return -1;
   }
@@ -15426,9 +15373,8 @@ static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
         r->d->unseen, ldr_dataset_label_name(r->d, 0));
   if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 ||
       ldr_dataset_labels(r->d) < n) return LDR_OK;
-  return ldr__fail(err, LDR_DATA,
-      "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say "
-      "many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
+  return ldr__fail(err, LDR_DATA, "all %d examples have labels of their own: is the text in the label's place? The "
+      "first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
 }
 
 /* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds.
@@ -15623,9 +15569,8 @@ static ldr_status ldr__reader_member(
     return LDR_OK;
   }
   if (k == LDR__FIELD_LABEL && word) return ldr__reader_copy(r, k, r->data + base + n->begin, n->end - n->begin, err);
-  return ldr__reader_fail(r, base + n->begin, err,
-      k == LDR__FIELD_LABEL ? "the label is neither a string nor a number nor true or false"
-      : "the text is not a string");
+  return ldr__reader_fail(r, base + n->begin, err, k == LDR__FIELD_LABEL ? "the label is neither a string nor a number "
+      "nor true or false" : "the text is not a string");
 }
 
 /* Several labels, ["a","b"], become the "a|b" of the other forms. */
