@@ -12176,11 +12176,11 @@ static const char *ldr__json_show(char shown[LDR__SHOWN], const ldr_json *j, int
   return ldr__show(shown, j->text + j->nodes[node].begin, j->nodes[node].end - j->nodes[node].begin);
 }
 
-/* 1: `word` is in a list with blanks, or commas, between its words. */
+/* 1: `word` is in a list with blanks, commas or | between its words. */
 static int ldr__in_words(const char *list, const char *word, size_t n) {
   const char *p = list;
   while (p && *p) {
-    size_t k = strcspn(p, " ,");
+    size_t k = strcspn(p, " ,|");
     if (k == n && memcmp(p, word, n) == 0) return 1;
     p += k + (p[k] != 0);
   }
@@ -12376,8 +12376,9 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   return err->status ? err->status : ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
-/* Every key of a configuration that is known, the groups that know it, and the values that are understood (NULL: all).
-   A key that is in no list could change what the network computes: it is refused by name. null is always fine. */
+/* Keys of a configuration that are known besides the numbers of a family's row, the groups that know them, and the
+   values that are understood (NULL: all). A key that is in no list could change what the network computes: it is
+   refused by name. null is always fine. */
 static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_keys[] = {
   { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size "
     "tie_word_embeddings initializer_range use_cache _name_or_path name_or_path _commit_hash id2label label2id "
@@ -12395,19 +12396,15 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "layerdrop name license downstream_task sentence_transformers unsloth_version model_max_length custom_pipelines "
     "auto_map", NULL },
   { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
-  { LDR__KEYS_T5 | LDR__KEYS_BART, "d_model is_encoder_decoder output_past", NULL },
-  { LDR__KEYS_T5, "d_kv d_ff num_layers num_decoder_layers num_heads n_positions relative_attention_num_buckets "
-    "relative_attention_max_distance feed_forward_proj dense_act_fn is_gated_act layer_norm_epsilon initializer_factor "
-    "dropout_rate scale_decoder_outputs", NULL },
-  { LDR__KEYS_BART, "encoder_layers decoder_layers encoder_attention_heads decoder_attention_heads encoder_ffn_dim "
-    "decoder_ffn_dim encoder_layerdrop decoder_layerdrop max_position_embeddings activation_function scale_embedding "
-    "init_std num_hidden_layers decoder_vocab_size classif_dropout add_bias_logits add_final_layer_norm "
-    "normalize_before normalize_embedding static_position_embeddings extra_pos_embeddings "
-    "force_bos_token_to_be_generated", NULL },
+  { LDR__KEYS_T5 | LDR__KEYS_BART, "is_encoder_decoder output_past", NULL },
+  { LDR__KEYS_T5, "d_kv n_positions relative_attention_num_buckets relative_attention_max_distance feed_forward_proj "
+    "dense_act_fn is_gated_act initializer_factor dropout_rate scale_decoder_outputs", NULL },
+  { LDR__KEYS_BART, "encoder_layerdrop decoder_layerdrop activation_function scale_embedding init_std "
+    "num_hidden_layers decoder_vocab_size classif_dropout add_bias_logits add_final_layer_norm normalize_before "
+    "normalize_embedding static_position_embeddings extra_pos_embeddings force_bos_token_to_be_generated", NULL },
   { LDR__KEYS_BART, "share_encoder_decoder_embeddings", "true" },
-  { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
-    "type_vocab_size layer_norm_eps directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers "
-    "pooler_size_per_head pooler_type", NULL },
+  { LDR__KEYS_BERT, "hidden_act type_vocab_size directionality pooler_fc_size pooler_num_attention_heads "
+    "pooler_num_fc_layers pooler_size_per_head pooler_type", NULL },
   { LDR__KEYS_BERT | LDR__KEYS_DISTIL, "position_embedding_type", "absolute" },
   { LDR__KEYS_NARROW, "embedding_size", NULL },
   { LDR__KEYS_ALBERT, "num_hidden_groups inner_group_num net_structure_type net_type layers_to_keep down_scale_factor "
@@ -12422,39 +12419,32 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "conv_act", NULL },
   { LDR__KEYS_PLACES, "relative_attention", "true" },
   { LDR__KEYS_PLACES, "conv_groups", "1" },
-  { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds "
-    "qa_dropout seq_classif_dropout", NULL },
-  { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon "
-    "summary_type summary_use_proj summary_activation summary_proj_to_labels summary_first_dropout "
-    "reorder_and_upcast_attn scale_attn_weights scale_attn_by_inverse_layer_idx", NULL },
-  { LDR__KEYS_NEO, "num_layers num_heads intermediate_size max_position_embeddings window_size attention_layers "
-    "attention_types summary_type", NULL },
-  { LDR__KEYS_OPT, "num_hidden_layers num_attention_heads ffn_dim max_position_embeddings activation_function "
-    "word_embed_proj_dim init_std", NULL },
+  { LDR__KEYS_DISTIL, "activation sinusoidal_pos_embds qa_dropout seq_classif_dropout", NULL },
+  { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function summary_type summary_use_proj "
+    "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
+    "scale_attn_by_inverse_layer_idx", NULL },
+  { LDR__KEYS_NEO, "window_size attention_layers attention_types summary_type", NULL },
+  { LDR__KEYS_OPT, "activation_function word_embed_proj_dim init_std", NULL },
   { LDR__KEYS_OPT, "_remove_final_layer_norm", "false" },
   { LDR__KEYS_OPT, "do_layer_norm_before enable_bias layer_norm_elementwise_affine", "true" },
-  { LDR__KEYS_LLAMA, "num_hidden_layers num_attention_heads num_key_value_heads intermediate_size hidden_act "
-    "max_position_embeddings rms_norm_eps pretraining_tp attention_bias mlp_bias classifier_pooling "
-    "layer_types", NULL },
+  { LDR__KEYS_LLAMA, "num_key_value_heads hidden_act rms_norm_eps pretraining_tp attention_bias mlp_bias "
+    "classifier_pooling layer_types", NULL },
   { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim partial_rotary_factor", NULL },
-  { LDR__KEYS_NEOX, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
-    "layer_norm_eps attention_bias use_parallel_residual rotary_pct rotary_emb_base", NULL },
+  { LDR__KEYS_NEOX, "hidden_act attention_bias use_parallel_residual rotary_pct rotary_emb_base", NULL },
   { LDR__KEYS_J, "rotary rotary_dim", NULL },
-  { LDR__KEYS_PHI | LDR__KEYS_STABLE, "layer_norm_eps qk_layernorm", NULL },
+  { LDR__KEYS_PHI | LDR__KEYS_STABLE, "qk_layernorm", NULL },
   { LDR__KEYS_STABLE, "use_parallel_residual use_qkv_bias", NULL },
   { LDR__KEYS_PHI3, "original_max_position_embeddings", NULL },
-  { LDR__KEYS_COHERE, "layer_norm_eps logit_scale use_qk_norm", NULL },
+  { LDR__KEYS_COHERE, "logit_scale use_qk_norm", NULL },
   { LDR__KEYS_OLMO, "clip_qkv", NULL },
   { LDR__KEYS_GRANITE, "embedding_multiplier residual_multiplier attention_multiplier logits_scaling", NULL },
   { LDR__KEYS_GEMMA, "hidden_activation query_pre_attn_scalar attn_logit_softcapping final_logit_softcapping "
     "sliding_window sliding_window_pattern _sliding_window_pattern rope_local_base_freq cache_implementation", NULL },
   { LDR__KEYS_GEMMA, "use_bidirectional_attention", "false" },
-  { LDR__KEYS_BLOOM, "n_embed n_layer n_head num_attention_heads n_inner seq_length layer_norm_epsilon pretraining_tp "
-    "slow_but_exact offset_alibi bias_dropout_fusion skip_bias_add skip_bias_add_qkv masked_softmax_fusion "
-    "attention_softmax_in_fp32", NULL },
-  { LDR__KEYS_FALCON, "num_hidden_layers num_attention_heads num_kv_heads ffn_hidden_size max_position_embeddings "
-    "activation layer_norm_epsilon alibi new_decoder_architecture num_ln_in_parallel_attn multi_query parallel_attn "
-    "bias", NULL },
+  { LDR__KEYS_BLOOM, "pretraining_tp slow_but_exact offset_alibi bias_dropout_fusion skip_bias_add skip_bias_add_qkv "
+    "masked_softmax_fusion attention_softmax_in_fp32", NULL },
+  { LDR__KEYS_FALCON, "num_kv_heads activation alibi new_decoder_architecture num_ln_in_parallel_attn multi_query "
+    "parallel_attn bias", NULL },
   { LDR__KEYS_BLOOM | LDR__KEYS_FALCON, "apply_residual_connection_post_layernorm", "false" },
   { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers layer_types", NULL },
   { LDR__KEYS_EXPERTS, "num_experts num_local_experts num_experts_per_tok norm_topk_prob moe_intermediate_size "
@@ -12462,18 +12452,19 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "router_jitter_noise", NULL },
   { LDR__KEYS_EXPERTS, "qkv_bias", "true" },
   { LDR__KEYS_UNTURNED, "no_rope_layers no_rope_layer_interval", NULL },
-  { LDR__KEYS_STAR, "norm_epsilon", NULL },
   { LDR__KEYS_STAR, "use_bias", "true" },
-  { LDR__KEYS_MODERN, "num_hidden_layers num_attention_heads intermediate_size hidden_activation "
-    "max_position_embeddings norm_eps norm_bias attention_bias mlp_bias classifier_bias classifier_activation "
+  { LDR__KEYS_MODERN, "hidden_activation norm_bias attention_bias mlp_bias classifier_bias classifier_activation "
     "classifier_pooling decoder_bias global_attn_every_n_layers local_attention global_rope_theta local_rope_theta "
     "layer_types deterministic_flash_attn initializer_cutoff_factor sparse_prediction sparse_pred_ignore_index "
     "repad_logits_with_grad reference_compile layer_norm_eps position_embedding_type", NULL } };
 
 /* 2: a key that is known with this value; 1: known, but not with it; 0: not known. */
 static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, const char *value, size_t size) {
+  const ldr__family *f = m->family;
+  const char *const own[] = { f->k_width, f->k_layers, f->k_heads, f->k_ffn, f->k_positions, f->k_eps };
   int known = 0;
   size_t i;
+  for (i = 0; i < LDR__COUNT(own); i++) if (ldr__in_words(own[i], key, n)) return 2;
   for (i = 0; i < LDR__COUNT(ldr__known_keys); i++) {
     const char *fine = ldr__known_keys[i].fine;
     if (!(ldr__known_keys[i].groups & m->keys) || !ldr__in_words(ldr__known_keys[i].keys, key, n)) continue;
@@ -13838,9 +13829,10 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
   p->rooted = ldr__config_true(j, "use_rslora");
   p->dora = ldr__config_true(j, "use_dora");
   for (i = 0; i < LDR__COUNT(ldr__task_names); i++) {
-    if (!ldr__config_is(j, "task_type", ldr__task_names[i].peft) || p->m->task.task == ldr__task_names[i].task) continue;
-    p->m->task.task = ldr__task_names[i].task;
-    p->m->task.head = ldr__task_names[i].head;
+    const struct ldr__task_name *name = &ldr__task_names[i];
+    if (!ldr__config_is(j, "task_type", name->peft) || p->m->task.task == name->task) continue;
+    p->m->task.task = name->task;
+    p->m->task.head = name->head;
     p->m->label_count = 0;
     ldr__task_begin(p->m);
   }
