@@ -11623,16 +11623,14 @@ enum {
 /* Groups of configuration keys. */
 #define LDR__KEYS_BART 0x80000000u
 enum {
-  LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16,
-  LDR__KEYS_NARROW = 32,
-  LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024,
-  LDR__KEYS_MPNET = 2048,
-  LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768,
-      LDR__KEYS_OPT = 65536, LDR__KEYS_EXPERTS = 131072,
-  LDR__KEYS_PLACES = 262144, LDR__KEYS_NEOX = 1 << 19, LDR__KEYS_J = 1 << 20, LDR__KEYS_PHI = 1 << 21,
-  LDR__KEYS_PHI3 = 1 << 22, LDR__KEYS_STABLE = 1 << 23, LDR__KEYS_COHERE = 1 << 24, LDR__KEYS_OLMO = 1 << 25,
-  LDR__KEYS_GEMMA = 1 << 26, LDR__KEYS_GRANITE = 1 << 27, LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29,
-  LDR__KEYS_T5 = 1 << 30
+  LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 1 << 1, LDR__KEYS_GPT = 1 << 2, LDR__KEYS_LLAMA = 1 << 3,
+  LDR__KEYS_MODERN = 1 << 4, LDR__KEYS_NARROW = 1 << 5, LDR__KEYS_ELECTRA = 1 << 6, LDR__KEYS_TASKS = 1 << 7,
+  LDR__KEYS_ROPE = 1 << 8, LDR__KEYS_WINDOW = 1 << 9, LDR__KEYS_VALUES = 1 << 10, LDR__KEYS_MPNET = 1 << 11,
+  LDR__KEYS_UNTURNED = 1 << 12, LDR__KEYS_ALBERT = 1 << 13, LDR__KEYS_STAR = 1 << 14, LDR__KEYS_NEO = 1 << 15,
+  LDR__KEYS_OPT = 1 << 16, LDR__KEYS_EXPERTS = 1 << 17, LDR__KEYS_PLACES = 1 << 18, LDR__KEYS_NEOX = 1 << 19,
+  LDR__KEYS_J = 1 << 20, LDR__KEYS_PHI = 1 << 21, LDR__KEYS_PHI3 = 1 << 22, LDR__KEYS_STABLE = 1 << 23,
+  LDR__KEYS_COHERE = 1 << 24, LDR__KEYS_OLMO = 1 << 25, LDR__KEYS_GEMMA = 1 << 26, LDR__KEYS_GRANITE = 1 << 27,
+  LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29, LDR__KEYS_T5 = 1 << 30
 };
 
 #define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
@@ -12778,31 +12776,32 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
 enum { LDR__OWN_ACTIVATION = -1 }; /* the blocks' */
 
 /* Where its tensors are. The first row that names the task, and the type (NULL: any), counts. */
-static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *norm,
-    *out; int activation; } ldr__task_rows[] = {
-  { 1 << LDR_TASK_SEQUENCE, "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj",
-      LDR_TANH },
-  { 1 << LDR_TASK_SEQUENCE, "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
-  { 1 << LDR_TASK_SEQUENCE, "bart mbart", "classification_head.dense", NULL, "classification_head.out_proj", LDR_TANH },
-  { 1 << LDR_TASK_SEQUENCE, "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
-  { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE, "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
-  { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm",
-      "classifier", LDR__OWN_ACTIVATION },
-  { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS,
-      "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 "
-      "gemma3_text "
-      "phi phi3 stablelm mixtral qwen2_moe qwen3_moe",
-      NULL, NULL, "score", 0 },
-  { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier",
-      LDR_TANH },
-  { 1 << LDR_TASK_SEQUENCE, "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
-  { 1 << LDR_TASK_SEQUENCE, "deberta deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
-  { 1 << LDR_TASK_CHOICE, "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
-  { 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
-  { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL,
-      "discriminator_predictions.dense_prediction", LDR__OWN_ACTIVATION },
-  { 1 << LDR_TASK_TOKENS, NULL, NULL, NULL, "classifier", 0 },
-  { 1 << LDR_TASK_SPAN, NULL, NULL, NULL, "qa_outputs", 0 } };
+#define LDR__TO(task) 1 << LDR_TASK_##task
+static const struct ldr__task_row {
+  uint32_t tasks;
+  const char *types, *dense, *norm, *out;
+  int activation;
+} ldr__task_rows[] = {
+  { LDR__TO(SEQUENCE), "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj",
+    LDR_TANH },
+  { LDR__TO(SEQUENCE), "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
+  { LDR__TO(SEQUENCE), "bart mbart", "classification_head.dense", NULL, "classification_head.out_proj", LDR_TANH },
+  { LDR__TO(SEQUENCE), "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
+  { LDR__TO(SEQUENCE) | LDR__TO(CHOICE), "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
+  { LDR__TO(SEQUENCE) | LDR__TO(TOKENS) | LDR__TO(SPAN), "modernbert", "head.dense", "head.norm", "classifier",
+    LDR__OWN_ACTIVATION },
+  { LDR__TO(SEQUENCE) | LDR__TO(TOKENS), "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 "
+    "smollm3 starcoder2 gemma gemma2 gemma3_text phi phi3 stablelm mixtral qwen2_moe qwen3_moe", NULL, NULL, "score",
+    0 },
+  { LDR__TO(SEQUENCE) | LDR__TO(CHOICE) | LDR__TO(POOLER), "albert", "pooler", NULL, "classifier", LDR_TANH },
+  { LDR__TO(SEQUENCE), "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
+  { LDR__TO(SEQUENCE), "deberta deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
+  { LDR__TO(CHOICE), "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
+  { LDR__TO(CHOICE) | LDR__TO(POOLER), NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
+  { LDR__TO(REPLACED), "electra", "discriminator_predictions.dense", NULL, "discriminator_predictions.dense_prediction",
+    LDR__OWN_ACTIVATION },
+  { LDR__TO(TOKENS), NULL, NULL, NULL, "classifier", 0 },
+  { LDR__TO(SPAN), NULL, NULL, NULL, "qa_outputs", 0 } };
 
 static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
   size_t i;
@@ -13966,10 +13965,15 @@ static uint64_t ldr__gguf_get(const ldr_weights *w, const char *arch, const char
   return ldr__gguf_whole(w, full, otherwise);
 }
 
-static double ldr__gguf_get_real(const ldr_weights *w, const char *arch, const char *key, double otherwise) {
+static float ldr__gguf_get_real(const ldr_model *m, const char *arch, const char *key, double otherwise, double low,
+    double high, ldr_error *err) {
   char full[192];
+  double v;
   ldr__format(full, sizeof full, "%s.%s", arch, key);
-  return ldr__gguf_real(w, full, otherwise);
+  v = ldr__gguf_real(m->weights, full, otherwise);
+  if (v >= low && v <= high) return (float)v;
+  ldr__fail(err, LDR_LIMIT, "GGUF: %s is out of its range", full);
+  return (float)low;
 }
 
 /* Rotary positions, and refusals of what is not understood. */
@@ -13980,9 +13984,7 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   char full[192];
   int32_t kind;
   if (!m->shape.rotary) return LDR_OK;
-  r->theta = (float)ldr__gguf_get_real(m->weights, arch, "rope.freq_base", 10000);
-  if (!(r->theta >= 1 && r->theta <= 1e12f))
-    return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.freq_base is out of its range", arch);
+  r->theta = ldr__gguf_get_real(m, arch, "rope.freq_base", 10000, 1, 1e12, err);
   if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) !=
       (uint64_t)m->shape.head_dim)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of "
@@ -13993,14 +13995,14 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   if (kind > 3 || kind == 2)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s is not supported (none, linear and yarn are)", full);
   r->kind = kind;
-  if (!kind) return LDR_OK;
-  r->factor = (float)ldr__gguf_get_real(m->weights, arch, "rope.scaling.factor", 0);
+  if (!kind) return err->status;
+  r->factor = ldr__gguf_get_real(m, arch, "rope.scaling.factor", 0, 1, 1e6, err);
   r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
-  if (!(r->factor >= 1 && r->factor <= 1e6f) || !(r->original >= 1))
-    return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.factor is out of its range", arch);
+  if (!(r->original >= 1))
+    ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.original_context_length is out of its range", arch);
   r->score = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
   r->score *= r->score;
-  return LDR_OK;
+  return err->status;
 }
 
 /* Reads the configuration out of the metadata, and gives the tensors the names of the family's own files. */
@@ -14057,17 +14059,13 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
     return err->status;
   }
-  m->shape.eps = (float)ldr__gguf_get_real(w, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
-      : "attention.layer_norm_epsilon", (double)m->shape.eps);
-  if (!(m->shape.eps >= 0 && m->shape.eps <= 1))
-    return ldr__fail(err, LDR_LIMIT, "GGUF: the norm's epsilon is out of its range");
-  m->shape.cap = (float)ldr__gguf_get_real(w, arch, "attn_logit_softcapping", (double)m->shape.cap);
-  m->logit_cap = (float)ldr__gguf_get_real(w, arch, "final_logit_softcapping", (double)m->logit_cap);
-  if (!(m->shape.cap >= 0 && m->shape.cap <= 1e9f && m->logit_cap >= 0 && m->logit_cap <= 1e9f))
-    return ldr__fail(err, LDR_LIMIT, "GGUF: a softcapping is out of its range");
+  m->shape.eps = ldr__gguf_get_real(m, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
+      : "attention.layer_norm_epsilon", (double)m->shape.eps, 0, 1, err);
+  m->shape.cap = ldr__gguf_get_real(m, arch, "attn_logit_softcapping", (double)m->shape.cap, 0, 1e9, err);
+  m->logit_cap = ldr__gguf_get_real(m, arch, "final_logit_softcapping", (double)m->logit_cap, 0, 1e9, err);
   m->shape.rotary = ldr__gguf_kin[k].rotary;
   if (row) m->shape.renormal = row->renormal >> 1;
-  if (ldr__gguf_rope(m, arch, err)) return err->status;
+  if (ldr__gguf_rope(m, arch, err) || err->status) return err->status;
   m->settings = ldr__config_settings(m);
   for (i = 0; i < w->count; i++) {
     const char *to = ldr__gguf_rename(m, name, w->tensors[i].name);
@@ -15720,22 +15718,16 @@ static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr_
   memset(&r, 0, sizeof r);
   memset(&local, 0, sizeof local);
   if (desc) r.desc = *desc;
-  if (!m || !path || (bytes && !bytes->data)) {
+  r.tokenizer = ldr_model_tokenizer(m);
+  if (r.desc.max_len == 0 && m) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
+  if (!m || !path || (bytes && !bytes->data))
     ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: no model, path or bytes");
-    return NULL;
-  }
-  if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI) {
+  else if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI)
     ldr__fail(err, LDR_ARGUMENT,
         "ldr_dataset_load: files hold one label or one number a text; add other examples with ldr_dataset_add");
-    return NULL;
-  }
-  r.tokenizer = ldr_model_tokenizer(m);
-  if (!r.tokenizer) {
+  else if (!r.tokenizer)
     ldr__fail(err, LDR_MISSING, "%s: the model has no vocabulary, so texts cannot be read", path);
-    return NULL;
-  }
-  if (r.desc.max_len == 0) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
-  r.d = ldr_dataset_create(&r.desc, err);
+  else r.d = ldr_dataset_create(&r.desc, err);
   if (!r.d) return NULL;
 #ifndef LADDER_NO_STDIO
   if (!bytes) status = ldr__reader_run(&r, path, &local);
