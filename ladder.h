@@ -12332,6 +12332,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
 }
 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
+  if (err->status) return err->status;
   if (n < 2 || n % 2 || n > m->shape.head_dim)
     return ldr__fail(err, LDR_UNSUPPORTED, "config.json: %d of a head's %d dimensions cannot turn, an even number of "
         "them can (partial_rotary_factor)", n, m->shape.head_dim);
@@ -12352,8 +12353,7 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
     r->theta = 10000.0f;
     r->factor = r->fast = r->slow = r->original = r->high = r->score = 1;
     if (!(m->keys & LDR__KEYS_J)) return LDR_OK;
-    i = ldr__config_int(j, "rotary_dim", 64, 2, 4096, err);
-    return err->status ? err->status : ldr__config_turned(m, i, err);
+    return ldr__config_turned(m, ldr__config_int(j, "rotary_dim", 64, 2, 4096, err), err);
   }
   if (object < 0 || j->nodes[object].type == LDR_JSON_NULL) object = ldr_json_get(j, 0, "rope_scaling");
   theta = ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, err);
@@ -12371,7 +12371,7 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   part = m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE) ? 0.25f : m->keys & LDR__KEYS_PHI ? 0.5f : 1.0f;
   part = ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)part, 0, 1, err);
   turned = ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, err);
-  return err->status ? err->status : ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
+  return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
 /* Keys of a configuration that are known besides the numbers of a family's row, the groups that know them, and the
@@ -12849,7 +12849,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
           "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
       break;
     }
-  if (of) ldr__free(&m->alloc, of, used);
+  ldr__free(&m->alloc, of, used);
   m->label_count = (size_t)list->count;
   return err->status;
 }
@@ -13725,7 +13725,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   const ldr_tensor *b = ldr__adapter_part(p, a->name, n, part_b),
       *v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector");
   ldr_tensor *base = ldr__adapter_base(p, a->name, n, ".weight");
-  size_t r, in, out, i, j, k, rows, columns;
+  size_t r, in, out, i, j, k, rows, columns, room;
   float *row, *fa, *fb, scale;
   unsigned char *copy;
   char shown[LDR__SHOWN];
@@ -13750,9 +13750,10 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
       "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
   scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
   copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
-  row = (float *)ldr__alloc(&p->m->alloc, (r * (in + out) + columns) * sizeof(float));
+  room = (r * (in + out) + columns) * sizeof(float);
+  row = (float *)ldr__alloc(&p->m->alloc, room);
   if (!copy || !row) {
-    if (row) ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
+    ldr__free(&p->m->alloc, row, room);
     return ldr__fail(p->err, LDR_MEMORY, "out of memory for an adapter");
   }
   fa = row + columns;
@@ -13772,7 +13773,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
     for (j = 0; v && j < columns; j++) row[j] = (float)((double)row[j] * (double)magnitude / sqrt(length));
     p->m->kernels->rows->pack(copy + i * columns * sizeof(float), row, 1, columns, LDR_F32);
   }
-  ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
+  ldr__free(&p->m->alloc, row, room);
   base->data = copy;
   base->dtype = LDR_F32;
   base->bytes = (uint64_t)rows * columns * sizeof(float);
@@ -14090,7 +14091,7 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
   if (!m->borrowed) ldr_weights_close(m->weights);
   ldr_weights_close(m->adapter);
   ldr__plan_end(m->plan_memory, m->plan_size, &a);
-  if (m->labels) ldr__free(&a, m->labels, m->label_bytes);
+  ldr__free(&a, m->labels, m->label_bytes);
   ldr__free(&a, m, sizeof *m);
 }
 
@@ -14671,7 +14672,6 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   rows = (size_t)batch->offsets[batch->sequences];
   memset(&reader, 0, sizeof reader);
-  memset(&r, 0, sizeof r);
   if (m->encoder) {
     if (ldr__source_check(m, batch, &farthest, err)) return err->status;
     source = (size_t)batch->source->offsets[batch->sequences];
@@ -15418,7 +15418,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
   } else {
     index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
         : ldr__reader_class(r, label, err);
-    if (index == -1) return err->status ? err->status : LDR_MEMORY;
+    if (index == -1) return err->status;
   }
   return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
 }
@@ -15475,7 +15475,7 @@ static ldr_status ldr__reader_head(ldr__reader *r, ldr_error *err) {
   size_t i = r->begin;
   for (;; i++) {
     i = ldr__reader_column(r, LDR__FIELDS, i, err);
-    if (i == SIZE_MAX) return err->status ? err->status : LDR_MEMORY;
+    if (i == SIZE_MAX) return err->status;
     ldr__reader_trim((char *)r->field[LDR__FIELDS]);
     f = ldr__reader_field((const char *)r->field[LDR__FIELDS]);
     if (n == LDR__MAX_COLUMNS) return LDR_OK;
@@ -15533,7 +15533,7 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
   }
   for (; !status && at < r->size; at = next) {
     n = ldr__reader_row(r, at, &next, err);
-    if (n < 0) return err->status ? err->status : LDR_MEMORY;
+    if (n < 0) return err->status;
     if (at == r->begin && r->named) continue;
     if (n == 1 && !*(const char *)r->field[r->column[0]] && !r->unlabelled) continue;
     if (n > r->columns || n < r->columns - r->optional) return ldr__reader_wrong(r, n, at, err);
@@ -15668,7 +15668,7 @@ static ldr_status ldr__reader_labels(ldr__reader *r, ldr_error *err) {
     if (!name)
       return ldr__fail(
           err, LDR_ARGUMENT, "ldr_dataset_load: the data set given for its labels has classes without a name");
-    if (ldr_dataset_label(r->d, name, 1, err) < 0) return err->status ? err->status : LDR_MEMORY;
+    if (ldr_dataset_label(r->d, name, 1, err) < 0) return err->status;
   }
   return LDR_OK;
 }
