@@ -10647,17 +10647,17 @@ typedef struct ldr__shape {
 static size_t ldr__q_width(const ldr__shape *s) { return (size_t)s->heads * (size_t)s->head_dim; }
 static size_t ldr__kv_width(const ldr__shape *s) { return (size_t)s->kv_heads * (size_t)s->head_dim; }
 
-#define LDR__HAS_BIAS(matrix) (s->biases >> LDR__##matrix & 1)
-
 /* Rows and columns of a slot, 0 when the block has no such tensor; a vector has one row. */
 static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t *columns) {
   size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), f = (size_t)s->ffn;
   size_t r = 1, c = 0, n = (size_t)s->bottleneck;
-  int of = (slot - LDR__LOW_A) % LDR__MATRICES;
+  int of = (slot - LDR__LOW_A) % LDR__MATRICES, whole = s->head_norms != LDR__NORM_SHARED;
   if (slot < LDR__NORM1 && slot % LDR__MATRICES >= LDR__XQ) slot = s->cross ? slot - (int)LDR__XQ : -1; /* as q to o */
   if (slot >= LDR__LOW_A && slot < LDR__ADAPTER1) {
     if ((s->low_set >> of & 1) && ldr__slot_size(s, of, &r, &c)) *(slot < LDR__LOW_B ? &r : &c) = (size_t)s->low_rank;
     else c = 0;
+  } else if (slot >= LDR__QB && slot < LDR__NORM1) { /* as many as its matrix has rows */
+    if (s->biases >> (slot - LDR__QB) & 1) ldr__slot_size(s, slot - LDR__QB, &c, NULL);
   } else switch (slot) {
     case LDR__ADAPTER1: case LDR__ADAPTER2: r = n; c = w; break;
     case LDR__ADAPTER1 + 1: case LDR__ADAPTER2 + 1: c = n; break;
@@ -10674,31 +10674,20 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     case LDR__DOWN: r = w; c = f; break;
     case -1: break;
     case LDR__XNORM: case LDR__XNORMB: c = s->cross ? w : 0; break;
-    case LDR__QB: c = LDR__HAS_BIAS(Q) ? q : 0; break;
-    case LDR__KB: c = LDR__HAS_BIAS(K) ? kv : 0; break;
-    case LDR__VB: c = LDR__HAS_BIAS(V) ? kv : 0; break;
-    case LDR__OB: c = LDR__HAS_BIAS(O) && q ? w : 0; break;
-    case LDR__GATEB: c = LDR__HAS_BIAS(GATE) && s->gated ? f : 0; break;
-    case LDR__UPB: c = LDR__HAS_BIAS(UP) ? f : 0; break;
-    case LDR__DOWNB: c = LDR__HAS_BIAS(DOWN) ? w : 0; break;
-    case LDR__QNORM: case LDR__QNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED
-        ? (size_t)s->head_dim : q; break;
-    case LDR__KNORM: case LDR__KNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED
-        ? (size_t)s->head_dim : kv; break;
+    case LDR__QNORM: case LDR__QNORMB: c = !s->head_norms ? 0 : whole ? q : (size_t)s->head_dim; break;
+    case LDR__KNORM: case LDR__KNORMB: c = !s->head_norms ? 0 : whole ? kv : (size_t)s->head_dim; break;
     case LDR__NORM3: case LDR__NORM3B: case LDR__NORM4: case LDR__NORM4B: c = s->after ? w : 0; break;
     case LDR__NORM2: case LDR__NORM2B: c = s->parallel == 1 || s->place == LDR__NO_NORM ? 0 : w; break;
     default: c = s->place == LDR__NO_NORM ? 0 : w; break;
   }
   if (ldr__norm_shift(slot) && s->norm == LDR_NORM_RMS && !(s->biases & LDR__SHIFTS)) c = 0;
-  if (slot >= LDR__QNORM && slot <= LDR__KNORMB && !s->heads) c = 0;
-  if (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2 && !s->heads) c = 0;
+  if (!s->heads && ((slot >= LDR__QNORM && slot <= LDR__KNORMB) || (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2)))
+    c = 0;
   if (r == 0 || c == 0) r = c = 0;
   if (rows) *rows = r;
   if (columns) *columns = c;
   return r * c;
 }
-
-#undef LDR__HAS_BIAS
 
 /* What sets a layer apart from others of its shape, and is no tensor. All 0: nothing does. */
 typedef struct ldr__manner {
@@ -10766,67 +10755,71 @@ static size_t ldr__room_width(const ldr__shape *s) {
   return LDR__MAX(ldr__qkv_width(s) + ldr__q_width(s), ldr__ffn_ld(s));
 }
 
-/* Places the activations of one block over `rows` tokens. keep: 0, when y is x, or one of the above. */
+/* Matrices of a pass: where the address of each is kept, floats of a row, whether its rows are those of the output (of
+   t->only) or all, and whether there is one. */
+typedef struct ldr__room_of { float **at; size_t width; int out, there; } ldr__room_of;
+typedef struct ldr__rooms { ldr__room_of of[40]; size_t count; } ldr__rooms;
+
+static void ldr__rooms_place(ldr__plan *p, const char *name, const ldr__rooms *rooms, size_t rows) {
+  size_t i;
+  for (i = 0; i < rooms->count; i++)
+    if (rooms->of[i].there) *rooms->of[i].at = ldr__place_matrix(p, name, rows, rooms->of[i].width);
+}
+
+static float *ldr__row_of(float *x, size_t row, size_t width) { return x ? x + row * width : NULL; }
+
+/* From token `first` on, or from row `out` of the output. */
+static void ldr__rooms_from(const ldr__rooms *rooms, size_t first, size_t out) {
+  size_t i;
+  for (i = 0; i < rooms->count; i++) {
+    const ldr__room_of *r = &rooms->of[i];
+    *r->at = ldr__row_of(*r->at, r->out ? out : first, r->width);
+  }
+}
+
+/* keep: 0, when y is x, or one of the above. */
+static void ldr__acts_rooms(ldr__rooms *rooms, ldr__acts *a, const ldr__shape *s, int keep) {
+  size_t w = (size_t)s->width, qkv = ldr__qkv_width(s), q = ldr__q_width(s), heads = (size_t)s->heads,
+      f = ldr__ffn_ld(s), n = (size_t)s->bottleneck;
+  int states = keep < LDR__KEEP_INSIDE, kept = keep && keep != LDR__KEEP_NOTHING, pre = s->place == LDR__PRE,
+      post = s->place == LDR__POST, normed = kept && s->place != LDR__NO_NORM, attends = kept && heads,
+      cross = kept && s->cross, after = kept && s->after, adapts = kept && n;
+  const ldr__room_of all[] = { { &a->x, w, 0, states }, { &a->y, w, 1, states && kept }, { &a->r1, w, 1, 1 },
+    { &a->n2, w, 1, pre || normed }, { &a->n1, w, 0, pre && kept }, { &a->r2, w, 1, post && kept },
+    { &a->qkv, kept ? qkv : ldr__room_width(s), 0, heads > 0 }, { &a->attention, q, 1, attends },
+    { &a->lse, heads, 0, attends }, { &a->u, f, 1, kept || !heads }, { &a->g, f, 1, s->gated },
+    { &a->stats1, 2, !pre, normed }, { &a->stats2, 2, 1, normed }, { &a->stats3, 2, 1, after },
+    { &a->stats4, 2, 1, after }, { &a->added[0], w, 1, after || (kept && s->parallel) }, { &a->added[1], w, 1, after },
+    { &a->xr, w, 1, s->cross }, { &a->xn, w, 1, cross }, { &a->xq, q, 1, cross }, { &a->xattention, q, 1, cross },
+    { &a->xlse, heads, 1, cross }, { &a->xstats, 2, 1, cross },
+    { &a->raw, qkv, 0, kept && (s->head_norms || s->clip > 0 || s->scaled) },
+    { &a->routes, (size_t)s->experts + 1 + w, 1, s->experts }, { &a->low, (size_t)s->low_rank, 0, s->low_rank },
+    { &a->bent, n, 1, n > 0 }, { &a->down[0], n, 1, adapts }, { &a->down[1], n, 1, adapts }, { &a->z[0], w, 1, adapts },
+    { &a->z[1], w, 1, adapts } };
+  memcpy(rooms->of, all, sizeof all);
+  rooms->count = LDR__COUNT(all);
+}
+
+/* Places the activations of one block over `rows` tokens. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
-  size_t w = (size_t)s->width;
+  int kept = keep && keep != LDR__KEEP_NOTHING, i;
+  ldr__rooms rooms;
   memset(a, 0, sizeof *a);
-  if (keep < LDR__KEEP_INSIDE) {
-    a->x = ldr__place_matrix(p, name, rows, w);
-    a->y = keep ? ldr__place_matrix(p, name, rows, w) : a->x;
-  }
-  keep = keep != LDR__KEEP_NOTHING && keep;
-  a->r1 = ldr__place_matrix(p, name, rows, w);
-  a->n2 = s->place == LDR__NO_NORM || (s->place == LDR__POST && !keep) ? a->r1 : ldr__place_matrix(p, name, rows, w);
-  a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
-  a->r2 = s->place == LDR__POST && keep ? ldr__place_matrix(p, name, rows, w) : a->y;
-  if (s->heads && !keep) { /* FFN's units come where the queries were */
-    a->u = a->qkv = ldr__place_matrix(p, name, rows, ldr__room_width(s));
+  ldr__acts_rooms(&rooms, a, s, keep);
+  ldr__rooms_place(p, name, &rooms, rows);
+  if (!a->y) a->y = a->x;
+  if (!a->n2) a->n2 = a->r1;
+  if (!a->n1) a->n1 = s->place == LDR__PRE ? a->n2 : a->x;
+  if (!a->r2) a->r2 = a->y;
+  if (!kept && s->heads) { /* FFN's units come where the queries were */
+    a->u = a->qkv;
     a->attention = a->qkv ? a->qkv + rows * ldr__qkv_width(s) : NULL;
-  } else {
-    if (s->heads) {
-      a->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-      a->attention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-      a->lse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
-    }
-    a->u = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
   }
-  if (s->gated) a->g = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
-  if (keep && s->place != LDR__NO_NORM) {
-    a->stats1 = ldr__place_matrix(p, name, rows, 2);
-    a->stats2 = ldr__place_matrix(p, name, rows, 2);
-  }
-  if (keep && (s->after || s->parallel)) a->added[0] = ldr__place_matrix(p, name, rows, w);
-  if (keep && s->after) {
-    a->added[1] = ldr__place_matrix(p, name, rows, w);
-    a->stats3 = ldr__place_matrix(p, name, rows, 2);
-    a->stats4 = ldr__place_matrix(p, name, rows, 2);
-  }
-  if (s->cross) {
-    a->xr = ldr__place_matrix(p, name, rows, w);
-    a->xn = keep ? ldr__place_matrix(p, name, rows, w) : a->n2;
-  }
-  if (keep && s->cross) {
-    a->xq = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-    a->xattention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-    a->xlse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
-    a->xstats = ldr__place_matrix(p, name, rows, 2);
-  }
+  if (s->cross && !a->xn) a->xn = a->n2;
+  for (i = 0; i < 2; i++) if (!a->down[i]) a->down[i] = a->bent;
   a->raw_rows = rows;
-  if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-  if (keep && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
-  if (s->experts) {
-    a->routes = ldr__place_matrix(p, name, rows, (size_t)s->experts + 1 + w);
-    a->chosen = (int32_t *)ldr__place(p, name, rows, sizeof(int32_t));
-  }
-  if (s->low_rank) a->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
-  if (s->bottleneck) {
-    int i;
-    a->bent = ldr__place_matrix(p, name, rows, (size_t)s->bottleneck);
-    for (i = 0; i < 2; i++) {
-      a->down[i] = keep ? ldr__place_matrix(p, name, rows, (size_t)s->bottleneck) : a->bent;
-      if (keep) a->z[i] = ldr__place_matrix(p, name, rows, w);
-    }
-  }
+  if (kept && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
+  if (s->experts) a->chosen = (int32_t *)ldr__place(p, name, rows, sizeof(int32_t));
 }
 
 /* The same activations between other states. */
@@ -10838,45 +10831,14 @@ static ldr__acts ldr__acts_between(ldr__acts a, const ldr__shape *s, float *x, f
   return a;
 }
 
-static float *ldr__row_of(float *x, size_t row, size_t width) { return x ? x + row * width : NULL; }
-
 /* The same from token `first` on, and, where only some rows of each sequence go on after attention, from row `out` on:
    of a part of the sequences. */
 static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, size_t out) {
-  size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
-  int i;
-  a.x = ldr__row_of(a.x, first, w);
-  a.n1 = ldr__row_of(a.n1, first, w);
-  a.qkv = ldr__row_of(a.qkv, first, ldr__qkv_width(s));
-  a.lse = ldr__row_of(a.lse, first, (size_t)s->heads);
-  a.attention = ldr__row_of(a.attention, out, ldr__q_width(s));
-  a.r1 = ldr__row_of(a.r1, out, w);
-  a.n2 = ldr__row_of(a.n2, out, w);
-  a.r2 = ldr__row_of(a.r2, out, w);
-  a.y = ldr__row_of(a.y, out, w);
-  a.u = ldr__row_of(a.u, out, ldr__ffn_ld(s));
-  a.g = ldr__row_of(a.g, out, ldr__ffn_ld(s));
-  a.stats1 = ldr__row_of(a.stats1, s->place == LDR__PRE ? first : out, 2);
-  a.stats2 = ldr__row_of(a.stats2, out, 2);
-  a.low = ldr__row_of(a.low, first, (size_t)s->low_rank);
-  a.bent = ldr__row_of(a.bent, out, n);
-  a.raw = ldr__row_of(a.raw, first, ldr__qkv_width(s));
-  a.raw_stats = ldr__row_of(a.raw_stats, first, 2);
-  a.stats3 = ldr__row_of(a.stats3, out, 2);
-  a.stats4 = ldr__row_of(a.stats4, out, 2);
-  a.xn = ldr__row_of(a.xn, out, w);
-  a.xq = ldr__row_of(a.xq, out, ldr__q_width(s));
-  a.xattention = ldr__row_of(a.xattention, out, ldr__q_width(s));
-  a.xlse = ldr__row_of(a.xlse, out, (size_t)s->heads);
-  a.xr = ldr__row_of(a.xr, out, w);
-  a.xstats = ldr__row_of(a.xstats, out, 2);
-  a.routes = ldr__row_of(a.routes, out, (size_t)s->experts + 1 + w);
+  ldr__rooms rooms;
+  ldr__acts_rooms(&rooms, &a, s, LDR__KEEP);
+  ldr__rooms_from(&rooms, first, out);
+  if (a.raw_stats) a.raw_stats += 2 * first;
   if (a.chosen) a.chosen += out;
-  for (i = 0; i < 2; i++) {
-    a.added[i] = ldr__row_of(a.added[i], out, w);
-    a.z[i] = ldr__row_of(a.z[i], out, w);
-    a.down[i] = ldr__row_of(a.down[i], out, n);
-  }
   return a;
 }
 
@@ -11191,54 +11153,32 @@ typedef struct ldr__back {
   float *xn, *xq, *xattention, *cross; /* of what cross-attention reads, its queries, what they gave, what it adds */
 } ldr__back;
 
+static void ldr__back_rooms(ldr__rooms *rooms, ldr__back *k, const ldr__shape *s) {
+  size_t w = (size_t)s->width, qkv = ldr__qkv_width(s), q = ldr__q_width(s), f = ldr__ffn_ld(s);
+  int pre = s->place == LDR__PRE, heads = s->heads > 0, cross = s->cross, after = s->after;
+  const ldr__room_of all[] = { { &k->dn1, w, !pre, s->place != LDR__NO_NORM }, { &k->dn2, w, 1, pre },
+    { &k->dffn, w, 1, 1 }, { &k->f, f, 1, 0 }, { &k->df, f, 1, 1 }, { &k->dg, f, 1, s->gated },
+    { &k->dattn, w, 1, heads }, { &k->attention, q, 1, heads }, { &k->qkv, qkv, 0, heads }, { &k->xn, w, 1, cross },
+    { &k->cross, w, 1, cross }, { &k->xq, q, 1, cross }, { &k->xattention, q, 1, cross },
+    { &k->heads, qkv, 0, s->head_norms || s->scaled }, { &k->added[0], w, 1, after }, { &k->added[1], w, 1, after },
+    { &k->low, (size_t)s->low_rank, 0, s->low_rank }, { &k->bent, (size_t)s->bottleneck, 1, s->bottleneck } };
+  memcpy(rooms->of, all, sizeof all);
+  rooms->count = LDR__COUNT(all);
+}
+
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows, float *f) {
-  size_t w = (size_t)s->width;
+  ldr__rooms rooms;
   memset(k, 0, sizeof *k);
-  k->dn1 = s->place != LDR__NO_NORM ? ldr__place_matrix(p, name, rows, w) : NULL;
-  k->dn2 = s->place == LDR__PRE ? ldr__place_matrix(p, name, rows, w) : NULL;
-  k->dffn = ldr__place_matrix(p, name, rows, w);
+  ldr__back_rooms(&rooms, k, s);
+  ldr__rooms_place(p, name, &rooms, rows);
   k->f = f;
-  k->df = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
-  if (s->gated) k->dg = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
-  if (s->heads) {
-    k->dattn = ldr__place_matrix(p, name, rows, w);
-    k->attention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-    k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-  }
-  if (s->cross) {
-    k->xn = ldr__place_matrix(p, name, rows, w);
-    k->cross = ldr__place_matrix(p, name, rows, w);
-    k->xq = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-    k->xattention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
-  }
-  if (s->head_norms || s->scaled) k->heads = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-  if (s->after) k->added[0] = ldr__place_matrix(p, name, rows, w);
-  if (s->after) k->added[1] = ldr__place_matrix(p, name, rows, w);
-  if (s->low_rank) k->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
-  if (s->bottleneck) k->bent = ldr__place_matrix(p, name, rows, (size_t)s->bottleneck);
 }
 
 /* As ldr__acts_from. */
 static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, size_t out) {
-  size_t w = (size_t)s->width;
-  k.dn1 = ldr__row_of(k.dn1, s->place == LDR__PRE ? first : out, w);
-  k.dn2 = ldr__row_of(k.dn2, out, w);
-  k.dattn = ldr__row_of(k.dattn, out, w);
-  k.dffn = ldr__row_of(k.dffn, out, w);
-  k.f = ldr__row_of(k.f, out, ldr__ffn_ld(s));
-  k.df = ldr__row_of(k.df, out, ldr__ffn_ld(s));
-  k.dg = ldr__row_of(k.dg, out, ldr__ffn_ld(s));
-  k.attention = ldr__row_of(k.attention, out, ldr__q_width(s));
-  k.qkv = ldr__row_of(k.qkv, first, ldr__qkv_width(s));
-  k.low = ldr__row_of(k.low, first, (size_t)s->low_rank);
-  k.bent = ldr__row_of(k.bent, out, (size_t)s->bottleneck);
-  k.heads = ldr__row_of(k.heads, first, ldr__qkv_width(s));
-  k.xn = ldr__row_of(k.xn, out, w);
-  k.cross = ldr__row_of(k.cross, out, w);
-  k.xq = ldr__row_of(k.xq, out, ldr__q_width(s));
-  k.xattention = ldr__row_of(k.xattention, out, ldr__q_width(s));
-  k.added[0] = ldr__row_of(k.added[0], out, w);
-  k.added[1] = ldr__row_of(k.added[1], out, w);
+  ldr__rooms rooms;
+  ldr__back_rooms(&rooms, &k, s);
+  ldr__rooms_from(&rooms, first, out);
   return k;
 }
 
@@ -11316,43 +11256,43 @@ static int ldr__qkv_gradients_are_one(const ldr__shape *s, float *const *grad) {
       : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
 }
 
+/* Where q, k and v (slot) begin in a row of qkv. */
+static size_t ldr__qkv_at(const ldr__shape *s, int slot) {
+  return slot == LDR__Q ? 0 : ldr__q_width(s) + (slot == LDR__V ? ldr__kv_width(s) : 0);
+}
+
 /* qkv[T,q+2kv] = n1[T,w] [Wq; Wk; Wv]^T + b */
 static void ldr__qkv_forward(
     const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
-  size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
+  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
+  int i;
   if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
   else if (ldr__qkv_is_one(b, s))
     ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
-  else {
-    ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low);
-    ldr__block_linear_forward(ex, a->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low);
-    ldr__block_linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low);
-  }
+  else for (i = LDR__Q; i <= LDR__V; i++)
+    ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i, rows, a->low);
 }
 
 /* dn1[T,w] (+)= dqkv [Wq; Wk; Wv] */
 static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv,
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
-  size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
+  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
+  int i;
   if (ldr__qkv_is_one(b, s))
     ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
-  else {
-    ldr__block_linear_backward(ex, dn1, w, add, grad, dqkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low, dlow);
-    ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low, dlow);
-    ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low, dlow);
-  }
+  else for (i = LDR__Q; i <= LDR__V; i++)
+    ldr__block_linear_backward(ex, dn1, w, add || i > LDR__Q, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
+        rows, a->low, dlow);
 }
 
 static void ldr__qkv_gradients(
     ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
-  size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
+  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
+  int i;
   if (ldr__qkv_gradients_are_one(s, grad))
     ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
-  else {
-    ldr__block_linear_gradients(sums, grad, dqkv, ld, a->n1, w, s, LDR__Q, rows);
-    ldr__block_linear_gradients(sums, grad, dqkv + q, ld, a->n1, w, s, LDR__K, rows);
-    ldr__block_linear_gradients(sums, grad, dqkv + q + kv, ld, a->n1, w, s, LDR__V, rows);
-  }
+  else for (i = LDR__Q; i <= LDR__V; i++)
+    ldr__block_linear_gradients(sums, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, s, i, rows);
 }
 
 /* z[T,w] += Up f(Down z + b) + c, f = gelu; adapter 0 stands after attention, 1 after FFN. */
@@ -11560,8 +11500,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   /* r2 is y, which nothing on the way back reads */
   if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck && !s->after) return;
   if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
-  else if (!b->experts)
-    ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
+  else if (!b->experts) ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
   ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
   ldr__added_forward(ex, a->r2, a, b, s, 1, rows);
   if (s->place == LDR__POST)
@@ -11732,9 +11671,8 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
   } else ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2,
       post ? a->r2 : s->parallel ? a->added[0] : s->cross ? a->xr : a->r1, a->stats2, rows, w);
   if (post || !m->bare)
-    ldr__norm_gradients(
-        sums, grad[LDR__NORM1], grad[LDR__NORM1B], post && s->cross ? k->xn : k->dn1, post ? a->r1 : a->x, a->stats1,
-        post ? rows : t->count, w);
+    ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], post && s->cross ? k->xn : k->dn1, post ? a->r1
+        : a->x, a->stats1, post ? rows : t->count, w);
 }
 
 /* ================================
@@ -11796,16 +11734,14 @@ enum {
 /* Groups of configuration keys. */
 #define LDR__KEYS_BART 0x80000000u
 enum {
-  LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16,
-  LDR__KEYS_NARROW = 32,
-  LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024,
-  LDR__KEYS_MPNET = 2048,
-  LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768,
-      LDR__KEYS_OPT = 65536, LDR__KEYS_EXPERTS = 131072,
-  LDR__KEYS_PLACES = 262144, LDR__KEYS_NEOX = 1 << 19, LDR__KEYS_J = 1 << 20, LDR__KEYS_PHI = 1 << 21,
-  LDR__KEYS_PHI3 = 1 << 22, LDR__KEYS_STABLE = 1 << 23, LDR__KEYS_COHERE = 1 << 24, LDR__KEYS_OLMO = 1 << 25,
-  LDR__KEYS_GEMMA = 1 << 26, LDR__KEYS_GRANITE = 1 << 27, LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29,
-  LDR__KEYS_T5 = 1 << 30
+  LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 1 << 1, LDR__KEYS_GPT = 1 << 2, LDR__KEYS_LLAMA = 1 << 3,
+  LDR__KEYS_MODERN = 1 << 4, LDR__KEYS_NARROW = 1 << 5, LDR__KEYS_ELECTRA = 1 << 6, LDR__KEYS_TASKS = 1 << 7,
+  LDR__KEYS_ROPE = 1 << 8, LDR__KEYS_WINDOW = 1 << 9, LDR__KEYS_VALUES = 1 << 10, LDR__KEYS_MPNET = 1 << 11,
+  LDR__KEYS_UNTURNED = 1 << 12, LDR__KEYS_ALBERT = 1 << 13, LDR__KEYS_STAR = 1 << 14, LDR__KEYS_NEO = 1 << 15,
+  LDR__KEYS_OPT = 1 << 16, LDR__KEYS_EXPERTS = 1 << 17, LDR__KEYS_PLACES = 1 << 18, LDR__KEYS_NEOX = 1 << 19,
+  LDR__KEYS_J = 1 << 20, LDR__KEYS_PHI = 1 << 21, LDR__KEYS_PHI3 = 1 << 22, LDR__KEYS_STABLE = 1 << 23,
+  LDR__KEYS_COHERE = 1 << 24, LDR__KEYS_OLMO = 1 << 25, LDR__KEYS_GEMMA = 1 << 26, LDR__KEYS_GRANITE = 1 << 27,
+  LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29, LDR__KEYS_T5 = 1 << 30
 };
 
 #define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
@@ -11813,8 +11749,9 @@ enum {
 #define LDR__BERT_TYPE LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu"
 #define LDR__BERT_PARTS(q, k, v, o, norm1) "encoder.layer.%d.", { q, k, v, o, NULL, "intermediate.dense", \
   "output.dense", norm1, "output.LayerNorm" }
-#define LDR__BERT_LAYER LDR__BERT_PARTS("attention.self.query", "attention.self.key", "attention.self.value", \
-  "attention.output.dense", "attention.output.LayerNorm")
+#define LDR__SELF(place) "attention." place "query", "attention." place "key", "attention." place "value"
+#define LDR__BERT_LAYER "encoder.layer.%d.", { LDR__SELF("self."), "attention.output.dense", NULL, \
+  "intermediate.dense", "output.dense", "attention.output.LayerNorm", "output.LayerNorm" }
 #define LDR__BERT_WORDS "embeddings.word_embeddings.weight"
 #define LDR__BERT_TYPES "embeddings.token_type_embeddings.weight"
 #define LDR__BERT_NORM "embeddings.LayerNorm"
@@ -11823,8 +11760,9 @@ enum {
   "cls.predictions.decoder.weight", "cls.predictions.bias"
 #define LDR__ROBERTA_HEAD "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias"
 #define LDR__BERT_OTHERS "*embeddings.position_ids", "*pooler.*", "classifier.*", "qa_outputs.*"
-#define LDR__LLAMA_PARTS "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", \
-  "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
+#define LDR__BERT_KINDS "cls.seq_relationship.*", "cls.predictions.*"
+#define LDR__PROJ(out) "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", out
+#define LDR__LLAMA_PARTS LDR__PROJ("self_attn.o_proj"), "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
 #define LDR__LLAMA_LAYER "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL, \
   "self_attn.q_norm", "self_attn.k_norm" }
 #define LDR__FUSED(qkv) qkv, qkv, qkv
@@ -11832,8 +11770,14 @@ enum {
   "max_position_embeddings", "activation", "layer_norm_epsilon", "gelu"
 #define LDR__FALCON_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
   "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
-#define LDR__FALCON_ENDS "word_embeddings.weight", NULL, NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL
-#define LDR__LLAMA_ENDS "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL
+/* Of a decoder: words, positions, their norm, the last norm, output, its bias. */
+#define LDR__ENDS_OF(word, position, norm, last, out, bias) \
+  word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
+#define LDR__FALCON_ENDS LDR__ENDS_OF("word_embeddings.weight", NULL, NULL, "ln_f", "lm_head.weight", NULL)
+#define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", "lm_head.weight", NULL)
+#define LDR__LLAMA_TYPE(norm, place, rotary, eps) norm, place, 1, rotary, 1, 0, 0, 0, LDR__HF_KEYS, eps
+#define LDR__LLAMA_OTHERS "*rotary_emb.inv_freq", "score.*"
+#define LDR__LLAMA_KEYS LDR__KEYS_LLAMA | LDR__KEYS_ROPE
 #define LDR__T5_FFN "layer.#.DenseReluDense."
 #define LDR__T5(type, gated, up) { type, "", LDR_NORM_RMS, LDR__PRE, gated, 0, 0, 0, 0, 0, "d_model", \
   "num_layers|num_decoder_layers num_layers", "num_heads", "d_ff", NULL, "feed_forward_proj", "layer_norm_epsilon", \
@@ -11841,32 +11785,30 @@ enum {
   "layer.0.SelfAttention.o", LDR__T5_FFN "wi_0", LDR__T5_FFN up, LDR__T5_FFN "wo", "layer.0.layer_norm", \
   "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", "layer.1.EncDecAttention.q", \
   "layer.1.EncDecAttention.k", "layer.1.EncDecAttention.v", "layer.1.EncDecAttention.o" }, \
-  "shared.weight", NULL, NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "lm_head.weight", NULL, \
+  LDR__ENDS_OF("shared.weight", NULL, NULL, "final_layer_norm", "lm_head.weight", NULL), \
   LDR__OF_STACKS | LDR__OF_RELATIVE | LDR__OF_UNSCALED | LDR__OF_TIED, LDR__KEYS_T5, \
   { "*coder.embed_tokens.weight", "*.EncDecAttention.relative_attention_bias.weight" } }
 #define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", LDR_NORM_LAYER, place, 0, \
   0, 0, LDR__ALL_BIASES, 0, 0, "d_model", "encoder_layers|decoder_layers", \
   "encoder_attention_heads|decoder_attention_heads", "encoder_ffn_dim|decoder_ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "gelu", "layers.%d.", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", \
-  "self_attn.out_proj", NULL, "fc1", "fc2", "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, \
-  "encoder_attn_layer_norm", "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", \
-  "encoder_attn.out_proj" }, "shared.weight", position, NULL, embed_norm, NULL, final_norm, NULL, NULL, \
-  "lm_head.weight", "final_logits_bias", LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
+  "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", \
+  "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, "encoder_attn_layer_norm", \
+  "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj" }, \
+  LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "lm_head.weight", "final_logits_bias"), \
+  LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
   { "*coder.embed_tokens.weight", "*coder.version", \
   (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
 
 static const ldr__family ldr__families[] = {
   { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
-    LDR__BERT_HEAD, 0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
-  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
-    NULL, NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
+    LDR__BERT_HEAD, 0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
+  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL,
+    NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
   { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps",
-    "gelu_new", "encoder.albert_layer_groups.%d.albert_layers.%d.",
-    { "attention.query", "attention.key", "attention.value", "attention.dense", NULL, "ffn", "ffn_output",
-    "attention.LayerNorm", "full_layer_layer_norm" },
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, "encoder.embedding_hidden_mapping_in", NULL,
-    "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight", "predictions.bias",
-    0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
+    "gelu_new", "encoder.albert_layer_groups.%d.albert_layers.%d.", { LDR__SELF(""), "attention.dense", NULL, "ffn",
+    "ffn_output", "attention.LayerNorm", "full_layer_layer_norm" }, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
+    "encoder.embedding_hidden_mapping_in", NULL, "predictions.dense", "predictions.LayerNorm",
+    "predictions.decoder.weight", "predictions.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
     { LDR__BERT_OTHERS, "predictions.*", "sop_classifier.*" } },
   { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
     "embeddings_project", NULL, "generator_predictions.dense", "generator_predictions.LayerNorm",
@@ -11875,149 +11817,123 @@ static const ldr__family ldr__families[] = {
   { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, "dim", "n_layers",
     "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu", "transformer.layer.%d.",
     { "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", NULL, "ffn.lin1", "ffn.lin2",
-    "sa_layer_norm", "output_layer_norm" },
-    LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL,
-    "vocab_transform", "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias", 0, LDR__KEYS_DISTIL,
-    { LDR__BERT_OTHERS, "vocab_*", "pre_classifier.*" } },
+    "sa_layer_norm", "output_layer_norm" }, LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, "vocab_transform",
+    "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias", 0, LDR__KEYS_DISTIL, { LDR__BERT_OTHERS,
+    "vocab_*", "pre_classifier.*" } },
   { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, "n_embd", "n_layer", "n_head",
     "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
     { LDR__FUSED("attn.c_attn"), "attn.c_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
-    "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
-    LDR__OF_TIED, LDR__KEYS_GPT, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-  { "llama", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
-    { "*rotary_emb.inv_freq", "score.*" } },
+    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_TIED, LDR__KEYS_GPT,
+    { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+  { "llama", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "silu", LDR__LLAMA_LAYER,
+    LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { LDR__LLAMA_OTHERS } },
   { "eurobert", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
-    { "*rotary_emb.inv_freq", "dense.*", "classifier.*" } },
+    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { "*rotary_emb.inv_freq", "dense.*",
+    "classifier.*" } },
   { "starcoder2", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "norm_epsilon", "gelu_pytorch_tanh", "layers.%d.",
-    { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", NULL, "mlp.c_fc", "mlp.c_proj",
-    "input_layernorm", "post_attention_layernorm" },
-    LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED,
-    LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_WINDOW | LDR__KEYS_STAR, { "*rotary_emb.inv_freq", "score.*" } },
+    "norm_epsilon", "gelu_pytorch_tanh", "layers.%d.", { LDR__PROJ("self_attn.o_proj"), NULL, "mlp.c_fc", "mlp.c_proj",
+    "input_layernorm", "post_attention_layernorm" }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS |
+    LDR__KEYS_WINDOW | LDR__KEYS_STAR, { LDR__LLAMA_OTHERS } },
   { "gpt_neo", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES & ~LDR__QKV_BIASES, 0, 0,
     "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_position_embeddings", "activation_function",
-    "layer_norm_epsilon", "gelu_new", "h.%d.",
-    { "attn.attention.q_proj", "attn.attention.k_proj", "attn.attention.v_proj", "attn.attention.out_proj", NULL,
-    "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
-    "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
-    LDR__OF_UNSCALED | LDR__OF_TIED | LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO,
-    { "*.attn.attention.bias", "*.attn.attention.masked_bias", "score.*" } },
+    "layer_norm_epsilon", "gelu_new", "h.%d.", { "attn.attention.q_proj", "attn.attention.k_proj",
+    "attn.attention.v_proj", "attn.attention.out_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
+    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
+    LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO, { "*.attn.attention.bias", "*.attn.attention.masked_bias",
+    "score.*" } },
   { "opt", "model.decoder.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size",
     "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", "activation_function", NULL,
-    "relu", "layers.%d.",
-    { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", NULL, "fc1", "fc2",
-    "self_attn_layer_norm", "final_layer_norm" },
-    "embed_tokens.weight", "embed_positions.weight", NULL, NULL, NULL, "final_layer_norm",
-    NULL, NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED, LDR__KEYS_OPT, { "score.*" } },
+    "relu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", "self_attn_layer_norm",
+    "final_layer_norm" }, LDR__ENDS_OF("embed_tokens.weight", "embed_positions.weight", NULL, "final_layer_norm",
+    "lm_head.weight", NULL), LDR__OF_TWO | LDR__OF_TIED, LDR__KEYS_OPT, { "score.*" } },
   { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
-    LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS,
-    { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
+    LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
   { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
     "layer_norm_eps", "gelu", LDR__BERT_LAYER, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM,
     "embeddings_project", NULL, LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
     { LDR__BERT_OTHERS, "*encoder.embed_positions.weight", "cls.*", "sequence_summary.*" } },
-  { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", "encoder.layer.%d.",
-    { "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", NULL,
-    "intermediate.dense", "output.dense", "attention.ln", "ln" },
-    LDR__BERT_TABLES(LDR__BERT_TYPES), NULL, NULL, "encoder.ln", LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
-    { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
-  { "mpnet", "mpnet.", LDR__BERT_TYPE,
-    LDR__BERT_PARTS("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o",
-      "attention.LayerNorm"),
-    LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD | LDR__OF_RELATIVE,
-    LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS, "lm_head.*" } },
-  { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "silu", "encoder.layers.%d.",
-    { LDR__FUSED("attn.Wqkv"), "attn.out_proj", "mlp.fc12", "mlp.fc11", "mlp.fc2", "norm1", "norm2" },
-    LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, "emb_ln", NULL, NULL, "cls.predictions.transform.dense",
-    "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias",
-    0, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "cls.*", "classifier.*" } },
+  { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
+    "gelu", "encoder.layer.%d.", { LDR__SELF("self."), "attention.output.dense", NULL, "intermediate.dense",
+    "output.dense", "attention.ln", "ln" }, LDR__BERT_TABLES(LDR__BERT_TYPES), NULL, NULL, "encoder.ln", LDR__BERT_HEAD,
+    0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
+  { "mpnet", "mpnet.", LDR__BERT_TYPE, LDR__BERT_PARTS("attention.attn.q", "attention.attn.k", "attention.attn.v",
+    "attention.attn.o", "attention.LayerNorm"), LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, LDR__ROBERTA_HEAD,
+    LDR__OF_PAD | LDR__OF_RELATIVE, LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS, "lm_head.*" } },
+  { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
+    "silu", "encoder.layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.out_proj", "mlp.fc12", "mlp.fc11", "mlp.fc2",
+    "norm1", "norm2" }, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, "emb_ln", NULL, NULL, "cls.predictions.transform.dense",
+    "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias", 0,
+    LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "cls.*", "classifier.*" } },
   { "gte", "gte.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN, 0, 0,
-    LDR__HF_KEYS, "layer_norm_eps", "gelu", "encoder.layer.%d.",
-    { LDR__FUSED("attention.qkv_proj"), "attention.o_proj", "mlp.up_gate_proj",
-    "mlp.up_gate_proj", "mlp.down_proj", "attn_ln", "mlp_ln" },
-    LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM, NULL, NULL,
-    "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias",
-    LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*", "classifier.*" } },
-  { "deberta-v2", "deberta.", LDR__BERT_TYPE,
-    LDR__BERT_PARTS("attention.self.query_proj", "attention.self.key_proj", "attention.self.value_proj",
-      "attention.output.dense", "attention.output.LayerNorm"),
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD,
-    LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
-    { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
+    LDR__HF_KEYS, "layer_norm_eps", "gelu", "encoder.layer.%d.", { LDR__FUSED("attention.qkv_proj"), "attention.o_proj",
+    "mlp.up_gate_proj", "mlp.up_gate_proj", "mlp.down_proj", "attn_ln", "mlp_ln" }, LDR__BERT_WORDS, NULL,
+    LDR__BERT_TYPES, LDR__BERT_NORM, NULL, NULL, "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight",
+    "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*",
+    "classifier.*" } },
+  { "deberta-v2", "deberta.", LDR__BERT_TYPE, LDR__BERT_PARTS("attention.self.query_proj", "attention.self.key_proj",
+    "attention.self.value_proj", "attention.output.dense", "attention.output.LayerNorm"),
+    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT |
+    LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
   { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS,
     "layer_norm_eps", "gelu", LDR__BERT_PARTS("attention.self.in_proj attention.self.q_bias", "attention.self.in_proj",
-      "attention.self.in_proj attention.self.v_bias", "attention.output.dense", "attention.output.LayerNorm"),
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD,
-    LDR__OF_PLACES | LDR__OF_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES,
-    { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
+    "attention.self.in_proj attention.self.v_bias", "attention.output.dense", "attention.output.LayerNorm"),
+    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_BY_HEAD,
+    LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
   { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, "hidden_size", "num_hidden_layers",
     "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
     "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", "mlp.Wi", "mlp.Wi", "mlp.Wo", "attn_norm", "mlp_norm" },
-    "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm",
-    "head.dense", "head.norm", "decoder.weight", "decoder.bias",
-    LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN | LDR__KEYS_ROPE,
-    { "head.*", "classifier.*", "decoder.*" } },
+    "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm", "head.dense", "head.norm",
+    "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN |
+    LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
   { "gpt_neox", "gpt_neox.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", "layers.%d.",
-    { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h",
-    "input_layernorm", "post_attention_layernorm" },
-    "embed_in.weight", NULL, NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "embed_out.weight", NULL,
-    LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE,
-    { "*.attention.bias", "*.attention.masked_bias", "*rotary_emb.inv_freq", "score.*" } },
+    "layer_norm_eps", "gelu", "layers.%d.", { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL,
+    "mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "input_layernorm", "post_attention_layernorm" },
+    LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL), LDR__OF_BY_HEAD,
+    LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias", LDR__LLAMA_OTHERS } },
   { "gptj", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__PAIRS, 1, LDR__FFN_BIASES, 0, 0, "n_embd", "n_layer",
     "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
     { "attn.q_proj", "attn.k_proj", "attn.v_proj", "attn.out_proj", NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
-    "wte.weight", NULL, NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", "lm_head.bias",
-    LDR__OF_PARALLEL, LDR__KEYS_GPT | LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-  { "phi", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu_new", "layers.%d.",
-    { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.dense", NULL, "mlp.fc1", "mlp.fc2",
-    "input_layernorm", NULL, NULL, NULL, "self_attn.q_layernorm", "self_attn.k_layernorm" },
-    "embed_tokens.weight", NULL, NULL, NULL, NULL, "final_layernorm", NULL, NULL, "lm_head.weight", "lm_head.bias",
-    LDR__OF_PARALLEL, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_PHI, { "*rotary_emb.inv_freq", "score.*" } },
-  { "phi3", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    "layers.%d.", { LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj",
-      "mlp.down_proj", "input_layernorm", "post_attention_layernorm" },
-    LDR__LLAMA_ENDS, LDR__OF_WINDOWS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_WINDOW | LDR__KEYS_PHI3,
-    { "*rotary_emb.inv_freq", "score.*" } },
-  { "stablelm", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
-    "silu", "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL,
-      "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" },
-    LDR__LLAMA_ENDS, 0, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_STABLE, { "*rotary_emb.inv_freq", "score.*" } },
-  { "cohere", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__PAIRS, 1, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "silu",
+    LDR__ENDS_OF("wte.weight", NULL, NULL, "ln_f", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__KEYS_GPT |
+    LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+  { "phi", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
+    "gelu_new", "layers.%d.", { LDR__PROJ("self_attn.dense"), NULL, "mlp.fc1", "mlp.fc2", "input_layernorm", NULL, NULL,
+    NULL, "self_attn.q_layernorm", "self_attn.k_layernorm" }, LDR__ENDS_OF("embed_tokens.weight", NULL, NULL,
+    "final_layernorm", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__LLAMA_KEYS | LDR__KEYS_PHI,
+    { LDR__LLAMA_OTHERS } },
+  { "phi3", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "silu", "layers.%d.",
+    { LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "mlp.down_proj",
+    "input_layernorm", "post_attention_layernorm" }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS, LDR__LLAMA_KEYS |
+    LDR__KEYS_WINDOW | LDR__KEYS_PHI3, { LDR__LLAMA_OTHERS } },
+  { "stablelm", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, "layer_norm_eps"), "silu",
+    "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL,
+    "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" }, LDR__LLAMA_ENDS, 0, LDR__LLAMA_KEYS |
+    LDR__KEYS_STABLE, { LDR__LLAMA_OTHERS } },
+  { "cohere", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__PAIRS, "layer_norm_eps"), "silu",
     LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_PARALLEL | LDR__OF_BARE | LDR__OF_TIED | LDR__OF_BIAS_KEYS,
-    LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_COHERE, { "*rotary_emb.inv_freq", "score.*" } },
-  { "olmo", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, NULL, "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS,
-    LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_OLMO, { "*rotary_emb.inv_freq", "score.*" } },
-  { "olmo2", "model.", LDR_NORM_RMS, LDR__NO_NORM, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    "layers.%d.", { LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm", "post_feedforward_layernorm",
-      "self_attn.q_norm", "self_attn.k_norm" },
-    LDR__LLAMA_ENDS, LDR__OF_AFTER | LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
-    { "*rotary_emb.inv_freq", "score.*" } },
-  { "gemma2", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps",
-    "gelu_pytorch_tanh", "layers.%d.",
-    { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
-    "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" },
-    LDR__LLAMA_ENDS, LDR__OF_GEMMA | LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED,
-        LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_GEMMA,
-    { "*rotary_emb.inv_freq", "score.*" } },
+    LDR__LLAMA_KEYS | LDR__KEYS_COHERE, { LDR__LLAMA_OTHERS } },
+  { "olmo", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, NULL), "silu", LDR__LLAMA_LAYER,
+    LDR__LLAMA_ENDS, LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS | LDR__KEYS_OLMO, { LDR__LLAMA_OTHERS } },
+  { "olmo2", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__NO_NORM, LDR__HALVES, "rms_norm_eps"), "silu", "layers.%d.",
+    { LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm", "post_feedforward_layernorm", "self_attn.q_norm",
+    "self_attn.k_norm" }, LDR__LLAMA_ENDS, LDR__OF_AFTER | LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS,
+    { LDR__LLAMA_OTHERS } },
+  { "gemma2", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "gelu_pytorch_tanh",
+    "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
+    "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" }, LDR__LLAMA_ENDS, LDR__OF_GEMMA |
+    LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS | LDR__KEYS_GEMMA, { LDR__LLAMA_OTHERS } },
   { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed", "n_layer",
     "n_head num_attention_heads", "n_inner", "seq_length", "activation_function", "layer_norm_epsilon", "gelu_new",
     "h.%d.", { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" },
-    "word_embeddings.weight", NULL, NULL, "word_embeddings_layernorm", NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
+    LDR__ENDS_OF("word_embeddings.weight", NULL, "word_embeddings_layernorm", "ln_f", "lm_head.weight", NULL),
     LDR__OF_BY_HEAD | LDR__OF_ALIBI | LDR__OF_TIED, LDR__KEYS_BLOOM, { "score.*" } },
   { "falcon", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS, "h.%d.",
-    { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS,
-    LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
+    { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS, LDR__OF_BY_HEAD |
+    LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
   { "falcon with two norms", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS,
-    "h.%d.", { LDR__FALCON_PARTS, "ln_attn", "ln_mlp" }, LDR__FALCON_ENDS,
-    LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
-  LDR__T5("t5", 0, "wi"), LDR__T5("t5 with gates", 1, "wi_1"),
+    "h.%d.", { LDR__FALCON_PARTS, "ln_attn", "ln_mlp" }, LDR__FALCON_ENDS, LDR__OF_BY_HEAD | LDR__OF_TIED,
+    LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
+  LDR__T5("t5", 0, "wi"),
+  LDR__T5("t5 with gates", 1, "wi_1"),
   LDR__BART("bart", LDR__POST, "embed_positions.weight", "layernorm_embedding", NULL, LDR__OF_TWO),
   LDR__BART("mbart", LDR__PRE, "embed_positions.weight", "layernorm_embedding", "layer_norm", LDR__OF_TWO),
   LDR__BART("marian", LDR__POST, NULL, NULL, NULL, LDR__OF_WAVES),
@@ -12050,8 +11966,6 @@ static const struct ldr__expert_row { const char *type; int32_t renormal; const 
   { "mixtral", 3, { "block_sparse_moe.gate", LDR__THREE("block_sparse_moe.experts.%d.", "w1", "w3", "w2") } },
   { "qwen2_moe", 0, { "mlp.gate", LDR__QWEN("experts.%d."), "mlp.shared_expert_gate", LDR__QWEN("shared_expert.") } },
   { "qwen3_moe", 2, { "mlp.gate", LDR__QWEN("experts.%d.") } } };
-#undef LDR__THREE
-#undef LDR__QWEN
 
 /* The row, or NULL. */
 static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
@@ -12059,27 +11973,6 @@ static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
   while (i > 0 && strcmp(ldr__expert_rows[i - 1].type, type) != 0) i--;
   return i > 0 ? &ldr__expert_rows[i - 1] : NULL;
 }
-#undef LDR__T5_FFN
-#undef LDR__T5
-#undef LDR__BART
-#undef LDR__HF_KEYS
-#undef LDR__BERT_TYPE
-#undef LDR__BERT_PARTS
-#undef LDR__BERT_LAYER
-#undef LDR__BERT_WORDS
-#undef LDR__BERT_TYPES
-#undef LDR__BERT_NORM
-#undef LDR__BERT_TABLES
-#undef LDR__BERT_HEAD
-#undef LDR__ROBERTA_HEAD
-#undef LDR__BERT_OTHERS
-#undef LDR__LLAMA_PARTS
-#undef LDR__LLAMA_LAYER
-#undef LDR__LLAMA_ENDS
-#undef LDR__FUSED
-#undef LDR__FALCON_KEYS
-#undef LDR__FALCON_PARTS
-#undef LDR__FALCON_ENDS
 
 /* The name of a layer's tensor, behind the family's prefix: its part, then .weight or .bias; a part with a blank in it
    has after that a bias of another name; # is 1, or 2 where there is cross-attention. inner: layers that stand in turn
@@ -12087,14 +11980,13 @@ static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
 static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot, int32_t layer, int32_t inner) {
   int bias, part = ldr__slot_part(slot, &bias);
   const char *s = f->parts[part], *other = s ? strchr(s, ' ') : NULL;
-  char stem[96];
-  size_t n = s ? strcspn(s, " ") : 0;
+  size_t n;
   if (!s) return 0;
   ldr__format(name, cap, f->layer, layer / inner, layer % inner);
-  memcpy(stem, s, n);
-  stem[n] = 0;
-  if (bias && other) ldr__format(name + strlen(name), cap - strlen(name), "%s", other + 1);
-  else ldr__format(name + strlen(name), cap - strlen(name), "%s%s", stem, bias ? ".bias" : ".weight");
+  n = strlen(name);
+  ldr__format(name + n, cap - n, "%s", bias && other ? other + 1 : s);
+  if (other && !bias) name[n + (size_t)(other - s)] = 0;
+  if (!other || !bias) ldr__format(name + strlen(name), cap - strlen(name), "%s", bias ? ".bias" : ".weight");
   return 1;
 }
 
@@ -12340,41 +12232,37 @@ static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *na
   return -1;
 }
 
-static ldr_status ldr__config_int(
-    const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, int32_t *out, ldr_error *err) {
+/* The getters keep the first error and give something to go on with: who reads looks at the error in the end. */
+static int32_t ldr__config_int(
+    const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, ldr_error *err) {
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v;
-  if (!n && otherwise >= 0) {
-    *out = otherwise;
-    return LDR_OK;
-  }
-  if (!n) return ldr__fail(err, LDR_MISSING, "config.json: \"%s\" is missing", key);
-  if (!ldr__json_integer(j, node, &v))
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
-  if (v < low || v > high)
-    return ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
-  *out = (int32_t)v;
-  return LDR_OK;
+  if (!n && otherwise >= 0) return otherwise;
+  if (!n) ldr__fail(err, LDR_MISSING, "config.json: \"%s\" is missing", key);
+  else if (!ldr__json_integer(j, node, &v))
+    ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
+  else if (v >= low && v <= high) return (int32_t)v;
+  else ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
+  return (int32_t)low;
 }
 
 /* A number from low to high; missing or null: `otherwise`. */
-static ldr_status ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
-    double high, float *out, ldr_error *err) {
+static float ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
+    double high, ldr_error *err) {
   int32_t node = ldr__config_get(j, object, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   double v = ldr_json_number(j, node, otherwise);
-  if (n && n->type != LDR_JSON_NUMBER) return ldr__fail_at(err, LDR_FORMAT, n->begin,
-      "config.json: \"%s\" must be a number", key);
-  if (!(v >= low && v <= high))
-    return ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
-  *out = (float)v;
-  return LDR_OK;
+  if (n && n->type != LDR_JSON_NUMBER)
+    ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a number", key);
+  else if (v >= low && v <= high) return (float)v;
+  else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
+  return (float)low;
 }
 
-static ldr_status ldr__config_real(
-    const ldr_json *j, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
-  return ldr__config_real_in(j, 0, key, otherwise, low, high, out, err);
+static float ldr__config_real(
+    const ldr_json *j, const char *key, double otherwise, double low, double high, ldr_error *err) {
+  return ldr__config_real_in(j, 0, key, otherwise, low, high, err);
 }
 
 static int ldr__config_true_or(const ldr_json *j, const char *key, int otherwise) {
@@ -12384,11 +12272,24 @@ static int ldr__config_true_or(const ldr_json *j, const char *key, int otherwise
 
 static int ldr__config_true(const ldr_json *j, const char *key) { return ldr__config_true_or(j, key, 0); }
 
-/* 1: `word` is in a list with blanks, or commas, between its words. */
+static int ldr__config_is(const ldr_json *j, const char *key, const char *text) {
+  return ldr_json_equals(j, ldr_json_get(j, 0, key), text);
+}
+
+static double ldr__config_number(const ldr_json *j, const char *key, double otherwise) {
+  return ldr_json_number(j, ldr_json_get(j, 0, key), otherwise);
+}
+
+/* A node as it is written, for a message. */
+static const char *ldr__json_show(char shown[LDR__SHOWN], const ldr_json *j, int32_t node) {
+  return ldr__show(shown, j->text + j->nodes[node].begin, j->nodes[node].end - j->nodes[node].begin);
+}
+
+/* 1: `word` is in a list with blanks, commas or | between its words. */
 static int ldr__in_words(const char *list, const char *word, size_t n) {
   const char *p = list;
   while (p && *p) {
-    size_t k = strcspn(p, " ,");
+    size_t k = strcspn(p, " ,|");
     if (k == n && memcmp(p, word, n) == 0) return 1;
     p += k + (p[k] != 0);
   }
@@ -12422,14 +12323,12 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
 /* Frequencies divided one by one, by numbers for texts up to the original length, and by others for longer ones. */
 static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
   static const char *const lists[2] = { "short_factor", "long_factor" };
-  float factor;
-  double score;
+  double factor;
   int32_t i, k, l;
-  if (ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, &r->original, err) ||
-      ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, &factor, err))
-    return err->status;
-  score = factor > 1 ? sqrt(1 + log((double)factor) / log((double)r->original)) : 1;
-  if (ldr__config_real_in(j, object, "attention_factor", score, 1e-6, 1e6, &r->score, err)) return err->status;
+  r->original = ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
+  factor = (double)ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
+  factor = factor > 1 ? sqrt(1 + log(factor) / log((double)r->original)) : 1;
+  r->score = ldr__config_real_in(j, object, "attention_factor", factor, 1e-6, 1e6, err);
   r->score *= r->score;
   for (i = 0; i < 2; i++) {
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
@@ -12443,21 +12342,19 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     }
     m->long_dims[i] = n->count;
   }
-  return LDR_OK;
+  return err->status;
 }
 
 /* One description of rotary positions: an object (or none, -1), and the theta beside it. */
 static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, float theta,
     ldr_error *err) {
   /* dynamic: plain for what is no longer than the model's positions, and longer texts are refused */
-  static const struct { const char *name; int32_t kind; } names[] = { { "default", LDR__ROPE_PLAIN },
-      { "linear", LDR__ROPE_LINEAR },
-    { "llama3", LDR__ROPE_LLAMA3 }, { "yarn", LDR__ROPE_YARN }, { "longrope", LDR__ROPE_LONG },
-        { "su", LDR__ROPE_LONG },
+  static const struct { const char *name; int32_t kind; } names[] = {
+    { "default", LDR__ROPE_PLAIN }, { "linear", LDR__ROPE_LINEAR }, { "llama3", LDR__ROPE_LLAMA3 },
+    { "yarn", LDR__ROPE_YARN }, { "longrope", LDR__ROPE_LONG }, { "su", LDR__ROPE_LONG },
     { "dynamic", LDR__ROPE_PLAIN }, { NULL, 0 } };
-  static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor "
-      "original_max_position_embeddings beta_fast "
-                                   "beta_slow attention_factor partial_rotary_factor short_factor long_factor";
+  static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor beta_fast "
+    "beta_slow original_max_position_embeddings attention_factor partial_rotary_factor short_factor long_factor";
   const ldr_json_node *n = ldr_json_node_at(j, object);
   int32_t type, k, kind = 0;
   char shown[LDR__SHOWN];
@@ -12468,99 +12365,88 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
-        "config.json: \"%s\" of the rotary positions is not supported",
-        ldr__show(shown, j->text + key->begin, key->end - key->begin));
+        "config.json: \"%s\" of the rotary positions is not supported", ldr__json_show(shown, j, k));
   }
   type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
   if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
   if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
       "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
-      ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
+      ldr__json_show(shown, j, type));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
   r->theta = theta;
   if (object < 0) object = 0;
-  else if (ldr__config_real_in(j, object, "rope_theta", (double)theta, 1, 1e12, &r->theta, err)) return err->status;
-  if (ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, &r->original, err) ||
-      ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, &r->low, err) ||
-      ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, &r->high, err) ||
-      ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) ||
-      ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err))
-    return err->status;
-  if (r->kind == LDR__ROPE_PLAIN) return LDR_OK;
+  else r->theta = ldr__config_real_in(j, object, "rope_theta", (double)theta, 1, 1e12, err);
+  r->original = ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, err);
+  r->low = ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, err);
+  r->high = ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, err);
+  r->fast = ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, err);
+  r->slow = ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, err);
+  if (r->kind == LDR__ROPE_PLAIN) return err->status;
   if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
   if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
       "config.json: rope_type %s needs a \"factor\"", names[kind].name);
-  if (ldr__config_real_in(j, object, "factor", 1, 1, 1e6, &r->factor, err)) return err->status;
+  r->factor = ldr__config_real_in(j, object, "factor", 1, 1, 1e6, err);
   if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
       "config.json: low_freq_factor must be below high_freq_factor");
-  if (r->kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor",
-      0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
+  if (r->kind == LDR__ROPE_YARN)
+    r->score = ldr__config_real_in(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
   r->score *= r->score; /* queries and keys both have it */
-  return LDR_OK;
+  return err->status;
 }
 
 /* Which layers are local, and which have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  int32_t list = ldr_json_get(j, 0, m->keys & LDR__KEYS_NEO ? "attention_layers" : "layer_types"),
-      turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
-  int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window",
-      (m->keys & LDR__KEYS_GEMMA) || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)));
-  const ldr_json_node *n = ldr_json_node_at(j, list);
+  int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0;
+  const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, neo ? "attention_layers" : "layer_types"));
+  int32_t l, k, every, from = 0;
   char shown[LDR__SHOWN];
-  if (ldr__config_int(j, m->keys & LDR__KEYS_NEO ? "window_size" : "sliding_window",
-      m->keys & LDR__KEYS_NEO ? 256 : m->keys & LDR__KEYS_GEMMA ? 4096 : 0, 0, 1 << 24, &m->window,
-      err)) return err->status;
-  if (!window) m->window = 0;
-  if (m->keys & LDR__KEYS_GEMMA) {
-    if (ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", m->traits & LDR__OF_HEAD_NORMS ? 6 : 2, 1,
-        1024, &every, err)) return err->status;
+  m->window = ldr__config_int(j, neo ? "window_size" : "sliding_window", neo ? 256 : gemma ? 4096 : 0, 0, 1 << 24, err);
+  if (!(m->traits & LDR__OF_WINDOWS) || !ldr__config_true_or(j, "use_sliding_window",
+      gemma || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)))) m->window = 0;
+  if (gemma) {
+    every = m->traits & LDR__OF_HEAD_NORMS ? 6 : 2;
+    every = ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", every, 1, 1024, err);
     for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && (l + 1) % every != 0;
   } else if (m->traits & LDR__OF_MODERN) {
-    if (ldr__config_int(j, "local_attention", 128, 1, 1 << 24, &m->window, err) ||
-        ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, &every, err))
-      return err->status;
-    m->window = m->window / 2 + 1;
+    m->window = ldr__config_int(j, "local_attention", 128, 1, 1 << 24, err) / 2 + 1;
+    every = ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, err);
     for (l = 0; l < m->layers; l++) m->kinds[l] = (unsigned char)((l % every != 0) | (l == 0) << 2);
   } else {
-    if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS) &&
-        ldr__config_int(j, "max_window_layers", 28, 0, 1024, &from, err))
-      return err->status;
-    if (m->keys & LDR__KEYS_NEO) from = m->layers;
+    if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS))
+      from = ldr__config_int(j, "max_window_layers", 28, 0, 1024, err);
+    if (neo) from = m->layers;
     for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
-    if (m->keys & LDR__KEYS_NEO && !n)
-      return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
+    if (neo && !n) return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
   }
   if (n && n->type != LDR_JSON_NULL) {
     if (n->type != LDR_JSON_ARRAY || n->count != m->layers)
       return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
     for (l = 0, k = n->first; l < m->layers; l++, k = j->nodes[k].next) {
       int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
-      if ((!local && !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global")) ||
-          (local && !m->window))
+      if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
         return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-            "config.json: a layer of kind %s is not supported here",
-            ldr__show(shown, j->text + j->nodes[k].begin, j->nodes[k].end - j->nodes[k].begin));
+            "config.json: a layer of kind %s is not supported here", ldr__json_show(shown, j, k));
       m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
     }
   }
-  if (!(m->traits & LDR__OF_UNTURNED)) return LDR_OK;
-  if (ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, &every, err)) return err->status;
-  n = ldr_json_node_at(j, turned);
-  if (n && n->type != LDR_JSON_NULL && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
+  if (!(m->traits & LDR__OF_UNTURNED)) return err->status;
+  every = ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, err);
+  n = ldr_json_node_at(j, ldr__config_get(j, 0, "no_rope_layers"));
+  if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
     return ldr__fail_at(
         err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
-  for (l = 0, k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; l < m->layers; l++, k = k < 0 ? k : j->nodes[k].next)
-    if (k < 0 ? (l + 1) % every == 0 : ldr_json_number(j, k, 1) == 0) m->kinds[l] |= 2;
-  return LDR_OK;
+  for (l = 0, k = n ? n->first : -1; l < m->layers; l++, k = n ? j->nodes[k].next : k)
+    if (n ? ldr_json_number(j, k, 1) == 0 : (l + 1) % every == 0) m->kinds[l] |= 2;
+  return err->status;
 }
 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
+  if (err->status) return err->status;
   if (n < 2 || n % 2 || n > m->shape.head_dim)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "config.json: %d of a head's %d dimensions cannot turn, an even number of them can (partial_rotary_factor)", n,
-        m->shape.head_dim);
+    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: %d of a head's %d dimensions cannot turn, an even number of "
+        "them can (partial_rotary_factor)", n, m->shape.head_dim);
   if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
     return ldr__fail(err, LDR_FORMAT, "config.json: longrope has %d and %d factors, %d frequencies need one",
         m->long_dims[0], m->long_dims[1], n / 2);
@@ -12574,19 +12460,18 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   int32_t object = ldr_json_get(j, 0, "rope_parameters"), i, modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
   float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, part;
   if (!(m->keys & LDR__KEYS_ROPE)) {
-    m->rope[0].theta = 10000.0f;
-    m->rope[0].factor = m->rope[0].fast = m->rope[0].slow = m->rope[0].original = m->rope[0].high = m->rope[0].score =
-        1;
+    ldr__rope *r = &m->rope[0];
+    r->theta = 10000.0f;
+    r->factor = r->fast = r->slow = r->original = r->high = r->score = 1;
     if (!(m->keys & LDR__KEYS_J)) return LDR_OK;
-    return ldr__config_int(j, "rotary_dim", 64, 2, 4096, &i, err) ? err->status : ldr__config_turned(m, i, err);
+    return ldr__config_turned(m, ldr__config_int(j, "rotary_dim", 64, 2, 4096, err), err);
   }
   if (object < 0 || j->nodes[object].type == LDR_JSON_NULL) object = ldr_json_get(j, 0, "rope_scaling");
-  if (ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, &theta, err)) return err->status;
+  theta = ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, err);
   for (i = 0; i < 1 + modern; i++) {
     int32_t at = object;
-    if (modern && ldr__config_real(j, olds[i], i ? 10000.0 : m->traits & LDR__OF_MODERN ? 160000.0 : (double)theta,
-        1, 1e12, &theta, err))
-      return err->status;
+    if (modern && (i || (m->traits & LDR__OF_MODERN))) theta = i ? 10000.0f : 160000.0f;
+    if (modern) theta = ldr__config_real(j, olds[i], (double)theta, 1, 1e12, err);
     if (modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT) {
       at = ldr_json_get(j, object, kinds[i]);
       if (at < 0 && i == 0) at = object; /* as transformers 4 has it */
@@ -12595,125 +12480,100 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   /* The part of a head that turns. */
   part = m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE) ? 0.25f : m->keys & LDR__KEYS_PHI ? 0.5f : 1.0f;
-  if (ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)part, 0, 1, &part, err) ||
-      ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, &turned, err))
-    return err->status;
+  part = ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)part, 0, 1, err);
+  turned = ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, err);
   return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
-/* Every key of a configuration that is known, the groups that know it, and the values that are understood (NULL: all).
-   A key that is in no list could change what the network computes: it is refused by name. null is always fine. */
+/* Keys of a configuration that are known besides the numbers of a family's row, the groups that know them, and the
+   values that are understood (NULL: all). A key that is in no list could change what the network computes: it is
+   refused by name. null is always fine. */
 static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_keys[] = {
   { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size "
-  "tie_word_embeddings initializer_range "
-    "use_cache _name_or_path name_or_path _commit_hash id2label label2id num_labels _num_labels num_sequence_labels "
-    "finetuning_task problem_type bos_token_id eos_token_id "
-    "pad_token_id eos_token_ids sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id "
-    "tokenizer_class prefix task_specific_params "
-    "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k "
-    "top_p typical_p "
-    "repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids "
-    "num_return_sequences output_scores "
-    "return_dict_in_generate forced_bos_token_id forced_eos_token_id remove_invalid_values "
-    "exponential_decay_length_penalty suppress_tokens "
+    "tie_word_embeddings initializer_range use_cache _name_or_path name_or_path _commit_hash id2label label2id "
+    "num_labels _num_labels num_sequence_labels finetuning_task problem_type bos_token_id eos_token_id pad_token_id "
+    "eos_token_ids sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id tokenizer_class prefix "
+    "task_specific_params max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty "
+    "temperature top_k top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size "
+    "encoder_no_repeat_ngram_size bad_words_ids num_return_sequences output_scores return_dict_in_generate "
+    "forced_bos_token_id forced_eos_token_id remove_invalid_values exponential_decay_length_penalty suppress_tokens "
     "begin_suppress_tokens return_dict output_hidden_states output_attentions torchscript use_bfloat16 tf_legacy_loss "
     "chunk_size_feed_forward cross_attention_hidden_size gradient_checkpointing xla_device output_past language "
-    "attn_implementation "
-    "_attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob hidden_dropout_prob "
-    "hidden_dropout "
-    "attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout dropout activation_dropout "
-    "resid_pdrop embd_pdrop attn_pdrop "
-    "residual_dropout embed_dropout resid_dropout layerdrop name license downstream_task sentence_transformers "
-    "unsloth_version "
-    "model_max_length custom_pipelines auto_map", NULL },
+    "attn_implementation _attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob "
+    "hidden_dropout_prob hidden_dropout attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout "
+    "dropout activation_dropout resid_pdrop embd_pdrop attn_pdrop residual_dropout embed_dropout resid_dropout "
+    "layerdrop name license downstream_task sentence_transformers unsloth_version model_max_length custom_pipelines "
+    "auto_map", NULL },
   { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
-  { LDR__KEYS_T5 | LDR__KEYS_BART, "d_model is_encoder_decoder output_past", NULL },
-  { LDR__KEYS_T5, "d_kv d_ff num_layers num_decoder_layers num_heads n_positions relative_attention_num_buckets "
-    "relative_attention_max_distance feed_forward_proj dense_act_fn is_gated_act layer_norm_epsilon "
-    "initializer_factor dropout_rate scale_decoder_outputs", NULL },
-  { LDR__KEYS_BART, "encoder_layers decoder_layers encoder_attention_heads decoder_attention_heads encoder_ffn_dim "
-    "decoder_ffn_dim encoder_layerdrop decoder_layerdrop max_position_embeddings activation_function scale_embedding "
-    "init_std num_hidden_layers decoder_vocab_size classif_dropout add_bias_logits add_final_layer_norm "
-    "normalize_before normalize_embedding static_position_embeddings extra_pos_embeddings "
-    "force_bos_token_to_be_generated", NULL },
+  { LDR__KEYS_T5 | LDR__KEYS_BART, "is_encoder_decoder output_past", NULL },
+  { LDR__KEYS_T5, "d_kv n_positions relative_attention_num_buckets relative_attention_max_distance feed_forward_proj "
+    "dense_act_fn is_gated_act initializer_factor dropout_rate scale_decoder_outputs", NULL },
+  { LDR__KEYS_BART, "encoder_layerdrop decoder_layerdrop activation_function scale_embedding init_std "
+    "num_hidden_layers decoder_vocab_size classif_dropout add_bias_logits add_final_layer_norm normalize_before "
+    "normalize_embedding static_position_embeddings extra_pos_embeddings force_bos_token_to_be_generated", NULL },
   { LDR__KEYS_BART, "share_encoder_decoder_embeddings", "true" },
-  { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
-  "type_vocab_size layer_norm_eps "
-    "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type",
-    NULL },
+  { LDR__KEYS_BERT, "hidden_act type_vocab_size directionality pooler_fc_size pooler_num_attention_heads "
+    "pooler_num_fc_layers pooler_size_per_head pooler_type", NULL },
   { LDR__KEYS_BERT | LDR__KEYS_DISTIL, "position_embedding_type", "absolute" },
   { LDR__KEYS_NARROW, "embedding_size", NULL },
   { LDR__KEYS_ALBERT, "num_hidden_groups inner_group_num net_structure_type net_type layers_to_keep down_scale_factor "
-  "gap_size num_memory_blocks", NULL },
-  { LDR__KEYS_ELECTRA, "summary_type summary_use_proj summary_activation summary_last_dropout summary_first_dropout",
-  NULL },
+    "gap_size num_memory_blocks", NULL },
+  { LDR__KEYS_ELECTRA, "summary_type summary_use_proj summary_activation summary_last_dropout "
+    "summary_first_dropout", NULL },
   { LDR__KEYS_TASKS, "use_task_id task_type_vocab_size", NULL },
   { LDR__KEYS_VALUES, "rotary_value", NULL },
   { LDR__KEYS_MPNET, "relative_attention_num_buckets", NULL },
   { LDR__KEYS_PLACES, "max_relative_positions position_buckets norm_rel_ebd pos_att_type share_att_key "
-  "position_biased_input pooler_dropout "
-    "pooler_hidden_act pooler_hidden_size legacy", NULL },
+    "position_biased_input pooler_dropout pooler_hidden_act pooler_hidden_size legacy conv_kernel_size "
+    "conv_act", NULL },
   { LDR__KEYS_PLACES, "relative_attention", "true" },
-  { LDR__KEYS_PLACES, "conv_kernel_size conv_act", NULL },
   { LDR__KEYS_PLACES, "conv_groups", "1" },
-  { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds "
-  "qa_dropout seq_classif_dropout", NULL },
-  { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon "
-  "summary_type summary_use_proj "
+  { LDR__KEYS_DISTIL, "activation sinusoidal_pos_embds qa_dropout seq_classif_dropout", NULL },
+  { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function summary_type summary_use_proj "
     "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
     "scale_attn_by_inverse_layer_idx", NULL },
-  { LDR__KEYS_NEO, "num_layers num_heads intermediate_size max_position_embeddings window_size attention_layers "
-  "attention_types summary_type", NULL },
-  { LDR__KEYS_OPT, "num_hidden_layers num_attention_heads ffn_dim max_position_embeddings activation_function "
-  "word_embed_proj_dim init_std", NULL },
+  { LDR__KEYS_NEO, "window_size attention_layers attention_types summary_type", NULL },
+  { LDR__KEYS_OPT, "activation_function word_embed_proj_dim init_std", NULL },
   { LDR__KEYS_OPT, "_remove_final_layer_norm", "false" },
   { LDR__KEYS_OPT, "do_layer_norm_before enable_bias layer_norm_elementwise_affine", "true" },
-  { LDR__KEYS_LLAMA, "num_hidden_layers num_attention_heads num_key_value_heads intermediate_size hidden_act "
-  "max_position_embeddings "
-    "rms_norm_eps pretraining_tp attention_bias mlp_bias classifier_pooling", NULL },
-  { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim", NULL },
-  { LDR__KEYS_ROPE, "partial_rotary_factor", NULL },
-  { LDR__KEYS_NEOX, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
-    "layer_norm_eps attention_bias use_parallel_residual rotary_pct rotary_emb_base", NULL },
+  { LDR__KEYS_LLAMA, "num_key_value_heads hidden_act rms_norm_eps pretraining_tp attention_bias mlp_bias "
+    "classifier_pooling layer_types", NULL },
+  { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim partial_rotary_factor", NULL },
+  { LDR__KEYS_NEOX, "hidden_act attention_bias use_parallel_residual rotary_pct rotary_emb_base", NULL },
   { LDR__KEYS_J, "rotary rotary_dim", NULL },
-  { LDR__KEYS_PHI | LDR__KEYS_STABLE, "layer_norm_eps qk_layernorm", NULL },
+  { LDR__KEYS_PHI | LDR__KEYS_STABLE, "qk_layernorm", NULL },
   { LDR__KEYS_STABLE, "use_parallel_residual use_qkv_bias", NULL },
   { LDR__KEYS_PHI3, "original_max_position_embeddings", NULL },
-  { LDR__KEYS_COHERE, "layer_norm_eps logit_scale use_qk_norm", NULL },
+  { LDR__KEYS_COHERE, "logit_scale use_qk_norm", NULL },
   { LDR__KEYS_OLMO, "clip_qkv", NULL },
   { LDR__KEYS_GRANITE, "embedding_multiplier residual_multiplier attention_multiplier logits_scaling", NULL },
   { LDR__KEYS_GEMMA, "hidden_activation query_pre_attn_scalar attn_logit_softcapping final_logit_softcapping "
     "sliding_window sliding_window_pattern _sliding_window_pattern rope_local_base_freq cache_implementation", NULL },
   { LDR__KEYS_GEMMA, "use_bidirectional_attention", "false" },
-  { LDR__KEYS_BLOOM, "n_embed n_layer n_head num_attention_heads n_inner seq_length layer_norm_epsilon pretraining_tp "
-    "slow_but_exact offset_alibi bias_dropout_fusion skip_bias_add skip_bias_add_qkv masked_softmax_fusion "
-    "attention_softmax_in_fp32", NULL },
-  { LDR__KEYS_FALCON, "num_hidden_layers num_attention_heads num_kv_heads ffn_hidden_size max_position_embeddings "
-    "activation layer_norm_epsilon alibi new_decoder_architecture num_ln_in_parallel_attn multi_query parallel_attn "
-    "bias", NULL },
+  { LDR__KEYS_BLOOM, "pretraining_tp slow_but_exact offset_alibi bias_dropout_fusion skip_bias_add skip_bias_add_qkv "
+    "masked_softmax_fusion attention_softmax_in_fp32", NULL },
+  { LDR__KEYS_FALCON, "num_kv_heads activation alibi new_decoder_architecture num_ln_in_parallel_attn multi_query "
+    "parallel_attn bias", NULL },
   { LDR__KEYS_BLOOM | LDR__KEYS_FALCON, "apply_residual_connection_post_layernorm", "false" },
-  { LDR__KEYS_LLAMA, "layer_types", NULL },
   { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers layer_types", NULL },
   { LDR__KEYS_EXPERTS, "num_experts num_local_experts num_experts_per_tok norm_topk_prob moe_intermediate_size "
     "shared_expert_intermediate_size decoder_sparse_step mlp_only_layers output_router_logits router_aux_loss_coef "
     "router_jitter_noise", NULL },
   { LDR__KEYS_EXPERTS, "qkv_bias", "true" },
   { LDR__KEYS_UNTURNED, "no_rope_layers no_rope_layer_interval", NULL },
-  { LDR__KEYS_STAR, "norm_epsilon", NULL },
   { LDR__KEYS_STAR, "use_bias", "true" },
-  { LDR__KEYS_MODERN, "num_hidden_layers num_attention_heads intermediate_size hidden_activation "
-  "max_position_embeddings norm_eps norm_bias "
-    "attention_bias mlp_bias classifier_bias classifier_activation classifier_pooling decoder_bias "
-    "global_attn_every_n_layers local_attention "
-    "global_rope_theta local_rope_theta layer_types deterministic_flash_attn initializer_cutoff_factor "
-    "sparse_prediction "
-    "sparse_pred_ignore_index repad_logits_with_grad reference_compile layer_norm_eps position_embedding_type",
-    NULL } };
+  { LDR__KEYS_MODERN, "hidden_activation norm_bias attention_bias mlp_bias classifier_bias classifier_activation "
+    "classifier_pooling decoder_bias global_attn_every_n_layers local_attention global_rope_theta local_rope_theta "
+    "layer_types deterministic_flash_attn initializer_cutoff_factor sparse_prediction sparse_pred_ignore_index "
+    "repad_logits_with_grad reference_compile layer_norm_eps position_embedding_type", NULL } };
 
 /* 2: a key that is known with this value; 1: known, but not with it; 0: not known. */
 static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, const char *value, size_t size) {
+  const ldr__family *f = m->family;
+  const char *const own[] = { f->k_width, f->k_layers, f->k_heads, f->k_ffn, f->k_positions, f->k_eps };
   int known = 0;
   size_t i;
+  for (i = 0; i < LDR__COUNT(own); i++) if (ldr__in_words(own[i], key, n)) return 2;
   for (i = 0; i < LDR__COUNT(ldr__known_keys); i++) {
     const char *fine = ldr__known_keys[i].fine;
     if (!(ldr__known_keys[i].groups & m->keys) || !ldr__in_words(ldr__known_keys[i].keys, key, n)) continue;
@@ -12735,14 +12595,12 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     if (n->type == LDR_JSON_NULL || ldr__in_words(m->allow, name, length)) continue;
     known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
-    ldr__show(shown_key, name, length);
-    ldr__show(shown, j->text + n->begin, n->end - n->begin);
+    ldr__json_show(shown_key, j, k);
+    ldr__json_show(shown, j, key->next);
     if (known)
       return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin,
-        "config.json: \"%s\": %s is not known here for models of type %s and could change the results (--allow %s "
-        "passes it)",
-        shown_key, shown, m->type, shown_key);
+    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not known here for models of type "
+        "%s and could change the results (--allow %s passes it)", shown_key, shown, m->type, shown_key);
   }
   return LDR_OK;
 }
@@ -12775,10 +12633,9 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
   ldr__text known;
   size_t i;
   /* BERT is older than this key */
-  if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text,
-      "bert");
-  else if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING,
-      "config.json: \"model_type\" is missing");
+  if (node < 0 && ldr__config_number(j, "type_vocab_size", 0) == 2.0) ldr__format(text, sizeof text, "bert");
+  else if (ldr_json_string(text, sizeof text, j, node) < 0)
+    return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
   for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
   ldr__text_init(&known, list, sizeof list);
   for (i = 0; i < LDR__COUNT(ldr__kin); i++) {
@@ -12792,7 +12649,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     m->rope[0].theta = (float)ldr__kin[i].theta;
   }
   if (strcmp(text, "falcon") == 0 && ldr__config_true(j, "new_decoder_architecture") &&
-      ldr_json_number(j, ldr_json_get(j, 0, "num_ln_in_parallel_attn"), 2) == 2) {
+      ldr__config_number(j, "num_ln_in_parallel_attn", 2) == 2) {
     row = "falcon with two norms";
     m->type = "falcon";
   }
@@ -12819,16 +12676,16 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   ldr__shape *s = &m->shape;
-  if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, LDR__MANY,
-      &s->kv_heads, err)) return err->status;
+  s->kv_heads = ldr__config_int(
+      j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, LDR__MANY, err);
   if (!(m->keys & (LDR__KEYS_LLAMA | LDR__KEYS_FALCON))) s->kv_heads = s->heads;
   if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
     s->kv_heads = ldr__config_true_or(j, "multi_query", 1) ? 1 : s->heads;
   if (s->heads % s->kv_heads)
     return ldr__fail(err, LDR_FORMAT, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
-  if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
+  s->head_dim = ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, err);
   if (!f->rotary) s->head_dim = s->width / s->heads;
-  if ((m->keys & LDR__KEYS_T5) && ldr__config_int(j, "d_kv", 64, 1, 4096, &s->head_dim, err)) return err->status;
+  if (m->keys & LDR__KEYS_T5) s->head_dim = ldr__config_int(j, "d_kv", 64, 1, 4096, err);
   if (s->head_dim < 1)
     return ldr__fail(
         err, LDR_FORMAT, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
@@ -12844,13 +12701,13 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
   m->bare_norms = ((m->traits & LDR__OF_MODERN) && !ldr__config_true(j, "norm_bias")) || (m->traits & LDR__OF_BARE);
   m->by_layer = (m->keys & LDR__KEYS_GPT) && ldr__config_true(j, "scale_attn_by_inverse_layer_idx");
   if ((m->keys & LDR__KEYS_GPT) && !ldr__config_true_or(j, "scale_attn_weights", 1)) m->traits |= LDR__OF_UNSCALED;
-  return LDR_OK;
+  return err->status;
 }
 
 /* What decoders do to a block besides: see ldr__shape. */
 static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *err) {
   ldr__shape *s = &m->shape;
-  float by = 0;
+  float by;
   int parallel = (m->traits & LDR__OF_PARALLEL) != 0, own = 0;
   if (m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE)) {
     own = (m->keys & LDR__KEYS_NEOX) != 0;
@@ -12879,12 +12736,10 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
   m->forced[0] = m->forced[1] = -1;
   if (m->traits & LDR__OF_STACKS) {
     s->cross = s->causal = m->stack == LDR__DECODER;
-    if (ldr__config_int(j, "decoder_vocab_size", m->vocabulary, m->vocabulary, m->vocabulary, &own, err) ||
-        ldr__config_int(j, "decoder_start_token_id bos_token_id pad_token_id", 0, 0, m->vocabulary - 1, &m->start, err))
-      return err->status;
+    ldr__config_int(j, "decoder_vocab_size", m->vocabulary, m->vocabulary, m->vocabulary, err);
+    m->start = ldr__config_int(j, "decoder_start_token_id bos_token_id pad_token_id", 0, 0, m->vocabulary - 1, err);
     for (own = 0; own < 2; own++) {
-      int32_t node = ldr_json_get(j, 0, own ? "forced_eos_token_id" : "forced_bos_token_id");
-      double id = ldr_json_number(j, node, -1);
+      double id = ldr__config_number(j, own ? "forced_eos_token_id" : "forced_bos_token_id", -1);
       m->forced[own] = id >= 0 && id < m->vocabulary ? (int32_t)id : -1;
     }
   }
@@ -12893,20 +12748,18 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     m->far = LDR__FAR;
   }
   if (m->keys & LDR__KEYS_T5) {
-    if (ldr__config_int(j, "relative_attention_num_buckets", 32, 4, 1 << 16, &m->buckets, err) ||
-        ldr__config_int(j, "relative_attention_max_distance", LDR__FAR, m->buckets, LDR__FAR, &m->far, err))
-      return err->status;
+    m->buckets = ldr__config_int(j, "relative_attention_num_buckets", 32, 4, 1 << 16, err);
+    m->far = ldr__config_int(j, "relative_attention_max_distance", LDR__FAR, m->buckets, LDR__FAR, err);
     if (ldr__config_true_or(j, "scale_decoder_outputs", ldr__config_true_or(j, "tie_word_embeddings", 1)))
       m->logit_scale = 1.0f / sqrtf((float)s->width);
   }
-  if ((m->keys & LDR__KEYS_OLMO) && ldr__config_real(j, "clip_qkv", 0, 0, 1e6, &s->clip, err)) return err->status;
-  if ((m->keys & LDR__KEYS_COHERE) && ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, &m->logit_scale, err))
-      return err->status;
+  if (m->keys & LDR__KEYS_OLMO) s->clip = ldr__config_real(j, "clip_qkv", 0, 0, 1e6, err);
+  if (m->keys & LDR__KEYS_COHERE) m->logit_scale = ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, err);
   if (m->keys & LDR__KEYS_GRANITE) {
-    if (ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, &m->word_scale, err) ||
-        ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, &s->grow, err) ||
-        ldr__config_real(j, "attention_multiplier", 1, 1e-9, 1e9, &m->score_scale, err) ||
-        ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, &by, err)) return err->status;
+    m->word_scale = ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, err);
+    s->grow = ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, err);
+    m->score_scale = ldr__config_real(j, "attention_multiplier", 1, 1e-9, 1e9, err);
+    by = ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, err);
     m->score_scale *= sqrtf((float)s->head_dim);
     m->logit_scale = 1.0f / by;
   }
@@ -12914,15 +12767,14 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     static const struct { const char *key; double otherwise; } caps[2] = {
       { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
     int k;
-    if (ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, &by, err)) return err->status;
+    by = ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
     m->score_scale = sqrtf((float)s->head_dim / by);
     for (k = 0; k < 2; k++) { /* null, and gemma3's default: none */
       int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
-      if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap, err))
-        return err->status;
+      *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
     }
   }
-  return LDR_OK;
+  return err->status;
 }
 
 /* DeBERTa's distances: how many have a row of their own, where the others' lie. */
@@ -12935,22 +12787,19 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
         "config.json: a %s model without \"relative_attention\" is not supported", m->type);
   for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
-  if (m->placed != 3 && !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") ||
-      ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "c2p|p2c"))))
+  if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
         "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
-      n ? ldr__show(shown, j->text + n->begin, n->end - n->begin) : "neither");
-  if (ldr_json_number(j, ldr_json_get(j, 0, "max_relative_positions"), -1) < 1) m->far = m->positions;
-  else if (ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, &m->far, err)) return err->status;
-  if (ldr_json_number(j, ldr_json_get(j, 0, "position_buckets"), -1) > 0 &&
-      ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, &m->buckets, err)) return err->status;
-  n = ldr_json_node_at(j, ldr_json_get(j, 0, "norm_rel_ebd"));
-  m->placed = 0;
-  if (ldr__config_true(j, "share_att_key")) m->placed |= LDR__PLACED_SHARED;
-  if (n && n->type == LDR_JSON_STRING &&
-      ldr_json_equals(j, ldr_json_get(j, 0, "norm_rel_ebd"), "layer_norm")) m->placed |= LDR__PLACED_NORM;
-  if (ldr__config_true_or(j, "position_biased_input", 1)) m->placed |= LDR__PLACED_INPUT;
-  if (ldr__config_int(j, "conv_kernel_size", 0, 0, 63, &m->conv.taps, err)) return err->status;
+        n ? ldr__json_show(shown, j, ldr_json_get(j, 0, "pos_att_type")) : "neither");
+  m->far = m->positions;
+  if (ldr__config_number(j, "max_relative_positions", -1) >= 1)
+    m->far = ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, err);
+  if (ldr__config_number(j, "position_buckets", -1) > 0)
+    m->buckets = ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, err);
+  m->placed = (ldr__config_true(j, "share_att_key") ? LDR__PLACED_SHARED : 0) |
+      (ldr__config_is(j, "norm_rel_ebd", "layer_norm") ? LDR__PLACED_NORM : 0) |
+      (ldr__config_true_or(j, "position_biased_input", 1) ? LDR__PLACED_INPUT : 0);
+  m->conv.taps = ldr__config_int(j, "conv_kernel_size", 0, 0, 63, err);
   if (m->conv.taps && (m->conv.taps % 2 == 0 || m->layers < 2))
     return ldr__fail(err, LDR_UNSUPPORTED, "config.json: \"conv_kernel_size\": a convolution of %d "
         "tokens in a model of %d layers is not supported (odd, and two layers)", m->conv.taps, m->layers);
@@ -12960,26 +12809,23 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
 /* The tables of embeddings. */
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
-  int32_t inner = 0, pad = 0;
+  int32_t inner, pad = 0, types = m->traits & LDR__OF_PLACES ? 0 : 1;
   m->embed_width = m->shape.width;
-  if (f->segment && ldr__config_int(j, "type_vocab_size", m->traits & LDR__OF_PLACES ? 0 : 2,
-      m->traits & LDR__OF_PLACES ? 0 : 1, 1024, &m->segments, err))
-    return err->status;
+  if (f->segment) m->segments = ldr__config_int(j, "type_vocab_size", 2 * types, types, 1024, err);
   if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
-  if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") &&
-      ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err))
-    return err->status;
-  if (f->project && ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1,
-      65536, &m->embed_width, err))
-    return err->status;
+  if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id"))
+    m->task_types = ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, err);
+  if (f->project)
+    m->embed_width = ldr__config_int(
+        j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, err);
   if (m->keys & LDR__KEYS_OPT) {
-    if (ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, &inner, err)) return err->status;
+    inner = ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, err);
     if (inner != m->shape.width)
       return ldr__fail(err, LDR_UNSUPPORTED,
           "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
   }
   if (m->traits & LDR__OF_PAD) {
-    if (ldr__config_int(j, "pad_token_id", 1, 0, 1000, &pad, err)) return err->status;
+    pad = ldr__config_int(j, "pad_token_id", 1, 0, 1000, err);
     m->position_offset = pad + 1;
   }
   if (m->traits & LDR__OF_TWO) {
@@ -12989,7 +12835,7 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
   if (m->traits & LDR__OF_WAVES) m->positions += m->position_offset;
   if (m->position_offset >= m->positions)
     return ldr__fail(err, LDR_FORMAT, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
-  return LDR_OK;
+  return err->status;
 }
 
 static uint64_t ldr__settings_add(uint64_t h, float v, uint64_t which) {
@@ -13004,15 +12850,18 @@ static ldr_status ldr__config_experts(ldr_model *m, const ldr_json *j, ldr_error
   if (m->compute != LDR_COMPUTE_F32 || m->pack) return ldr__fail(err, LDR_UNSUPPORTED,
       "a %s model's experts are read as they lie: load it without compute and pack", m->type);
   s->renormal = ldr__config_true_or(j, "norm_topk_prob", row->renormal & 1);
-  return ldr__config_int(j, "num_experts num_local_experts", -1, 1, LDR__MANY, &s->experts, err) ||
-      ldr__config_int(j, "num_experts_per_tok", -1, 1, s->experts, &s->top, err) ||
-      ldr__config_int(j, "moe_intermediate_size intermediate_size", -1, 1, 1 << 20, &s->expert_ffn, err) ||
-      (row->parts[4] && ldr__config_int(j, "shared_expert_intermediate_size", -1, 1, 1 << 20, &s->shared_ffn, err))
-      ? err->status : LDR_OK;
+  s->experts = ldr__config_int(j, "num_experts num_local_experts", -1, 1, LDR__MANY, err);
+  s->top = ldr__config_int(j, "num_experts_per_tok", -1, 1, s->experts, err);
+  s->expert_ffn = ldr__config_int(j, "moe_intermediate_size intermediate_size", -1, 1, 1 << 20, err);
+  if (row->parts[4]) s->shared_ffn = ldr__config_int(j, "shared_expert_intermediate_size", -1, 1, 1 << 20, err);
+  return err->status;
 }
 
 /* A number for what the weights do not tell, so that kept results of other settings are not taken for these. */
 static uint64_t ldr__config_settings(const ldr_model *m) {
+  const ldr__shape *s = &m->shape;
+  const float numbers[] = { m->word_scale, m->score_scale, s->clip, s->cap, s->grow, (float)s->parallel,
+    (float)s->turned };
   uint64_t h = 0;
   int32_t l, i;
   for (l = 0; l < m->layers; l++) if (m->kinds[l]) h = ldr__mix64(h + (uint64_t)l * 8 + m->kinds[l]);
@@ -13023,14 +12872,8 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
   if (m->stack) h = ldr__mix64(h + (uint64_t)m->buckets * 65536 + (uint64_t)m->far) + (uint64_t)m->stack;
   for (i = 0; m->rope[0].kind == LDR__ROPE_LONG && i < m->long_dims[0]; i++)
     h = ldr__settings_add(ldr__settings_add(h, m->stretch[0][i], 8), m->stretch[1][i], 9);
-  h = ldr__settings_add(h, m->word_scale, 1);
-  h = ldr__settings_add(h, m->score_scale, 2);
-  h = ldr__settings_add(h, m->shape.clip, 3);
-  h = ldr__settings_add(h, m->shape.cap, 4);
-  h = ldr__settings_add(h, m->shape.grow, 5);
-  h = ldr__settings_add(h, (float)m->shape.parallel, 6);
-  h = ldr__settings_add(h, (float)m->shape.turned, 7);
-  h = ldr__settings_add(h, (float)(m->shape.top * 2 + m->shape.renormal), 10);
+  for (i = 0; i < 7; i++) h = ldr__settings_add(h, numbers[i], (uint64_t)i + 1);
+  h = ldr__settings_add(h, (float)(s->top * 2 + s->renormal), 10);
   for (i = 0; i < 2; i++)
     if (m->rope[i].kind || (i && m->rope[i].theta > 0))
       h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) +
@@ -13044,31 +12887,32 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
 enum { LDR__OWN_ACTIVATION = -1 }; /* the blocks' */
 
 /* Where its tensors are. The first row that names the task, and the type (NULL: any), counts. */
-static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *norm,
-    *out; int activation; } ldr__task_rows[] = {
-  { 1 << LDR_TASK_SEQUENCE, "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj",
-      LDR_TANH },
-  { 1 << LDR_TASK_SEQUENCE, "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
-  { 1 << LDR_TASK_SEQUENCE, "bart mbart", "classification_head.dense", NULL, "classification_head.out_proj", LDR_TANH },
-  { 1 << LDR_TASK_SEQUENCE, "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
-  { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE, "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
-  { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm",
-      "classifier", LDR__OWN_ACTIVATION },
-  { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS,
-      "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 "
-      "gemma3_text "
-      "phi phi3 stablelm mixtral qwen2_moe qwen3_moe",
-      NULL, NULL, "score", 0 },
-  { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier",
-      LDR_TANH },
-  { 1 << LDR_TASK_SEQUENCE, "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
-  { 1 << LDR_TASK_SEQUENCE, "deberta deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
-  { 1 << LDR_TASK_CHOICE, "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
-  { 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
-  { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL,
-      "discriminator_predictions.dense_prediction", LDR__OWN_ACTIVATION },
-  { 1 << LDR_TASK_TOKENS, NULL, NULL, NULL, "classifier", 0 },
-  { 1 << LDR_TASK_SPAN, NULL, NULL, NULL, "qa_outputs", 0 } };
+#define LDR__TO(task) 1 << LDR_TASK_##task
+static const struct ldr__task_row {
+  uint32_t tasks;
+  const char *types, *dense, *norm, *out;
+  int activation;
+} ldr__task_rows[] = {
+  { LDR__TO(SEQUENCE), "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj",
+    LDR_TANH },
+  { LDR__TO(SEQUENCE), "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
+  { LDR__TO(SEQUENCE), "bart mbart", "classification_head.dense", NULL, "classification_head.out_proj", LDR_TANH },
+  { LDR__TO(SEQUENCE), "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
+  { LDR__TO(SEQUENCE) | LDR__TO(CHOICE), "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
+  { LDR__TO(SEQUENCE) | LDR__TO(TOKENS) | LDR__TO(SPAN), "modernbert", "head.dense", "head.norm", "classifier",
+    LDR__OWN_ACTIVATION },
+  { LDR__TO(SEQUENCE) | LDR__TO(TOKENS), "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 "
+    "smollm3 starcoder2 gemma gemma2 gemma3_text phi phi3 stablelm mixtral qwen2_moe qwen3_moe", NULL, NULL, "score",
+    0 },
+  { LDR__TO(SEQUENCE) | LDR__TO(CHOICE) | LDR__TO(POOLER), "albert", "pooler", NULL, "classifier", LDR_TANH },
+  { LDR__TO(SEQUENCE), "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
+  { LDR__TO(SEQUENCE), "deberta deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
+  { LDR__TO(CHOICE), "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
+  { LDR__TO(CHOICE) | LDR__TO(POOLER), NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
+  { LDR__TO(REPLACED), "electra", "discriminator_predictions.dense", NULL, "discriminator_predictions.dense_prediction",
+    LDR__OWN_ACTIVATION },
+  { LDR__TO(TOKENS), NULL, NULL, NULL, "classifier", 0 },
+  { LDR__TO(SPAN), NULL, NULL, NULL, "qa_outputs", 0 } };
 
 static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
   size_t i;
@@ -13077,6 +12921,15 @@ static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
     if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
   }
   return NULL;
+}
+
+/* What the row of the task says. 0: the family has no such head. */
+static int ldr__task_begin(ldr_model *m) {
+  const struct ldr__task_row *row = ldr__task_row_of(m);
+  if (!row) m->task.task = LDR_TASK_NONE;
+  else m->task.activation = row->activation < 0 ? m->shape.activation : (ldr_activation)row->activation;
+  m->task.pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
+  return row != NULL;
 }
 
 /* The names of id2label, in the order of their numbers. */
@@ -13107,7 +12960,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
           "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
       break;
     }
-  if (of) ldr__free(&m->alloc, of, used);
+  ldr__free(&m->alloc, of, used);
   m->label_count = (size_t)list->count;
   return err->status;
 }
@@ -13120,32 +12973,30 @@ static const struct ldr__task_name { const char *ending, *peft; ldr_task task; l
       { "ForMultipleChoice", "", LDR_TASK_CHOICE, LDR_HEAD_CHOICE },
   { "ForPreTraining", "", LDR_TASK_REPLACED, LDR_HEAD_TOKENS }, { "Model", "", LDR_TASK_POOLER, LDR_HEAD_CLASSIFY } };
 
+enum { LDR__CLASS_NAME = 128 };
+/* The class that the model was saved as, or "". */
+static void ldr__config_class(char name[LDR__CLASS_NAME], const ldr_json *j) {
+  const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
+  if (!list || list->type != LDR_JSON_ARRAY || ldr_json_string(name, LDR__CLASS_NAME, j, list->first) < 0) name[0] = 0;
+}
+
 static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const struct ldr__task_name *names = ldr__task_names;
-  const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
-  const struct ldr__task_row *row;
   ldr__task_head *t = &m->task;
-  int32_t problem = ldr_json_get(j, 0, "problem_type");
-  char name[128];
+  char name[LDR__CLASS_NAME];
   size_t i;
   if (m->stack == LDR__ENCODER) return LDR_OK;
-  if (!list || list->type != LDR_JSON_ARRAY || ldr_json_string(name, sizeof name, j, list->first) < 0) return LDR_OK;
+  ldr__config_class(name, j);
   for (i = 0; i < sizeof ldr__task_names / sizeof *names && !ldr__ends_with(name, names[i].ending); i++) {}
   if (i == sizeof ldr__task_names / sizeof *names) return LDR_OK;
   t->task = names[i].task;
   t->head = names[i].head;
-  row = ldr__task_row_of(m);
-  if (!row) {
-    t->task = LDR_TASK_NONE;
-    return LDR_OK;
-  }
-  t->activation = row->activation < 0 ? m->shape.activation : (ldr_activation)row->activation;
+  if (!ldr__task_begin(m)) return LDR_OK;
   if ((m->traits & LDR__OF_MODERN) &&
       ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
-  t->pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
-  if (ldr_json_equals(j, ldr_json_get(j, 0, "classifier_pooling"), "mean")) t->pool = LDR_POOL_MEAN;
-  if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "regression")) t->head = LDR_HEAD_REGRESS;
-  if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "multi_label_classification"))
+  if (ldr__config_is(j, "classifier_pooling", "mean")) t->pool = LDR_POOL_MEAN;
+  if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "regression")) t->head = LDR_HEAD_REGRESS;
+  if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "multi_label_classification"))
     t->head = LDR_HEAD_MULTI;
   return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
 }
@@ -13172,16 +13023,15 @@ static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error
 
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f;
-  char key[64];
+  char key[64], name[LDR__CLASS_NAME];
   ldr__shape *s = &m->shape;
   const int32_t big = 1 << 24;
+  double eps;
   if (ldr__config_family(m, j, err) || ldr__config_refuse(m, j, err)) return err->status;
   f = m->family;
   if ((m->traits & LDR__OF_STACKS) && !m->stack) {
-    const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
-    m->stack = LDR__DECODER;
-    if (list && list->type == LDR_JSON_ARRAY && ldr_json_string(key, sizeof key, j, list->first) >= 0 &&
-        ldr__ends_with(key, "EncoderModel")) m->stack = LDR__ENCODER;
+    ldr__config_class(name, j);
+    m->stack = ldr__ends_with(name, "EncoderModel") ? LDR__ENCODER : LDR__DECODER;
   }
   s->norm = f->norm;
   s->place = f->place;
@@ -13189,23 +13039,22 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   s->rotary = f->rotary;
   s->causal = f->causal;
   s->biases = f->biases;
-  if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) ||
-      ldr__config_int(j, ldr__stack_key(key, m, f->k_layers), -1, 1, LDR__MANY, &m->layers, err) ||
-      ldr__config_int(j, ldr__stack_key(key, m, f->k_heads), -1, 1, LDR__MANY, &s->heads, err) ||
-      ldr__config_int(j, ldr__stack_key(key, m, f->k_ffn), s->width * 4, 1, 1 << 20, &s->ffn, err) ||
-      ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
-      ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
-    return err->status;
+  s->width = ldr__config_int(j, f->k_width, -1, 1, 65536, err);
+  m->layers = ldr__config_int(j, ldr__stack_key(key, m, f->k_layers), -1, 1, LDR__MANY, err);
+  s->heads = ldr__config_int(j, ldr__stack_key(key, m, f->k_heads), -1, 1, LDR__MANY, err);
+  s->ffn = ldr__config_int(j, ldr__stack_key(key, m, f->k_ffn), s->width * 4, 1, 1 << 20, err);
+  m->vocabulary = ldr__config_int(j, "vocab_size", -1, 1, big, err);
+  m->positions = ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, err);
   m->groups = m->inner = 1;
   if (f->shared) {
-    if (ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, &m->groups, err) ||
-        ldr__config_int(j, "inner_group_num", 1, 1, LDR__MANY / m->layers, &m->inner, err)) return err->status;
+    m->groups = ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, err);
+    m->inner = ldr__config_int(j, "inner_group_num", 1, 1, LDR__MANY / m->layers, err);
     m->layers *= m->inner;
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
-  if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST &&
-      !m->stack ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
+  eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack ? 1e-12 : 1e-5;
+  s->eps = ldr__config_real(j, f->k_eps, eps, 0, 1, err);
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err) || ldr__config_experts(m, j, err))
     return err->status;
@@ -13261,35 +13110,36 @@ static int ldr__match(const char *pattern, const char *text) {
   return !*text;
 }
 
-/* TensorFlow's names of a norm's two vectors are still found in published files; its kernels are [in,out]. */
-static const ldr_tensor *ldr__bind_find(const ldr__binder *b, const char *name) {
+/* A tensor's name is a prefix, a stem and a kind (".weight", or "" behind a whole name). TensorFlow's names of a norm's
+   two vectors are still found in published files; its kernels are [in,out]. */
+static const ldr_tensor *ldr__bind_find(const ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
   static const char *const olds[3][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" }, { ".weight", ".kernel" } };
-  const ldr_tensor *t = ldr_weights_find(b->m->weights, name);
+  char name[256], old[256 + 8];
+  const ldr_tensor *t;
   int i;
+  ldr__format(name, sizeof name, "%s%s%s", prefix, stem, kind);
+  t = ldr_weights_find(b->m->weights, name);
   for (i = 0; i < 3 && !t; i++) {
-    size_t n = strlen(name), k = strlen(olds[i][0]);
-    char old[256];
-    if (n < k || strcmp(name + n - k, olds[i][0]) != 0 || n >= sizeof old) continue;
-    memcpy(old, name, n - k);
-    memcpy(old + n - k, olds[i][1], strlen(olds[i][1]) + 1);
+    if (!ldr__ends_with(name, olds[i][0])) continue;
+    ldr__format(old, sizeof old, "%s", name);
+    ldr__format(old + strlen(name) - strlen(olds[i][0]), 8, "%s", olds[i][1]);
     t = ldr_weights_find(b->m->weights, old);
   }
   return t;
 }
 
-static const ldr_tensor *ldr__bind_use(ldr__binder *b, const char *name) {
-  const ldr_tensor *t = ldr__bind_find(b, name);
-  if (t) b->used[t - b->m->weights->tensors] = 1;
-  return t;
+static int ldr__bind_has(const ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
+  return stem && ldr__bind_find(b, prefix, stem, kind);
 }
 
 /* The same of what must be there. A name that is there tells what the file is of. */
-static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *name) {
-  const ldr_tensor *t = ldr__bind_use(b, name);
+static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
+  const ldr_tensor *t = ldr__bind_find(b, prefix, stem, kind);
   const ldr_weights *w = b->m->weights;
   char shown[LDR__SHOWN];
-  if (!t) ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing; the first of the file's %d is \"%s\"", name,
-      (int)w->count, w->count ? ldr__show(shown, w->tensors[0].name, strlen(w->tensors[0].name)) : "");
+  if (t) b->used[t - w->tensors] = 1;
+  else ldr__fail(b->err, LDR_MISSING, "tensor \"%s%s%s\" is missing; the first of the file's %d is \"%s\"", prefix,
+      stem, kind, (int)w->count, w->count ? ldr__show(shown, w->tensors[0].name, strlen(w->tensors[0].name)) : "");
   return t;
 }
 
@@ -13301,9 +13151,8 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
   for (i = 0; i + 1 < t->dims; i++) rows *= (uint64_t)t->shape[i];
   ldr__show(shown, t->name, strlen(t->name));
   if (!ldr__dtype_is_float(t->dtype))
-    return ldr__fail_at(b->err, LDR_DTYPE, t->offset,
-        "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown,
-        ldr_dtype_name(t->dtype));
+    return ldr__fail_at(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named "
+        "quantised blocks", shown, ldr_dtype_name(t->dtype));
   if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
   if (dims == 1 && t->dims == 2 && t->shape[0] == 1 && (uint64_t)t->shape[1] == d0) return LDR_OK;
   /* GGUF: experts one below the other, and a row that is a vector */
@@ -13320,15 +13169,12 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
 }
 
 /* The matrix W[rows,columns]: rows from `first` on of a fused [total,in], or of Conv1D's [in,total]. */
-static ldr_status ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, size_t rows,
-    size_t columns, int conv1d, size_t first, size_t total) {
-  char name[256];
-  const ldr_tensor *t;
-  ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  t = ldr__bind_need(b, name);
-  if (!t) return b->err->status;
+static void ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, const char *kind,
+    size_t rows, size_t columns, int conv1d, size_t first, size_t total) {
+  const ldr_tensor *t = ldr__bind_need(b, prefix, stem, kind);
+  if (!t) return;
   conv1d ^= ldr__ends_with(t->name, ".kernel");
-  if (ldr__bind_check(b, t, 2, conv1d ? columns : total, conv1d ? total : columns)) return b->err->status;
+  if (ldr__bind_check(b, t, 2, conv1d ? columns : total, conv1d ? total : columns)) return;
   out->data = t->data;
   out->dtype = t->dtype;
   out->rs = conv1d ? 1 : columns;
@@ -13336,12 +13182,11 @@ static ldr_status ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *pref
   out->first = 0;
   *out = ldr__mat_at(*out, first, 0);
   if (b->plan->base) b->m->parameters += rows * columns;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, size_t rows,
-    size_t columns) {
-  return ldr__bind_rows(b, out, prefix, stem, rows, columns, 0, 0, rows);
+static void ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, const char *kind,
+    size_t rows, size_t columns) {
+  ldr__bind_rows(b, out, prefix, stem, kind, rows, columns, 0, 0, rows);
 }
 
 /* Where row r of q, k or v (slot) lies where those of a key head and its query heads stand side by side. */
@@ -13353,74 +13198,62 @@ static size_t ldr__by_head_row(const ldr__shape *s, int slot, size_t r) {
 }
 
 /* Such a matrix: a copy in the order of heads. */
-static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *stem, int slot, size_t rows,
-    size_t columns, size_t total) {
+static void ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *stem, int slot, size_t rows, size_t columns,
+    size_t total) {
   float *copy = ldr__place_floats(b->plan, "reordered weights", rows * columns);
   ldr__mat all;
   size_t r;
-  if (ldr__bind_rows(b, &all, b->prefix, stem, rows, columns, 0, 0, total)) return b->err->status;
+  ldr__bind_rows(b, &all, b->prefix, stem, "", rows, columns, 0, 0, total);
   for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all,
       ldr__by_head_row(&b->m->shape, slot, r), 0, columns);
   *out = ldr__mat_float(copy, columns, 1);
-  return LDR_OK;
 }
+
+static int ldr__is_gguf(const ldr_model *m) { return ldr_weights_meta(m->weights, "general.architecture") != NULL; }
 
 /* A vector of n, copied as float: from `first` on of the file's `total`, or head by head. */
-static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n,
-    size_t first, size_t total, int by_head, int slot) {
-  int gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL; /* has them whole */
-  float plus = b->m->traits & LDR__OF_GEMMA && !gguf && ldr__ends_with(stem, "norm.weight") ? 1.0f : 0.0f;
-  char name[256];
-  const ldr_tensor *t;
+static void ldr__bind_numbers(ldr__binder *b, const float **out, const char *prefix, const char *stem, const char *kind,
+    size_t n, size_t first, size_t total, int by_head, int slot) {
+  const ldr_tensor *t = ldr__bind_need(b, prefix, stem, kind);
   size_t i, piece = by_head ? (size_t)b->m->shape.head_dim : n;
   float *v;
-  ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  t = ldr__bind_need(b, name);
-  if (!t) return b->err->status;
-  if (ldr__bind_check(b, t, 1, total, 0)) return b->err->status;
-  v = ldr__place_floats(b->plan, "vectors", n);
-  for (i = 0; v && i < n; i += piece)
+  if (!t || ldr__bind_check(b, t, 1, total, 0)) return;
+  *out = v = ldr__place_floats(b->plan, "vectors", n);
+  if (!v) return;
+  for (i = 0; i < n; i += piece)
     ldr_tensor_read(v + i, t, by_head ? ldr__by_head_row(&b->m->shape, slot, i) : first, piece);
-  for (i = 0; v && i < n; i++) v[i] += plus;
-  if (v) b->m->parameters += n;
-  *out = v;
-  return LDR_OK;
+  b->m->parameters += n;
+  if (!(b->m->traits & LDR__OF_GEMMA) || ldr__is_gguf(b->m) || !ldr__ends_with(t->name, "norm.weight")) return;
+  for (i = 0; i < n; i++) v[i] += 1.0f; /* GGUF has gains whole */
 }
 
-static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n) {
-  return ldr__bind_numbers(b, out, prefix, stem, n, 0, n, 0, 0);
+static void ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *stem, const char *kind,
+    size_t n) {
+  ldr__bind_numbers(b, out, prefix, stem, kind, n, 0, n, 0, 0);
 }
 
 /* The gain or shift of a norm that has none. */
-static ldr_status ldr__bind_constant(ldr__binder *b, const float **out, size_t n, float value) {
+static void ldr__bind_constant(ldr__binder *b, const float **out, size_t n, float value) {
   float *v = ldr__place_floats(b->plan, "vectors", n);
   size_t i;
   for (i = 0; v && i < n; i++) v[i] = value;
   *out = v;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) {
-  return ldr__bind_constant(b, out, n, 0);
+/* A bias, or 0 where the file has none. */
+static void ldr__bind_bias(ldr__binder *b, const float **out, const char *stem, size_t n) {
+  if (ldr__bind_has(b, "", stem, ".bias")) ldr__bind_vector(b, out, "", stem, ".bias", n);
+  else ldr__bind_constant(b, out, n, 0);
 }
 
-static ldr_status ldr__bind_norm(
+static void ldr__bind_norm(
     ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
-  char name[192];
-  ldr__format(name, sizeof name, "%s.weight", stem);
-  if (b->m->traits & LDR__OF_NO_GAINS) return ldr__bind_constant(b, &out[0], n, 1) ? b->err->status
-      : ldr__bind_zeros(b, &out[1], n);
-  if (ldr__bind_vector(b, &out[0], prefix, name, n)) return b->err->status;
-  ldr__format(name, sizeof name, "%s.bias", stem);
-  if (kind == LDR_NORM_LAYER && b->m->bare_norms) return ldr__bind_zeros(b, &out[1], n);
-  return kind == LDR_NORM_LAYER ? ldr__bind_vector(b, &out[1], prefix, name, n) : LDR_OK;
-}
-
-static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *stem) {
-  char name[256];
-  if (!stem) return 0;
-  ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  return ldr__bind_find(b, name) != NULL;
+  int none = (b->m->traits & LDR__OF_NO_GAINS) != 0;
+  if (none) ldr__bind_constant(b, &out[0], n, 1);
+  else ldr__bind_vector(b, &out[0], prefix, stem, ".weight", n);
+  if (kind != LDR_NORM_LAYER) return;
+  if (none || b->m->bare_norms) ldr__bind_constant(b, &out[1], n, 0);
+  else ldr__bind_vector(b, &out[1], prefix, stem, ".bias", n);
 }
 
 /* How many parts the file keeps in one tensor, and which of its `total` rows are this slot's: from *first on. */
@@ -13476,28 +13309,26 @@ static int ldr__norm_unnamed(const ldr_model *m, int slot) {
 }
 
 /* Gains of the norms of heads, each of its own: in one [heads, head_dim], or name.0.weight, name.1.weight, ... */
-static ldr_status ldr__bind_gains(ldr__binder *b, const float **out, const char *stem, size_t n) {
+static void ldr__bind_gains(ldr__binder *b, const float **out, const char *stem, size_t n) {
   size_t d = (size_t)b->m->shape.head_dim, h;
   int whole = !(b->m->keys & LDR__KEYS_STABLE);
   char name[256];
   const ldr_tensor *t;
   float *v = ldr__place_floats(b->plan, "vectors", n);
   *out = v;
+  ldr__format(name, sizeof name, "%s", stem);
   for (h = 0; h < n / d; h++) {
-    ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
-    if (!whole) ldr__format(name + strlen(name) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
-    t = ldr__bind_need(b, name);
-    if (!t) return b->err->status;
-    if (ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return b->err->status;
+    if (!whole) ldr__format(name + strlen(stem) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
+    t = ldr__bind_need(b, b->prefix, name, "");
+    if (!t || ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return;
     if (v) ldr_tensor_read(v + h * d, t, whole ? h * d : 0, d);
   }
   if (v) b->m->parameters += n;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t layer) {
+static void ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t layer) {
   const ldr__shape *s = &b->m->shape;
-  int32_t n = 2 + 3 * s->experts, i, p, all, gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;
+  int32_t n = 2 + 3 * s->experts, i, p, all, gguf = ldr__is_gguf(b->m);
   ldr__mat *of = (ldr__mat *)ldr__place(b->plan, "block tables", (size_t)n + 3, sizeof *of), one;
   char part[64], name[128];
   for (i = 0; i < n + 3; i++) {
@@ -13508,116 +13339,100 @@ static ldr_status ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t l
     memset(&one, 0, sizeof one);
     if (p < 4 || s->shared_ffn) {
       ldr__format(part, sizeof part, ldr__expert_row_of(gguf ? "" : b->m->type)->parts[p], (i - 2) / 3);
-      ldr__format(name, sizeof name, gguf ? "blk.%d.%s.weight" : "layers.%d.%s.weight", layer, part);
-      if (ldr__bind_rows(b, &one, gguf ? "" : b->prefix, name, rows, p % 4 == 3 ? f : w, 0,
-          all ? rows * (size_t)((i - 2) / 3) : 0, all ? rows * (size_t)s->experts : rows)) return b->err->status;
+      ldr__format(name, sizeof name, gguf ? "blk.%d.%s" : "layers.%d.%s", layer, part);
+      ldr__bind_rows(b, &one, gguf ? "" : b->prefix, name, ".weight", rows, p % 4 == 3 ? f : w, 0,
+          all ? rows * (size_t)((i - 2) / 3) : 0, all ? rows * (size_t)s->experts : rows);
     }
     if (of) of[i] = one;
   }
   block->experts = of;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
+static void ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
   const ldr_model *m = b->m;
   char name[192];
   int slot, routed = 0;
   block->manner = ldr__layer_manner(m, layer);
   for (slot = 0; slot < LDR__SLOTS; slot++) {
     size_t rows, columns, first, total;
-    int by_head, vector = slot >= LDR__MATRICES;
+    int by_head;
     if (!ldr__slot_size(&m->shape, slot, &rows, &columns)) continue;
     if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
     by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
     if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
-    if (slot == LDR__GATE && m->shape.experts) routed = !ldr__bind_has(b, b->prefix, name);
+    if (slot == LDR__GATE && m->shape.experts) routed = !ldr__bind_has(b, b->prefix, name, "");
     if (routed && slot >= LDR__GATE && slot <= LDR__DOWN) continue;
     if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
-    if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns,
-        ldr__norm_shift(slot) ? 0.0f : 1.0f) : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
-        ? ldr__bind_gains(b, &block->v[slot], name, columns)
-      : vector ? ldr__bind_numbers(b, &block->v[slot], b->prefix, name, columns, first, total, by_head, slot - LDR__QB)
-      : by_head ? ldr__bind_by_head(b, &block->m[slot], name, slot, rows, columns, total)
-      : ldr__bind_rows(b, &block->m[slot], b->prefix, name, rows, columns, m->family->conv1d, first, total))
-      return b->err->status;
+    if (ldr__norm_unnamed(m, slot))
+      ldr__bind_constant(b, &block->v[slot], columns, ldr__norm_shift(slot) ? 0.0f : 1.0f);
+    else if (slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH)
+      ldr__bind_gains(b, &block->v[slot], name, columns);
+    else if (slot >= LDR__MATRICES)
+      ldr__bind_numbers(b, &block->v[slot], b->prefix, name, "", columns, first, total, by_head, slot - LDR__QB);
+    else if (by_head) ldr__bind_by_head(b, &block->m[slot], name, slot, rows, columns, total);
+    else ldr__bind_rows(b, &block->m[slot], b->prefix, name, "", rows, columns, m->family->conv1d, first, total);
   }
-  return routed ? ldr__bind_experts(b, block, layer) : LDR_OK;
+  if (routed) ldr__bind_experts(b, block, layer);
 }
 
 /* The language-model head is optional; half of one is an error. */
-static ldr_status ldr__bind_head(ldr__binder *b) {
+static void ldr__bind_head(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
-  char name[192];
-  if (m->stack == LDR__ENCODER) return LDR_OK;
-  if (f->head_dense) {
-    ldr__format(name, sizeof name, "%s.weight", f->head_dense);
-    if (!ldr__bind_has(b, "", name)) return LDR_OK;
-    /* a classifier's */
-    if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", f->head_bias)) return LDR_OK;
-    if (ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", name, e, w)) return b->err->status;
-    ldr__format(name, sizeof name, "%s.bias", f->head_dense);
-    if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name) ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
-      : ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, e)) return b->err->status;
-    if ( ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER) ||
-      ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, (size_t)m->vocabulary)) return b->err->status;
+  const char *dense = f->head_dense;
+  size_t e = (size_t)m->embed_width, words = (size_t)m->vocabulary;
+  int modern = (m->traits & LDR__OF_MODERN) != 0;
+  if (m->stack == LDR__ENCODER) return;
+  if (dense) { /* ModernBERT's classifiers have one as well */
+    if (!ldr__bind_has(b, "", dense, ".weight") || (modern && !ldr__bind_has(b, "", f->head_bias, ""))) return;
+    ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", dense, ".weight", e, (size_t)m->shape.width);
+    if (modern) ldr__bind_bias(b, &m->ends.v[LDR__LM_DENSEB], dense, e);
+    else ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", dense, ".bias", e);
+    ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER);
   }
-  if (!f->head_dense && f->head_bias && ldr__bind_has(b, "", f->head_bias) &&
-      ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, (size_t)m->vocabulary)) return b->err->status;
-  if (ldr__bind_has(b, "", f->head_out)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out,
-      (size_t)m->vocabulary, e);
-  if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK; /* a classifier's file */
-  if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
-  return LDR_OK;
+  if (dense || ldr__bind_has(b, "", f->head_bias, ""))
+    ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, "", words);
+  if (ldr__bind_has(b, "", f->head_out, ""))
+    ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, "", words, e);
+  else if (dense || (m->tied && !ldr_weights_find(m->weights, "score.weight"))) /* that is a classifier's file */
+    m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
 }
 
 /* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix
    before the name. *rows = 0: no such matrix. */
-static ldr_status ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem,
+static void ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem,
     size_t columns) {
-  char name[192];
-  const char *prefix = b->prefix;
-  const ldr_tensor *t;
+  const char *prefix = ldr__bind_has(b, b->prefix, stem, ".weight") ? b->prefix : "";
+  const ldr_tensor *t = stem ? ldr__bind_find(b, prefix, stem, ".weight") : NULL;
+  int64_t n;
   *rows = 0;
-  if (!stem) return LDR_OK;
-  ldr__format(name, sizeof name, "%s.weight", stem);
-  if (!ldr__bind_has(b, prefix, name)) prefix = "";
-  if (!ldr__bind_has(b, prefix, name)) return LDR_OK;
-  ldr__format(name, sizeof name, "%s%s.weight", prefix, stem);
-  t = ldr_weights_find(b->m->weights, name);
-  *rows = t->dims == 2 && t->shape[0] > 0 && t->shape[0] <= 1 << 24 ? (int32_t)t->shape[0] : 1;
-  if (ldr__bind_matrix(b, w, "", name, (size_t)*rows, columns)) return b->err->status;
-  ldr__format(name, sizeof name, "%s.bias", stem);
-  return ldr__bind_has(b, prefix, name) ? ldr__bind_vector(b, bias, prefix, name, (size_t)*rows) : LDR_OK;
+  if (!t) return;
+  n = t->dims == 2 ? t->shape[ldr__ends_with(t->name, ".kernel")] : 1;
+  *rows = n > 0 && n <= 1 << 24 ? (int32_t)n : 1;
+  ldr__bind_matrix(b, w, prefix, stem, ".weight", (size_t)*rows, columns);
+  if (ldr__bind_has(b, prefix, stem, ".bias")) ldr__bind_vector(b, bias, prefix, stem, ".bias", (size_t)*rows);
 }
 
 /* The head for a task; the files need not hold it. */
-static ldr_status ldr__bind_task(ldr__binder *b) {
+static void ldr__bind_task(ldr__binder *b) {
   ldr__task_head *t = &b->m->task;
   const struct ldr__task_row *row = t->task == LDR_TASK_NONE ? NULL : ldr__task_row_of(b->m);
   size_t w = (size_t)b->m->shape.width;
   int32_t labels = (int32_t)b->m->label_count;
-  if (!row) return LDR_OK;
-  if (ldr__bind_layer(b, &t->dense, &t->dense_bias, &t->hidden, row->dense, w)) return b->err->status;
+  if (!row) return;
+  ldr__bind_layer(b, &t->dense, &t->dense_bias, &t->hidden, row->dense, w);
   if (t->hidden && row->norm) {
-    char name[192];
-    ldr__format(name, sizeof name, "%s.weight", row->norm);
-    if (ldr__bind_vector(b, &t->norm, "", name, (size_t)t->hidden)) return b->err->status;
-    ldr__format(name, sizeof name, "%s.bias", row->norm);
-    if (!ldr__bind_has(b, "", name) ? ldr__bind_zeros(b, &t->norm_bias, (size_t)t->hidden)
-      : ldr__bind_vector(b, &t->norm_bias, "", name, (size_t)t->hidden)) return b->err->status;
+    ldr__bind_vector(b, &t->norm, "", row->norm, ".weight", (size_t)t->hidden);
+    ldr__bind_bias(b, &t->norm_bias, row->norm, (size_t)t->hidden);
   }
   if (t->task == LDR_TASK_POOLER) t->classes = t->hidden;
-  else if ((t->hidden || !row->dense) &&
-      ldr__bind_layer(b, &t->out, &t->out_bias, &t->classes, row->out, t->hidden ? (size_t)t->hidden : w))
-    return b->err->status;
+  else if (t->hidden || !row->dense)
+    ldr__bind_layer(b, &t->out, &t->out_bias, &t->classes, row->out, t->hidden ? (size_t)t->hidden : w);
   if (!t->classes) t->task = LDR_TASK_NONE;
   else if (labels && labels != t->classes)
-    return ldr__fail(b->err, LDR_MISMATCH,
-        "config.json names %d classes in \"id2label\", the head in the weights has %d", labels, t->classes);
+    ldr__fail(b->err, LDR_MISMATCH, "config.json names %d classes in \"id2label\", the head in the weights has %d",
+        labels, t->classes);
   if (t->task == LDR_TASK_SEQUENCE && t->classes == 1) t->head = LDR_HEAD_REGRESS;
-  return LDR_OK;
 }
 
 static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
@@ -13668,15 +13483,13 @@ static const char *ldr__distances_name(const ldr_model *m) {
 }
 
 /* What each head adds for the distance j - i (Raffel et al. 2020): [buckets, heads]. */
-static ldr_status ldr__bind_relative(ldr__binder *b) {
+static void ldr__bind_relative(ldr__binder *b) {
   ldr_model *m = b->m;
   ldr__mat *w = &m->ends.m[LDR__DISTANCES];
   float *table = ldr__place_floats(b->plan, "relative positions", (size_t)m->shape.heads * LDR__RELATIVE_ROW);
-  if (ldr__bind_matrix(b, w, b->prefix, ldr__distances_name(m), (size_t)m->buckets, (size_t)m->shape.heads))
-    return b->err->status;
+  ldr__bind_matrix(b, w, b->prefix, ldr__distances_name(m), "", (size_t)m->buckets, (size_t)m->shape.heads);
   if (table) ldr__relative_fill(table, m, w, &m->shape);
   m->relative = table;
-  return LDR_OK;
 }
 
 /* Rows of sines, then cosines, of the place at falling frequencies (Vaswani et al. 2017); the last is 1/10000 of the
@@ -13696,7 +13509,7 @@ static void ldr__bind_waves(ldr__binder *b) {
 
 /* Slopes of heads (Press et al. 2021): 2^(-8 h/n) for the first n heads, a power of 2, then those between. Falcon's are
    multiplied by the scale of scores as well. */
-static ldr_status ldr__bind_slopes(ldr__binder *b) {
+static void ldr__bind_slopes(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t heads = m->shape.heads, n = 1, h;
   float *v = ldr__place_floats(b->plan, "slopes", (size_t)heads);
@@ -13705,12 +13518,11 @@ static ldr_status ldr__bind_slopes(ldr__binder *b) {
     v[h] = (float)(pow(2.0, h < n ? -8.0 * (h + 1) / n : -4.0 * (2 * (h - n) + 1) / n) *
         (m->keys & LDR__KEYS_FALCON ? 1.0 : sqrt((double)m->shape.head_dim)));
   m->slopes = v;
-  return LDR_OK;
 }
 
 /* Which row distance i - j has: its own up to half of the buckets, beyond that one by its logarithm; without buckets
    the farthest is for all that are farther. The rows themselves, normed, are kept for the layers. */
-static ldr_status ldr__bind_distances(ldr__binder *b) {
+static void ldr__bind_distances(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t span = m->buckets > 0 ? m->buckets : m->far, mid = m->buckets / 2, n = m->positions, i;
   size_t rows = 2 * (size_t)span, w = (size_t)m->shape.width, r;
@@ -13718,10 +13530,8 @@ static ldr_status ldr__bind_distances(ldr__binder *b) {
   const float *norm[2];
   b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
   memset(&b->distance_table, 0, sizeof b->distance_table);
-  if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", rows, w))
-      return b->err->status;
-  if ((m->placed & LDR__PLACED_NORM) &&
-      ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER)) return b->err->status;
+  ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", "", rows, w);
+  if (m->placed & LDR__PLACED_NORM) ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER);
   for (r = 0; b->distances && r < rows; r++) {
     ldr__mat_run(m->kernels, b->distances + r * w, &b->distance_table, r, 0, w);
     if (m->placed & LDR__PLACED_NORM) m->kernels->rows->norm(b->distances + r * w, NULL, b->distances + r * w,
@@ -13736,13 +13546,12 @@ static ldr_status ldr__bind_distances(ldr__binder *b) {
     row[i + n] = LDR__MAX(0, LDR__MIN(at, 2 * span - 1));
   }
   m->place_row = row ? row + n : NULL;
-  return LDR_OK;
 }
 
 /* Keys and queries of the distances, by matrices of their own or by those of the layer. */
-static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
+static void ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
   static const char *const names[2][2] = { { "pos_key_proj", "pos_query_proj" }, { "pos_proj", "pos_q_proj" } };
-  char stem[96], name[128];
+  char stem[96];
   ldr_model *m = b->m;
   size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width,
       scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
@@ -13756,15 +13565,16 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
     if (!(m->placed & LDR__PLACED_SHARED)) {
       ldr__format(stem, sizeof stem, "encoder.layer.%d.attention.self.%s", layer,
           names[(m->traits & LDR__OF_BY_HEAD) != 0][i]);
-      ldr__format(name, sizeof name, "%s.weight", stem);
-      if (ldr__bind_matrix(b, &matrix, b->prefix, name, w, w)) return b->err->status;
-      ldr__format(name, sizeof name, "%s.bias", stem);
+      ldr__bind_matrix(b, &matrix, b->prefix, stem, ".weight", w, w);
       bias = NULL;
-      if (ldr__bind_has(b, b->prefix, name) && ldr__bind_vector(b, &bias, b->prefix, name, w)) return b->err->status;
+      if (ldr__bind_has(b, b->prefix, stem, ".bias")) ldr__bind_vector(b, &bias, b->prefix, stem, ".bias", w);
     }
     if (!out[i]) continue;
     room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
-    if (!room) return ldr__fail(b->err, LDR_MEMORY, "out of memory while loading a model");
+    if (!room) {
+      ldr__fail(b->err, LDR_MEMORY, "out of memory while loading a model");
+      return;
+    }
     memset(&ex, 0, sizeof ex);
     ex.kernels = m->kernels;
     ex.threads = m->threads;
@@ -13776,75 +13586,71 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
   block->manner.places.keys = out[0];
   block->manner.places.queries = out[1];
   block->manner.places.row = m->place_row;
-  return LDR_OK;
 }
 
-static ldr_status ldr__bind_conv(ldr__binder *b) {
-  static const char *const stem = "encoder.conv.conv.weight";
+static void ldr__bind_conv(ldr__binder *b) {
   ldr__conv *c = &b->m->conv;
   size_t w = (size_t)b->m->shape.width;
-  char name[256];
-  const ldr_tensor *t;
-  ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
-  t = ldr__bind_need(b, name);
-  if (!t) return b->err->status;
+  const ldr_tensor *t = ldr__bind_need(b, b->prefix, "encoder.conv.conv", ".weight");
+  if (!t) return;
   if (t->dims != 3 || t->shape[0] != (int64_t)w || t->shape[1] != (int64_t)w || t->shape[2] != c->taps ||
       ldr_dtype_block(t->dtype) > 1 || !ldr__dtype_is_float(t->dtype))
-    return ldr__fail_at(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name,
-        (uint64_t)w, (uint64_t)w, c->taps);
+    ldr__fail_at(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", t->name, (uint64_t)w,
+        (uint64_t)w, c->taps);
   c->data = t->data;
   c->dtype = t->dtype;
   if (b->plan->base) b->m->parameters += w * w * (size_t)c->taps;
-  if (ldr__bind_vector(b, &c->bias, b->prefix, "encoder.conv.conv.bias", w)) return b->err->status;
-  return ldr__bind_norm(b, c->norm, b->prefix, "encoder.conv.LayerNorm", w, LDR_NORM_LAYER);
+  ldr__bind_vector(b, &c->bias, b->prefix, "encoder.conv.conv", ".bias", w);
+  ldr__bind_norm(b, c->norm, b->prefix, "encoder.conv.LayerNorm", w, LDR_NORM_LAYER);
 }
 
+static void ldr__bind_rotary(ldr__binder *b) {
+  ldr_model *m = b->m;
+  int32_t half = m->shape.head_dim / 2, two = m->rope[1].theta > 0, i;
+  const float *by = NULL;
+  m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
+  for (i = 0; m->frequency && i < 1 + (two || m->rope[0].kind == LDR__ROPE_LONG); i++)
+    ldr__rope_fill(m->frequency + i * half, &m->rope[two ? i : 0],
+        m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
+  if (!ldr__bind_has(b, "", "rope_freqs.weight", "")) return;
+  /* Llama 3 in a GGUF file: what each frequency is divided by */
+  ldr__bind_vector(b, &by, "", "rope_freqs.weight", "", (size_t)half);
+  for (i = 0; by && i < half; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
+}
+
+/* Everything, once to count and once to place. What fails does so while counting, when nothing is read yet, so that the
+   first error is looked at in the end. */
 static ldr_status ldr__bind_all(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
   size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
-  int32_t i, blocks = ldr__distinct_blocks(m);
+  int32_t i, blocks = ldr__distinct_blocks(m), places = (m->traits & LDR__OF_PLACES) != 0;
   ldr__block one, *block;
-  char name[192];
-  if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, (size_t)m->vocabulary, e)) return b->err->status;
-  if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) &&
-      ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, (size_t)m->positions,
-      e)) return b->err->status;
-  if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, (size_t)m->segments, e))
-      return b->err->status;
-  if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER))
-    return b->err->status;
+  ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, "", (size_t)m->vocabulary, e);
+  if (f->position && (!places || (m->placed & LDR__PLACED_INPUT)))
+    ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, "", (size_t)m->positions, e);
+  if (m->segments) ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, "", (size_t)m->segments, e);
+  if (f->embed_norm) ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER);
   if (ldr__projects(m)) {
-    ldr__format(name, sizeof name, "%s.weight", f->project);
-    if (ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, name, w, e)) return b->err->status;
-    ldr__format(name, sizeof name, "%s.bias", f->project);
-    if (ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, name, w)) return b->err->status;
+    ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, f->project, ".weight", w, e);
+    ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, f->project, ".bias", w);
   }
-  if ((m->traits & LDR__OF_ALIBI) && ldr__bind_slopes(b)) return b->err->status;
+  if (m->traits & LDR__OF_ALIBI) ldr__bind_slopes(b);
   if (m->traits & LDR__OF_WAVES) ldr__bind_waves(b);
-  if (m->shape.rotary) {
-    m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
-    for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0 || m->rope[0].kind == LDR__ROPE_LONG); i++)
-      ldr__rope_fill(m->frequency + i * (m->shape.head_dim / 2), &m->rope[m->rope[1].theta > 0 ? i : 0],
-          m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
-    if (ldr__bind_has(b, "", "rope_freqs.weight")) { /* Llama 3 in a GGUF file: what each frequency is divided by */
-      const float *by = NULL;
-      if (ldr__bind_vector(b, &by, "", "rope_freqs.weight", (size_t)m->shape.head_dim / 2)) return b->err->status;
-      for (i = 0; by && i < m->shape.head_dim / 2; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
-    }
-  }
-  if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight",
-      (size_t)m->task_types, e)) return b->err->status;
-  if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
-  if ((m->traits & LDR__OF_PLACES) && ldr__bind_distances(b)) return b->err->status;
-  if (m->conv.taps && ldr__bind_conv(b)) return b->err->status;
+  if (m->shape.rotary) ldr__bind_rotary(b);
+  if (m->task_types)
+    ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", "", (size_t)m->task_types, e);
+  if (m->traits & LDR__OF_RELATIVE) ldr__bind_relative(b);
+  if (places) ldr__bind_distances(b);
+  if (m->conv.taps) ldr__bind_conv(b);
   m->blocks = (ldr__block *)ldr__place(b->plan, "block tables", (size_t)blocks, sizeof(ldr__block));
-  for (i = 0; i < blocks; i++) {
+  for (i = 0; i < blocks && !b->err->status; i++) {
     block = m->blocks ? &m->blocks[i] : &one;
     memset(block, 0, sizeof *block);
-    if (ldr__bind_block(b, block, i) ||
-        ((m->traits & LDR__OF_PLACES) && ldr__bind_places(b, block, i))) return b->err->status;
+    ldr__bind_block(b, block, i);
+    if (places) ldr__bind_places(b, block, i);
   }
+  if (b->err->status) return b->err->status;
   if (m->compute != LDR_COMPUTE_F32 || m->pack) {
     m->packed = (ldr__packed_block *)ldr__place(b->plan, "packed weights", (size_t)blocks, sizeof(ldr__packed_block));
     for (i = 0; i < blocks; i++) {
@@ -13852,26 +13658,28 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
       if (m->packed && m->release) ldr__release_layer(m, f->shared ? m->layers - 1 : i);
     }
   }
-  if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm))
-    return b->err->status;
-  if (ldr__bind_head(b)) return b->err->status;
-  return ldr__bind_task(b);
+  if (f->final_norm) ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm);
+  ldr__bind_head(b);
+  ldr__bind_task(b);
+  return b->err->status;
+}
+
+/* 1: a tensor that the family's files may hold besides. */
+static int ldr__is_ignored(const ldr__family *f, const char *name) {
+  size_t k;
+  for (k = 0; k < LDR__COUNT(f->ignored) && f->ignored[k]; k++) if (ldr__match(f->ignored[k], name)) return 1;
+  return 0;
 }
 
 static ldr_status ldr__bind_extras(ldr__binder *b) {
   const ldr_model *m = b->m;
   size_t i;
-  int k;
   char shown[LDR__SHOWN];
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
-    if (b->used[i] || ldr__in_words(m->allow, t->name, strlen(t->name))) continue;
-    for (k = 0; k < 12 && m->family->ignored[k]; k++)
-      if (ldr__match(m->family->ignored[k], t->name)) break;
-    if (k == 12 || !m->family->ignored[k])
-      return ldr__fail_at(b->err, LDR_EXTRA, t->offset,
-          "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?",
-          ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
+    if (!b->used[i] && !ldr__in_words(m->allow, t->name, strlen(t->name)) && !ldr__is_ignored(m->family, t->name))
+      return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: "
+          "wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
   }
   return LDR_OK;
 }
@@ -13900,7 +13708,6 @@ static const char *ldr__stack_prefix(const ldr_model *m) {
 static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *err) {
   ldr__plan plan;
   ldr__binder b;
-  ldr_status status;
   char name[192], prefix[64];
   memset(&plan, 0, sizeof plan);
   plan.report = &m->memory;
@@ -13912,10 +13719,8 @@ static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *
   b.words = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
   ldr__format(prefix, sizeof prefix, "%s%s", b.words, ldr__stack_prefix(m));
   b.prefix = prefix;
-  status = ldr__bind_all(&b);
-  if (!status && !m->borrowed) status = ldr__bind_extras(&b);
-  if (!status) status = ldr__plan_begin(&plan, &m->alloc, err);
-  if (status) return status;
+  if (ldr__bind_all(&b) || (!m->borrowed && ldr__bind_extras(&b)) || ldr__plan_begin(&plan, &m->alloc, err))
+    return err->status;
   m->plan_memory = plan.memory;
   m->plan_size = plan.size;
   return ldr__bind_all(&b);
@@ -13937,35 +13742,29 @@ static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
 }
 
 static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
-  ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
-  ldr_model *m;
-  if (!ldr__allocator_valid(&a)) {
+  ldr_model_desc d;
+  ldr_model *m = NULL;
+  memset(&d, 0, sizeof d);
+  if (desc) d = *desc;
+  if (!ldr__allocator_valid(&d.alloc))
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
-    return NULL;
-  }
-  if (desc && ((unsigned)desc->compute > LDR_COMPUTE_BF16 || (unsigned)desc->simd >= LDR_SIMD_COUNT)) {
+  else if ((unsigned)d.compute > LDR_COMPUTE_BF16 || (unsigned)d.simd >= LDR_SIMD_COUNT)
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum",
-        (int)desc->compute, (int)desc->simd);
-    return NULL;
-  }
-  m = (ldr_model *)ldr__alloc(&a, sizeof *m);
-  if (!m) {
+        (int)d.compute, (int)d.simd);
+  else if ((m = (ldr_model *)ldr__alloc(&d.alloc, sizeof *m)) == NULL)
     ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
-    return NULL;
-  }
+  if (!m) return NULL;
   memset(m, 0, sizeof *m);
-  m->alloc = a;
-  m->threads = desc && desc->threads > 0 ? desc->threads : ldr__max_threads();
-  m->threads = LDR__MIN(m->threads, LADDER_MAX_THREADS);
+  m->alloc = d.alloc;
+  m->threads = LDR__MIN(d.threads > 0 ? d.threads : ldr__max_threads(), LADDER_MAX_THREADS);
 #ifndef _OPENMP
   m->threads = 1;
 #endif
-  m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
-  m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
-  m->pack = desc && desc->pack;
-  m->allow = desc ? desc->allow : NULL;
-  /* the originals are hardly read again */
-  m->release = desc && (desc->release || desc->pack || desc->compute != LDR_COMPUTE_F32);
+  m->kernels = ldr__kernels_pick(d.simd);
+  m->compute = d.compute;
+  m->pack = d.pack != 0;
+  m->allow = d.allow;
+  m->release = d.release || d.pack || d.compute != LDR_COMPUTE_F32; /* the originals are hardly read again */
   return m;
 }
 
@@ -13996,34 +13795,31 @@ typedef struct ldr__adapter {
 static ldr_tensor *ldr__adapter_base(const ldr__adapter *p, const char *stem, size_t n, const char *kind) {
   const char *prefix = p->m->family->prefix;
   size_t skip = strlen(prefix);
-  char name[3][256];
-  const ldr_tensor *t = NULL;
+  char name[512];
+  const ldr_tensor *t;
   ldr_weights own = *p->m->weights;
-  int i;
   if (n > 200) return NULL;
   own.count = p->had;
-  for (i = 0; i < 3; i++) name[i][0] = 0;
-  memcpy(name[0], stem, n);
-  ldr__format(name[0] + n, sizeof name[0] - n, "%s", kind);
-  ldr__format(name[1], sizeof name[1], "%s%s", prefix, name[0]);
-  if (strncmp(name[0], prefix, skip) == 0) ldr__format(name[2], sizeof name[2], "%s", name[0] + skip);
-  for (i = 0; i < 3 && !t; i++) t = name[i][0] ? ldr_weights_find(&own, name[i]) : NULL;
+  ldr__format(name, sizeof name, "%s%s", prefix, stem);
+  ldr__format(name + skip + n, sizeof name - skip - n, "%s", kind);
+  t = ldr_weights_find(&own, name + skip);
+  if (!t) t = ldr_weights_find(&own, name);
+  if (!t && strncmp(stem, prefix, skip) == 0) t = ldr_weights_find(&own, name + 2 * skip);
   return (ldr_tensor *)(uintptr_t)t;
 }
 
 static const ldr_tensor *ldr__adapter_part(const ldr__adapter *p, const char *stem, size_t n, const char *part) {
   char name[256];
   if (n + strlen(part) >= sizeof name) return NULL;
-  memcpy(name, stem, n);
-  memcpy(name + n, part, strlen(part) + 1);
+  ldr__format(name, sizeof name, "%s", stem);
+  ldr__format(name + n, sizeof name - n, "%s", part);
   return ldr_weights_find(p->w, name);
 }
 
 /* alpha_pattern's number for the module, else lora_alpha. */
 static double ldr__adapter_alpha(const ldr__adapter *p, const char *stem, size_t n) {
   const ldr_json_node *list = ldr_json_node_at(p->j, ldr_json_get(p->j, 0, "alpha_pattern"));
-  int32_t k;
-  k = list && list->type == LDR_JSON_OBJECT ? list->first : -1;
+  int32_t k = list && list->type == LDR_JSON_OBJECT ? list->first : -1;
   for (; k >= 0; k = p->j->nodes[p->j->nodes[k].next].next) {
     const ldr_json_node *key = &p->j->nodes[k];
     size_t size = key->end - key->begin;
@@ -14031,7 +13827,7 @@ static double ldr__adapter_alpha(const ldr__adapter *p, const char *stem, size_t
         (size == n || stem[n - size - 1] == '.'))
       return ldr_json_number(p->j, key->next, 0);
   }
-  return ldr_json_number(p->j, ldr_json_get(p->j, 0, "lora_alpha"), 8);
+  return ldr__config_number(p->j, "lora_alpha", 8);
 }
 
 /* One matrix: A[r,in], B[out,r]; embeddings [in,out] are the transpose. */
@@ -14040,7 +13836,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   const ldr_tensor *b = ldr__adapter_part(p, a->name, n, part_b),
       *v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector");
   ldr_tensor *base = ldr__adapter_base(p, a->name, n, ".weight");
-  size_t r, in, out, i, j, k, rows, columns;
+  size_t r, in, out, i, j, k, rows, columns, room;
   float *row, *fa, *fb, scale;
   unsigned char *copy;
   char shown[LDR__SHOWN];
@@ -14059,16 +13855,16 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   columns = turned ? out : in;
   if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset,
-        "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]", shown, (uint64_t)rows,
-        (uint64_t)columns, base->shape[0], base->shape[1]);
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]",
+        shown, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
   if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
       "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
   scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
   copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
-  row = (float *)ldr__alloc(&p->m->alloc, (r * (in + out) + columns) * sizeof(float));
+  room = (r * (in + out) + columns) * sizeof(float);
+  row = (float *)ldr__alloc(&p->m->alloc, room);
   if (!copy || !row) {
-    if (row) ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
+    ldr__free(&p->m->alloc, row, room);
     return ldr__fail(p->err, LDR_MEMORY, "out of memory for an adapter");
   }
   fa = row + columns;
@@ -14088,7 +13884,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
     for (j = 0; v && j < columns; j++) row[j] = (float)((double)row[j] * (double)magnitude / sqrt(length));
     p->m->kernels->rows->pack(copy + i * columns * sizeof(float), row, 1, columns, LDR_F32);
   }
-  ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
+  ldr__free(&p->m->alloc, row, room);
   base->data = copy;
   base->dtype = LDR_F32;
   base->bytes = (uint64_t)rows * columns * sizeof(float);
@@ -14123,37 +13919,33 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
 
 /* What the configuration asks for and is not done here, by name. */
 static ldr_status ldr__adapter_config(ldr__adapter *p) {
-  static const char *const known =
-      "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out inference_mode init_lora_weights "
-    "layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core modules_to_save peft_type peft_version "
-    "qalora_group_size r "
-    "rank_pattern alpha_pattern revision target_modules task_type use_dora use_rslora ensure_weight_tying";
+  static const char *const known = "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out "
+    "inference_mode init_lora_weights layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core "
+    "modules_to_save peft_type peft_version qalora_group_size r rank_pattern alpha_pattern revision target_modules "
+    "task_type use_dora use_rslora ensure_weight_tying";
   const ldr_json *j = p->j;
-  int32_t k, task = ldr_json_get(j, 0, "task_type");
+  int32_t k;
   size_t i;
   char key[LDR__SHOWN], value[LDR__SHOWN];
-  if (!ldr_json_equals(j, ldr_json_get(j, 0, "peft_type"), "LORA"))
+  if (!ldr__config_is(j, "peft_type", "LORA"))
     return ldr__fail(p->err, LDR_UNSUPPORTED, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
   for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
     return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
-      ldr__show(key, j->text + name->begin, name->end - name->begin),
-        ldr__show(value, j->text + n->begin, n->end - n->begin));
+        ldr__json_show(key, j, k), ldr__json_show(value, j, name->next));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out");
   p->rooted = ldr__config_true(j, "use_rslora");
   p->dora = ldr__config_true(j, "use_dora");
   for (i = 0; i < LDR__COUNT(ldr__task_names); i++) {
-    if (!ldr_json_equals(j, task, ldr__task_names[i].peft) || p->m->task.task == ldr__task_names[i].task) continue;
-    p->m->task.task = ldr__task_names[i].task;
-    p->m->task.head = ldr__task_names[i].head;
-    p->m->task.pool = p->m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
+    const struct ldr__task_name *name = &ldr__task_names[i];
+    if (!ldr__config_is(j, "task_type", name->peft) || p->m->task.task == name->task) continue;
+    p->m->task.task = name->task;
+    p->m->task.head = name->head;
     p->m->label_count = 0;
-    if (!ldr__task_row_of(p->m)) p->m->task.task = LDR_TASK_NONE;
-    else p->m->task.activation = ldr__task_row_of(p->m)->activation < 0 ? p->m->shape.activation
-        : (ldr_activation)ldr__task_row_of(p->m)->activation;
+    ldr__task_begin(p->m);
   }
   return LDR_OK;
 }
@@ -14187,10 +13979,9 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   p.m = m;
   p.err = err;
   ldr__weights_unwrap(m->weights);
-  if (m->shape.rotary == LDR__PAIRS && ldr_weights_meta(m->weights, "general.architecture"))
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it "
-        "was trained on");
+  if (m->shape.rotary == LDR__PAIRS && ldr__is_gguf(m))
+    return ldr__fail(err, LDR_UNSUPPORTED, "an adapter cannot be added to a GGUF file whose queries and keys lie in "
+        "another order than in the model it was trained on");
   if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json"))
     return ldr__fail(err, LDR_ARGUMENT, "the adapter's path is too long");
   if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
@@ -14247,30 +14038,24 @@ static const char *const ldr__gguf_known = "vocab_size attention.value_length at
   "final_logit_softcapping";
 
 /* The name of a tensor in the family's own files, or NULL. */
-static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *old) {
+static const char *ldr__gguf_rename(const ldr_model *m, char name[256], const char *old) {
   const ldr__family *f = m->family;
-  const char *const ends[6][2] = { { "token_embd", NULL }, { "position_embd", NULL }, { "token_types", NULL },
-      { "token_embd_norm", f->embed_norm },
-    { "output_norm", f->final_norm }, { "output", NULL } };
-  const char *dot = strrchr(old, '.'), *kind, *stem = old, *to = NULL;
+  /* whole names, then those with .weight or .bias behind them */
+  const char *const ends[6][2] = { { "output.weight", f->head_out }, { "token_embd.weight", f->word },
+    { "position_embd.weight", f->position }, { "token_types.weight", f->segment },
+    { "token_embd_norm", f->embed_norm }, { "output_norm", f->final_norm } };
+  const char *dot = strrchr(old, '.'), *stem;
   uint64_t layer = 0;
   size_t i, n;
-  int bias;
   if (!dot || (strcmp(dot, ".weight") != 0 && strcmp(dot, ".bias") != 0)) return NULL;
-  kind = dot;
-  bias = kind[1] == 'b';
   if (strncmp(old, "blk.", 4) != 0) {
-    n = (size_t)(dot - old);
-    for (i = 0; i < 6; i++) if (strlen(ends[i][0]) == n && memcmp(ends[i][0], old, n) == 0) break;
-    if (i == 6) return NULL;
-    if (i == 3 || i == 4) {
-      if (!ends[i][1]) return NULL;
-      ldr__format(name, 256, "%s%s%s", f->prefix, ends[i][1], kind);
+    for (i = 0; i < 6; i++) {
+      n = i < 4 ? strlen(old) : (size_t)(dot - old);
+      if (!ends[i][1] || strlen(ends[i][0]) != n || memcmp(ends[i][0], old, n) != 0) continue;
+      ldr__format(name, 256, "%s%s%s", i ? f->prefix : "", ends[i][1], old + n);
       return name;
     }
-    to = bias ? NULL : i == 0 ? f->word : i == 1 ? f->position : i == 2 ? f->segment : f->head_out;
-    if (to) ldr__format(name, 256, "%s%s", i == 5 ? "" : f->prefix, to);
-    return to ? name : NULL;
+    return NULL;
   }
   for (stem = old + 4; ldr__digit(*stem) && layer < 100000; stem++) layer = layer * 10 + (uint64_t)(*stem - '0');
   if (*stem++ != '.') return NULL;
@@ -14279,7 +14064,7 @@ static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *ol
     const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
     int slot = ldr__gguf_slots[i].slot;
     if (strlen(as) != n || memcmp(as, stem, n) != 0) continue;
-    if (bias) slot += slot < LDR__MATRICES ? (int)LDR__QB : 1;
+    if (dot[1] == 'b') slot += slot < LDR__MATRICES ? (int)LDR__QB : 1;
     ldr__format(name, 256, "%s", f->prefix);
     return ldr__part_name(name + strlen(name), 256 - strlen(name), f, slot, (int32_t)layer, 1) ? name : NULL;
   }
@@ -14292,10 +14077,15 @@ static uint64_t ldr__gguf_get(const ldr_weights *w, const char *arch, const char
   return ldr__gguf_whole(w, full, otherwise);
 }
 
-static double ldr__gguf_get_real(const ldr_weights *w, const char *arch, const char *key, double otherwise) {
+static float ldr__gguf_get_real(const ldr_model *m, const char *arch, const char *key, double otherwise, double low,
+    double high, ldr_error *err) {
   char full[192];
+  double v;
   ldr__format(full, sizeof full, "%s.%s", arch, key);
-  return ldr__gguf_real(w, full, otherwise);
+  v = ldr__gguf_real(m->weights, full, otherwise);
+  if (v >= low && v <= high) return (float)v;
+  ldr__fail(err, LDR_LIMIT, "GGUF: %s is out of its range", full);
+  return (float)low;
 }
 
 /* Rotary positions, and refusals of what is not understood. */
@@ -14306,28 +14096,25 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   char full[192];
   int32_t kind;
   if (!m->shape.rotary) return LDR_OK;
-  r->theta = (float)ldr__gguf_get_real(m->weights, arch, "rope.freq_base", 10000);
-  if (!(r->theta >= 1 && r->theta <= 1e12f))
-    return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.freq_base is out of its range", arch);
+  r->theta = ldr__gguf_get_real(m, arch, "rope.freq_base", 10000, 1, 1e12, err);
   if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) !=
       (uint64_t)m->shape.head_dim)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of a head is not supported", arch,
-        m->shape.head_dim);
+    return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of "
+        "a head is not supported", arch, m->shape.head_dim);
   ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
   scaling = ldr_weights_meta(m->weights, full);
   for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
   if (kind > 3 || kind == 2)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s is not supported (none, linear and yarn are)", full);
   r->kind = kind;
-  if (!kind) return LDR_OK;
-  r->factor = (float)ldr__gguf_get_real(m->weights, arch, "rope.scaling.factor", 0);
+  if (!kind) return err->status;
+  r->factor = ldr__gguf_get_real(m, arch, "rope.scaling.factor", 0, 1, 1e6, err);
   r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
-  if (!(r->factor >= 1 && r->factor <= 1e6f) || !(r->original >= 1))
-    return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.factor is out of its range", arch);
+  if (!(r->original >= 1))
+    ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.original_context_length is out of its range", arch);
   r->score = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
   r->score *= r->score;
-  return LDR_OK;
+  return err->status;
 }
 
 /* Reads the configuration out of the metadata, and gives the tensors the names of the family's own files. */
@@ -14345,9 +14132,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
   }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0,
-        "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)",
-        arch ? ldr__show(shown, arch, strlen(arch)) : "");
+    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, "
+        "bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
   n = strlen(arch);
   for (i = 0; i < w->meta_count; i++) {
     const char *key = w->metas[i].key;
@@ -14356,9 +14142,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
     if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
         ldr__in_words(m->allow, key, strlen(key))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at,
-        "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)",
-        ldr__show(shown, key, strlen(key)), w->metas[i].value);
+    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the "
+        "results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
   }
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
@@ -14377,9 +14162,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (arch[5]) ldr__format(text + strlen(text), 64, ",\"query_pre_attn_scalar\":%U", wide);
   }
   if (strcmp(arch, "llama") == 0) /* only its configuration says it */
-    ldr__format(text + strlen(text), 64, ",\"attention_bias\":%s,\"mlp_bias\":%s",
-        ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false",
-        ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
+    ldr__format(text + strlen(text), 64, ",\"attention_bias\":%s,\"mlp_bias\":%s", ldr_weights_find(w,
+        "blk.0.attn_q.bias") ? "true" : "false", ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
   ldr__format(text + strlen(text), 2, "}");
   if (ldr__model_config(m, text, strlen(text), err)) {
     char copy[sizeof err->message];
@@ -14387,18 +14171,13 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
     return err->status;
   }
-  m->shape.eps = (float)ldr__gguf_get_real(w, arch,
-      m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon",
-      (double)m->shape.eps);
-  if (!(m->shape.eps >= 0 && m->shape.eps <= 1))
-    return ldr__fail(err, LDR_LIMIT, "GGUF: the norm's epsilon is out of its range");
-  m->shape.cap = (float)ldr__gguf_get_real(w, arch, "attn_logit_softcapping", (double)m->shape.cap);
-  m->logit_cap = (float)ldr__gguf_get_real(w, arch, "final_logit_softcapping", (double)m->logit_cap);
-  if (!(m->shape.cap >= 0 && m->shape.cap <= 1e9f && m->logit_cap >= 0 && m->logit_cap <= 1e9f))
-    return ldr__fail(err, LDR_LIMIT, "GGUF: a softcapping is out of its range");
+  m->shape.eps = ldr__gguf_get_real(m, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
+      : "attention.layer_norm_epsilon", (double)m->shape.eps, 0, 1, err);
+  m->shape.cap = ldr__gguf_get_real(m, arch, "attn_logit_softcapping", (double)m->shape.cap, 0, 1e9, err);
+  m->logit_cap = ldr__gguf_get_real(m, arch, "final_logit_softcapping", (double)m->logit_cap, 0, 1e9, err);
   m->shape.rotary = ldr__gguf_kin[k].rotary;
   if (row) m->shape.renormal = row->renormal >> 1;
-  if (ldr__gguf_rope(m, arch, err)) return err->status;
+  if (ldr__gguf_rope(m, arch, err) || err->status) return err->status;
   m->settings = ldr__config_settings(m);
   for (i = 0; i < w->count; i++) {
     const char *to = ldr__gguf_rename(m, name, w->tensors[i].name);
@@ -14423,7 +14202,7 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
   if (!m->borrowed) ldr_weights_close(m->weights);
   ldr_weights_close(m->adapter);
   ldr__plan_end(m->plan_memory, m->plan_size, &a);
-  if (m->labels) ldr__free(&a, m->labels, m->label_bytes);
+  ldr__free(&a, m->labels, m->label_bytes);
   ldr__free(&a, m, sizeof *m);
 }
 
@@ -14451,9 +14230,8 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
   else return LDR_OK;
   if (!m->tokenizer) return err->status;
   if (ldr_tokenizer_size(m->tokenizer) > m->vocabulary)
-    return ldr__fail(err, LDR_VOCAB,
-        "%s%s%d pieces in the vocabulary, the model has embeddings for %d", dir ? dir : "", dir ? ": " : "",
-        ldr_tokenizer_size(m->tokenizer), m->vocabulary);
+    return ldr__fail(err, LDR_VOCAB, "%s%s%d pieces in the vocabulary, the model has embeddings for %d", dir ? dir : "",
+        dir ? ": " : "", ldr_tokenizer_size(m->tokenizer), m->vocabulary);
   if (m->encoder) m->encoder->tokenizer = m->tokenizer;
 #else
   (void)m; (void)dir; (void)vocab; (void)size; (void)desc; (void)err;
@@ -14482,19 +14260,17 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
+  static const char *const configs[] = { "config.json", "bert_config.json" };
   char path[LADDER_MAX_PATH];
-  const char *config = "config.json";
-  int gguf = 0;
+  int gguf = dir && ldr__ends_with(dir, ".gguf"), i;
   ldr_error other;
   ldr__source s;
-  ldr_status status;
   ldr_model *m;
   LDR__OWN_ERROR(err);
   m = ldr__model_new(desc, err);
   if (!m) return NULL;
   memset(&s, 0, sizeof s);
   memset(&other, 0, sizeof other);
-  gguf = dir && ldr__ends_with(dir, ".gguf");
   /* whatever the name of a file is: a folder fails to open */
   if (dir && !gguf && !ldr__source_open(&s, dir, &m->alloc, &other)) {
     gguf = ldr__gguf_is(s.data, s.size);
@@ -14504,35 +14280,23 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     m->weights = ldr_weights_open(dir, &m->alloc, err);
     if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size))
       ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
-    if (m->weights && !err->status && !ldr__model_gguf(m, err) &&
-        (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
-        !ldr__model_bind(m, err) && !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
-    ldr__fail_in_file(err, dir);
-    ldr_model_free(m);
-    return NULL;
+    if (!err->status) ldr__model_gguf(m, err);
+  } else {
+    i = dir && ldr__path_join(path, sizeof path, dir, configs[0]) && !ldr__file_exists(path) &&
+        ldr__path_join(path, sizeof path, dir, configs[1]) && ldr__file_exists(path);
+    if (!dir || !ldr__path_join(path, sizeof path, dir, configs[i]))
+      ldr__fail(err, LDR_ARGUMENT, "ldr_model_load: no directory, or its path is too long");
+    else if (!ldr__source_open(&s, path, &m->alloc, err)) {
+      if (ldr__model_config(m, (const char *)s.data, s.size, err)) ldr__fail_in_file(err, path);
+      ldr__source_close(&s);
+    }
+    if (!err->status) m->weights = ldr_weights_open(dir, &m->alloc, err);
   }
-  if (dir && ldr__path_join(path, sizeof path, dir, "bert_config.json") && ldr__file_exists(path))
-    config = "bert_config.json";
-  if (dir && ldr__path_join(path, sizeof path, dir, "config.json") && ldr__file_exists(path)) config = "config.json";
-  if (!dir || !ldr__path_join(path, sizeof path, dir, config)) status = ldr__fail(err, LDR_ARGUMENT,
-      "ldr_model_load: no directory, or its path is too long");
-  else status = ldr__source_open(&s, path, &m->alloc, err);
-  if (!status) {
-    status = ldr__model_config(m, (const char *)s.data, s.size, err);
-    ldr__source_close(&s);
-    if (status) ldr__fail_in_file(err, path);
-  }
-  if (!status) {
-    m->weights = ldr_weights_open(dir, &m->alloc, err);
-    status = m->weights ? LDR_OK : err->status;
-  }
-  if (!status && desc && desc->adapter) status = ldr__adapter_merge(m, desc->adapter, err);
-  if (!status) {
-    status = ldr__model_bind(m, err);
-    if (status) ldr__fail_in_file(err, dir);
-  }
-  if (!status) status = ldr__model_vocabulary(m, dir, NULL, 0, desc, err);
-  if (!status) return m;
+  if (!err->status && desc && desc->adapter) ldr__adapter_merge(m, desc->adapter, err);
+  if (!err->status && ldr__model_bind(m, err) && !gguf) ldr__fail_in_file(err, dir);
+  if (!err->status) ldr__model_vocabulary(m, gguf ? NULL : dir, NULL, 0, desc, err);
+  if (!err->status) return m;
+  if (gguf) ldr__fail_in_file(err, dir);
   ldr_model_free(m);
   return NULL;
 }
@@ -14643,15 +14407,12 @@ static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
 LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
   uint64_t h;
   size_t i;
-  int k;
   if (!m) return 0;
   h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads + ((uint64_t)m->stack << 40),
       m->family->type, strlen(m->family->type));
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
-    for (k = 0; k < 12 && m->family->ignored[k]; k++)
-      if (ldr__match(m->family->ignored[k], t->name)) break;
-    if (k < 12 && m->family->ignored[k]) continue; /* a head that came and went does not make another backbone */
+    if (ldr__is_ignored(m->family, t->name)) continue; /* a head that came and went does not make another backbone */
     h = ldr__digest(h, t->name, strlen(t->name));
     h = ldr__digest_behind(m->release ? m : NULL, h + (uint64_t)t->dtype, t->data, (size_t)t->bytes);
     if (m->release) ldr__release(m, t->data, (size_t)t->bytes);
@@ -14737,31 +14498,26 @@ static void ldr__frozen_forward(
 /* word_scale word[id] + position[pos] + segment[type] of token i; -1, -2, ... are a prompt's vectors, or nothing. */
 static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row,
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
-  const ldr__mat *position = &ends->m[LDR__POSITION], *segment = &ends->m[LDR__SEGMENT];
-  size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset),
-      type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
-  size_t task = m->tasks.data ? type / (size_t)m->segments : 0;
-  type = m->tasks.data ? type % (size_t)m->segments : type;
+  const ldr__mat *const tables[3] = { &ends->m[LDR__POSITION], &ends->m[LDR__SEGMENT], &m->tasks };
+  size_t at[3] = { 0, 0, 0 }, e = (size_t)m->embed_width, j;
+  int k;
+  at[0] = (size_t)(t->position[i] + m->position_offset);
+  if (segments && m->segments > 1) at[1] = (size_t)segments[i];
+  if (m->tasks.data) {
+    at[2] = at[1] / (size_t)m->segments;
+    at[1] %= (size_t)m->segments;
+  }
   if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
   else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
   else memset(row, 0, e * sizeof(float));
   for (j = 0; m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
-  for (j = 0; j < e; j += 64) {
-    float run[64];
-    size_t n = LDR__MIN((size_t)64, e - j);
-    if (position->data) {
-      ldr__mat_run(ex->kernels, run, position, pos, j, n);
+  for (k = 0; k < 3; k++)
+    for (j = 0; tables[k]->data && j < e; j += 64) {
+      float run[64];
+      size_t n = LDR__MIN((size_t)64, e - j);
+      ldr__mat_run(ex->kernels, run, tables[k], at[k], j, n);
       ex->kernels->rows->add(row + j, run, n);
     }
-    if (segment->data) {
-      ldr__mat_run(ex->kernels, run, segment, type, j, n);
-      ex->kernels->rows->add(row + j, run, n);
-    }
-    if (m->tasks.data) {
-      ldr__mat_run(ex->kernels, run, &m->tasks, task, j, n);
-      ex->kernels->rows->add(row + j, run, n);
-    }
-  }
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
@@ -15028,7 +14784,6 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   rows = (size_t)batch->offsets[batch->sequences];
   memset(&reader, 0, sizeof reader);
-  memset(&r, 0, sizeof r);
   if (m->encoder) {
     if (ldr__source_check(m, batch, &farthest, err)) return err->status;
     source = (size_t)batch->source->offsets[batch->sequences];
@@ -15408,9 +15163,8 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     ldr__fail(err, LDR_DATA, "label %d of a set is negative or stands twice", classes[i]);
     return -1;
   }
-  if (d->set_count >= INT32_MAX ||
-      !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
-      !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
+  if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap,
+      d->set_used + (size_t)count + 1) || !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
     ldr__fail(err, LDR_MEMORY, "out of memory for a label set");
     return -1;
   }
@@ -15542,7 +15296,14 @@ static int64_t ldr__reader_line(const ldr__reader *r, size_t at) {
   return line;
 }
 
-static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *err, const char *what) {
+static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *err, const char *format, ...) {
+  char what[sizeof err->message];
+  ldr__text t;
+  va_list args;
+  ldr__text_init(&t, what, sizeof what);
+  va_start(args, format);
+  ldr__text_format(&t, format, args);
+  va_end(args);
   return ldr__fail_at(err, LDR_DATA, at, "line %I: %s", ldr__reader_line(r, at), what);
 }
 
@@ -15614,9 +15375,9 @@ static int ldr__reader_field(const char *name) {
 /* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
 static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
   size_t i = r->begin + ldr__utf8_bad(r->data + r->begin, r->size - r->begin, 0);
-  return i >= r->size ? LDR_OK : ldr__fail_at(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's "
-      "encoding (--encoding latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t "
-      "utf-8)", ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
+  return i >= r->size ? LDR_OK : ldr__reader_fail(r, i, err, "byte %d is not UTF-8; say the file's encoding "
+      "(--encoding latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
+      (int)(unsigned char)r->data[i]);
 }
 
 enum { LDR__UTF8, LDR__UTF16, LDR__UTF16LE, LDR__UTF16BE, LDR__WINDOWS1252 };
@@ -15714,9 +15475,8 @@ static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
         r->d->unseen, ldr_dataset_label_name(r->d, 0));
   if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 ||
       ldr_dataset_labels(r->d) < n) return LDR_OK;
-  return ldr__fail(err, LDR_DATA,
-      "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say "
-      "many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
+  return ldr__fail(err, LDR_DATA, "all %d examples have labels of their own: is the text in the label's place? The "
+      "first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
 }
 
 /* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds.
@@ -15766,12 +15526,11 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
   if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
   if (r->desc.head == LDR_HEAD_REGRESS) {
     if (!ldr__reader_number(label, &value))
-      return ldr__fail_at(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at),
-          ldr__show(shown, label, strlen(label)));
+      return ldr__reader_fail(r, at, err, "the label \"%s\" is not a number", ldr__show(shown, label, strlen(label)));
   } else {
     index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
         : ldr__reader_class(r, label, err);
-    if (index == -1) return err->status ? err->status : LDR_MEMORY;
+    if (index == -1) return err->status;
   }
   return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
 }
@@ -15828,7 +15587,7 @@ static ldr_status ldr__reader_head(ldr__reader *r, ldr_error *err) {
   size_t i = r->begin;
   for (;; i++) {
     i = ldr__reader_column(r, LDR__FIELDS, i, err);
-    if (i == SIZE_MAX) return err->status ? err->status : LDR_MEMORY;
+    if (i == SIZE_MAX) return err->status;
     ldr__reader_trim((char *)r->field[LDR__FIELDS]);
     f = ldr__reader_field((const char *)r->field[LDR__FIELDS]);
     if (n == LDR__MAX_COLUMNS) return LDR_OK;
@@ -15864,14 +15623,13 @@ static ldr_status ldr__reader_give(ldr__reader *r, int pair, size_t at, ldr_erro
 }
 
 static ldr_status ldr__reader_wrong(const ldr__reader *r, int n, size_t at, ldr_error *err) {
-  if (r->desc.columns || r->named) return ldr__fail_at(err, LDR_DATA, at, "line %I: it has %d columns, %s",
-      ldr__reader_line(r, at), n, r->named ? "the first line names another number" : "and not those that were named");
+  if (r->desc.columns || r->named) return ldr__reader_fail(r, at, err, "it has %d columns, %s", n, r->named
+      ? "the first line names another number" : "and not those that were named");
   if (n < r->columns) return ldr__reader_fail(r, at, err,
       "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2 (.csv: commas)");
-  return ldr__fail_at(err, LDR_DATA, at,
-      "line %I: %d columns, more than %s; name them (--columns label,text,-: \"-\" is not used), in "
-      "the first line or there, or put quotes around commas", ldr__reader_line(r, at), n, r->unlabelled ?
-      "text<TAB>text2" : "label<TAB>text<TAB>text2");
+  return ldr__reader_fail(r, at, err, "%d columns, more than %s; name them (--columns label,text,-: \"-\" is not "
+      "used), in the first line or there, or put quotes around commas", n, r->unlabelled ? "text<TAB>text2"
+      : "label<TAB>text<TAB>text2");
 }
 
 /* Lines with TAB-separated columns, or records. Empty lines are no examples, but texts to be answered may be empty. */
@@ -15887,7 +15645,7 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
   }
   for (; !status && at < r->size; at = next) {
     n = ldr__reader_row(r, at, &next, err);
-    if (n < 0) return err->status ? err->status : LDR_MEMORY;
+    if (n < 0) return err->status;
     if (at == r->begin && r->named) continue;
     if (n == 1 && !*(const char *)r->field[r->column[0]] && !r->unlabelled) continue;
     if (n > r->columns || n < r->columns - r->optional) return ldr__reader_wrong(r, n, at, err);
@@ -15913,9 +15671,8 @@ static ldr_status ldr__reader_member(
     return LDR_OK;
   }
   if (k == LDR__FIELD_LABEL && word) return ldr__reader_copy(r, k, r->data + base + n->begin, n->end - n->begin, err);
-  return ldr__reader_fail(r, base + n->begin, err,
-      k == LDR__FIELD_LABEL ? "the label is neither a string nor a number nor true or false"
-      : "the text is not a string");
+  return ldr__reader_fail(r, base + n->begin, err, k == LDR__FIELD_LABEL ? "the label is neither a string nor a number "
+      "nor true or false" : "the text is not a string");
 }
 
 /* Several labels, ["a","b"], become the "a|b" of the other forms. */
@@ -15959,15 +15716,13 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
   }
   if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT)
     return ldr__reader_fail(r, at, err, "an example is a JSON object");
-  if (label < 0 && !r->unlabelled) return ldr__fail_at(err, LDR_DATA, at,
-      "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ?
-      r->desc.label : "label");
+  if (label < 0 && !r->unlabelled) return ldr__reader_fail(r, at, err, "the example has no label: no member \"%s\"",
+      r->desc.label ? r->desc.label : "label");
   if (text < 0)
-    return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"",
-        ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
+    return ldr__reader_fail(r, at, err, "the example has no text: no member \"%s\"", r->desc.text ? r->desc.text
+        : "text\", \"sentence\" or \"sentence1");
   if (text2 < 0 && r->desc.text2)
-    return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"",
-        ldr__reader_line(r, at), r->desc.text2);
+    return ldr__reader_fail(r, at, err, "the example has no second text: no member \"%s\"", r->desc.text2);
   status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY
       ? ldr__reader_label_list(r, j, label, base, err) : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
   if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
@@ -16025,7 +15780,7 @@ static ldr_status ldr__reader_labels(ldr__reader *r, ldr_error *err) {
     if (!name)
       return ldr__fail(
           err, LDR_ARGUMENT, "ldr_dataset_load: the data set given for its labels has classes without a name");
-    if (ldr_dataset_label(r->d, name, 1, err) < 0) return err->status ? err->status : LDR_MEMORY;
+    if (ldr_dataset_label(r->d, name, 1, err) < 0) return err->status;
   }
   return LDR_OK;
 }
@@ -16075,22 +15830,16 @@ static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr_
   memset(&r, 0, sizeof r);
   memset(&local, 0, sizeof local);
   if (desc) r.desc = *desc;
-  if (!m || !path || (bytes && !bytes->data)) {
+  r.tokenizer = ldr_model_tokenizer(m);
+  if (r.desc.max_len == 0 && m) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
+  if (!m || !path || (bytes && !bytes->data))
     ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: no model, path or bytes");
-    return NULL;
-  }
-  if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI) {
+  else if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI)
     ldr__fail(err, LDR_ARGUMENT,
         "ldr_dataset_load: files hold one label or one number a text; add other examples with ldr_dataset_add");
-    return NULL;
-  }
-  r.tokenizer = ldr_model_tokenizer(m);
-  if (!r.tokenizer) {
+  else if (!r.tokenizer)
     ldr__fail(err, LDR_MISSING, "%s: the model has no vocabulary, so texts cannot be read", path);
-    return NULL;
-  }
-  if (r.desc.max_len == 0) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
-  r.d = ldr_dataset_create(&r.desc, err);
+  else r.d = ldr_dataset_create(&r.desc, err);
   if (!r.d) return NULL;
 #ifndef LADDER_NO_STDIO
   if (!bytes) status = ldr__reader_run(&r, path, &local);

@@ -401,7 +401,8 @@ LDR__DEF ldr_status ldr_ladder_export_config(
     return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_export_config: no ladder, configuration or path");
   j = ldr_json_parse(text, config_size, &l->alloc, err);
   if (!j) return err->status;
-  w.status = ldr__config_int(j, key, -1, 1, 1024, &layers, err);
+  layers = ldr__config_int(j, key, -1, 1, 1024, err);
+  w.status = err->status;
   if (!w.status && layers * l->m->inner != l->m->layers)
     w.status = ldr__fail(err, LDR_MISMATCH, "config.json: \"%s\" is %d, the backbone has %d: it is another model's",
         key, layers, l->m->layers);

@@ -83,7 +83,7 @@ typedef struct question_reader {
 
 static ldr_status question_fail(const question_reader *s, const ldr_json *j, int32_t node, ldr_error *err,
     const char *what) {
-  return ldr__reader_fail(&s->r, s->base + ldr_json_node_at(j, node)->begin, err, what);
+  return ldr__reader_fail(&s->r, s->base + ldr_json_node_at(j, node)->begin, err, "%s", what);
 }
 
 /* A string, or a number as it is written, for free(). */

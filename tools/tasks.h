@@ -428,7 +428,7 @@ static ldr_status damaged(rows *s, size_t at, ldr_error *err, const char *format
   vsnprintf(what, sizeof what, format, args);
   va_end(args);
   what[ldr__utf8_bad((const unsigned char *)what, strlen(what), 0)] = 0;
-  if (s->r.unlabelled) return ldr__reader_fail(&s->r, at, err, what);
+  if (s->r.unlabelled) return ldr__reader_fail(&s->r, at, err, "%s", what);
   if (s->dropped++ == 0)
     snprintf(s->first_bad, sizeof s->first_bad, "line %" PRId64 ": %s", ldr__reader_line(&s->r, at), what);
   return LDR_OK;
