@@ -16288,30 +16288,22 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
   l->deep = ldr__method_of(d->method)->deep || l->top;
   if (d->beside && (l->deep || d->beside->m != m || !ldr__method_of(d->beside->d.method)->beside))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model "
-        "must be the same");
+    return ldr__fail(err, LDR_ARGUMENT, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, "
+        "lora or adapter, and the model must be the same");
   if (!l->deep) return LDR_OK;
-  if (m->shape.experts)
-    return ldr__fail(err, LDR_UNSUPPORTED, "%s goes back through blocks, and experts are only run: train narrow rungs "
-        "(no top; paper, clue, mlp) or a head", l->top ? "top" : ldr_method_name(d->method));
-  if (l->top > m->layers || (l->top && m->family->shared))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
+  if (m->shape.experts) return ldr__fail(err, LDR_UNSUPPORTED, "%s goes back through blocks, and experts are only run: "
+      "train narrow rungs (no top; paper, clue, mlp) or a head", l->top ? "top" : ldr_method_name(d->method));
+  if (l->top > m->layers || (l->top && m->family->shared)) return ldr__fail(err, LDR_ARGUMENT,
+      "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
   if (!l->top && m->compute != LDR_COMPUTE_F32)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "method %s needs gradients through the backbone, and products of rounded weights have none: load the model "
-        "with LDR_COMPUTE_F32",
-        ldr_method_name(d->method));
+    return ldr__fail(err, LDR_UNSUPPORTED, "method %s needs gradients through the backbone, and products of rounded "
+        "weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
   if (d->tune_layers < 0 || d->tune_layers > m->layers ||
       (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need "
-        "all)",
-        d->tune_layers, m->layers);
-  if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) &&
-      (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
-      d->targets > ldr__all_targets(m)))
+    return ldr__fail(err, LDR_ARGUMENT, "the last %d of %d blocks cannot be tuned alone (layers that share their "
+        "tensors, prompts and successors need all)", d->tune_layers, m->layers);
+  if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) && (d->rank < 1 || d->rank > 4096 ||
+      !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets > ldr__all_targets(m)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
   if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536))
     return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);
@@ -16321,13 +16313,10 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
       (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
     return ldr__fail(err, LDR_ARGUMENT, "%d virtual tokens: the model has %d positions", d->virtual_tokens,
         m->positions - m->position_offset);
-  if (d->method == LDR_METHOD_THESEUS && m->family->shared)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets",
-        m->family->type);
-  if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers))
-    return ldr__fail(
-        err, LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
+  if (d->method == LDR_METHOD_THESEUS && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, "method theseus "
+      "replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
+  if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err,
+      LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
   l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
   l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
   if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES | (m->stack ? LDR__SHIFTS : 0);
@@ -16379,28 +16368,23 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return ldr__fail(err, LDR_ARGUMENT, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
   if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "a words head is the model's own language-model head, and its files hold none");
-  if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count)
-    return ldr__fail(
-        err, LDR_ARGUMENT, "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
+  if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count) return ldr__fail(err, LDR_ARGUMENT,
+      "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
   if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, "dropout must be below 1");
   if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1))
     return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
   if (d->init == LDR_INIT_SLICE && b->experts)
     return ldr__fail(err, LDR_UNSUPPORTED, "experts are no FFN to cut a rung's from: use init random");
   if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn,
-        b->ffn);
-  if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies "
-        "(top -1)");
+    return ldr__fail(err, LDR_ARGUMENT, "a sliced side network cannot be wider than the backbone (%d of %d, ffn "
+        "%d of %d)", d->width, b->width, d->ffn, b->ffn);
+  if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL) return ldr__fail(err, LDR_ARGUMENT, "copies of the "
+      "last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies (top -1)");
   if (row->copies && !row->rungs && d->top < 1)
     return ldr__fail(err, LDR_ARGUMENT, "the preset %s is copies of the last blocks, and there are none: %s", row->name,
         m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
-  if (!row->rungs)
-    return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, "the preset %s has no rungs, %d were given", row->name,
-        d->rung_count) : LDR_OK;
+  if (!row->rungs) return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, "the preset %s has no rungs, %d were given",
+      row->name, d->rung_count) : LDR_OK;
   if (row->kind == LDR__LIKE_MLP) {
     s->place = LDR__NO_NORM;
     s->heads = s->kv_heads = 0;
@@ -16424,26 +16408,21 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return LDR_OK;
   }
   if (d->slice_heads == LDR_HEADS_WHOLE) {
-    if (d->heads % group || d->heads > b->heads)
-      return ldr__fail(err, LDR_ARGUMENT, "%d side heads: whole heads come in groups of %d and there are %d", d->heads,
-          group, b->heads);
+    if (d->heads % group || d->heads > b->heads) return ldr__fail(err, LDR_ARGUMENT,
+        "%d side heads: whole heads come in groups of %d and there are %d", d->heads, group, b->heads);
     s->kv_heads = d->heads / group;
     return LDR_OK;
   }
-  if (d->heads != b->heads || b->head_dim % r)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads,
-        b->head_dim, r);
-  if (row->paper && (b->width % r || b->ffn % r))
-    return ldr__fail(err, LDR_ARGUMENT, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d",
-        b->width, b->ffn, r);
+  if (d->heads != b->heads || b->head_dim % r) return ldr__fail(err, LDR_ARGUMENT, "keeping all %d heads needs a "
+      "reduction that divides the head size %d, not %d; or slice whole heads", b->heads, b->head_dim, r);
+  if (row->paper && (b->width % r || b->ffn % r)) return ldr__fail(err, LDR_ARGUMENT,
+      "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d", b->width, b->ffn, r);
   s->head_dim = b->head_dim / r;
   if (r > 1 && (s->head_norms || s->turned || m->rope[0].kind == LDR__ROPE_LONG))
     return ldr__fail(err, LDR_UNSUPPORTED, "the heads of a %s model cannot be made smaller, for they "
         "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads", m->type);
-  if (s->rotary && s->head_dim % 2)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
+  if (s->rotary && s->head_dim % 2) return ldr__fail(err, LDR_ARGUMENT,
+      "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
   return LDR_OK;
 }
 
@@ -16502,8 +16481,7 @@ static int ldr__prompted(const ldr_model *m, const ldr_ladder_desc *d) {
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
   int added = d->method == LDR_METHOD_BITFIT && m->stack && (end == LDR__LM_BIAS ||
       (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
-  size_t n = end == LDR__PROMPT
-      ? (ldr__prompted(m, d) ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
+  size_t n = end == LDR__PROMPT ? (ldr__prompted(m, d) ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
       : ldr__end_shape(m, end, rows, columns);
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
@@ -16537,8 +16515,7 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
     return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
   if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
   if (end == LDR__LM_BIAS && d->method == LDR_METHOD_BITFIT) return d->head == LDR_HEAD_WORDS;
-  return d->method == LDR_METHOD_FULL &&
-      (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
+  return d->method == LDR_METHOD_FULL && (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
 }
 
 /* Blocks with tensors of their own, by number: the backbone's layers, then the successors. */
@@ -16798,9 +16775,8 @@ static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
   int32_t i, n = d->rung_count, count = l->m->layers - d->top, *layers = l->rung_layers;
   for (i = 0; i < n; i++) {
     if (d->top && (d->rungs ? d->rungs[i] : 0) >= count)
-      return ldr__fail(err, LDR_ARGUMENT,
-          "rung %d taps layer %d, which is a copy here: with the last %d blocks copied, rungs tap layers 0 to %d", i,
-          d->rungs ? d->rungs[i] : 0, d->top, count - 1);
+      return ldr__fail(err, LDR_ARGUMENT, "rung %d taps layer %d, which is a copy here: with the last %d blocks "
+          "copied, rungs tap layers 0 to %d", i, d->rungs ? d->rungs[i] : 0, d->top, count - 1);
     layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
     if (layers[i] < 0 || layers[i] >= l->m->layers || (i && layers[i] <= layers[i - 1]))
       return ldr__fail(err, LDR_ARGUMENT, "%srung %d taps layer %d: layers must ascend from 0 to %d",
@@ -16904,9 +16880,8 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   ldr_ladder *r;
   if (!e) return LDR_OK;
   if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PREFIX)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "a %s model with two stacks learns words, by a ladder or by full, bitfit, lora, adapter, ia3 or prompt; "
-        "ldr_model_encoder gives its encoder, which learns like any other", m->type);
+    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks learns words, by a ladder or by full, bitfit, "
+        "lora, adapter, ia3 or prompt; ldr_model_encoder gives its encoder, which learns like any other", m->type);
   r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
   if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
   memset(r, 0, sizeof *r);
@@ -16950,13 +16925,11 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   if (desc->published_head && (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
       m->task.task == LDR_TASK_REPLACED)) {
     if (m->task.task)
-      ldr__fail(err, LDR_UNSUPPORTED,
-          "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, "
-          "and cannot be learned further");
+      ldr__fail(err, LDR_UNSUPPORTED, "published_head: the head in the model's files is for spans, for replaced "
+          "tokens, a pooler or holds a norm, and cannot be learned further");
     else
-      ldr__fail(err, LDR_MISSING,
-          "published_head: the model's files hold no head for a task, or its config.json names no architecture that "
-          "has one");
+      ldr__fail(err, LDR_MISSING, "published_head: the model's files hold no head for a task, or its config.json names "
+          "no architecture that has one");
     return NULL;
   }
   if (!a.alloc_fn) a = m->alloc;
@@ -17262,17 +17235,15 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
 /* ================================
    >>pass              One batch through backbone and ladder, and back through the ladder
    --------------------------------
-   Backbone and ladder advance together, so that without training one tap is alive at a time.
-   For training each tap is kept, because the gradient of D_i needs it; it is also what the tap
-   cache stores. The backward pass starts at the head and ends at the first down-projection:
-   nothing below it has a gradient. Where the head reads one row of a sequence, the block below it
-   makes, and goes back through, that row alone.
+   Backbone and ladder advance together, so that without training one tap is alive at a time. For training each tap is
+   kept, because the gradient of D_i needs it; it is also what the tap cache stores. The backward pass starts at the
+   head and ends at the first down-projection: nothing below it has a gradient. Where the head reads one row of a
+   sequence, the block below it makes, and goes back through, that row alone.
 
-   A rung is narrow, so what it computes takes hardly longer than threads take to meet. A training
-   batch is therefore cut into parts of a few whole sequences (ldr__pass_cut): a thread takes one
-   through the whole rung, forward or back, and leaves the gradients of all states behind. Then all
-   threads make the sums over the batch that gradients of weights are (ldr__sums): they meet twice a
-   rung and direction, and what a part needs stays in the cache of its core.
+   A rung is narrow, so what it computes takes hardly longer than threads take to meet. A training batch is therefore
+   cut into parts of a few whole sequences (ldr__pass_cut): a thread takes one through the whole rung, forward or back,
+   and leaves the gradients of all states behind. Then all threads make the sums over the batch that gradients of
+   weights are (ldr__sums): they meet twice a rung and direction, and what a part needs stays in the cache of its core.
 
    >>tune: methods that train inside the backbone put their tensors in its blocks' place and go back
    through them, down to the lowest block that holds any, or through the embeddings. Which blocks a batch runs is its
@@ -17424,9 +17395,8 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
 static int ldr__tunes_embeddings(const ldr_ladder *l) {
   int end;
   for (end = 0; l->deep && end < LDR__ENDS; end++)
-    if (l->end[end] >= 0 &&
-        (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB ||
-        end == LDR__PROMPT))
+    if (l->end[end] >= 0 && (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM ||
+        end == LDR__EMBED_NORMB || end == LDR__PROMPT))
       return 1;
   return 0;
 }
@@ -17502,9 +17472,8 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
       /* the first rung mixes nothing: its m is its x */
       if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y);
     } else {
-      a = l->d.mix == LDR_MIX_BEFORE
-          ? ldr__acts_between(shared, &l->side, shared.x, ldr__place_matrix(p, side, max_tokens, w))
-          : ldr__acts_between(shared, &l->side, ldr__place_matrix(p, side, max_tokens, w), shared.y);
+      a = l->d.mix == LDR_MIX_BEFORE ? ldr__acts_between(shared, &l->side, shared.x, ldr__place_matrix(p, side,
+          max_tokens, w)) : ldr__acts_between(shared, &l->side, ldr__place_matrix(p, side, max_tokens, w), shared.y);
       if (l->side.heads) {
         a.attention = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads * (size_t)l->side.head_dim);
         a.lse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
@@ -17521,8 +17490,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
     s->acts[k] = s->acts[0];
     s->m[k] = s->m[0];
   }
-  s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL))
-      : NULL;
+  s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL)) : NULL;
   s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
   s->f = ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side));
   s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
@@ -17545,8 +17513,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
 }
 
 /* Places a pass; train: how it goes back, NULL when it does not. */
-static void ldr__pass_place(
-    ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
+static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
   const ldr_model *m = l->m;
   size_t d = (size_t)m->shape.width, c = (size_t)ldr__head_outputs(&l->d), hw = (size_t)l->head_width,
       hh = (size_t)l->d.head_hidden, r, k, rows, virtuals = ldr__virtual_tokens(l), wide, longest, scratch,
@@ -17570,9 +17537,8 @@ static void ldr__pass_place(
   s->tap_count = ldr__tap_count(l);
   if (l->reader) {
     ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
-    ldr__pass_place(p, reader ? reader : &own, l->reader,
-        ldr__limits_of((int32_t)(loaded - wide), (int32_t)max_sequences),
-        l->reader->deep || l->reader->d.rung_count ? train : NULL);
+    ldr__pass_place(p, reader ? reader : &own, l->reader, ldr__limits_of((int32_t)(loaded - wide),
+        (int32_t)max_sequences), l->reader->deep || l->reader->d.rung_count ? train : NULL);
     s->reader = reader;
   }
   if (ldr__backbone_of(l)->end[LDR__DISTANCES] >= 0)
@@ -17736,8 +17702,7 @@ static void ldr__pass_distances(ldr__pass *s) {
 }
 
 /* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the
-   head. `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
-   was divided. */
+   head. `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step was divided. */
 static void ldr__pass_begin(
     ldr__pass *s, int32_t sequences, const uint64_t *ordinals, float dropout, uint64_t step_key) {
   const ldr_ladder *l = s->l;
@@ -19200,18 +19165,16 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     for (read = 0; read < all && !of[read]; read++) {}
     for (end = read; end < all && of[end] == 1; end++) {}
     if (!read || end == read || end < all || LDR__MAX(read, all - read) > (uint64_t)limit)
-      return ldr__fail(err, LDR_DATA,
-          "%s: example %U has %U tokens of segment 0, then %U of segment 1: 1 to %d each, the encoder's and the "
-          "decoder's, are needed and nothing else", what, (uint64_t)i, read, end - read, limit);
+      return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens of segment 0, then %U of segment 1: 1 to %d each, "
+          "the encoder's and the decoder's, are needed and nothing else", what, (uint64_t)i, read, end - read, limit);
   }
   for (i = 0; !m->encoder && i < d->count; i++)
     if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit)
       return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens, the model has %d positions for it: set max_len",
           what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
   for (i = 0; ldr__spans_of(d->head) & LDR__SPANS_ONE && i < d->count; i++)
-    if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA,
-        "%s: the first token of example %U stands for no span and cannot be in one: label it LDR_IGNORE", what,
-        (uint64_t)i);
+    if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, "%s: the first token of example %U stands for no "
+        "span and cannot be in one: label it LDR_IGNORE", what, (uint64_t)i);
   for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
     if (d->set_items[i] >= l->d.classes)
       return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
@@ -19226,12 +19189,11 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
 /* ================================
    >>slice             Starting the ladder from the backbone's own weights
    --------------------------------
-   Importance says which dimensions of the backbone matter; slicing copies those. In the
-   default recipe ONE set of residual dimensions serves every reader and writer of the whole net, so
-   that residual sums add like to like, and attention is cut head by head. The paper's recipe is the
-   reference's chain, kept for parity: every projection picks its own rows and only the next
-   reader follows (lst.md 2.4; BERT order 2.7, without its sign error).
-   Sums are doubles: the product of three squared gradients underflows a float.
+   Importance says which dimensions of the backbone matter; slicing copies those. In the default recipe ONE set of
+   residual dimensions serves every reader and writer of the whole net, so that residual sums add like to like, and
+   attention is cut head by head. The paper's recipe is the reference's chain, kept for parity: every projection picks
+   its own rows and only the next reader follows (lst.md 2.4; BERT order 2.7, without its sign error). Sums are doubles:
+   the product of three squared gradients underflows a float.
    ================================ */
 
 typedef struct ldr__importance {
@@ -19736,9 +19698,8 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
   int32_t *running[2] = { NULL, NULL };
   int pass, stack, stacks = 1 + (l->reader != NULL);
   ldr_status status = LDR_OK;
-  if (row->kind != LDR__LIKE_BACKBONE)
-    return ldr__fail(
-        err, LDR_ARGUMENT, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
+  if (row->kind != LDR__LIKE_BACKBONE) return ldr__fail(err, LDR_ARGUMENT,
+      "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
   if (l->d.importance == LDR_ENERGY && (row->paper || stacks > 1))
     return ldr__fail(err, LDR_ARGUMENT, "%s: use magnitude or fisher, not energy",
         row->paper ? "the paper's chain ranks single weights" : "two stacks are not watched while they run");
@@ -19771,9 +19732,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
   const struct { int32_t param, bias, rows; const ldr__mat *w; const float *b; } parts[2] = {
     { l->head_dense, l->head_dense_bias, t->hidden, &t->dense, t->dense_bias },
         { l->head_out, l->head_out_bias, t->classes, &t->out, t->out_bias } };
-  if (l->head_width != l->m->shape.width)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
+  if (l->head_width != l->m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED,
+      "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
   for (i = 0; i < 2; i++) {
     size_t rows = (size_t)parts[i].rows;
     float *bias;
@@ -20133,10 +20093,9 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
    kept as bf16 or int8 are rounded before the ladder first sees them, so that the first epoch, a
    later one, a cache filled layer by layer and one read from disk all train on the same numbers.
 
-   A record is one tap of one sequence (the last one: the final state at the head's rows), row by
-   row, little endian; of two stacks the encoder's tap, behind its last its final states, and then
-   the decoder's; an int8 row is a float scale and its numbers plus 128. In memory records lie
-   end to end. A file holds
+   A record is one tap of one sequence (the last one: the final state at the head's rows), row by row, little endian; of
+   two stacks the encoder's tap, behind its last its final states, and then the decoder's; an int8 row is a float scale
+   and its numbers plus 128. In memory records lie end to end. A file holds
 
        128 bytes   "LDRTAPS1", u32 version, u32 type, u64 each: hashes of backbone, settings and
                    texts, sequences, tokens, records a sequence, width, bytes of the file, zeros, hash of all that
@@ -20347,9 +20306,8 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
   if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT,
       "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
 #if !defined(_WIN32) && LONG_MAX < INT64_MAX
-  if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT,
-      "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path,
-      ldr__cache_file_size(c));
+  if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, "%s: %U bytes are more than this "
+      "system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
 #endif
   ldr__cache_header(c, l, header);
   c->seed = ldr__load_u64(header + LDR__TAPS_HEADER - 8);
@@ -20385,9 +20343,8 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
   if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
     if (w->f) fclose(w->f);
     w->f = NULL;
-    if (rank > 0)
-      return ldr__fail(err, LDR_IO, "%s: process %d does not find what process 0 began: cache_dir "
-          "must be one folder for all", w->temporary, rank);
+    if (rank > 0) return ldr__fail(err, LDR_IO, "%s: process %d does not find what process 0 began: cache_dir must be "
+        "one folder for all", w->temporary, rank);
     if (ldr__writer_open(w, path, err)) return err->status;
     setvbuf(w->f, NULL, _IONBF, 0);
     ldr__writer_put(w, header, sizeof header, err);
@@ -20598,10 +20555,8 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
   }
 #endif
   s->memory = (float *)ldr__alloc(a, s->size);
-  return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY,
-      "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch "
-                         "instead, or keep it on disk",
-                         (uint64_t)s->size);
+  return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for the states between two layers; "
+      "fill the cache in the first epoch instead, or keep it on disk", (uint64_t)s->size);
 }
 
 static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
@@ -21163,28 +21118,21 @@ static ldr_status ldr__trainer_check(
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
     return ldr__fail(err, LDR_ARGUMENT,
         "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
-  if (d->cache && l->d.beside)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a "
-        "cache");
-  if (d->cache && l->deep && !l->top)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache",
-        ldr_method_name(l->d.method));
-  if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l)))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with what is to "
-        "be said: only copies and preset paper of models that say the next word have one");
+  if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT,
+      "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
+  if (d->cache && l->deep && !l->top) return ldr__fail(err, LDR_ARGUMENT, "a tap cache keeps what a frozen backbone "
+      "computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
+  if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l))) return ldr__fail(err,
+      LDR_ARGUMENT, "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with "
+      "what is to be said: only copies and preset paper of models that say the next word have one");
   if (d->cache && d->cache_layers && l->reader)
     return ldr__fail(err, LDR_UNSUPPORTED, "a tap cache of two stacks is filled in the first epoch, not by layers");
 #ifdef LADDER_NO_STDIO
-  if (d->cache_dir)
-    return ldr__fail(
-        err, LDR_UNSUPPORTED, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
+  if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED,
+      "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
 #endif
-  if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX)
-    return ldr__fail(err, LDR_ARGUMENT, "%d epochs of %d examples are more steps than can be counted", d->epochs,
-        ldr__examples(train));
+  if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT,
+      "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
   if (!ldr__metric_fits(d->metric, l->d.head))
     return ldr__fail(err, LDR_ARGUMENT, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
   if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI || ldr__spans_of(l->d.head)) &&
@@ -21193,9 +21141,8 @@ static ldr_status ldr__trainer_check(
         err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
   if (d->distil &&
       (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l)))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from "
-        "the backbone's scores");
+    return ldr__fail(err, LDR_ARGUMENT, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: "
+        "others have nothing to learn from the backbone's scores");
   for (c = 0; d->class_weights && c < l->d.classes; c++)
     if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX))
       return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
@@ -21455,8 +21402,7 @@ static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *e
   if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
   if (ldr__reduce(t, &zero, 1, err)) return err->status;
   if (t->d.rank) c->f = ldr__fopen(c->writer.path, "r+b");
-  if (!c->f)
-    return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
+  if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
   setvbuf(c->f, NULL, _IONBF, 0);
   return LDR_OK;
 }
@@ -21778,10 +21724,8 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
       const float *v = (which ? l->grads : l->values) + l->params[p].offset;
       size_t i, n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
       for (i = 0; i < n; i++)
-        if (!(v[i] - v[i] == 0))
-          return ldr__fail(err, LDR_NUMERIC,
-              "step %I: %s \"%s\" holds a value that is not finite: lower the rate or clip", t->step + 1,
-              which ? "the gradient of" : "parameter", l->params[p].name);
+        if (!(v[i] - v[i] == 0)) return ldr__fail(err, LDR_NUMERIC, "step %I: %s \"%s\" holds a value that is not "
+            "finite: lower the rate or clip", t->step + 1, which ? "the gradient of" : "parameter", l->params[p].name);
     }
   return ldr__fail(
       err, LDR_NUMERIC, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
@@ -21794,10 +21738,9 @@ static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
   if (ldr__learnable(t->train, err) || ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
   ldr__batch_limits(&most, t->l, t->train, t->part);
   if (t->d.cache || ldr__examples(t->train) != t->examples || !ldr__pass_holds(&t->pass, most))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and "
-        "room for %d and %U",
-        ldr__examples(t->train), (uint64_t)(most.tokens + most.source), t->examples, ldr__pass_room(&t->pass));
+    return ldr__fail(err, LDR_ARGUMENT, "the training set was filled again with %d examples and up to %U tokens a "
+        "batch: the trainer has no cache and room for %d and %U", ldr__examples(t->train),
+        (uint64_t)(most.tokens + most.source), t->examples, ldr__pass_room(&t->pass));
   t->version = t->train->version;
   return LDR_OK;
 }
@@ -21997,9 +21940,8 @@ LDR__DEF ldr_status ldr_trainer_learn(
   if (t->room) return ldr__fail(err, LDR_UNSUPPORTED, "ldr_trainer_learn: the trainer is one of several processes");
   if (ldr__dataset_check(t->l, fresh, "the new examples", err) || ldr__learnable(fresh, err)) return err->status;
   ldr__batch_limits(&most, t->l, fresh, LDR__MIN(t->part, 64));
-  if (!ldr__pass_holds(&t->pass, most))
-    return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a time, the trainer has room for %U",
-        (uint64_t)(most.tokens + most.source), ldr__pass_room(&t->pass));
+  if (!ldr__pass_holds(&t->pass, most)) return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a "
+      "time, the trainer has room for %U", (uint64_t)(most.tokens + most.source), ldr__pass_room(&t->pass));
   counts[0] = ldr__examples(fresh);
   counts[1] = replay;
   for (old = 0; old < 2; old++)
@@ -22960,9 +22902,8 @@ static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
   unsigned char length[8];
   while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1); /* data aligned for a mapping */
   if (t->full)
-    w->status = ldr__fail(err, LDR_LIMIT,
-        "names and metadata are too long: a header of %U bytes is the most that can be read again",
-        (uint64_t)LADDER_MAX_HEADER);
+    w->status = ldr__fail(err, LDR_LIMIT, "names and metadata are too long: a header of %U bytes is the most that can "
+        "be read again", (uint64_t)LADDER_MAX_HEADER);
   ldr__store_u64(length, t->used);
   ldr__writer_put(w, length, 8, err);
   ldr__writer_put(w, t->data, t->used, err);
@@ -23026,9 +22967,8 @@ static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr
   const ldr_tensor *t = ldr_weights_find(w, a->name);
   uint64_t n = (uint64_t)a->rows * a->columns;
   if (!t) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a->name);
-  if (t->dtype != LDR_F32)
-    return ldr__fail_at(
-        err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
+  if (t->dtype != LDR_F32) return ldr__fail_at(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32",
+      a->name, ldr_dtype_name(t->dtype));
   if (t->bytes != 4 * n)
     return ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
   ldr_tensor_read(a->data, t, 0, (size_t)n);
@@ -23117,10 +23057,9 @@ static ldr_ladder *ldr__ladder_from(
   mine = ldr_model_fingerprint(m);
   if (mine != fingerprint) {
     const char *family = ldr_weights_meta(w, "backbone.family");
-    ldr__fail(err, LDR_MISMATCH,
-        "this ladder was trained on another backbone (a %s, fingerprint %s); the model given is a %s with other "
-        "weights",
-        family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"), m->family->type);
+    ldr__fail(err, LDR_MISMATCH, "this ladder was trained on another backbone (a %s, fingerprint %s); the model given "
+        "is a %s with other weights", family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"),
+        m->family->type);
     return NULL;
   }
   for (i = 0; i < ldr_weights_count(w); i++) held += ldr_weights_at(w, i)->bytes / 4;
@@ -23365,9 +23304,8 @@ static ldr_status ldr__resume_check(
     const ldr_tensor *x = ldr_weights_find(w, a[i].name);
     size_t at, take;
     if (!x) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a[i].name);
-    if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns)
-      return ldr__fail_at(err, LDR_SHAPE, x->offset, "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes,
-          4 * (uint64_t)a[i].columns);
+    if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns) return ldr__fail_at(err, LDR_SHAPE, x->offset,
+        "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes, 4 * (uint64_t)a[i].columns);
     for (at = 0; at < a[i].columns; at += take) {
       take = LDR__MIN((size_t)LDR__BLOCK, a[i].columns - at);
       h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
