@@ -16026,15 +16026,18 @@ enum { LDR__MAX_NOTE = 4096, LDR__MAX_NOTES = 1000 };
 
 typedef struct ldr__param {
   char name[64];
-  size_t offset; /* in ldr_ladder.values */
-  int32_t rows, columns;
+  size_t offset, rows, columns, size; /* in ldr_ladder.values; size: rows x columns */
   int32_t decay; /* weight decay applies: matrices only */
   float rate; /* of its steps, as a multiple of the trainer's */
 } ldr__param;
 
+/* The parameters W and b of a map W x + b; -1: none. */
+typedef struct ldr__linear { int32_t weight, bias; } ldr__linear;
+
 typedef struct ldr__rung {
   int32_t layer; /* tapped backbone layer, 0-based */
-  int32_t down, down_bias, gate; /* parameter indices, -1: none */
+  ldr__linear down;
+  int32_t gate; /* parameter indices, -1: none */
   int32_t slot[LDR__ALL_SLOTS];
 } ldr__rung;
 
@@ -16050,8 +16053,8 @@ struct ldr_ladder {
   ldr__shape side;
   int32_t has_first; /* D_first reads the embeddings */
   int32_t distances; /* what the rungs' heads add for distances, or -1: nothing of their own */
-  int32_t first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out,
-      head_out_bias, chain; /* CRF: W, and rows start and end */
+  ldr__linear first, up, head_dense, head_out;
+  int32_t final_norm, final_norm_bias, out_gate, chain; /* CRF: W, and rows start and end */
   int32_t head_width; /* of the rows the head reads */
   ldr__rung *rungs;
   int32_t *rung_layers;
@@ -16064,8 +16067,7 @@ struct ldr_ladder {
   ldr__shape tuned_shape; /* of a backbone block with what the method adds */
   ldr__tuned *tuned; /* [layers + successors], when deep */
   int32_t end[LDR__ENDS];
-  /* -1: the prompt's vectors are what is trained */
-  int32_t prompt_dense, prompt_dense_bias, prompt_out, prompt_out_bias;
+  ldr__linear prompt_dense, prompt_out; /* -1: the prompt's vectors are what is trained */
   ldr__param *params;
   int32_t count;
   size_t size; /* floats in values, padding between parameters included */
@@ -16082,7 +16084,7 @@ struct ldr_ladder {
   size_t plan_size;
 };
 
-static const float *ldr__value(const ldr_ladder *l, int32_t param) {
+static float *ldr__value(const ldr_ladder *l, int32_t param) {
   return param < 0 ? NULL : l->values + l->params[param].offset;
 }
 static float *ldr__grad(const ldr_ladder *l, int32_t param) {
@@ -16091,21 +16093,27 @@ static float *ldr__grad(const ldr_ladder *l, int32_t param) {
 }
 
 static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
-  return ldr__mat_float(ldr__value(l, param), param < 0 ? 0 : (size_t)l->params[param].columns, 1);
+  return ldr__mat_float(ldr__value(l, param), param < 0 ? 0 : l->params[param].columns, 1);
+}
+
+/* What reads the states first: the hidden layer, or the head itself. */
+static ldr__linear ldr__head_map(const ldr_ladder *l) {
+  return l->head_dense.weight >= 0 ? l->head_dense : l->head_out;
 }
 
 static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
 
-/* Columns of the head's matrix: scores of the classes; of each type of span those of its ends, or q and k. */
 /* 1: the head reads all of a text; and of how many rows of states one of the head's is made. */
 static int ldr__reads_all(const ldr_ladder_desc *d) {
   return !ldr__per_token(d->head) && (d->pool == LDR_POOL_MEAN || d->pool == LDR_POOL_PAIR);
 }
 static size_t ldr__pieces(const ldr_ladder_desc *d) { return ldr__reads_all(d) && d->pool == LDR_POOL_PAIR ? 2 : 1; }
 
-static int32_t ldr__head_outputs(const ldr_ladder_desc *d) {
+/* Columns of the head's matrix: scores of the classes; of each type of span those of its ends, or q and k. */
+static size_t ldr__head_outputs(const ldr_ladder_desc *d) {
   int spans = ldr__spans_of(d->head);
-  return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : d->classes - !!(spans & LDR__SPANS_ENDS);
+  return (size_t)(spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size
+      : d->classes - !!(spans & LDR__SPANS_ENDS));
 }
 
 /* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
@@ -16446,8 +16454,9 @@ static int32_t ldr__add_part(
     if (number >= 0) ldr__format(first, sizeof first, of, number);
     ldr__format(p->name, sizeof p->name, "%s%s%s", y->stack ? y->stack : "", first, name);
     p->offset = y->floats;
-    p->rows = (int32_t)rows;
-    p->columns = (int32_t)columns;
+    p->rows = rows;
+    p->columns = columns;
+    p->size = rows * columns;
     p->decay = strstr(p->name, ".weight") != NULL && strstr(p->name, "norm") == NULL; /* a matrix may have one row */
     p->rate = 1;
   }
@@ -16459,6 +16468,19 @@ static int32_t ldr__add_part(
 static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns) {
   return ldr__add_part(y, "rung.%d.", rung, name, rows, columns);
 }
+
+static ldr__linear ldr__add_linear(
+    ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns, int biased) {
+  ldr__linear map;
+  char full[32];
+  ldr__format(full, sizeof full, "%s.weight", name);
+  map.weight = ldr__add_param(y, rung, full, rows, columns);
+  ldr__format(full, sizeof full, "%s.bias", name);
+  map.bias = biased ? ldr__add_param(y, rung, full, 1, rows) : -1;
+  return map;
+}
+
+static const ldr__linear ldr__no_linear = { -1, -1 };
 
 /* ---- tuning inside the backbone: >>tune ---- */
 
@@ -16546,10 +16568,8 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
   }
   if (ldr__prompted(m, &l->d) && l->d.prompt_hidden) {
     size_t h = (size_t)l->d.prompt_hidden, e = (size_t)m->embed_width;
-    l->prompt_dense = ldr__add_param(y, -1, "prompt.dense.weight", h, e);
-    l->prompt_dense_bias = ldr__add_param(y, -1, "prompt.dense.bias", 1, h);
-    l->prompt_out = ldr__add_param(y, -1, "prompt.out.weight", e, h);
-    l->prompt_out_bias = ldr__add_param(y, -1, "prompt.out.bias", 1, e);
+    l->prompt_dense = ldr__add_linear(y, -1, "prompt.dense", h, e, 1);
+    l->prompt_out = ldr__add_linear(y, -1, "prompt.out", e, h, 1);
   }
   for (i = 0; l->deep && i < blocks; i++)
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
@@ -16597,11 +16617,25 @@ static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
   for (i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
 }
 
+static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
+  ldr__fill_normal(
+      ldr__value(l, p), l->params[p].size, ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), std);
+}
+
+/* Parameter p starts as the matrix m, else as the vector v, else as 0. */
+static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const float *v) {
+  const ldr__param *q = &l->params[p];
+  float *to = ldr__value(l, p);
+  size_t r;
+  if (!m && !v) memset(to, 0, q->size * sizeof(float));
+  else if (!m) memcpy(to, v, q->size * sizeof(float));
+  else for (r = 0; r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
+}
+
 /* Parameters that stand for tensors of the backbone start as those; what a method adds starts so that it changes
    nothing. */
 static void ldr__tuned_start(ldr_ladder *l) {
   const ldr_model *m = l->m;
-  const ldr_ladder_desc *d = &l->d;
   int32_t i, blocks = ldr__tuned_blocks(l), p;
   int slot;
   size_t r;
@@ -16610,47 +16644,32 @@ static void ldr__tuned_start(ldr_ladder *l) {
     /* a successor: the first layers, as in the paper's code */
     const ldr__block *b = ldr__model_block(m, i % m->layers);
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
-      float *v;
-      size_t rows, columns;
       p = l->tuned[i].slot[slot];
       if (p < 0) continue;
-      v = l->values + l->params[p].offset;
-      rows = (size_t)l->params[p].rows;
-      columns = (size_t)l->params[p].columns;
-      if (slot < LDR__MATRICES)
-        for (r = 0; r < rows; r++) ldr__mat_row(m->kernels, v + r * columns, &b->m[slot], r, columns);
-      else if (slot < LDR__SLOTS && b->v[slot]) memcpy(v, b->v[slot], columns * sizeof(float));
+      if (slot < LDR__MATRICES) ldr__start_as(l, p, &b->m[slot], NULL);
+      else if (slot < LDR__SLOTS) ldr__start_as(l, p, NULL, b->v[slot]);
       else if (slot >= LDR__LOW_A && slot < LDR__LOW_B)
-        ldr__fill_normal(
-            v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 1.0 / sqrt(3.0 * (double)columns));
-      else if (slot >= LDR__SCALE_K) for (r = 0; r < columns; r++) v[r] = 1;
-      else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2)
-        ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
-      else memset(v, 0, rows * columns * sizeof(float)); /* B, Up and biases that were not there */
+        ldr__start_normal(l, p, 1.0 / sqrt(3.0 * (double)l->params[p].columns));
+      else if (slot >= LDR__SCALE_K) for (r = 0; r < l->params[p].columns; r++) ldr__value(l, p)[r] = 1;
+      else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__start_normal(l, p, 0.02);
+      else ldr__start_as(l, p, NULL, NULL); /* B and Up */
     }
     if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i % m->layers);
   }
   for (slot = 0; slot < LDR__ENDS; slot++) {
-    float *v;
     p = l->end[slot];
     if (p < 0) continue;
-    v = l->values + l->params[p].offset;
-    if (slot < LDR__END_MATRICES)
-      for (r = 0; r < (size_t)l->params[p].rows; r++)
-        ldr__mat_row(
-            m->kernels, v + r * (size_t)l->params[p].columns, &m->ends.m[slot], r, (size_t)l->params[p].columns);
-    else if (slot != LDR__PROMPT && !m->ends.v[slot]) memset(v, 0, (size_t)l->params[p].columns * sizeof(float));
-    else if (slot != LDR__PROMPT) memcpy(v, m->ends.v[slot], (size_t)l->params[p].columns * sizeof(float));
-    else for (r = 0; r < (size_t)l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
-        ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
-            ldr__random_below(ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
+    if (slot < LDR__END_MATRICES) ldr__start_as(l, p, &m->ends.m[slot], NULL);
+    else if (slot != LDR__PROMPT) ldr__start_as(l, p, NULL, m->ends.v[slot]);
+    else for (r = 0; r < l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
+        ldr__mat_run(m->kernels, ldr__value(l, p) + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
+            ldr__random_below(ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
             (size_t)m->embed_width);
   }
-  if (l->prompt_dense >= 0) {
-    const ldr__param *a = &l->params[l->prompt_dense], *b = &l->params[l->prompt_out];
-    ldr__fill_normal(l->values + a->offset, (size_t)a->rows * (size_t)a->columns,
-        ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)l->prompt_dense), 1.0 / sqrt((double)a->columns));
-    memset(l->values + b->offset, 0, (size_t)b->rows * (size_t)b->columns * sizeof(float));
+  p = l->prompt_dense.weight;
+  if (p >= 0) {
+    ldr__start_normal(l, p, 1.0 / sqrt((double)l->params[p].columns));
+    ldr__start_as(l, l->prompt_out.weight, NULL, NULL);
   }
   if (m->release) ldr__release_embeddings(m);
 }
@@ -16662,19 +16681,16 @@ static void ldr__side_layout(ldr__layout *y, ldr__rung *rungs) {
   size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
   char name[64];
   int32_t i, slot, bias = d->down_bias == LDR_ON;
-  l->first = l->first_bias = l->distances = l->final_norm = l->final_norm_bias = l->up = l->up_bias = l->out_gate = -1;
+  l->first = l->up = ldr__no_linear;
+  l->distances = l->final_norm = l->final_norm_bias = l->out_gate = -1;
   l->head_width = d->rung_count && d->output == LDR_OUTPUT_SIDE ? d->width : l->m->shape.width;
   if (!d->rung_count) return;
-  if (l->has_first) {
-    l->first = ldr__add_param(y, -1, "first.down.weight", w, big);
-    if (bias) l->first_bias = ldr__add_param(y, -1, "first.down.bias", 1, w);
-  }
+  if (l->has_first) l->first = ldr__add_linear(y, -1, "first.down", w, big, bias);
   if ((l->m->traits & LDR__OF_RELATIVE) && l->m->stack && ldr__preset_of(d->preset)->kind == LDR__LIKE_BACKBONE)
     l->distances = ldr__add_param(y, -1, "distances.weight", (size_t)l->m->buckets, (size_t)l->side.heads);
   for (i = 0; i < d->rung_count; i++) {
     ldr__rung none, *g = rungs ? &rungs[i] : &none;
-    g->down = ldr__add_param(y, i, "down.weight", w, big);
-    g->down_bias = bias ? ldr__add_param(y, i, "down.bias", 1, w) : -1;
+    g->down = ldr__add_linear(y, i, "down", w, big, bias);
     g->gate = -1;
     if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL))
       g->gate = ldr__add_param(y, i, "gate", 1, d->gate == LDR_GATE_SCALAR ? 1 : w);
@@ -16690,8 +16706,7 @@ static void ldr__side_layout(ldr__layout *y, ldr__rung *rungs) {
     if (l->side.norm == LDR_NORM_LAYER) l->final_norm_bias = ldr__add_param(y, -1, "final_norm.bias", 1, w);
   }
   if (d->output == LDR_OUTPUT_SIDE) return;
-  l->up = ldr__add_param(y, -1, "up.weight", big, w);
-  if (bias) l->up_bias = ldr__add_param(y, -1, "up.bias", 1, big);
+  l->up = ldr__add_linear(y, -1, "up", big, w, bias);
   if (d->output == LDR_OUTPUT_MIXED) l->out_gate = ldr__add_param(y, -1, "output.gate", 1, big);
 }
 
@@ -16700,8 +16715,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
   ldr_ladder *l = y->l;
   const ldr_ladder_desc *d = &l->d;
   size_t columns;
-  l->head_dense = l->head_dense_bias = -1;
-  l->prompt_dense = l->prompt_dense_bias = l->prompt_out = l->prompt_out_bias = -1;
+  l->head_dense = l->head_out = l->prompt_dense = l->prompt_out = ldr__no_linear;
   y->count = 0;
   y->floats = 0;
   y->trainable = 0;
@@ -16720,14 +16734,11 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
   if (ldr__pieces(d) > 1) l->head_width *= 3;
   columns = (size_t)l->head_width;
   if (d->head_hidden > 0) {
-    l->head_dense = ldr__add_param(y, -1, "head.dense.weight", (size_t)d->head_hidden, columns);
-    l->head_dense_bias = ldr__add_param(y, -1, "head.dense.bias", 1, (size_t)d->head_hidden);
+    l->head_dense = ldr__add_linear(y, -1, "head.dense", (size_t)d->head_hidden, columns, 1);
     columns = (size_t)d->head_hidden;
   }
-  l->head_out = l->head_out_bias = -1;
   if (d->head == LDR_HEAD_WORDS) return;
-  l->head_out = ldr__add_param(y, -1, "head.out.weight", (size_t)ldr__head_outputs(d), columns);
-  l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)ldr__head_outputs(d));
+  l->head_out = ldr__add_linear(y, -1, "head.out", ldr__head_outputs(d), columns, 1);
   if (ldr__spans_of(d->head) & LDR__SPANS_CHAIN)
     l->chain = ldr__add_param(y, -1, "head.chain.weight", (size_t)d->classes + 2, (size_t)d->classes);
 }
@@ -16788,13 +16799,13 @@ static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
 }
 
 /* LST-CLUE: a normal cut at two deviations, std = 1.13684723 / sqrt(fan) / sqrt(L). */
-static void ldr__fill_truncated(float *v, size_t n, uint64_t key, double std) {
+static void ldr__start_truncated(ldr_ladder *l, int32_t p, double std) {
   size_t i;
-  uint64_t draw;
-  for (i = 0; i < n; i++) {
+  uint64_t draw, key = ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p);
+  for (i = 0; i < l->params[p].size; i++) {
     double x = 3;
     for (draw = 0; fabs(x) > 2; draw++) x = ldr__random_normal(ldr__mix64(key + draw), i);
-    v[i] = (float)(std * x);
+    ldr__value(l, p)[i] = (float)(std * x);
   }
 }
 
@@ -16806,18 +16817,16 @@ static void ldr__side_random(ldr_ladder *l) {
   const ldr__preset *row = ldr__preset_of(d->preset);
   const ldr__mat *from = &l->m->ends.m[LDR__DISTANCES];
   int32_t i, b, h, k, heads = l->side.heads, all = l->m->shape.heads;
-  if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL)
-    memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
+  if (l->up.weight >= 0 && d->output == LDR_OUTPUT_RESIDUAL) ldr__start_as(l, l->up.weight, NULL, NULL);
   for (b = 0; l->distances >= 0 && b < l->m->buckets; b++)
     for (h = 0; h < heads; h++) {
-      float *v = l->values + l->params[l->distances].offset + b * heads + h, sum = 0;
+      float *v = ldr__value(l, l->distances) + b * heads + h, sum = 0;
       for (k = 0; k < all; k++) sum += ldr__mat_get(from, (size_t)b, (size_t)k);
       *v = heads == all ? ldr__mat_get(from, (size_t)b, (size_t)h) : sum / (float)all;
     }
   for (i = -1; !row->paper && row->kind != LDR__LIKE_BERT && i < d->rung_count; i++) {
-    int32_t down = i < 0 ? l->first : l->rungs[i].down;
-    if (down >= 0) ldr__fill_normal(l->values + l->params[down].offset, (size_t)d->width * (size_t)l->m->shape.width,
-        ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)down), 1.0 / sqrt((double)l->m->shape.width));
+    int32_t down = i < 0 ? l->first.weight : l->rungs[i].down.weight;
+    if (down >= 0) ldr__start_normal(l, down, 1.0 / sqrt((double)l->m->shape.width));
   }
 }
 
@@ -16829,18 +16838,16 @@ static void ldr__ladder_random(ldr_ladder *l) {
   int32_t p;
   for (p = 0; p < l->count; p++) {
     ldr__param *q = &l->params[p];
-    float *v = l->values + q->offset;
-    size_t n = (size_t)q->rows * (size_t)q->columns, k;
-    uint64_t key = ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p);
-    int gate = strstr(q->name, "gate") != NULL && strstr(q->name, ".weight") == NULL &&
-        strstr(q->name, ".bias") == NULL;
-    if (gate) for (k = 0; k < n; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
-    else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < n; k++) v[k] = 1;
-    else if (!q->decay) memset(v, 0, n * sizeof(float));
-    else if (row->kind == LDR__LIKE_BERT && p != l->head_out && p != l->head_dense)
-      ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
-    else
-      ldr__fill_normal(v, n, key, row->paper && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
+    float *v = ldr__value(l, p);
+    size_t k;
+    int gate = strstr(q->name, "gate") && !strstr(q->name, ".weight") && !strstr(q->name, ".bias"),
+        head = p == l->head_out.weight || p == l->head_dense.weight;
+    if (gate) for (k = 0; k < q->size; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
+    else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < q->size; k++) v[k] = 1;
+    else if (!q->decay) ldr__start_as(l, p, NULL, NULL);
+    else if (row->kind == LDR__LIKE_BERT && !head)
+      ldr__start_truncated(l, p, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
+    else ldr__start_normal(l, p, row->paper && !head ? 0.01 : 0.02);
   }
   if (l->reader) ldr__side_random(l->reader);
   ldr__side_random(l);
@@ -16902,7 +16909,7 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   r->m = e;
   r->owner = l;
   r->d = ldr_ladder_desc_defaults(e, &own);
-  r->prompt_dense = r->head_dense = r->head_out = -1;
+  r->prompt_dense = r->head_dense = r->head_out = ldr__no_linear;
   r->has_first = l->has_first && r->d.rung_count;
   if (ldr__ladder_shape(&r->side, e, &r->d, err)) return err->status;
   return ldr__ladder_method(r, &r->d, err);
@@ -17035,10 +17042,10 @@ LDR__DEF ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index) {
   memset(&p, 0, sizeof p);
   if (!l || index < 0 || index >= l->count) return p;
   p.name = l->params[index].name;
-  p.value = l->values + l->params[index].offset;
+  p.value = ldr__value(l, index);
   p.grad = ldr__grad(l, index);
-  p.rows = l->params[index].rows;
-  p.columns = l->params[index].columns;
+  p.rows = (int32_t)l->params[index].rows;
+  p.columns = (int32_t)l->params[index].columns;
   p.trainable = 1;
   return p;
 }
@@ -17499,7 +17506,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
   s->picked = ldr__place_matrix(p, "head", out, w);
   s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", out, w) : s->picked;
   s->stats = ldr__place_matrix(p, "head", out, 2);
-  s->up = l->up >= 0 ? ldr__place_matrix(p, "head", out, d) : s->normed;
+  s->up = l->up.weight >= 0 ? ldr__place_matrix(p, "head", out, d) : s->normed;
   s->mixed = l->top ? s->final : l->out_gate >= 0 ? ldr__place_matrix(p, "head", r, d) : s->up;
   if (!keep) return;
   ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens, s->f);
@@ -17515,7 +17522,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
 /* Places a pass; train: how it goes back, NULL when it does not. */
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
   const ldr_model *m = l->m;
-  size_t d = (size_t)m->shape.width, c = (size_t)ldr__head_outputs(&l->d), hw = (size_t)l->head_width,
+  size_t d = (size_t)m->shape.width, c = ldr__head_outputs(&l->d), hw = (size_t)l->head_width,
       hh = (size_t)l->d.head_hidden, r, k, rows, virtuals = ldr__virtual_tokens(l), wide, longest, scratch,
       max_tokens = most.tokens, max_sequences = most.sequences, loaded;
   int32_t keep = train != NULL;
@@ -17557,7 +17564,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
   s->spans = ldr__reads_all(&l->d) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
   s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
-  if (l->prompt_dense >= 0) {
+  if (l->prompt_dense.weight >= 0) {
     s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
     s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
     s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width) : NULL;
@@ -17582,7 +17589,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   scratch = LDR__MAX(
       ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
   k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
-  if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
+  if (l->prompt_dense.weight >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
   ldr__exec_place(
       p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
   s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
@@ -17908,7 +17915,7 @@ static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
   const ldr__block b = ldr__rung_block(l, k);
   LDR__FOR(which, s->parts > 1 ? LDR__RUNG_MATRICES - back : 0, s->ex.threads) {
     int i = (int)which;
-    ldr__mat m = i == LDR__MATRICES ? ldr__value_matrix(l, l->rungs[k].down) : b.m[i];
+    ldr__mat m = i == LDR__MATRICES ? ldr__value_matrix(l, l->rungs[k].down.weight) : b.m[i];
     size_t out, in;
     if (!ldr__rung_matrix(&l->side, (size_t)l->m->shape.width, i, &out, &in) ||
         (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side)))
@@ -17920,12 +17927,27 @@ static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
 
 /* D: m[T,w] = D tap[T,d] */
 static void ldr__down_forward(
-    const ldr__pass *s, const ldr__part *p, float *m, const float *tap, int32_t weight, int32_t bias) {
+    const ldr__pass *s, const ldr__part *p, float *m, const float *tap, ldr__linear down) {
   size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
-  ldr__mat matrix = ldr__value_matrix(s->l, weight);
-  matrix.panels[1] = weight != s->l->first ? ldr__rung_panel(s, LDR__MATRICES) : NULL;
+  ldr__mat matrix = ldr__value_matrix(s->l, down.weight);
+  matrix.panels[1] = down.weight != s->l->first.weight ? ldr__rung_panel(s, LDR__MATRICES) : NULL;
   ldr__linear_forward(
-      &p->ex, m + p->first * w, w, tap + p->first * d, d, matrix, ldr__value(s->l, bias), p->rows, w, d);
+      &p->ex, m + p->first * w, w, tap + p->first * d, d, matrix, ldr__value(s->l, down.bias), p->rows, w, d);
+}
+
+/* y[R,n] = x[R,d] W^T + b of any other map of the ladder, */
+static void ldr__map_forward(const ldr__pass *s, float *y, const float *x, ldr__linear map, size_t R) {
+  const ldr__param *w = &s->l->params[map.weight];
+  ldr__linear_forward(&s->ex, y, w->rows, x, w->columns, ldr__value_matrix(s->l, map.weight),
+      ldr__value(s->l, map.bias), R, w->rows, w->columns);
+}
+
+/* and back: dx = dy W, or added to it; dW += dy^T x, db += sum dy. */
+static void ldr__map_backward(
+    const ldr__pass *s, float *dx, int add, const float *dy, const float *x, ldr__linear map, size_t R) {
+  const ldr__param *w = &s->l->params[map.weight];
+  ldr__linear_backward(&s->ex, dx, w->columns, add, ldr__grad(s->l, map.weight), ldr__grad(s->l, map.bias), dy,
+      w->rows, ldr__mat_float(x, w->columns, 1), ldr__value_matrix(s->l, map.weight), R, w->rows, w->columns);
 }
 
 /* Of the state before all rungs, x[T,w], or its gradient: `rows` rows from `first` on. */
@@ -17970,7 +17992,7 @@ static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const l
   const ldr_ladder *l = s->l;
   int alone = ldr__rung_is_alone(l, k);
   ldr__rung_part r = ldr__rung_part_of(s, p, k, 0);
-  ldr__down_forward(s, p, alone ? s->acts[k].x : s->m[k], tap, l->rungs[k].down, l->rungs[k].down_bias);
+  ldr__down_forward(s, p, alone ? s->acts[k].x : s->m[k], tap, l->rungs[k].down);
   if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, p, s->acts[k].x, ldr__state_before(s, k), s->m[k]);
   ldr__block_forward(&p->ex, &r.a, &r.b, &l->side, &r.t, r.f, r.fg, LDR__ALL_OF_IT);
   if (l->d.mix == LDR_MIX_AFTER) ldr__mix_forward(s, p, ldr__state_after(s, k), s->acts[k].y, s->m[k]);
@@ -17992,7 +18014,7 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
   if (k >= l->has_first) ldr__rung_forward(s, k - l->has_first, h, p);
   else {
     float *first = l->d.mix == LDR_MIX_AFTER ? s->acts[0].x : s->first;
-    ldr__down_forward(s, p, first, h, l->first, l->first_bias);
+    ldr__down_forward(s, p, first, h, l->first);
     ldr__first_dropout(&p->ex, s, first, p->first, p->rows);
   }
 }
@@ -18066,16 +18088,14 @@ static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
 /* up[R,d] = U norm(s) of the side states s[R,w], or norm(s) where there is no U. */
 static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width;
+  size_t w = (size_t)l->d.width;
   if (state != s->picked) memcpy(s->picked, state, R * w * sizeof(float));
   if (l->final_norm >= 0) {
     ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm),
         ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
     ldr__output_dropout(s, s->normed, R);
   }
-  if (l->up >= 0)
-    ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R,
-        d, w);
+  if (l->up.weight >= 0) ldr__map_forward(s, s->up, s->normed, l->up, R);
 }
 
 /* ---- through the backbone and back (>>tune) ---- */
@@ -18085,11 +18105,9 @@ static void ldr__prompt_forward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
   const float *vectors = ldr__value(l, l->end[LDR__PROMPT]);
-  ldr__linear_forward(&s->ex, s->prompt_hidden, h, vectors, e, ldr__value_matrix(l, l->prompt_dense),
-      ldr__value(l, l->prompt_dense_bias), n, h, e);
+  ldr__map_forward(s, s->prompt_hidden, vectors, l->prompt_dense, n);
   s->ex.kernels->rows->activate(s->prompt_hidden, s->prompt_hidden, n * h, LDR_TANH);
-  ldr__linear_forward(&s->ex, s->prompt, e, s->prompt_hidden, h, ldr__value_matrix(l, l->prompt_out),
-      ldr__value(l, l->prompt_out_bias), n, e, h);
+  ldr__map_forward(s, s->prompt, s->prompt_hidden, l->prompt_out, n);
   for (i = 0; i < n * e; i++) s->prompt[i] += vectors[i];
   s->ends.v[LDR__PROMPT] = s->prompt;
 }
@@ -18100,12 +18118,10 @@ static void ldr__prompt_backward(ldr__pass *s) {
   size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
   const float *u = s->prompt_hidden;
   float *de = ldr__grad(l, l->end[LDR__PROMPT]), *du = s->dprompt_hidden;
-  ldr__linear_backward(&s->ex, du, h, 0, ldr__grad(l, l->prompt_out), ldr__grad(l, l->prompt_out_bias), s->dprompt, e,
-      ldr__mat_float(u, h, 1), ldr__value_matrix(l, l->prompt_out), n, e, h);
+  ldr__map_backward(s, du, 0, s->dprompt, u, l->prompt_out, n);
   for (i = 0; i < n * h; i++) du[i] *= 1.0f - u[i] * u[i];
   for (i = 0; de && i < n * e; i++) de[i] += s->dprompt[i];
-  ldr__linear_backward(&s->ex, de, e, 1, ldr__grad(l, l->prompt_dense), ldr__grad(l, l->prompt_dense_bias), du, h,
-      ldr__mat_float(ldr__value(l, l->end[LDR__PROMPT]), e, 1), ldr__value_matrix(l, l->prompt_dense), n, h, e);
+  ldr__map_backward(s, de, 1, du, ldr__value(l, l->end[LDR__PROMPT]), l->prompt_dense, n);
 }
 
 /* No dropout in layers that have successors: what those learn from is the model as it is used. */
@@ -18472,7 +18488,7 @@ static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normali
   const ldr_ladder *l = s->l;
   if (l->d.head == LDR_HEAD_WORDS) return ldr__words_loss(s, normalizer);
   return ldr__head_of(l->d.head)->loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, s->row_count,
-      (size_t)ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
+      ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
 }
 
 /* LDR_POOL_PAIR: [u; v; |u - v|] of every two rows of s->mixed[2R,n]; and back, s->dout[R,3n] to [2R,n] in place. */
@@ -18544,7 +18560,7 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
   size_t r, end = (size_t)s->offsets[q + 1];
   v.s = s;
   v.first = (size_t)s->offsets[q];
-  v.ld = (size_t)ldr__head_outputs(&l->d);
+  v.ld = ldr__head_outputs(&l->d);
   v.size = (size_t)l->d.span_size;
   v.types = ((size_t)l->d.classes - 1) / 2;
   v.at = s->span_at + v.first;
@@ -18878,7 +18894,7 @@ static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int
 /* q and k of all rows by their places, or their gradients back. */
 static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
   const ldr_ladder *l = s->l;
-  if (l->d.span_size) ldr__rotary(&s->ex, z, (size_t)ldr__head_outputs(&l->d), s->span_position, s->row_count,
+  if (l->d.span_size) ldr__rotary(&s->ex, z, ldr__head_outputs(&l->d), s->span_position, s->row_count,
       l->d.classes - 1, l->d.span_size, l->d.span_size, 0, l->span_frequency, 1.0f, direction);
 }
 
@@ -18888,8 +18904,7 @@ static size_t ldr__head_row(const ldr__pass *s, size_t r) { return (size_t)s->ro
 /* hidden_in to the logits. */
 static void ldr__head_scores(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d),
-      R = s->row_count, r;
+  size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, R = s->row_count, r;
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
   if (l->d.head == LDR_HEAD_WORDS) {
     ldr__words_forward(s);
@@ -18898,13 +18913,11 @@ static void ldr__head_scores(ldr__pass *s) {
   for (r = 0; r < R; r++)
     ldr__dropout_apply(s->ex.kernels, s->hidden_in + r * hw, hw, &drop, ldr__head_row(s, r), 0);
   if (hh) {
-    ldr__linear_forward(&s->ex, s->slope, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense),
-        ldr__value(l, l->head_dense_bias), R, hh, hw);
+    ldr__map_forward(s, s->slope, s->hidden_in, l->head_dense, R);
     for (r = 0; r < R; r++)
       s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh, (int32_t)l->d.head_activation);
   }
-  ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out),
-      ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
+  ldr__map_forward(s, s->logits, s->hidden, l->head_out, R);
   if (ldr__spans_of(l->d.head)) ldr__positions(s->span_position, s->offsets, s->t.sequences);
   ldr__spans_turn(s, s->logits, 1);
 }
@@ -18917,22 +18930,17 @@ static void ldr__head_forward(ldr__pass *s) {
 /* dlogits to dout, the gradient of the rows the head read, adding to the head's gradients. */
 static void ldr__head_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d),
-      R = s->row_count, r;
+  size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, R = s->row_count, r;
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
-  float *into = hh ? s->dhidden : s->dout;
-  size_t in = hh ? hh : hw;
   if (l->d.head == LDR_HEAD_WORDS) {
     ldr__words_backward(s);
     return;
   }
   ldr__spans_turn(s, s->dlogits, -1);
-  ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c,
-      ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
+  ldr__map_backward(s, hh ? s->dhidden : s->dout, 0, s->dlogits, s->hidden, l->head_out, R);
   if (hh) {
     for (r = 0; r < R; r++) s->ex.kernels->rows->multiply(s->dhidden + r * hh, s->slope + r * hh, hh);
-    ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias),
-        s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
+    ldr__map_backward(s, s->dout, 0, s->dhidden, s->hidden_in, l->head_dense, R);
   }
   for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, ldr__head_row(s, r), 0);
 }
@@ -18959,9 +18967,7 @@ static void ldr__output_backward(ldr__pass *s) {
       }
     }
   }
-  if (l->up >= 0)
-    ldr__linear_backward(&s->ex, s->dnormed, w, 0, ldr__grad(l, l->up), ldr__grad(l, l->up_bias), dup, d,
-        ldr__mat_float(s->normed, w, 1), ldr__value_matrix(l, l->up), R, d, w);
+  if (l->up.weight >= 0) ldr__map_backward(s, s->dnormed, 0, dup, s->normed, l->up, R);
   else memcpy(s->dnormed, dup, R * w * sizeof(float));
   if (l->final_norm >= 0) {
     ldr__output_dropout(s, s->dnormed, R);
@@ -18989,12 +18995,11 @@ static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
 }
 
 /* dD from dm and the stored tap; there is no gradient for the tap. */
-static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, int32_t weight,
-    int32_t bias) {
+static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, ldr__linear down) {
   size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
   const float *tap = ldr__tap_of(s, k);
-  ldr__linear_gradients(
-      sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
+  ldr__linear_gradients(sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w,
+      ldr__mat_float(tap, d, 1), s->t.count, w, d);
 }
 
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
@@ -19028,7 +19033,7 @@ static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
   ldr__sums sums;
   for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
   ldr__sums_begin(&sums, &s->ex);
-  ldr__down_gradients(s, &sums, alone ? s->du : s->dm, k + l->has_first, g->down, g->down_bias);
+  ldr__down_gradients(s, &sums, alone ? s->du : s->dm, k + l->has_first, g->down);
   ldr__block_gradients(&sums, grads, before ? s->ds : s->du, &s->acts[k], &b.manner, &l->side, &t, &s->back);
   if (!alone)
     ldr__mix_gradients(s, &sums, before ? s->du : s->ds, before ? ldr__state_before(s, k) : s->acts[k].y, s->m[k], k);
@@ -19058,7 +19063,7 @@ static void ldr__side_backward(ldr__pass *s) {
   if (l->has_first) {
     ldr__first_dropout(&s->ex, s, s->ds, 0, s->t.count);
     ldr__sums_begin(&sums, &s->ex);
-    ldr__down_gradients(s, &sums, s->ds, 0, l->first, l->first_bias);
+    ldr__down_gradients(s, &sums, s->ds, 0, l->first);
     ldr__sums_make(&sums);
   }
   if (s->side_distances.grad) ldr__relative_backward(
@@ -19470,18 +19475,15 @@ static void ldr__slice_matrix(
   float *to;
   if (param < 0) return;
   p = &l->params[param];
-  to = l->values + p->offset;
-  for (r = 0; r < (size_t)p->rows; r++)
-    for (c = 0; c < (size_t)p->columns; c++)
-      to[r * (size_t)p->columns + c] = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
+  to = ldr__value(l, param);
+  for (r = 0; r < p->rows; r++)
+    for (c = 0; c < p->columns; c++) *to++ = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
 }
 
 static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, const int32_t *index) {
-  int32_t i;
-  float *to;
+  size_t i;
   if (param < 0 || !from) return;
-  to = l->values + l->params[param].offset;
-  for (i = 0; i < l->params[param].columns; i++) to[i] = from[index[i]];
+  for (i = 0; i < l->params[param].columns; i++) ldr__value(l, param)[i] = from[index[i]];
 }
 
 static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
@@ -19500,24 +19502,19 @@ static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, c
   for (i = LDR__NORM1; i < LDR__QNORM; i++) ldr__slice_vector(l, slot[i], b->v[i], norms[(i - LDR__NORM1) / 2]);
   for (i = LDR__QNORM; i < LDR__XNORM; i++) {
     if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i], i < LDR__KNORM ? a->q : a->k);
-    else if (slot[i] >= 0) memcpy(l->values + l->params[slot[i]].offset, b->v[i],
-        (size_t)l->side.head_dim * sizeof(float));
+    else if (slot[i] >= 0) ldr__start_as(l, slot[i], NULL, b->v[i]);
   }
   for (; i < LDR__SLOTS; i++) ldr__slice_vector(l, slot[i], b->v[i], pre ? x->in : x->mid);
 }
 
 /* down: row k reads residual dimension index[k]; up: its transpose. Biases are 0 already. */
 static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *index, int transposed) {
-  const ldr__param *p;
-  int32_t k;
-  float *to;
+  size_t k, columns;
   if (param < 0) return;
-  p = &l->params[param];
-  to = l->values + p->offset;
-  memset(to, 0, (size_t)p->rows * (size_t)p->columns * sizeof(float));
-  for (k = 0; k < l->d.width; k++)
-    to[transposed ? (size_t)index[k] * (size_t)p->columns + (size_t)k
-        : (size_t)k * (size_t)p->columns + (size_t)index[k]] = 1.0f;
+  columns = l->params[param].columns;
+  ldr__start_as(l, param, NULL, NULL);
+  for (k = 0; k < (size_t)l->d.width; k++)
+    ldr__value(l, param)[transposed ? (size_t)index[k] * columns + k : k * columns + (size_t)index[k]] = 1.0f;
 }
 
 /* One stack; source: the residual dimensions of the other, which its cross-attention reads. */
@@ -19535,9 +19532,9 @@ static void ldr__slice_stack(ldr_ladder *l, ldr__importance *im, ldr__cut *c, in
   ldr__slice_vector(l, l->final_norm, m->ends.v[LDR__FINAL], running);
   ldr__slice_vector(l, l->final_norm_bias, m->ends.v[LDR__FINALB], running);
   if (paper) return; /* D and U stay random in the reference */
-  ldr__slice_selection(l, l->first, running, 0);
-  for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down, running, 0);
-  if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up, running, 1);
+  ldr__slice_selection(l, l->first.weight, running, 0);
+  for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down.weight, running, 0);
+  if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up.weight, running, 1);
 }
 
 /* im, c, running: [2], of the model, and of the encoder that it reads. The reference's chain goes on from the encoder's
@@ -19604,7 +19601,7 @@ static void ldr__fisher_add(ldr__importance *im, const ldr_ladder *l) {
       for (k = 0; k < n; k++) f[k] += g[k] * g[k];
     }
   g = ldr__grad(l, word);
-  n = g ? (size_t)l->params[word].rows * (size_t)l->params[word].columns : 0;
+  n = g ? l->params[word].size : 0;
   for (k = 0; k < n; k++) im->embedding[k % (size_t)im->m->shape.width] += (double)g[k] * (double)g[k];
 }
 
@@ -19728,25 +19725,19 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
 /* The head starts as the model's own. */
 static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
   const ldr__task_head *t = &l->m->task;
-  size_t r, i, columns = (size_t)l->head_width;
-  const struct { int32_t param, bias, rows; const ldr__mat *w; const float *b; } parts[2] = {
-    { l->head_dense, l->head_dense_bias, t->hidden, &t->dense, t->dense_bias },
-        { l->head_out, l->head_out_bias, t->classes, &t->out, t->out_bias } };
+  const struct { ldr__linear map; int32_t rows; const ldr__mat *w; const float *b; } parts[2] = {
+    { l->head_dense, t->hidden, &t->dense, t->dense_bias }, { l->head_out, t->classes, &t->out, t->out_bias } };
+  int i;
   if (l->head_width != l->m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED,
       "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
   for (i = 0; i < 2; i++) {
-    size_t rows = (size_t)parts[i].rows;
-    float *bias;
+    int32_t rows = ldr_ladder_param(l, parts[i].map.weight).rows;
     if (!parts[i].w->data) continue;
-    if (parts[i].rows != ldr_ladder_param(l, parts[i].param).rows)
+    if (parts[i].rows != rows)
       return ldr__fail(err, LDR_SHAPE, "published_head: the head in the weights has %d classes, one for \"%s\" has %d",
-          parts[i].rows, ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
-    bias = ldr_ladder_param(l, parts[i].bias).value;
-    for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns,
-        parts[i].w, r, 0, columns);
-    if (parts[i].b) memcpy(bias, parts[i].b, rows * sizeof *bias);
-    else memset(bias, 0, rows * sizeof *bias);
-    columns = rows;
+          parts[i].rows, ldr_head_name(l->d.head), rows);
+    ldr__start_as(l, parts[i].map.weight, parts[i].w, NULL);
+    ldr__start_as(l, parts[i].map.bias, NULL, parts[i].b);
   }
   return LDR_OK;
 }
@@ -20041,11 +20032,10 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
   for (p = first_param; p < l->count; p++) {
     const ldr__param *q = &l->params[p];
     const double rate = base_rate * (double)q->rate;
-    const size_t all = (size_t)q->rows * (size_t)q->columns;
     const float decay = q->decay ? d->weight_decay : 0;
-    LDR__FOR(piece, ((int64_t)all + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
-      size_t first = (size_t)piece * LDR__PIECE, at = q->offset + first, n = LDR__MIN(all - first, (size_t)LDR__PIECE),
-          i;
+    LDR__FOR(piece, ((int64_t)q->size + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
+      size_t first = (size_t)piece * LDR__PIECE, n = LDR__MIN(q->size - first, (size_t)LDR__PIECE), i,
+          at = q->offset + first;
       float *w = l->values + at, *g = l->grads + at, s = (float)scale, c[7];
       if (d->optimizer != LDR_ADAMW && (!adam || decay > 0)) {
         for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
@@ -20069,7 +20059,7 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
       }
     }
     if (d->optimizer == LDR_ADAFACTOR)
-      ldr__adafactor(l->m, l->values + q->offset, m + q->offset, v + q->offset, l->grads + q->offset, all, rate,
+      ldr__adafactor(l->m, l->values + q->offset, m + q->offset, v + q->offset, l->grads + q->offset, q->size, rate,
           (double)d->beta1, t);
   }
 }
@@ -20759,7 +20749,7 @@ static void ldr__ladder_rates(ldr_ladder *l) {
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
       if (l->tuned[i].slot[slot] >= 0)
         l->params[l->tuned[i].slot[slot]].rate = ldr__ladder_rate(l, LDR__COPY_RATE) / base;
-  for (p = l->head_dense >= 0 ? l->head_dense : l->head_out; p >= 0 && p < l->count; p++)
+  for (p = ldr__head_map(l).weight; p >= 0 && p < l->count; p++)
     l->params[p].rate = ldr__ladder_rate(l, LDR__HEAD_RATE) / base;
 }
 
@@ -20814,17 +20804,15 @@ static void ldr__balance(ldr_trainer *t) {
 
 /* The list of what is standardised; counts when scales is NULL. */
 static int32_t ldr__scales_list(ldr__scale *scales, const ldr_ladder *l) {
-  int32_t n = 0, k, head = l->head_dense >= 0 ? l->head_dense : l->head_out;
+  int32_t n = 0, k;
   if (l->d.standardise != LDR_ON) return 0;
   for (k = 0; k <= l->has_first + l->d.rung_count; k++) {
     int32_t rung = k - l->has_first, last = rung == l->d.rung_count;
-    int32_t weight = last ? head : rung < 0 ? l->first : l->rungs[rung].down;
-    int32_t bias = last ? (l->head_dense >= 0 ? l->head_dense_bias : l->head_out_bias) : rung < 0 ? l->first_bias
-        : l->rungs[rung].down_bias;
-    if (weight < 0 || bias < 0) continue;
+    ldr__linear map = last ? ldr__head_map(l) : rung < 0 ? l->first : l->rungs[rung].down;
+    if (map.weight < 0 || map.bias < 0) continue;
     if (scales) {
-      scales[n].weight = weight;
-      scales[n].bias = bias;
+      scales[n].weight = map.weight;
+      scales[n].bias = map.bias;
       scales[n].tap = last ? -1 : k;
     }
     n++;
@@ -20852,9 +20840,9 @@ static void ldr__scales_values(const ldr_trainer *t, int back) {
   int32_t i;
   for (i = 0; i < t->scale_count; i++) {
     const ldr__scale *s = &t->scales[i];
-    float *w = t->l->values + t->l->params[s->weight].offset, *b = t->l->values + t->l->params[s->bias].offset;
-    size_t d = (size_t)t->l->params[s->weight].columns;
-    LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
+    float *w = ldr__value(t->l, s->weight), *b = ldr__value(t->l, s->bias);
+    size_t d = t->l->params[s->weight].columns;
+    LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = w + (size_t)row * d;
       double moved = 0;
       size_t c;
@@ -20873,10 +20861,9 @@ static void ldr__scales_gradients(const ldr_trainer *t) {
   int32_t i;
   for (i = 0; i < t->scale_count; i++) {
     const ldr__scale *s = &t->scales[i];
-    float *g = t->l->grads + t->l->params[s->weight].offset;
-    const float *db = t->l->grads + t->l->params[s->bias].offset;
-    size_t d = (size_t)t->l->params[s->weight].columns;
-    LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
+    float *g = ldr__grad(t->l, s->weight), *db = ldr__grad(t->l, s->bias);
+    size_t d = t->l->params[s->weight].columns;
+    LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = g + (size_t)row * d, of = db[row];
       LDR__LANE_LOOP(c, d, v[c] = (v[c] - of * s->mean[c]) / s->deviation[c]);
     }
@@ -21559,7 +21546,7 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
    epoch with the least loss on them is kept. */
 static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
   ldr_ladder *l = t->l;
-  int32_t head = l->head_dense >= 0 ? l->head_dense : l->head_out, epoch, steps = 0;
+  int32_t head = ldr__head_map(l).weight, epoch, steps = 0;
   size_t from = l->params[head].offset, bytes = (l->size - from) * sizeof(float), first, n,
       batches = (fit->train.groups + 31) / 32, i;
   float *v = l->values + from;
@@ -21570,11 +21557,10 @@ static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
   d.schedule = LDR_LINEAR;
   d.weight_decay = 0.01f;
   d.warmup = 0;
-  if (l->head_dense < 0) memset(v, 0, bytes);
+  if (l->head_dense.weight < 0) memset(v, 0, bytes);
   /* a product of two zeros has no gradient: numbers that are the same above every ladder */
-  if (l->head_dense < 0 && l->d.span_size)
-    ldr__fill_normal(v, (size_t)l->params[head].rows * (size_t)l->params[head].columns,
-        ldr__stream(l->d.seed, LDR__STREAM_INIT, UINT64_C(1) << 32), 0.02);
+  if (l->head_dense.weight < 0 && l->d.span_size)
+    ldr__fill_normal(v, l->params[head].size, ldr__stream(l->d.seed, LDR__STREAM_INIT, UINT64_C(1) << 32), 0.02);
   memcpy(fit->best, v, bytes);
   for (i = 0; i < fit->train.groups; i++) fit->order[i] = (int32_t)i;
   for (epoch = 0; epoch < d.head_epochs; epoch++) {
@@ -21722,8 +21708,8 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
   for (which = 0; which < 2; which++)
     for (p = 0; p < l->count; p++) {
       const float *v = (which ? l->grads : l->values) + l->params[p].offset;
-      size_t i, n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
-      for (i = 0; i < n; i++)
+      size_t i;
+      for (i = 0; i < l->params[p].size; i++)
         if (!(v[i] - v[i] == 0)) return ldr__fail(err, LDR_NUMERIC, "step %I: %s \"%s\" holds a value that is not "
             "finite: lower the rate or clip", t->step + 1, which ? "the gradient of" : "parameter", l->params[p].name);
     }
@@ -21821,9 +21807,8 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
   double s = 0;
   int32_t p;
   for (p = 0; p < l->count; p++) {
-    size_t n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
-    double r = ldr__rms(l->m, l->grads + l->params[p].offset, n);
-    s += r * r * (double)n;
+    double r = ldr__rms(l->m, l->grads + l->params[p].offset, l->params[p].size);
+    s += r * r * (double)l->params[p].size;
   }
   return sqrt(s);
 }
@@ -22847,9 +22832,9 @@ typedef struct ldr__array { const char *name; float *data; size_t rows, columns;
 static ldr__array ldr__ladder_array(const ldr_ladder *l, int32_t i) {
   ldr__array a;
   a.name = l->params[i].name;
-  a.data = l->values + l->params[i].offset;
-  a.rows = (size_t)l->params[i].rows;
-  a.columns = (size_t)l->params[i].columns;
+  a.data = ldr__value(l, i);
+  a.rows = l->params[i].rows;
+  a.columns = l->params[i].columns;
   return a;
 }
 
