@@ -22673,26 +22673,29 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
    that must come back exactly are written as the hexadecimal bits of the float or double.
    ================================ */
 
-/* The configuration of a ladder as metadata: one row a field, used for writing and for reading. */
-enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION }; /* an option may be missing: 0, and is not written then */
-static const struct { const char *key; size_t offset, size; int kind; } ldr__fields[] = {
-#define LDR__FIELD(name, kind) \
-  { "ladder." #name, offsetof(ldr_ladder_desc, name), sizeof(((ldr_ladder_desc *)0)->name), LDR__FIELD_##kind }
-#define LDR__INT(name)   LDR__FIELD(name, INT)
-#define LDR__FLOAT(name) LDR__FIELD(name, FLOAT)
-#define LDR__OPTION(name) LDR__FIELD(name, OPTION)
-    LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck),
-    LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
-    LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn),
-    LDR__INT(tap), LDR__INT(gate), LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed),
-    LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init), LDR__INT(importance),
-    LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias),
-    LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top),
-    LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size), LDR__OPTION(encoder_rung_count)
+/* A number of a struct that files keep, as a row for writing, reading and comparing. Floats and doubles are written as
+   their bits; an option may be missing: 0, and is not written then. */
+enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION };
+typedef struct ldr__field { const char *key; size_t offset, size; int kind; } ldr__field;
+#define LDR__FIELD(of, type, name, kind) \
+  { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind }
+
+/* The configuration of a ladder. */
+static const ldr__field ldr__fields[] = {
+#define LDR__INT(name)   LDR__FIELD("ladder", ldr_ladder_desc, name, INT)
+#define LDR__FLOAT(name) LDR__FIELD("ladder", ldr_ladder_desc, name, FLOAT)
+#define LDR__OPTION(name) LDR__FIELD("ladder", ldr_ladder_desc, name, OPTION)
+  LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck),
+  LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
+  LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn),
+  LDR__INT(tap), LDR__INT(gate), LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed),
+  LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init), LDR__INT(importance),
+  LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias),
+  LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top),
+  LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size), LDR__OPTION(encoder_rung_count)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
-#undef LDR__FIELD
 };
 /* Bytes: what ARM's embedded compilers make of them (-fshort-enums). */
 LDR__STATIC_ASSERT(enums_are_ints_or_bytes, sizeof(ldr_preset) == sizeof(int32_t) || sizeof(ldr_preset) == 1);
@@ -22765,6 +22768,49 @@ static void ldr__meta_hex(ldr__text *t, const char *key, uint64_t v, int digits)
   ldr__text_meta(t, key, text);
 }
 
+/* The bits of a field of `of`: of 1 byte as they are, of 4 with their sign. */
+static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
+  const unsigned char *at = (const unsigned char *)of + f->offset;
+  uint64_t bits;
+  int32_t v = *at;
+  if (f->size == 8) memcpy(&bits, at, 8);
+  if (f->size == 4) memcpy(&v, at, 4);
+  return f->size == 8 ? bits : (uint64_t)(int64_t)v;
+}
+
+static uint64_t ldr__fields_digest(uint64_t h, const ldr__field *f, size_t n, const void *of) {
+  size_t i;
+  for (i = 0; i < n; i++) h = ldr__mix64(h ^ (uint32_t)ldr__field_bits(&f[i], of));
+  return h;
+}
+
+static void ldr__fields_write(ldr__text *t, const ldr__field *f, size_t n, const void *of) {
+  for (; n; n--, f++) {
+    uint64_t bits = ldr__field_bits(f, of);
+    if (f->kind == LDR__FIELD_OPTION && !bits) continue;
+    if (f->kind != LDR__FIELD_FLOAT) ldr__meta_i64(t, f->key, (int64_t)bits);
+    else ldr__meta_hex(t, f->key, bits, 2 * (int)f->size);
+  }
+}
+
+/* 0: the file does not have it, or it is no such number. */
+static int ldr__field_read(const ldr_weights *w, const ldr__field *f, uint64_t *bits) {
+  const char *text = ldr_weights_meta(w, f->key);
+  int64_t v = 0, least = f->size == 1 ? 0 : INT32_MIN, most = f->size == 1 ? 255 : INT32_MAX;
+  if (f->kind == LDR__FIELD_FLOAT) return ldr__parse_hex(text, 2 * (int)f->size, bits);
+  if (!(f->kind == LDR__FIELD_OPTION && !text) && !ldr__parse_i64(text, &v)) return 0;
+  *bits = (uint64_t)v;
+  return f->size == 8 || (v >= least && v <= most);
+}
+
+static void ldr__field_set(const ldr__field *f, uint64_t bits, void *of) {
+  unsigned char *at = (unsigned char *)of + f->offset;
+  uint32_t v = (uint32_t)bits;
+  if (f->size == 8) memcpy(at, &bits, 8);
+  else if (f->size == 4) memcpy(at, &v, 4);
+  else *at = (unsigned char)v;
+}
+
 static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   char key[64];
   int32_t i;
@@ -22772,14 +22818,7 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
-  for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
-    const unsigned char *at = (const unsigned char *)&l->d + ldr__fields[f].offset;
-    int32_t v = *at;
-    if (ldr__fields[f].size > 1) memcpy(&v, at, 4);
-    if (ldr__fields[f].kind == LDR__FIELD_OPTION && v == 0) continue;
-    if (ldr__fields[f].kind != LDR__FIELD_FLOAT) ldr__meta_i64(t, ldr__fields[f].key, v);
-    else ldr__meta_hex(t, ldr__fields[f].key, (uint32_t)v, 8);
-  }
+  ldr__fields_write(t, ldr__fields, LDR__COUNT(ldr__fields), &l->d);
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
   for (i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++) {
     int32_t k = i - l->d.rung_count;
@@ -22829,7 +22868,8 @@ static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n) {
 /* A named array of a file: where its floats lie in memory and how it is called. */
 typedef struct ldr__array { const char *name; float *data; size_t rows, columns; } ldr__array;
 
-static ldr__array ldr__ladder_array(const ldr_ladder *l, int32_t i) {
+static ldr__array ldr__ladder_array(const void *of, int32_t i) {
+  const ldr_ladder *l = (const ldr_ladder *)of;
   ldr__array a;
   a.name = l->params[i].name;
   a.data = ldr__value(l, i);
@@ -22869,10 +22909,6 @@ static void ldr__header_matrix(
   ldr__header_tensor(t, name, type, shape + vector, 2 - vector, at);
 }
 
-static void ldr__header_array(ldr__text *t, const ldr__array *a, uint64_t *at) {
-  ldr__header_matrix(t, a->name, LDR_F32, a->rows < 2, a->rows, a->columns, at);
-}
-
 static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
   unsigned char bytes[4 * LDR__BLOCK];
   while (n && !w->status) {
@@ -22894,35 +22930,51 @@ static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
   ldr__writer_put(w, t->data, t->used, err);
 }
 
-static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_error *err) {
+/* A file of `count` arrays of `of`: the ladder l, or a run of it, whose own metadata `meta` adds. */
+typedef struct ldr__arrays {
+  const char *format;
+  const void *of;
+  int32_t count;
+  ldr__array (*at)(const void *of, int32_t i);
+  void (*meta)(ldr__text *t, const void *of); /* or NULL */
+} ldr__arrays;
+
+static ldr_status ldr__arrays_write(ldr__writer *w, const ldr_ladder *l, const ldr__arrays *y, ldr_error *err) {
   ldr__text t;
+  ldr__array a;
   uint64_t h = 0, at = 0;
   size_t bound = ldr__header_bound(l);
   char *text = (char *)ldr__alloc(&l->alloc, bound);
   int32_t i;
-  if (!text) return w->status = ldr__fail(err, LDR_MEMORY, "out of memory while saving a ladder");
-  for (i = 0; i < l->count; i++) {
-    ldr__array a = ldr__ladder_array(l, i);
+  if (!text) return w->status = ldr__fail(err, LDR_MEMORY, "out of memory while saving a %s", y->format);
+  for (i = 0; i < y->count; i++) {
+    a = y->at(y->of, i);
     h = ldr__floats_digest(h, a.data, a.rows * a.columns);
   }
   ldr__text_init(&t, text, bound);
   ldr__text_string(&t, "{\"__metadata__\":{");
-  ldr__text_meta(&t, "format", "ladder");
+  ldr__text_meta(&t, "format", y->format);
   ldr__meta_ladder(&t, l);
+  if (y->meta) y->meta(&t, y->of);
   ldr__meta_hex(&t, "checksum", ldr__mix64(h ^ t.digest), 16);
   ldr__text_bytes(&t, "}", 1);
-  for (i = 0; i < l->count; i++) {
-    ldr__array a = ldr__ladder_array(l, i);
-    ldr__header_array(&t, &a, &at);
+  for (i = 0; i < y->count; i++) {
+    a = y->at(y->of, i);
+    ldr__header_matrix(&t, a.name, LDR_F32, a.rows < 2, a.rows, a.columns, &at);
   }
   ldr__text_bytes(&t, "}", 1);
   ldr__writer_header(w, &t, err);
-  for (i = 0; i < l->count; i++) {
-    ldr__array a = ldr__ladder_array(l, i);
+  for (i = 0; i < y->count; i++) {
+    a = y->at(y->of, i);
     ldr__writer_floats(w, a.data, a.rows * a.columns, err);
   }
   ldr__free(&l->alloc, text, bound);
   return w->status;
+}
+
+static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_error *err) {
+  ldr__arrays y = { "ladder", l, l->count, ldr__ladder_array, NULL };
+  return ldr__arrays_write(w, l, &y, err);
 }
 
 LDR__DEF ldr_status ldr_ladder_save_memory(
@@ -22972,26 +23024,17 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   int32_t i;
   int64_t v = 0;
   for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
-    const char *text = ldr_weights_meta(w, ldr__fields[f].key);
-    unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
-    const int whole = ldr__fields[f].size > 1;
-    uint64_t bits = 0;
-    uint32_t small;
-    if (ldr__fields[f].kind == LDR__FIELD_OPTION && !text) continue;
-    if (ldr__fields[f].kind == LDR__FIELD_FLOAT ? !ldr__parse_hex(text, 8, &bits)
-        : !ldr__parse_i64(text, &v) || v < (whole ? INT32_MIN : 0) || v > (whole ? INT32_MAX : 255))
-      return ldr__meta_missing(ldr__fields[f].key, err);
-    small = (uint32_t)(ldr__fields[f].kind == LDR__FIELD_FLOAT ? bits : (uint64_t)v);
-    if (whole) memcpy(at, &small, 4);
-    else *at = (unsigned char)small;
+    uint64_t bits;
+    if (!ldr__field_read(w, &ldr__fields[f], &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
+    ldr__field_set(&ldr__fields[f], bits, d);
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
-      d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) ||
-      !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
-      d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
-      d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
-    !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
+      d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) || d->tap < 1 ||
+      d->tap > LDR_TAP_OUTPUT || d->gate < 1 || d->gate > LDR_GATE_FIXED || d->mix < 1 || d->mix > LDR_MIX_AFTER ||
+      d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL || d->pool < 1 || d->pool > LDR_POOL_PAIR ||
+      (unsigned)d->head_activation > LDR_SILU || !(d->gate_temperature > 0) || !(d->dropout >= 0))
+    return ldr__meta_missing("ladder", err);
   for (i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
     int32_t k = i - d->rung_count;
     ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
@@ -23099,15 +23142,16 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 #ifndef LADDER_NO_TRAIN
 
 /* What must be the same in a run that goes on. */
-static const struct { const char *key; size_t offset, size; int real; } ldr__run_fields[] = {
-#define LDR__RUN(name, real) \
-  { "run." #name, offsetof(ldr_train_desc, name), sizeof(((ldr_train_desc *)0)->name), real }
-  LDR__RUN(rate, 1), LDR__RUN(beta1, 1), LDR__RUN(beta2, 1), LDR__RUN(epsilon, 1), LDR__RUN(momentum, 1),
-  LDR__RUN(weight_decay, 1), LDR__RUN(clip, 1), LDR__RUN(warmup, 1), LDR__RUN(label_smoothing, 1),
-  LDR__RUN(replace_rate, 1), LDR__RUN(replace_until, 1), LDR__RUN(epochs, 0), LDR__RUN(batch, 0),
-  LDR__RUN(accumulate, 0), LDR__RUN(optimizer, 0), LDR__RUN(nesterov, 0), LDR__RUN(schedule, 0),
-  LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
-#undef LDR__RUN
+static const ldr__field ldr__run_fields[] = {
+#define LDR__INT(name)   LDR__FIELD("run", ldr_train_desc, name, INT)
+#define LDR__FLOAT(name) LDR__FIELD("run", ldr_train_desc, name, FLOAT)
+  LDR__FLOAT(rate), LDR__FLOAT(beta1), LDR__FLOAT(beta2), LDR__FLOAT(epsilon), LDR__FLOAT(momentum),
+  LDR__FLOAT(weight_decay), LDR__FLOAT(clip), LDR__FLOAT(warmup), LDR__FLOAT(label_smoothing),
+  LDR__FLOAT(replace_rate), LDR__FLOAT(replace_until), LDR__INT(epochs), LDR__INT(batch), LDR__INT(accumulate),
+  LDR__INT(optimizer), LDR__INT(nesterov), LDR__INT(schedule), LDR__INT(patience), LDR__INT(metric),
+  LDR__INT(replace_schedule)
+#undef LDR__INT
+#undef LDR__FLOAT
 };
 enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__run_fields)) };
 
@@ -23118,11 +23162,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_dataset *sets[2];
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   int i;
-  for (i = 0; i < LDR__RUN_FIELDS; i++) {
-    uint32_t bits = 0;
-    memcpy(&bits, (const unsigned char *)d + ldr__run_fields[i].offset, ldr__run_fields[i].size);
-    h = ldr__mix64(h ^ bits);
-  }
+  h = ldr__fields_digest(h, ldr__run_fields, LDR__COUNT(ldr__run_fields), d);
   /* rounded taps make another run */
   if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
   if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
@@ -23131,11 +23171,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
-  for (i = 0; i < (int)(LDR__COUNT(ldr__fields)); i++) {
-    uint32_t bits = 0;
-    memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, ldr__fields[i].size);
-    h = ldr__mix64(h ^ bits);
-  }
+  h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields), &t->l->d);
   for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
   sets[0] = t->train;
   sets[1] = t->dev;
@@ -23161,22 +23197,16 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
 
 #ifndef LADDER_NO_STDIO
 
-/* The scalars of a trainer, one row each, for writing and reading. */
-enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
-static const struct { const char *key; size_t offset; int kind; } ldr__states[] = {
-  { "state.step", offsetof(ldr_trainer, step), LDR__STATE_I64 },
-  { "state.tokens", offsetof(ldr_trainer, tokens), LDR__STATE_I64 },
-  { "state.learned", offsetof(ldr_trainer, learned), LDR__STATE_I64 },
-  { "state.epoch_done", offsetof(ldr_trainer, epoch_done), LDR__STATE_I32 },
-  { "state.best_epoch", offsetof(ldr_trainer, best_epoch), LDR__STATE_I32 },
-  { "state.best_metric", offsetof(ldr_trainer, best_metric), LDR__STATE_DOUBLE },
-  { "state.epoch_loss", offsetof(ldr_trainer, epoch_loss), LDR__STATE_DOUBLE },
-  { "state.epoch_weight", offsetof(ldr_trainer, epoch_weight), LDR__STATE_DOUBLE },
-  { "state.last_loss", offsetof(ldr_trainer, last_loss), LDR__STATE_DOUBLE },
-  { "state.last_metric", offsetof(ldr_trainer, last_metric), LDR__STATE_DOUBLE },
-  { "state.last_rate", offsetof(ldr_trainer, last_rate), LDR__STATE_DOUBLE },
-  { "state.last_norm", offsetof(ldr_trainer, last_norm), LDR__STATE_DOUBLE },
-  { "state.last_step_loss", offsetof(ldr_trainer, last_step_loss), LDR__STATE_DOUBLE } };
+/* The scalars of a trainer; the step comes first. */
+static const ldr__field ldr__states[] = {
+#define LDR__INT(name)   LDR__FIELD("state", ldr_trainer, name, INT)
+#define LDR__FLOAT(name) LDR__FIELD("state", ldr_trainer, name, FLOAT)
+  LDR__INT(step), LDR__INT(tokens), LDR__INT(learned), LDR__INT(epoch_done), LDR__INT(best_epoch),
+  LDR__FLOAT(best_metric), LDR__FLOAT(epoch_loss), LDR__FLOAT(epoch_weight), LDR__FLOAT(last_loss),
+  LDR__FLOAT(last_metric), LDR__FLOAT(last_rate), LDR__FLOAT(last_norm), LDR__FLOAT(last_step_loss)
+#undef LDR__INT
+#undef LDR__FLOAT
+};
 
 /* The arrays of a saved run; one that a run has not is left out. */
 enum { LDR__STATE_ARRAYS = 5 };
@@ -23197,66 +23227,41 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
 
 /* Fixed point, for people and for comparing: printf would bring its floating point, and the locale's comma. */
 static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
-  const unsigned char *at = (const unsigned char *)&t->d + ldr__run_fields[i].offset;
+  const uint64_t bits = ldr__field_bits(&ldr__run_fields[i], &t->d);
+  const float real = ldr__float_from_bits((uint32_t)bits);
   char part[10] = "";
-  float real;
-  int32_t whole, k;
-  int64_t nano, rest;
-  if (ldr__run_fields[i].size == 1) { /* a short enum */
-    ldr__format(text, 32, "%d", *at);
-    return text;
-  }
-  memcpy(&real, at, 4);
-  memcpy(&whole, at, 4);
-  nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX;
-  for (k = 8, rest = nano; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
-  if (ldr__run_fields[i].real) ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
-  else ldr__format(text, 32, "%d", (int)whole);
+  int32_t k;
+  int64_t nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX, rest = nano;
+  for (k = 8; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
+  if (ldr__run_fields[i].kind != LDR__FIELD_FLOAT) ldr__format(text, 32, "%I", (int64_t)bits);
+  else ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
   return text;
+}
+
+static ldr__array ldr__state_array(const void *of, int32_t i) {
+  ldr__array a[LDR__STATE_ARRAYS];
+  ldr__state_arrays((const ldr_trainer *)of, a);
+  return a[i];
+}
+
+static void ldr__state_meta(ldr__text *text, const void *of) {
+  const ldr_trainer *t = (const ldr_trainer *)of;
+  char value[32];
+  int i;
+  ldr__meta_hex(text, "run", ldr__run_digest(t, NULL), 16);
+  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
+  ldr__fields_write(text, ldr__states, LDR__COUNT(ldr__states), t);
 }
 
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
   ldr__array a[LDR__STATE_ARRAYS];
-  char value[32];
-  ldr__text text;
+  ldr__arrays y = { "ladder-run", t, 0, ldr__state_array, ldr__state_meta };
   ldr__writer w;
-  uint64_t h = 0, at = 0;
-  int n, i;
-  size_t s, bound;
-  char *buffer;
-  LDR__OWN_ERROR(err);
   if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_save: no trainer or no path");
-  bound = ldr__header_bound(t->l);
-  buffer = (char *)ldr__alloc(&t->alloc, bound);
-  if (!buffer) return ldr__fail(err, LDR_MEMORY, "out of memory while saving a run");
-  n = ldr__state_arrays(t, a);
-  for (i = 0; i < n; i++) h = ldr__floats_digest(h, a[i].data, a[i].columns);
-  ldr__text_init(&text, buffer, bound);
-  ldr__text_string(&text, "{\"__metadata__\":{");
-  ldr__text_meta(&text, "format", "ladder-run");
-  ldr__meta_ladder(&text, t->l);
-  ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
-  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(&text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
-  for (s = 0; s < LDR__COUNT(ldr__states); s++) {
-    const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
-    int32_t small = 0;
-    uint64_t bits = 0;
-    if (ldr__states[s].kind == LDR__STATE_I32) memcpy(&small, from, sizeof small);
-    else memcpy(&bits, from, sizeof bits);
-    if (ldr__states[s].kind == LDR__STATE_DOUBLE) ldr__meta_hex(&text, ldr__states[s].key, bits, 16);
-    else ldr__meta_i64(&text, ldr__states[s].key, small ? small : (int64_t)bits);
-  }
-  ldr__meta_hex(&text, "checksum", ldr__mix64(h ^ text.digest), 16);
-  ldr__text_bytes(&text, "}", 1);
-  for (i = 0; i < n; i++) ldr__header_array(&text, &a[i], &at);
-  ldr__text_bytes(&text, "}", 1);
-  if (!ldr__writer_open(&w, path, err)) {
-    ldr__writer_header(&w, &text, err);
-    for (i = 0; i < n; i++) ldr__writer_floats(&w, a[i].data, a[i].columns, err);
-    ldr__writer_close(&w, err);
-  }
-  ldr__free(&t->alloc, buffer, bound);
-  return w.status;
+  y.count = ldr__state_arrays(t, a);
+  if (ldr__writer_open(&w, path, err)) return w.status;
+  ldr__arrays_write(&w, t->l, &y, err);
+  return ldr__writer_close(&w, err);
 }
 
 /* Everything is checked before the first byte of the trainer changes. */
@@ -23264,7 +23269,6 @@ static ldr_status ldr__resume_check(
     const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
   const char *format = ldr_weights_meta(w, "format");
   uint64_t run, wanted, h = 0, bits;
-  int64_t v;
   int i;
   size_t s;
   if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)
@@ -23279,11 +23283,11 @@ static ldr_status ldr__resume_check(
   if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
       "the saved run had another backbone, ladder, data set, seed or type of taps");
   for (s = 0; s < LDR__COUNT(ldr__states); s++) {
-    const char *text = ldr_weights_meta(w, ldr__states[s].key);
-    const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs : s ? INT64_MAX / 2 /* 0 is the step */
+    const int64_t most = ldr__states[s].size == 4 ? t->d.epochs : s ? INT64_MAX / 2
         : (int64_t)t->d.epochs * t->steps_per_epoch;
-    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits)
-        : !ldr__parse_i64(text, &v) || v < 0 || v > most) return ldr__meta_missing(ldr__states[s].key, err);
+    if (!ldr__field_read(w, &ldr__states[s], &bits) ||
+        (ldr__states[s].kind == LDR__FIELD_INT && bits > (uint64_t)most))
+      return ldr__meta_missing(ldr__states[s].key, err);
   }
   for (i = 0; i < n; i++) {
     const ldr_tensor *x = ldr_weights_find(w, a[i].name);
@@ -23305,6 +23309,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   ldr_weights *w;
   int n, i;
   size_t s;
+  uint64_t bits;
   LDR__OWN_ERROR(err);
   if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_resume: no trainer or no path");
   w = ldr__weights_open_one(path, &t->alloc, err);
@@ -23313,18 +23318,8 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   if (ldr__resume_check(t, w, a, n, err)) ldr__fail_in_file(err, path);
   else {
     for (i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
-    for (s = 0; s < LDR__COUNT(ldr__states); s++) {
-      const char *text = ldr_weights_meta(w, ldr__states[s].key);
-      unsigned char *to = (unsigned char *)t + ldr__states[s].offset;
-      uint64_t bits = 0;
-      int64_t v = 0;
-      int32_t small;
-      if (ldr__states[s].kind == LDR__STATE_DOUBLE) ldr__parse_hex(text, 16, &bits);
-      else if (ldr__parse_i64(text, &v)) bits = (uint64_t)v;
-      small = (int32_t)v;
-      if (ldr__states[s].kind == LDR__STATE_I32) memcpy(to, &small, 4);
-      else memcpy(to, &bits, 8);
-    }
+    for (s = 0; s < LDR__COUNT(ldr__states); s++)
+      if (ldr__field_read(w, &ldr__states[s], &bits)) ldr__field_set(&ldr__states[s], bits, t);
     memset(&t->start, 0, sizeof t->start); /* what was fitted here is gone again */
     t->order_epoch = -1;
     t->agreed = 0;
