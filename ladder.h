@@ -16092,6 +16092,10 @@ static float *ldr__grad(const ldr_ladder *l, int32_t param) {
   return param < 0 || !grads ? NULL : (float *)(uintptr_t)grads + l->params[param].offset;
 }
 
+static int32_t *ldr__place_ints(ldr__plan *p, const char *name, size_t count) {
+  return (int32_t *)ldr__place(p, name, count, sizeof(int32_t));
+}
+
 static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
   return ldr__mat_float(ldr__value(l, param), param < 0 ? 0 : l->params[param].columns, 1);
 }
@@ -16100,8 +16104,6 @@ static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
 static ldr__linear ldr__head_map(const ldr_ladder *l) {
   return l->head_dense.weight >= 0 ? l->head_dense : l->head_out;
 }
-
-static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
 
 /* 1: the head reads all of a text; and of how many rows of states one of the head's is made. */
 static int ldr__reads_all(const ldr_ladder_desc *d) {
@@ -16265,23 +16267,24 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.dropout == 0) d.dropout = row->dropout;
   if (d.dropout < 0) d.dropout = 0;
   if (row->kind == LDR__LIKE_BERT) {
-    d.width = ldr__default_i32(d.width, 128);
-    d.heads = ldr__default_i32(d.heads, 4);
-    d.ffn = ldr__default_i32(d.ffn, 4 * d.width);
+    if (!d.width) d.width = 128;
+    if (!d.heads) d.heads = 4;
+    if (!d.ffn) d.ffn = 4 * d.width;
     if (d.down_bias == LDR_AUTO) d.down_bias = LDR_OFF;
     d.final_norm = LDR_OFF;
   }
-  d.width = ldr__default_i32(d.width, LDR__MAX(1, m->shape.width / r));
-  if (row->kind == LDR__LIKE_MLP) d.ffn = ldr__default_i32(d.ffn, d.width);
-  d.ffn = ldr__default_i32(d.ffn, LDR__MAX(1, m->shape.ffn / r));
+  if (!d.width) d.width = LDR__MAX(1, m->shape.width / r);
+  if (!d.ffn) d.ffn = row->kind == LDR__LIKE_MLP ? d.width : LDR__MAX(1, m->shape.ffn / r);
   group = m->shape.heads / m->shape.kv_heads;
   kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
-  d.heads = row->kind == LDR__LIKE_MLP || !row->rungs ? 0 : ldr__default_i32(d.heads, kv * group);
+  if (row->kind == LDR__LIKE_MLP || !row->rungs) d.heads = 0;
+  else if (!d.heads) d.heads = kv * group;
   if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
   if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP ? LDR_ON : LDR_OFF;
   if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
   if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
-  d.span_size = ldr__spans_of(d.head) & LDR__SPANS_PAIRS ? ldr__default_i32(d.span_size, 64) : 0;
+  if (!(ldr__spans_of(d.head) & LDR__SPANS_PAIRS)) d.span_size = 0;
+  else if (!d.span_size) d.span_size = 64;
   if (d.pool == LDR_POOL_FAMILY) d.pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
   if (d.head_hidden == 0 && row->paper) d.head_hidden = m->shape.width;
   if (d.head_hidden < 0 || d.head == LDR_HEAD_WORDS) d.head_hidden = 0;
@@ -16554,7 +16557,7 @@ static int32_t ldr__group_start(const ldr_ladder *l, int32_t g) {
   return (int32_t)((int64_t)g * l->m->layers / ldr__final_blocks(l));
 }
 
-static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
+static void ldr__tuned_layout(ldr__layout *y) {
   ldr_ladder *l = y->l;
   const ldr_model *m = l->m;
   size_t rows, columns;
@@ -16579,7 +16582,7 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
           ldr__slot_size(&l->tuned_shape, slot, &rows, &columns))
         p = ldr__add_part(
             y, i < m->layers ? "layer.%d." : "successor.%d.", i % m->layers, ldr__slot_names[slot], rows, columns);
-      if (tuned) tuned[i].slot[slot] = p;
+      if (l->tuned) l->tuned[i].slot[slot] = p;
     }
 }
 
@@ -16675,7 +16678,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
 }
 
 /* The tensors of a side network. */
-static void ldr__side_layout(ldr__layout *y, ldr__rung *rungs) {
+static void ldr__side_layout(ldr__layout *y) {
   ldr_ladder *l = y->l;
   const ldr_ladder_desc *d = &l->d;
   size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
@@ -16689,7 +16692,7 @@ static void ldr__side_layout(ldr__layout *y, ldr__rung *rungs) {
   if ((l->m->traits & LDR__OF_RELATIVE) && l->m->stack && ldr__preset_of(d->preset)->kind == LDR__LIKE_BACKBONE)
     l->distances = ldr__add_param(y, -1, "distances.weight", (size_t)l->m->buckets, (size_t)l->side.heads);
   for (i = 0; i < d->rung_count; i++) {
-    ldr__rung none, *g = rungs ? &rungs[i] : &none;
+    ldr__rung none, *g = l->rungs ? &l->rungs[i] : &none;
     g->down = ldr__add_linear(y, i, "down", w, big, bias);
     g->gate = -1;
     if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL))
@@ -16711,26 +16714,24 @@ static void ldr__side_layout(ldr__layout *y, ldr__rung *rungs) {
 }
 
 /* Walks all parameters in order; run once to count and once to place. */
-static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tuned) {
-  ldr_ladder *l = y->l;
+static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
   size_t columns;
   l->head_dense = l->head_out = l->prompt_dense = l->prompt_out = ldr__no_linear;
-  y->count = 0;
-  y->floats = 0;
-  y->trainable = 0;
-  ldr__tuned_layout(y, tuned);
+  memset(y, 0, sizeof *y);
+  y->l = l;
+  ldr__tuned_layout(y);
   if (l->reader) {
     l->reader->params = l->params;
     y->stack = "encoder.";
     y->words = l->end[LDR__WORD];
     y->l = l->reader;
-    ldr__tuned_layout(y, tuned ? l->reader->tuned : NULL);
-    ldr__side_layout(y, rungs ? l->reader->rungs : NULL);
+    ldr__tuned_layout(y);
+    ldr__side_layout(y);
     y->l = l;
     y->stack = NULL;
   }
-  ldr__side_layout(y, rungs);
+  ldr__side_layout(y);
   if (ldr__pieces(d) > 1) l->head_width *= 3;
   columns = (size_t)l->head_width;
   if (d->head_hidden > 0) {
@@ -16876,8 +16877,6 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
 static void ldr__ladder_rates(ldr_ladder *l);
 #endif
 
-/* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
-   holds. */
 /* The part of a ladder that lies in the encoder: a side encoder beside it, nothing below copies, else tuned as the
    decoder is. Its states are as wide as the decoder's side; heads and units are as many where the stacks' are. */
 static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc, ldr_error *err) {
@@ -16915,33 +16914,94 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   return ldr__ladder_method(r, &r->d, err);
 }
 
-static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
-  ldr_ladder_desc d;
-  ldr_ladder *l, *r;
+/* What a description cannot be, whatever the model. */
+static ldr_status ldr__ladder_check(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
+  if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) || !ldr__head_of(desc->head) ||
+      (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&desc->alloc) ||
+      (unsigned)desc->head_activation > LDR_SILU || (desc->rungs && desc->rung_count < 1) ||
+      (desc->encoder_rungs && (desc->encoder_rung_count < 1 || !m->encoder)))
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
+  if (desc->published_head && !m->task.task) return ldr__fail(err, LDR_MISSING, "published_head: the model's files "
+      "hold no head for a task, or its config.json names no architecture that has one");
+  if (desc->published_head && (!m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
+      m->task.task == LDR_TASK_REPLACED)) return ldr__fail(err, LDR_UNSUPPORTED, "published_head: the head in the "
+      "model's files is for spans, for replaced tokens, a pooler or holds a norm, and cannot be learned further");
+  return LDR_OK;
+}
+
+static ldr_status ldr__ladder_labels(ldr_ladder *l, const ldr_ladder_desc *desc, ldr_error *err) {
+  int32_t i;
+  for (i = 0; (desc->label_names || desc->published_head) && i < l->d.classes; i++) {
+    const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(l->m, i);
+    if (!label) continue;
+    if (!ldr__is_utf8(label)) return ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
+    l->labels[i] = ldr__copy_text(&l->alloc, label);
+    if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
+  }
+  l->d.label_names = (const char *const *)l->labels;
+  return LDR_OK;
+}
+
+static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
+  const ldr_model *m = l->m;
+  const ldr_ladder_desc *d = &l->d;
+  ldr_ladder *part; /* the ladder itself, and the one in its encoder */
   ldr__plan plan;
   ldr__layout y;
-  ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   int32_t i;
   int pass;
-  if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) || !ldr__head_of(desc->head) ||
-      (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&a) || (unsigned)desc->head_activation > LDR_SILU ||
-      (desc->rungs && desc->rung_count < 1) || (desc->encoder_rungs && (desc->encoder_rung_count < 1 || !m->encoder))) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
-    return NULL;
+  if (ldr__ladder_shape(&l->side, m, d, err) || ldr__ladder_method(l, d, err) || ldr__ladder_reader(l, desc, err))
+    return err->status;
+  memset(&plan, 0, sizeof plan);
+  ldr__ladder_layout(&y, l);
+  if (y.trainable > limit)
+    return ldr__fail(err, LDR_FORMAT, "the ladder described has %U numbers, there are %U", y.trainable, limit);
+  if (y.count == 0)
+    return ldr__fail(err, LDR_ARGUMENT, "nothing would be trained: a frozen words head on a frozen backbone");
+  l->count = y.count;
+  l->size = y.floats;
+  l->trainable = y.trainable;
+  for (pass = 0; pass < 2; pass++) {
+    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
+    l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
+    for (part = l; part; part = part->reader) {
+      size_t rungs = (size_t)part->d.rung_count, blocks = (size_t)(part->m->layers + part->successors);
+      part->rungs = (ldr__rung *)ldr__place(&plan, "tables", rungs, sizeof(ldr__rung));
+      part->rung_layers = ldr__place_ints(&plan, "tables", rungs);
+      part->tuned = (ldr__tuned *)ldr__place(&plan, "tables", part->deep ? blocks : 0, sizeof(ldr__tuned));
+    }
+    l->labels = (char **)ldr__place(&plan, "tables", (size_t)d->classes, sizeof(char *));
+    l->values = ldr__place_floats(&plan, "parameters", y.floats);
+    l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
+    l->span_frequency = d->span_size ? ldr__place_floats(&plan, "tables", (size_t)d->span_size / 2) : NULL;
   }
-  if (desc->published_head && (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
-      m->task.task == LDR_TASK_REPLACED)) {
-    if (m->task.task)
-      ldr__fail(err, LDR_UNSUPPORTED, "published_head: the head in the model's files is for spans, for replaced "
-          "tokens, a pooler or holds a norm, and cannot be learned further");
-    else
-      ldr__fail(err, LDR_MISSING, "published_head: the model's files hold no head for a task, or its config.json names "
-          "no architecture that has one");
-    return NULL;
+  l->plan_memory = plan.memory;
+  l->plan_size = plan.size;
+  ldr__ladder_layout(&y, l);
+  for (part = l; part; part = part->reader) {
+    part->values = l->values;
+    if (ldr__ladder_rungs(part, err)) return err->status;
   }
-  if (!a.alloc_fn) a = m->alloc;
-  d = ldr_ladder_desc_defaults(m, desc);
-  d.alloc = a;
+  if (l->reader) {
+    l->d.encoder_rungs = l->reader->rung_layers;
+    l->d.encoder_rung_count = l->reader->d.rung_count;
+  }
+  if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim, m->stretch[0]);
+  for (i = 0; i < d->span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d->span_size);
+  if (ldr__ladder_labels(l, desc, err)) return err->status;
+  ldr__ladder_random(l);
+  for (part = l; part; part = part->reader) ldr__tuned_start(part);
+  ldr__ladder_rates(l);
+  return LDR_OK;
+}
+
+/* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
+   holds. */
+static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
+  ldr_allocator a;
+  ldr_ladder *l;
+  if (ldr__ladder_check(m, desc, err)) return NULL;
+  a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
   l = (ldr_ladder *)ldr__alloc(&a, sizeof *l);
   if (!l) {
     ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
@@ -16950,77 +17010,12 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   memset(l, 0, sizeof *l);
   l->alloc = a;
   l->m = m;
-  l->d = d;
+  l->d = ldr_ladder_desc_defaults(m, desc);
+  l->d.alloc = a;
   l->d.label_names = NULL;
   l->d.sample = NULL;
-  l->has_first = d.rung_count > 0 && (d.tap == LDR_TAP_OUTPUT || d.mix == LDR_MIX_AFTER);
-  if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err) || ldr__ladder_reader(l, desc, err))
-    goto fail;
-  r = l->reader;
-  memset(&plan, 0, sizeof plan);
-  memset(&y, 0, sizeof y);
-  y.l = l;
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &a, err)) goto fail;
-    if (pass) {
-      l->plan_memory = plan.memory;
-      l->plan_size = plan.size;
-    }
-    if (!pass) ldr__ladder_layout(&y, NULL, NULL);
-    if (y.trainable > limit) {
-      ldr__fail(err, LDR_FORMAT, "the ladder described has %U numbers, there are %U", y.trainable, limit);
-      goto fail;
-    }
-    if (y.count == 0) {
-      ldr__fail(err, LDR_ARGUMENT, "nothing would be trained: a frozen words head on a frozen backbone");
-      goto fail;
-    }
-    l->count = y.count;
-    l->size = y.floats;
-    l->trainable = y.trainable;
-    l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
-    l->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(ldr__rung));
-    l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
-    l->tuned = (ldr__tuned *)ldr__place(
-        &plan, "tables", l->deep ? (size_t)m->layers + (size_t)l->successors : 0, sizeof(ldr__tuned));
-    if (r) {
-      r->tuned = (ldr__tuned *)ldr__place(&plan, "tables", r->deep ? (size_t)r->m->layers : 0, sizeof(ldr__tuned));
-      r->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)r->d.rung_count, sizeof(ldr__rung));
-      r->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)r->d.rung_count, sizeof(int32_t));
-    }
-    l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
-    l->values = ldr__place_floats(&plan, "parameters", y.floats);
-    l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
-    l->span_frequency = d.span_size ? ldr__place_floats(&plan, "tables", (size_t)d.span_size / 2) : NULL;
-  }
-  ldr__ladder_layout(&y, l->rungs, l->tuned);
-  if (ldr__ladder_rungs(l, err) || (r && ldr__ladder_rungs(r, err))) goto fail;
-  if (r) {
-    l->d.encoder_rungs = r->rung_layers;
-    l->d.encoder_rung_count = r->d.rung_count;
-    r->values = l->values;
-  }
-  if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim, l->m->stretch[0]);
-  for (i = 0; i < d.span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d.span_size);
-  for (i = 0; (desc->label_names || desc->published_head) && i < d.classes; i++) {
-    const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(m, i);
-    if (label && !ldr__is_utf8(label)) {
-      ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
-      goto fail;
-    }
-    l->labels[i] = label ? ldr__copy_text(&a, label) : NULL;
-    if (label && !l->labels[i]) {
-      ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
-      goto fail;
-    }
-  }
-  l->d.label_names = (const char *const *)l->labels;
-  ldr__ladder_random(l);
-  ldr__tuned_start(l);
-  if (r) ldr__tuned_start(r);
-  ldr__ladder_rates(l);
-  return l;
-fail:
+  l->has_first = l->d.rung_count > 0 && (l->d.tap == LDR_TAP_OUTPUT || l->d.mix == LDR_MIX_AFTER);
+  if (!ldr__ladder_fill(l, desc, limit, err)) return l;
   ldr_ladder_free(l);
   return NULL;
 }
@@ -17550,19 +17545,19 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   }
   if (ldr__backbone_of(l)->end[LDR__DISTANCES] >= 0)
     ldr__distances_place(p, &s->backbone_distances, &m->shape, keep && l->deep ? max_sequences : 0);
-  s->route = (int32_t *)ldr__place(p, "batch", (size_t)m->layers, sizeof(int32_t));
-  s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
-  s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
-  s->ids = (int32_t *)ldr__place(p, "batch", loaded, sizeof(int32_t));
-  s->segments = (int32_t *)ldr__place(p, "batch", loaded, sizeof(int32_t));
-  s->position = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
+  s->route = ldr__place_ints(p, "batch", (size_t)m->layers);
+  s->offsets = ldr__place_ints(p, "batch", max_sequences + 1);
+  s->wide_offsets = virtuals ? ldr__place_ints(p, "batch", max_sequences + 1) : s->offsets;
+  s->ids = ldr__place_ints(p, "batch", loaded);
+  s->segments = ldr__place_ints(p, "batch", loaded);
+  s->position = ldr__place_ints(p, "batch", wide);
   s->token_rows = (uint64_t *)ldr__place(p, "batch", wide, sizeof(uint64_t));
-  s->labels = (int32_t *)ldr__place(p, "batch", r + most.source, sizeof(int32_t));
+  s->labels = ldr__place_ints(p, "batch", r + most.source);
   s->values = ldr__place_floats(p, "batch", r);
-  s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
+  s->rows = ldr__place_ints(p, "batch", r);
   s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
-  s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
-  s->spans = ldr__reads_all(&l->d) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
+  s->part_at = ldr__place_ints(p, "batch", max_sequences + 1);
+  s->spans = ldr__reads_all(&l->d) ? ldr__place_ints(p, "batch", r) : NULL;
   s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
   if (l->prompt_dense.weight >= 0) {
     s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
@@ -17610,10 +17605,10 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   s->slope = hh ? ldr__place_matrix(p, "head", r, hh) : NULL;
   s->logits = ldr__place_matrix(p, "head", l->d.head == LDR_HEAD_WORDS ? LDR__MIN(r, (size_t)LDR__WORD_ROWS) : r, c);
   if (ldr__spans_of(l->d.head)) {
-    s->span_position = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
-    s->span_at = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
-    s->span_tags = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
-    s->span_ends = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+    s->span_position = ldr__place_ints(p, "head", r);
+    s->span_at = ldr__place_ints(p, "head", r);
+    s->span_tags = ldr__place_ints(p, "head", r);
+    s->span_ends = ldr__place_ints(p, "head", r);
     s->span_scores = ldr__place_floats(p, "head", r);
     s->span_sums = (double *)ldr__place(p, "head", 4 * max_sequences, sizeof(double));
     if (l->d.head == LDR_HEAD_CRF) s->alpha = (double *)ldr__place(p, "head", r, 2 * c * sizeof(double));
@@ -17625,7 +17620,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
     s->words = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->hidden_in;
     s->words_stats = ldr__place_matrix(p, "head", r, 2);
     s->dwords = keep ? ldr__place_matrix(p, "head", r, e) : NULL;
-    s->guess = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+    s->guess = ldr__place_ints(p, "head", r);
     s->row_loss = (double *)ldr__place(p, "head", LDR__WORD_ROWS, sizeof(double));
     if (train && train->distil) {
       s->teacher = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->final;
@@ -19216,9 +19211,7 @@ typedef struct ldr__importance {
 static double *ldr__place_doubles(ldr__plan *p, size_t n) {
   return (double *)ldr__place(p, "importance", n, sizeof(double));
 }
-static int32_t *ldr__place_indices(ldr__plan *p, size_t n) {
-  return (int32_t *)ldr__place(p, "slices", n, sizeof(int32_t));
-}
+static int32_t *ldr__place_indices(ldr__plan *p, size_t n) { return ldr__place_ints(p, "slices", n); }
 
 static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_model *m, ldr_importance kind) {
   const ldr__shape *s = &m->shape;
@@ -19657,7 +19650,7 @@ static ldr_status ldr__importance_sample(
     if (fisher) head->grads = ldr__place_floats(&plan, "gradients", head->size);
     /* energy reads them beside the queries */
     else s.backbone.acts.u = ldr__place_matrix(&plan, "units", most.tokens, ldr__ffn_ld(&l->m->shape));
-    order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
+    order = ldr__place_ints(&plan, "order", (size_t)n);
   }
   for (i = 0; i < n; i++) order[i] = i;
   ldr__shuffle(order, n, ldr__stream(l->d.seed, LDR__STREAM_SAMPLE, 0));
@@ -20903,7 +20896,7 @@ static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_traine
   f->per = d ? (size_t)ldr__per(d) : 1;
   f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
   f->values = ldr__place_floats(p, "head fit", f->room);
-  f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
+  f->labels = ldr__place_ints(p, "head fit", f->room);
   f->at = d && ldr__spans_of(d->head) ? (size_t *)ldr__place(p, "head fit", d->count + 1, sizeof(size_t)) : NULL;
 }
 
@@ -20912,7 +20905,7 @@ static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
   ldr__features_place(p, &f->train, t, t->train);
   ldr__features_place(p, &f->dev, t, t->dev);
   f->sums = (double *)ldr__place(p, "head fit", 2 * width * (size_t)t->scale_count, sizeof(double));
-  f->order = (int32_t *)ldr__place(p, "head fit", f->train.room, sizeof(int32_t));
+  f->order = ldr__place_ints(p, "head fit", f->train.room);
   f->side = ldr__place_matrix(p, "head fit", LDR__SIDE_TEXTS, (size_t)t->l->d.width);
   f->best = ldr__place_floats(p, "head fit", t->l->size);
   f->variance = t->d.optimizer != LDR_SGD ? t->v : ldr__place_floats(p, "head fit", t->l->size);
@@ -21078,8 +21071,8 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
   t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes)
       : NULL;
   t->class_counts = ldr__balances(t) ? (int64_t *)ldr__place(p, "tables", (size_t)l->d.classes, sizeof(int64_t)) : NULL;
-  t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
-  t->tags = (int32_t *)ldr__place(p, "tables", most.tokens + most.source, sizeof(int32_t));
+  t->order = ldr__place_ints(p, "tables", (size_t)t->examples);
+  t->tags = ldr__place_ints(p, "tables", most.tokens + most.source);
   t->ordinals = (uint64_t *)ldr__place(p, "tables", most.sequences, sizeof(uint64_t));
   if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
   t->values = ldr__place_floats(p, "tables", values);
