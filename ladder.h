@@ -16055,7 +16055,7 @@ struct ldr_ladder {
   int32_t distances; /* what the rungs' heads add for distances, or -1: nothing of their own */
   ldr__linear first, up, head_dense, head_out;
   int32_t final_norm, final_norm_bias, out_gate, chain; /* CRF: W, and rows start and end */
-  int32_t head_width; /* of the rows the head reads */
+  size_t wide, narrow, head_width; /* of the backbone's states, of the side's, of the rows the head reads */
   ldr__rung *rungs;
   int32_t *rung_layers;
   int32_t deep; /* 1: parameters inside the backbone, or in copies of its last blocks */
@@ -16137,7 +16137,6 @@ static const ldr__method ldr__methods[] = {
   { LDR_METHOD_IA3,     "ia3",           1,     0,    0,     1,      1, 1e-2f, 0 },
   { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
 
-/* The method's row, or NULL. */
 static const ldr__method *ldr__method_of(ldr_method method) {
   size_t i;
   for (i = 0; i < LDR__COUNT(ldr__methods); i++)
@@ -16186,7 +16185,6 @@ static const ldr__preset ldr__presets[] = {
   { LDR_PRESET_SLICED, "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
 
-/* The preset's row, or NULL. */
 static const ldr__preset *ldr__preset_of(ldr_preset preset) {
   size_t i;
   for (i = 0; i < LDR__COUNT(ldr__presets); i++)
@@ -16342,10 +16340,12 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   return LDR_OK;
 }
 
-/* Nothing but what every block has. */
-static void ldr__shape_plain(ldr__shape *s) {
-  s->parallel = s->after = s->head_norms = s->turned = s->cross = 0;
-  s->clip = s->cap = s->grow = 0;
+/* Every choice is one of its names, and none is left to the preset. */
+static int ldr__choices_made(const ldr_ladder_desc *d) {
+  return (int)d->tap > 0 && d->tap <= LDR_TAP_OUTPUT && (int)d->gate > 0 && d->gate <= LDR_GATE_FIXED &&
+      (int)d->mix > 0 && d->mix <= LDR_MIX_AFTER && (int)d->output > 0 && d->output <= LDR_OUTPUT_RESIDUAL &&
+      (int)d->init > 0 && d->init <= LDR_INIT_SLICE && (int)d->importance > 0 && d->importance <= LDR_ENERGY &&
+      (int)d->slice_heads > 0 && d->slice_heads <= LDR_HEADS_WITHIN;
 }
 
 /* The dimensions of a side block, and the reasons a wish cannot be met. */
@@ -16372,10 +16372,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
       d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
         "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
-  if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
-      d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL || (int)d->init < 1 ||
-      d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 ||
-      d->slice_heads > LDR_HEADS_WITHIN)
+  if (!ldr__choices_made(d))
     return ldr__fail(err, LDR_ARGUMENT, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
   if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "a words head is the model's own language-model head, and its files hold none");
@@ -16396,26 +16393,21 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
   if (!row->rungs) return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, "the preset %s has no rungs, %d were given",
       row->name, d->rung_count) : LDR_OK;
-  if (row->kind == LDR__LIKE_MLP) {
-    s->place = LDR__NO_NORM;
-    s->heads = s->kv_heads = 0;
-    s->gated = s->rotary = 0;
-    s->biases = LDR__ALL_BIASES;
-    ldr__shape_plain(s);
-    return LDR_OK;
-  }
-  if (row->kind == LDR__LIKE_BERT) { /* a BERT block whatever the backbone is */
-    if (d->width % d->heads)
+  if (row->kind != LDR__LIKE_BACKBONE) { /* the same block whatever the backbone is */
+    int mlp = row->kind == LDR__LIKE_MLP;
+    if (!mlp && d->width % d->heads)
       return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
-    s->norm = LDR_NORM_LAYER;
-    s->place = LDR__POST;
-    s->gated = s->rotary = 0;
-    s->biases = LDR__ALL_BIASES;
-    s->activation = LDR_GELU;
+    s->place = mlp ? LDR__NO_NORM : LDR__POST;
+    if (mlp) s->heads = 0;
     s->kv_heads = s->heads;
+    s->gated = s->rotary = s->parallel = s->after = s->head_norms = s->turned = s->cross = 0;
+    s->clip = s->cap = s->grow = 0;
+    s->biases = LDR__ALL_BIASES;
+    if (mlp) return LDR_OK;
+    s->norm = LDR_NORM_LAYER;
+    s->activation = LDR_GELU;
     s->head_dim = s->width / s->heads;
     s->eps = 1e-12f;
-    ldr__shape_plain(s);
     return LDR_OK;
   }
   if (d->slice_heads == LDR_HEADS_WHOLE) {
@@ -16681,12 +16673,12 @@ static void ldr__tuned_start(ldr_ladder *l) {
 static void ldr__side_layout(ldr__layout *y) {
   ldr_ladder *l = y->l;
   const ldr_ladder_desc *d = &l->d;
-  size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
+  size_t w = l->narrow, big = l->wide, rows, columns;
   char name[64];
   int32_t i, slot, bias = d->down_bias == LDR_ON;
   l->first = l->up = ldr__no_linear;
   l->distances = l->final_norm = l->final_norm_bias = l->out_gate = -1;
-  l->head_width = d->rung_count && d->output == LDR_OUTPUT_SIDE ? d->width : l->m->shape.width;
+  l->head_width = d->rung_count && d->output == LDR_OUTPUT_SIDE ? w : big;
   if (!d->rung_count) return;
   if (l->has_first) l->first = ldr__add_linear(y, -1, "first.down", w, big, bias);
   if ((l->m->traits & LDR__OF_RELATIVE) && l->m->stack && ldr__preset_of(d->preset)->kind == LDR__LIKE_BACKBONE)
@@ -16733,7 +16725,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
   }
   ldr__side_layout(y);
   if (ldr__pieces(d) > 1) l->head_width *= 3;
-  columns = (size_t)l->head_width;
+  columns = l->head_width;
   if (d->head_hidden > 0) {
     l->head_dense = ldr__add_linear(y, -1, "head.dense", (size_t)d->head_hidden, columns, 1);
     columns = (size_t)d->head_hidden;
@@ -16781,7 +16773,6 @@ static float ldr__gate_value(const ldr_ladder *l, int32_t rung, size_t c) {
   return ldr__sigmoid((g ? g[d->gate == LDR_GATE_SCALAR ? 0 : c] : 0) / d->gate_temperature);
 }
 
-/* Which layers the rungs tap. */
 static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
   const ldr_ladder_desc *d = &l->d;
   int32_t i, n = d->rung_count, count = l->m->layers - d->top, *layers = l->rung_layers;
@@ -16952,6 +16943,10 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
   int pass;
   if (ldr__ladder_shape(&l->side, m, d, err) || ldr__ladder_method(l, d, err) || ldr__ladder_reader(l, desc, err))
     return err->status;
+  for (part = l; part; part = part->reader) {
+    part->wide = (size_t)part->m->shape.width;
+    part->narrow = (size_t)part->d.width;
+  }
   memset(&plan, 0, sizeof plan);
   ldr__ladder_layout(&y, l);
   if (y.trainable > limit)
@@ -17340,10 +17335,6 @@ struct ldr__pass {
   float *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
 };
 
-static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) {
-  return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset));
-}
-
 /* 1: the output reads the backbone's own final state. Copies make theirs. */
 static int ldr__uses_final(const ldr_ladder *l) {
   return l->owner || (!l->top &&
@@ -17448,7 +17439,7 @@ static void ldr__distances_place(ldr__plan *p, ldr__distances *x, const ldr__sha
 /* Places what the rungs need, for a head that reads r rows. */
 static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t r, const ldr_train_desc *train) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, rungs = (size_t)l->d.rung_count, k,
+  size_t d = l->wide, w = l->narrow, rungs = (size_t)l->d.rung_count, k,
       max_tokens = most.tokens, out = l->top ? max_tokens : r; /* what rungs leave is added to every token's state below
                                                                   copies, else to what the head reads */
   const char *side = "ladder activations";
@@ -17517,7 +17508,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
 /* Places a pass; train: how it goes back, NULL when it does not. */
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
   const ldr_model *m = l->m;
-  size_t d = (size_t)m->shape.width, c = ldr__head_outputs(&l->d), hw = (size_t)l->head_width,
+  size_t d = (size_t)m->shape.width, c = ldr__head_outputs(&l->d), hw = l->head_width,
       hh = (size_t)l->d.head_hidden, r, k, rows, virtuals = ldr__virtual_tokens(l), wide, longest, scratch,
       max_tokens = most.tokens, max_sequences = most.sequences, loaded;
   int32_t keep = train != NULL;
@@ -17527,8 +17518,9 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
   loaded = wide + most.source; /* the encoder's come first */
   if (l->reader) most.source += ldr__virtual_tokens(l->reader) * max_sequences;
-  longest = LDR__MIN(LDR__MAX(wide, most.source), ldr__pass_longest(LDR__MAX(max_tokens, most.source), m) + virtuals +
-      (l->reader ? ldr__virtual_tokens(l->reader) : 0));
+  longest = LDR__MIN(LDR__MAX(max_tokens, most.source), (size_t)(m->positions - m->position_offset)) + virtuals +
+      (l->reader ? ldr__virtual_tokens(l->reader) : 0);
+  longest = LDR__MIN(longest, LDR__MAX(wide, most.source));
   memset(s, 0, sizeof *s);
   s->l = l;
   s->keep = keep;
@@ -17614,16 +17606,17 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
     if (l->d.head == LDR_HEAD_CRF) s->alpha = (double *)ldr__place(p, "head", r, 2 * c * sizeof(double));
   }
   if (l->d.head == LDR_HEAD_WORDS) {
-    size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
-    s->words_u = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : NULL;
-    s->words_f = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : NULL;
-    s->words = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->hidden_in;
+    const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
+    size_t e = dense ? (size_t)m->embed_width : d;
+    s->words_u = dense ? ldr__place_matrix(p, "head", r, e) : NULL;
+    s->words_f = dense ? ldr__place_matrix(p, "head", r, e) : NULL;
+    s->words = dense ? ldr__place_matrix(p, "head", r, e) : s->hidden_in;
     s->words_stats = ldr__place_matrix(p, "head", r, 2);
     s->dwords = keep ? ldr__place_matrix(p, "head", r, e) : NULL;
     s->guess = ldr__place_ints(p, "head", r);
     s->row_loss = (double *)ldr__place(p, "head", LDR__WORD_ROWS, sizeof(double));
     if (train && train->distil) {
-      s->teacher = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->final;
+      s->teacher = dense ? ldr__place_matrix(p, "head", r, e) : s->final;
       s->teacher_scores = ldr__place_matrix(p, "head", LDR__MIN(r, (size_t)LDR__WORD_ROWS), c);
     }
   }
@@ -17838,12 +17831,12 @@ static void ldr__each_part(ldr__pass *s, int32_t k, const float *tap,
 
 static void ldr__gate_fill(const ldr_ladder *l, float *a, int32_t rung) {
   size_t c;
-  for (c = 0; l->d.gate != LDR_GATE_NONE && c < (size_t)l->d.width; c++) a[c] = ldr__gate_value(l, rung, c);
+  for (c = 0; l->d.gate != LDR_GATE_NONE && c < l->narrow; c++) a[c] = ldr__gate_value(l, rung, c);
 }
 
 /* out = a s + (1-a) m, or s + m; s->gate holds a. out may be s. */
 static void ldr__mix_forward(const ldr__pass *s, const ldr__part *p, float *out, const float *state, const float *m) {
-  size_t w = (size_t)s->l->d.width;
+  size_t w = s->l->narrow;
   LDR__ROW_LOOP(r, p->rows, &p->ex, {
     size_t t = (p->first + r) * w;
     if (s->l->d.gate == LDR_GATE_NONE) LDR__LANE_LOOP(i, w, out[t + i] = state[t + i] + m[t + i]);
@@ -17853,7 +17846,7 @@ static void ldr__mix_forward(const ldr__pass *s, const ldr__part *p, float *out,
 
 /* dm = (1-a) du, ds = a du */
 static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm, float *ds, const float *du) {
-  size_t w = (size_t)s->l->d.width;
+  size_t w = s->l->narrow;
   LDR__ROW_LOOP(r, p->rows, &p->ex, {
     size_t t = (p->first + r) * w;
     if (s->l->d.gate == LDR_GATE_NONE) {
@@ -17866,7 +17859,7 @@ static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm,
 /* dg += a(1-a)/T sum du (s - m): the sums, and what becomes of them. */
 static void ldr__mix_gradients(
     const ldr__pass *s, ldr__sums *sums, const float *du, const float *state, const float *m, int32_t rung) {
-  size_t w = (size_t)s->l->d.width;
+  size_t w = s->l->narrow;
   if (s->l->d.gate == LDR_GATE_NONE || !ldr__grad(s->l, s->l->rungs[rung].gate)) return;
   memset(s->gate_sums, 0, w * sizeof(float));
   ldr__sums_columns(sums, LDR__SUM_MIX, s->gate_sums, du, state, m, w, s->t.count, w);
@@ -17874,7 +17867,7 @@ static void ldr__mix_gradients(
 
 static void ldr__mix_gradients_end(const ldr__pass *s, int32_t rung) {
   const ldr_ladder *l = s->l;
-  size_t w = (size_t)l->d.width, c;
+  size_t w = l->narrow, c;
   float *dg = ldr__grad(l, l->rungs[rung].gate);
   const float *a = s->gate;
   double scalar = 0;
@@ -17900,7 +17893,7 @@ static float *ldr__state_after(const ldr__pass *s, int32_t k) {
 
 /* The panels of matrix `which`, once ldr__rung_pack has made them; NULL when a part packs for itself. */
 static float *ldr__rung_panel(const ldr__pass *s, int which) {
-  return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, (size_t)s->l->m->shape.width, which)
+  return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, s->l->wide, which)
       : NULL;
 }
 
@@ -17912,7 +17905,7 @@ static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
     int i = (int)which;
     ldr__mat m = i == LDR__MATRICES ? ldr__value_matrix(l, l->rungs[k].down.weight) : b.m[i];
     size_t out, in;
-    if (!ldr__rung_matrix(&l->side, (size_t)l->m->shape.width, i, &out, &in) ||
+    if (!ldr__rung_matrix(&l->side, l->wide, i, &out, &in) ||
         (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side)))
       continue;
     ldr__pack_panels(
@@ -17923,7 +17916,7 @@ static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
 /* D: m[T,w] = D tap[T,d] */
 static void ldr__down_forward(
     const ldr__pass *s, const ldr__part *p, float *m, const float *tap, ldr__linear down) {
-  size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
+  size_t d = s->l->wide, w = s->l->narrow;
   ldr__mat matrix = ldr__value_matrix(s->l, down.weight);
   matrix.panels[1] = down.weight != s->l->first.weight ? ldr__rung_panel(s, LDR__MATRICES) : NULL;
   ldr__linear_forward(
@@ -17947,7 +17940,7 @@ static void ldr__map_backward(
 
 /* Of the state before all rungs, x[T,w], or its gradient: `rows` rows from `first` on. */
 static void ldr__first_dropout(const ldr__exec *ex, const ldr__pass *s, float *x, size_t first, size_t rows) {
-  size_t w = (size_t)s->l->d.width;
+  size_t w = s->l->narrow;
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
   LDR__ROW_LOOP(r, rows, ex, ldr__dropout_apply(ex->kernels, x + (first + r) * w, w, &drop, first + r, 0);)
 }
@@ -17996,7 +17989,7 @@ static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const l
 /* Tap k (in the order first, rung 0, rung 1, ...): kept if there is a way back, then through the ladder. */
 static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const ldr__part *p) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, row = s->kept ? ldr__packed_row(d, s->tap_type) : 0;
+  size_t d = l->wide, row = s->kept ? ldr__packed_row(d, s->tap_type) : 0;
   if (s->fetch) LDR__FOR(q, p->to - p->from, p->ex.threads) s->fetch(s->fetch_from, s, k, p->from + (int32_t)q);
   if (s->kept)
     LDR__ROW_LOOP(t, p->rows, &p->ex,
@@ -18054,6 +18047,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
   const ldr_model *m = s->l->m;
   const float *g = s->ends.v[LDR__FINAL], *b = s->ends.v[LDR__FINALB];
   size_t d = (size_t)m->shape.width, r, t;
+  int rms = m->shape.norm == LDR_NORM_RMS;
   for (r = 0; r < ldr__state_rows(s); r++) {
     const float *row = x + (compact ? r : (size_t)s->rows[r]) * d;
     size_t span = ldr__span(s, r);
@@ -18063,9 +18057,9 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
       else ldr__pool_forward(s, y, x, r, d);
       continue;
     }
-    s->ex.kernels->rows->norm(y, NULL, row, g, b, d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
+    s->ex.kernels->rows->norm(y, NULL, row, g, b, d, rms, m->shape.eps);
     for (t = 1; t < span; t++) {
-      s->ex.kernels->rows->norm(s->pooled, NULL, row + t * d, g, b, d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
+      s->ex.kernels->rows->norm(s->pooled, NULL, row + t * d, g, b, d, rms, m->shape.eps);
       LDR__LANE_LOOP(c, d, y[c] += s->pooled[c]);
     }
     if (span > 1) LDR__LANE_LOOP(i, d, y[i] /= (float)span);
@@ -18075,7 +18069,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
 /* T5 drops out behind its final norms: of rows[R,w], those of all tokens or of the head. */
 static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_OUTPUT);
-  size_t w = (size_t)s->l->d.width, r;
+  size_t w = s->l->narrow, r;
   for (r = 0; s->l->m->stack && r < R; r++)
     ldr__dropout_apply(s->ex.kernels, rows + r * w, w, &drop, s->l->top ? r : (size_t)s->rows[r], 0);
 }
@@ -18083,7 +18077,7 @@ static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
 /* up[R,d] = U norm(s) of the side states s[R,w], or norm(s) where there is no U. */
 static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
   const ldr_ladder *l = s->l;
-  size_t w = (size_t)l->d.width;
+  size_t w = l->narrow;
   if (state != s->picked) memcpy(s->picked, state, R * w * sizeof(float));
   if (l->final_norm >= 0) {
     ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm),
@@ -18151,15 +18145,6 @@ static void ldr__pass_cross(const ldr__pass *s, ldr__tokens *t, const ldr__block
   t->dcross = s->dcross;
 }
 
-static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
-  ldr__acts a = ldr__deep_acts(s, place);
-  ldr__block b = ldr__tuned_block(s->l, s->route[place]);
-  ldr__tokens t = ldr__deep_tokens(s, place);
-  ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
-  ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg, LDR__ALL_OF_IT);
-  ldr__deep_release(s, place);
-}
-
 /* 1: the last block of the route is one of those gone back through, and made the head's rows alone. */
 static int ldr__deep_few(const ldr__pass *s) { return ldr__few(s) && s->places > s->deep.from; }
 
@@ -18167,18 +18152,31 @@ static int ldr__deep_few(const ldr__pass *s) { return ldr__few(s) && s->places >
 static void ldr__deep_blocks_forward(ldr__pass *s) {
   ldr__deep *k = &s->deep;
   int32_t place;
-  for (place = k->from; place < s->places; place++) ldr__deep_block_forward(s, place);
+  for (place = k->from; place < s->places; place++) {
+    ldr__acts a = ldr__deep_acts(s, place);
+    ldr__block b = ldr__tuned_block(s->l, s->route[place]);
+    ldr__tokens t = ldr__deep_tokens(s, place);
+    ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
+    ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
+    ldr__deep_release(s, place);
+  }
   ldr__final_rows(s, k->state[s->places - k->from], ldr__deep_few(s));
+}
+
+/* For what is frozen of the backbone. */
+static ldr__tokens ldr__frozen_tokens(const ldr__pass *s) {
+  ldr__tokens t = s->t;
+  t.dropout = 0;
+  t.frequency = s->l->m->frequency;
+  return t;
 }
 
 static void ldr__deep_forward(ldr__pass *s) {
   const ldr_model *m = s->l->m;
   ldr__deep *k = &s->deep;
-  ldr__tokens t = s->t;
+  ldr__tokens t = ldr__frozen_tokens(s);
   float *x = k->from ? s->backbone.x : k->state[0];
   int32_t place;
-  t.dropout = 0;
-  t.frequency = m->frequency;
   ldr__embed_forward(
       &s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
   for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
@@ -18189,7 +18187,7 @@ static void ldr__deep_forward(ldr__pass *s) {
 /* Below the copies: x[T,d] = h + U norm(s) for every token. */
 static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, T = s->t.count;
+  size_t d = l->wide, T = s->t.count;
   if (!l->d.rung_count) {
     if (x != h) memcpy(x, h, T * d * sizeof(float));
     return;
@@ -18200,7 +18198,7 @@ static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
 
 /* The backbone reached the state that the copies read, which is the last tap. */
 static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h) {
-  size_t d = (size_t)s->l->m->shape.width;
+  size_t d = s->l->wide;
   int32_t q;
   for (q = 0; s->fetch && q < s->t.sequences; q++) s->fetch(s->fetch_from, s, k, q);
   if (s->taps[k] && h != s->taps[k]) memcpy(s->taps[k], h, s->t.count * d * sizeof(float));
@@ -18266,7 +18264,7 @@ static void ldr__deep_backward(ldr__pass *s) {
     ends[LDR__PROMPT] = s->dprompt;
   }
   if (s->reader && s->reader->l->deep)
-    memset(s->reader->dout, 0, s->reader->t.count * (size_t)l->m->shape.width * sizeof(float));
+    memset(s->reader->dout, 0, s->reader->t.count * l->wide * sizeof(float));
   ldr__distances_begin(s, &s->backbone_distances, &l->m->shape);
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
   for (place = s->places - 1; place >= s->deep.from; place--) {
@@ -18306,16 +18304,14 @@ static void ldr__walk_tap(ldr__pass *s, int32_t layer, ldr_tap tap, const float 
 static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) {
   const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
   float *x = s->backbone.x;
-  ldr__tokens t = s->t;
+  ldr__tokens t = ldr__frozen_tokens(s);
   int32_t layer;
   ldr__pass *p;
-  t.dropout = 0;
-  t.frequency = l->m->frequency;
   for (layer = first;; layer++) {
     for (p = s; p; p = p->beside) {
       ldr__walk_tap(p, layer, LDR_TAP_INPUT, x);
       if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x,
-          t.count * (size_t)l->m->shape.width * sizeof(float));
+          t.count * l->wide * sizeof(float));
     }
     if (layer == end) return;
     if (few && layer == s->places - 1) ldr__only_few(s, &t);
@@ -18348,7 +18344,7 @@ static void ldr__ladder_output(ldr__pass *s);
 static void ldr__pass_backbone(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   float *x = s->backbone.x;
-  ldr__tokens t = s->t;
+  ldr__tokens t = ldr__frozen_tokens(s);
   ldr__pass *p, *next;
   int few;
   if (s->prompt) ldr__prompt_forward(s);
@@ -18361,8 +18357,6 @@ static void ldr__pass_backbone(ldr__pass *s) {
     ldr__deep_forward(s);
     return;
   }
-  t.dropout = 0;
-  t.frequency = l->m->frequency;
   ldr__embed_forward(&s->ex, l->m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
   for (p = s; p; p = p->beside) {
     ldr__walk_begin(&p->walk, p);
@@ -18407,17 +18401,12 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
       LDR_NORM_LAYER, m->shape.eps);
 }
 
-static void ldr__words_forward(ldr__pass *s) {
-  if (s->teacher) ldr__words_of(s, s->teacher, s->final);
-  ldr__words_of(s, s->words, s->hidden_in); /* last: its inner values stay for the way back */
-}
-
 /* Sum of the cross-entropies of all rows. normalizer > 0: goes back as well, from the sum divided by it to s->dwords,
    the output matrix and its bias. The scores of a vocabulary are many numbers: a chunk of rows at a time has them. */
 static double ldr__words_loss(ldr__pass *s, double normalizer) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
-  size_t e = s->words_u ? (size_t)l->m->embed_width : (size_t)l->m->shape.width, v = (size_t)l->m->vocabulary, first, n;
+  size_t e = s->words_u ? (size_t)l->m->embed_width : l->wide, v = (size_t)l->m->vocabulary, first, n;
   float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]),
       *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
   double loss = 0;
@@ -18462,7 +18451,7 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
 static void ldr__words_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
-  size_t e = (size_t)l->m->embed_width, d = (size_t)l->m->shape.width, R = s->row_count;
+  size_t e = (size_t)l->m->embed_width, d = l->wide, R = s->row_count;
   if (!s->words_u) {
     memcpy(s->dout, s->dwords, R * d * sizeof(float));
     return;
@@ -18488,7 +18477,7 @@ static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normali
 
 /* LDR_POOL_PAIR: [u; v; |u - v|] of every two rows of s->mixed[2R,n]; and back, s->dout[R,3n] to [2R,n] in place. */
 static void ldr__pair_forward(ldr__pass *s) {
-  size_t n = (size_t)s->l->head_width / 3, r;
+  size_t n = s->l->head_width / 3, r;
   for (r = 0; r < s->row_count; r++) {
     const float *u = s->mixed + 2 * r * n, *v = ldr__span(s, 2 * r + 1) ? u + n : u;
     float *y = s->hidden_in + 3 * r * n;
@@ -18499,7 +18488,7 @@ static void ldr__pair_forward(ldr__pass *s) {
 }
 
 static void ldr__pair_backward(ldr__pass *s) {
-  size_t n = (size_t)s->l->head_width / 3, r, i;
+  size_t n = s->l->head_width / 3, r, i;
   for (r = 0; ldr__pieces(&s->l->d) > 1 && r < s->row_count; r++)
     for (i = 0; i < n; i++) {
       const float *u = s->mixed + 2 * r * n + i, *dy = s->dout + 3 * r * n + i;
@@ -18513,7 +18502,7 @@ static void ldr__pair_backward(ldr__pass *s) {
 /* From the last side state to what the head reads: pick rows, final norm, U, output mix. */
 static void ldr__ladder_output(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = ldr__state_rows(s), r;
+  size_t d = l->wide, w = l->narrow, R = ldr__state_rows(s), r;
   if (l->d.rung_count && !l->top) {
     const float *top = ldr__state_after(s, l->d.rung_count - 1);
     if (ldr__few_on_top(s)) memcpy(s->picked, top, R * w * sizeof(float));
@@ -18530,7 +18519,7 @@ static void ldr__ladder_output(ldr__pass *s) {
     }
   }
   if (ldr__pieces(&l->d) > 1) ldr__pair_forward(s);
-  else memcpy(s->hidden_in, s->mixed, R * (size_t)l->head_width * sizeof(float));
+  else memcpy(s->hidden_in, s->mixed, R * l->head_width * sizeof(float));
 }
 
 /* ---- spans ----
@@ -18893,20 +18882,24 @@ static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
       l->d.classes - 1, l->d.span_size, l->d.span_size, 0, l->span_frequency, 1.0f, direction);
 }
 
-/* What its dropout calls row r of the head. */
-static size_t ldr__head_row(const ldr__pass *s, size_t r) { return (size_t)s->rows[r * ldr__pieces(&s->l->d)]; }
+/* Of what the head reads, or its gradient. */
+static void ldr__head_dropout(const ldr__pass *s, float *x) {
+  ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
+  size_t width = s->l->head_width, r;
+  for (r = 0; r < s->row_count; r++) ldr__dropout_apply(
+      s->ex.kernels, x + r * width, width, &drop, (size_t)s->rows[r * ldr__pieces(&s->l->d)], 0);
+}
 
 /* hidden_in to the logits. */
 static void ldr__head_scores(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, R = s->row_count, r;
-  ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
+  size_t hh = (size_t)l->d.head_hidden, R = s->row_count, r;
   if (l->d.head == LDR_HEAD_WORDS) {
-    ldr__words_forward(s);
+    if (s->teacher) ldr__words_of(s, s->teacher, s->final);
+    ldr__words_of(s, s->words, s->hidden_in); /* last: its inner values stay for the way back */
     return;
   }
-  for (r = 0; r < R; r++)
-    ldr__dropout_apply(s->ex.kernels, s->hidden_in + r * hw, hw, &drop, ldr__head_row(s, r), 0);
+  ldr__head_dropout(s, s->hidden_in);
   if (hh) {
     ldr__map_forward(s, s->slope, s->hidden_in, l->head_dense, R);
     for (r = 0; r < R; r++)
@@ -18925,8 +18918,7 @@ static void ldr__head_forward(ldr__pass *s) {
 /* dlogits to dout, the gradient of the rows the head read, adding to the head's gradients. */
 static void ldr__head_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, R = s->row_count, r;
-  ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
+  size_t hh = (size_t)l->d.head_hidden, R = s->row_count, r;
   if (l->d.head == LDR_HEAD_WORDS) {
     ldr__words_backward(s);
     return;
@@ -18937,14 +18929,14 @@ static void ldr__head_backward(ldr__pass *s) {
     for (r = 0; r < R; r++) s->ex.kernels->rows->multiply(s->dhidden + r * hh, s->slope + r * hh, hh);
     ldr__map_backward(s, s->dout, 0, s->dhidden, s->hidden_in, l->head_dense, R);
   }
-  for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, ldr__head_row(s, r), 0);
+  ldr__head_dropout(s, s->dout);
 }
 
 /* dout, or the gradient of what the copies read, to ds, the gradient of the last side state, through output mix, U and
    final norm. */
 static void ldr__output_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = l->top ? s->t.count : ldr__state_rows(s), r;
+  size_t d = l->wide, w = l->narrow, R = l->top ? s->t.count : ldr__state_rows(s), r;
   const float *dup = l->top ? s->deep.dx : s->dout;
   if (l->out_gate >= 0) {
     const float *v = ldr__value(l, l->out_gate);
@@ -18979,7 +18971,7 @@ static void ldr__output_backward(ldr__pass *s) {
 
 /* Tap k of the pass. A rounded one is unpacked where the backbone's state was. */
 static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
-  size_t d = (size_t)s->l->m->shape.width;
+  size_t d = s->l->wide;
   float *tap = s->kept ? s->backbone.x : s->taps[k];
   if (s->kept) {
     size_t row = ldr__packed_row(d, s->tap_type);
@@ -18991,7 +18983,7 @@ static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
 
 /* dD from dm and the stored tap; there is no gradient for the tap. */
 static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, ldr__linear down) {
-  size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
+  size_t d = s->l->wide, w = s->l->narrow;
   const float *tap = ldr__tap_of(s, k);
   ldr__linear_gradients(sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w,
       ldr__mat_float(tap, d, 1), s->t.count, w, d);
@@ -19000,7 +18992,7 @@ static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
 static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
   const ldr_ladder *l = s->l;
-  size_t w = (size_t)l->d.width;
+  size_t w = l->narrow;
   int alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
   ldr__rung_part r = ldr__rung_part_of(s, p, k, 1);
   ldr__back back = ldr__back_from(s->back, &l->side, p->first, r.out);
@@ -19044,7 +19036,7 @@ static void ldr__side_backward(ldr__pass *s) {
   ldr__pass *r = s->side.cross ? s->reader : NULL;
   ldr__sums sums;
   int32_t k;
-  if (r) memset(r->dout, 0, r->t.count * (size_t)l->d.width * sizeof(float));
+  if (r) memset(r->dout, 0, r->t.count * l->narrow * sizeof(float));
   ldr__distances_begin(s, &s->side_distances, &l->side);
   ldr__output_backward(s);
   for (k = l->d.rung_count - 1; k >= 0; k--) {
@@ -19506,7 +19498,7 @@ static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *in
   if (param < 0) return;
   columns = l->params[param].columns;
   ldr__start_as(l, param, NULL, NULL);
-  for (k = 0; k < (size_t)l->d.width; k++)
+  for (k = 0; k < l->narrow; k++)
     ldr__value(l, param)[transposed ? (size_t)index[k] * columns + k : k * columns + (size_t)index[k]] = 1.0f;
 }
 
@@ -19533,13 +19525,13 @@ static void ldr__slice_stack(ldr_ladder *l, ldr__importance *im, ldr__cut *c, in
 /* im, c, running: [2], of the model, and of the encoder that it reads. The reference's chain goes on from the encoder's
    last layer into T5's decoder; positions of its own start it anew in BART's. */
 static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int32_t *const *running) {
-  size_t w = (size_t)l->d.width;
+  size_t w = l->narrow;
   int paper = ldr__preset_of(l->d.preset)->paper, stack;
   for (stack = l->reader && l->reader->d.rung_count; stack >= 0; stack--) {
     ldr__importance *mine = &im[stack];
     if (stack == 0 && l->reader && paper && !l->m->ends.m[LDR__POSITION].data)
       memcpy(running[0], running[1], w * sizeof(int32_t));
-    else ldr__top_indices(running[stack], w, paper ? mine->embedding : mine->residual, (size_t)l->m->shape.width,
+    else ldr__top_indices(running[stack], w, paper ? mine->embedding : mine->residual, l->wide,
         mine->work);
     ldr__slice_stack(stack ? l->reader : l, mine, &c[stack], running[stack], l->reader ? running[1] : NULL);
   }
@@ -19669,12 +19661,11 @@ static ldr_status ldr__importance_sample(
 /* Magnitude of the embeddings: of the word table, or of what projects it to the model's width. */
 static void ldr__embedding_magnitude(ldr__importance *im) {
   const ldr_model *m = im->m;
-  size_t d = (size_t)m->shape.width, i, v,
-      n = m->ends.m[LDR__PROJECT].data ? (size_t)m->embed_width : (size_t)m->vocabulary;
+  const ldr__mat *project = m->ends.m[LDR__PROJECT].data ? &m->ends.m[LDR__PROJECT] : NULL;
+  size_t d = (size_t)m->shape.width, i, v, n = (size_t)(project ? m->embed_width : m->vocabulary);
   for (v = 0; v < n; v++) {
-    for (i = 0; i < d; i++)
-      im->embedding[i] += fabs((double)(m->ends.m[LDR__PROJECT].data ? ldr__mat_get(&m->ends.m[LDR__PROJECT], i, v)
-          : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
+    for (i = 0; i < d; i++) im->embedding[i] += fabs(
+        (double)(project ? ldr__mat_get(project, i, v) : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
     if (m->release && v % (8 * LDR__EMBED_ROWS) == 0) ldr__release_embeddings(m);
   }
   if (m->release) ldr__release_embeddings(m);
@@ -19700,7 +19691,7 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
     if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
     for (stack = 0; stack < stacks; stack++) {
       ldr__importance_place(&plan, &im[stack], stack ? l->m->encoder : l->m, l->d.importance);
-      running[stack] = ldr__place_indices(&plan, (size_t)l->d.width);
+      running[stack] = ldr__place_indices(&plan, l->narrow);
       ldr__cut_place(&plan, &cut[stack], stack ? &l->reader->side : &l->side);
     }
   }
@@ -19721,8 +19712,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
   const struct { ldr__linear map; int32_t rows; const ldr__mat *w; const float *b; } parts[2] = {
     { l->head_dense, t->hidden, &t->dense, t->dense_bias }, { l->head_out, t->classes, &t->out, t->out_bias } };
   int i;
-  if (l->head_width != l->m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED,
-      "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
+  if (l->head_width != l->wide) return ldr__fail(err, LDR_UNSUPPORTED,
+      "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, (int32_t)l->head_width);
   for (i = 0; i < 2; i++) {
     int32_t rows = ldr_ladder_param(l, parts[i].map.weight).rows;
     if (!parts[i].w->data) continue;
@@ -19791,10 +19782,6 @@ static int ldr__metric_row(ldr_metric metric) {
 LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
   int row = ldr__metric_row(metric);
   return row < LDR__METRICS ? ldr__metrics[row].name : "?";
-}
-
-static ldr_metric ldr__metric_for(ldr_metric metric, ldr_head head) {
-  return metric != LDR_METRIC_AUTO ? metric : ldr__head_of(head)->metric;
 }
 
 static int ldr__metric_fits(ldr_metric metric, ldr_head head) {
@@ -20095,7 +20082,7 @@ enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
 typedef struct ldr__cache {
   const ldr_dataset *d;
   ldr_dtype type;
-  size_t width, row, hash; /* numbers and bytes of a row; bytes of a record's hash */
+  size_t width, row, hash; /* numbers and bytes of a row; bytes of a record's hash: 0 in memory */
   size_t taps, records; /* a sequence: without and with the final state */
   int token_rows; /* the head reads every token */
   size_t pieces; /* else so many rows a sequence */
@@ -20113,9 +20100,12 @@ typedef struct ldr__cache {
 #endif
 } ldr__cache;
 
-/* Rows of record k of a sequence of n tokens. */
+/* Rows of record k of a sequence of n tokens; and where they begin in a pass, of its q-th sequence at token `at`. */
 static size_t ldr__cache_rows(const ldr__cache *c, size_t k, size_t n) {
   return k < c->taps || c->token_rows ? n : c->pieces;
+}
+static size_t ldr__cache_first(const ldr__cache *c, size_t k, int32_t at, int32_t q) {
+  return k < c->taps || c->token_rows ? (size_t)at : (size_t)q * c->pieces;
 }
 
 /* Where record k of a sequence lies, behind the header; sequence = count, k = 0: the end. */
@@ -20129,7 +20119,7 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
   memset(c, 0, sizeof *c);
   c->d = d;
   c->type = type;
-  c->width = (size_t)l->m->shape.width;
+  c->width = l->wide;
   c->row = ldr__packed_row(c->width, type);
   c->hash = disk ? 8 : 0;
   c->taps = (size_t)ldr__tap_count(l);
@@ -20336,6 +20326,13 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
   return w->status;
 }
 
+static ldr_status ldr__cache_again(ldr__cache *c, ldr_error *err) {
+  c->f = ldr__fopen(c->writer.path, "r+b");
+  if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
+  setvbuf(c->f, NULL, _IONBF, 0);
+  return LDR_OK;
+}
+
 /* All records are in: the file gets its end and its name. */
 static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
   unsigned char end[LDR__TAPS_END];
@@ -20348,11 +20345,7 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
   c->f = NULL;
   ldr__writer_close(w, err);
   ldr__cache_unlock(c);
-  if (w->status) return w->status;
-  c->f = ldr__fopen(w->path, "r+b");
-  if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", w->path, strerror(errno));
-  setvbuf(c->f, NULL, _IONBF, 0);
-  return LDR_OK;
+  return w->status ? w->status : ldr__cache_again(c, err);
 }
 
 static void ldr__cache_close(ldr__cache *c) {
@@ -20389,8 +20382,6 @@ static ldr_status ldr__cache_write(
   return LDR_OK;
 }
 
-static int ldr__cache_in_memory(const ldr__cache *c) { return !c->hash; }
-
 /* A record from the file into the room for one; 0 when it could not be read or does not match its hash. */
 static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows) {
 #ifndef LADDER_NO_STDIO
@@ -20414,12 +20405,11 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
 /* Where a pass has its rows of record k of its q-th sequence, *rows behind *before others; NULL: it has no such tap. */
 static float *ldr__cache_own(
     const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q, size_t *rows, size_t *before) {
-  int every = k < c->taps || c->token_rows;
   float *x = k < (size_t)s->tap_count ? s->taps[k]
       : (s->l->owner ? k == (size_t)s->tap_count : k >= c->taps) ? s->final : NULL;
-  *rows = every ? (size_t)(s->offsets[q + 1] - s->offsets[q]) : c->pieces;
+  *rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
   *before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
-  return x ? x + (every ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width : NULL;
+  return x ? x + ldr__cache_first(c, k, s->offsets[q], q) * c->width : NULL;
 }
 
 /* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
@@ -20442,7 +20432,7 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
   size_t k;
   for (q = 0; q < n; q++)
     if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
-  if (!ldr__cache_in_memory(c)) {
+  if (c->hash) {
     for (q = 0; q < n; q++)
       for (k = 0; k < c->records; k++) {
         size_t rows, before;
@@ -20522,12 +20512,7 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
   s->size = ldr__hidden_size(c);
 #ifndef LADDER_NO_STDIO
   if (c->hash) {
-    ldr__text t;
-    ldr__text_init(&t, s->path, sizeof s->path);
-    ldr__text_string(&t, c->writer.path);
-    ldr__text_string(&t, ".states");
-    if (t.full) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes",
-        LADDER_MAX_PATH - 32);
+    ldr__format(s->path, sizeof s->path, "%s.states", c->writer.path);
     s->f = ldr__fopen(s->path, "w+b");
     if (!s->f) return ldr__fail(err, LDR_IO, "%s: cannot be created: %s", s->path, strerror(errno));
     setvbuf(s->f, NULL, _IONBF, 0);
@@ -20579,7 +20564,7 @@ static ldr_status ldr__fill_record(
   int32_t q;
   for (q = 0; q < s->t.sequences; q++) {
     size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
-    const float *from = x + (k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width;
+    const float *from = x + ldr__cache_first(c, k, s->offsets[q], q) * c->width;
     unsigned char *packed = ldr__cache_record(c, sequence + (size_t)q, k);
     s->ex.kernels->rows->pack(packed, from, rows, c->width, c->type);
     if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
@@ -20592,12 +20577,10 @@ static ldr_status ldr__fill_batch(
     ldr__cache *c, ldr__pass *s, ldr__hidden *states, size_t first, int32_t layer, int32_t layers, ldr_error *err) {
   const ldr_ladder *l = s->l;
   const ldr_model *m = l->m;
-  ldr__tokens t = s->t;
+  ldr__tokens t = ldr__frozen_tokens(s);
   float *x = s->backbone.x;
   int32_t rung = 0;
   int here;
-  t.dropout = 0;
-  t.frequency = m->frequency;
   if (layer == 0) {
     ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
     if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
@@ -20715,13 +20698,11 @@ struct ldr_trainer {
   size_t plan_size;
 };
 
-/* Rates of the default recipe. A wide rung learns with smaller steps than a narrow one (1e-3 suits 64, 3e-4
-   suits 192); copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with LoRA's. */
-enum { LDR__RUNG_RATE, LDR__COPY_RATE, LDR__HEAD_RATE };
-static float ldr__ladder_rate(const ldr_ladder *l, int of) {
-  if (of == LDR__HEAD_RATE) return 1e-3f;
-  if (of == LDR__COPY_RATE) return l->d.rank > 0 ? 2e-3f : 3e-4f * LDR__MIN(2.0f, 384.0f / (float)l->m->shape.width);
-  return 1e-3f * LDR__MIN(1.0f, 64.0f / (float)l->d.width);
+/* Rates of the default recipe; the head's is 1e-3. A wide rung learns with smaller steps than a narrow one (1e-3 suits
+   64, 3e-4 suits 192); copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with
+   LoRA's. */
+static float ldr__copy_rate(const ldr_ladder *l) {
+  return l->d.rank > 0 ? 2e-3f : 3e-4f * LDR__MIN(2.0f, 384.0f / (float)l->m->shape.width);
 }
 
 static int ldr__has_recipe(const ldr_ladder *l) {
@@ -20729,7 +20710,7 @@ static int ldr__has_recipe(const ldr_ladder *l) {
 }
 
 static float ldr__base_rate(const ldr_ladder *l) {
-  return ldr__ladder_rate(l, l->d.rung_count ? LDR__RUNG_RATE : LDR__COPY_RATE);
+  return l->d.rung_count ? 1e-3f * LDR__MIN(1.0f, 64.0f / (float)l->d.width) : ldr__copy_rate(l);
 }
 
 /* Each parameter's rate as a multiple of the trainer's, which is the rungs'. */
@@ -20741,9 +20722,9 @@ static void ldr__ladder_rates(ldr_ladder *l) {
   for (i = l->from; l->top && i < l->m->layers; i++)
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
       if (l->tuned[i].slot[slot] >= 0)
-        l->params[l->tuned[i].slot[slot]].rate = ldr__ladder_rate(l, LDR__COPY_RATE) / base;
+        l->params[l->tuned[i].slot[slot]].rate = ldr__copy_rate(l) / base;
   for (p = ldr__head_map(l).weight; p >= 0 && p < l->count; p++)
-    l->params[p].rate = ldr__ladder_rate(l, LDR__HEAD_RATE) / base;
+    l->params[p].rate = 1e-3f / base;
 }
 
 LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
@@ -20815,7 +20796,7 @@ static int32_t ldr__scales_list(ldr__scale *scales, const ldr_ladder *l) {
 
 static void ldr__scales_place(ldr__plan *p, ldr_trainer *t) {
   int32_t i, n = t->only_scores ? 0 : ldr__scales_list(NULL, t->l);
-  size_t at = 0, width = (size_t)LDR__MAX(t->l->m->shape.width, t->l->head_width);
+  size_t at = 0, width = LDR__MAX(t->l->wide, t->l->head_width);
   t->scale_count = n;
   t->scale_size = 2 * (size_t)n * width;
   t->scales = (ldr__scale *)ldr__place(p, "tables", (size_t)n, sizeof *t->scales);
@@ -20889,24 +20870,24 @@ enum { LDR__SIDE_TEXTS = 64 };
 enum { LDR__FIT_BYTES = 1 << 25 }; /* of features at most: texts beyond are not looked at for the start */
 
 static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_trainer *t, const ldr_dataset *d) {
-  size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / (size_t)t->l->head_width;
+  size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / t->l->head_width;
   memset(f, 0, sizeof *f);
   f->room = d ? LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count) : 0;
   f->d = d;
   f->per = d ? (size_t)ldr__per(d) : 1;
-  f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
+  f->x = ldr__place_matrix(p, "head fit", f->room, t->l->head_width);
   f->values = ldr__place_floats(p, "head fit", f->room);
   f->labels = ldr__place_ints(p, "head fit", f->room);
   f->at = d && ldr__spans_of(d->head) ? (size_t *)ldr__place(p, "head fit", d->count + 1, sizeof(size_t)) : NULL;
 }
 
 static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
-  size_t width = (size_t)LDR__MAX(t->l->m->shape.width, t->l->head_width);
+  size_t width = LDR__MAX(t->l->wide, t->l->head_width);
   ldr__features_place(p, &f->train, t, t->train);
   ldr__features_place(p, &f->dev, t, t->dev);
   f->sums = (double *)ldr__place(p, "head fit", 2 * width * (size_t)t->scale_count, sizeof(double));
   f->order = ldr__place_ints(p, "head fit", f->train.room);
-  f->side = ldr__place_matrix(p, "head fit", LDR__SIDE_TEXTS, (size_t)t->l->d.width);
+  f->side = ldr__place_matrix(p, "head fit", LDR__SIDE_TEXTS, t->l->narrow);
   f->best = ldr__place_floats(p, "head fit", t->l->size);
   f->variance = t->d.optimizer != LDR_SGD ? t->v : ldr__place_floats(p, "head fit", t->l->size);
 }
@@ -20949,7 +20930,7 @@ static void ldr__processes_place(ldr__plan *p, ldr_trainer *t) {
       most = LDR__MAX(most, ldr__branches(NULL, ldr__run(t, t->d.rank, n), k + 1, n));
   t->sums = ldr__place_matrix(p, "gradients of parts", t->d.reduce_plain ? 0 : most, t->l->size);
   t->room = ldr__place_floats(p, name, LDR__MAX((size_t)LDR__MESSAGE, parts));
-  t->saved = ldr__place_matrix(p, name, t->pass.max_rows, (size_t)t->l->head_width);
+  t->saved = ldr__place_matrix(p, name, t->pass.max_rows, t->l->head_width);
   t->branches = (ldr__branch *)ldr__place(p, name, parts, sizeof *t->branches);
   t->losses = (double *)ldr__place(p, name, parts, sizeof(double));
   t->marks = (uint64_t *)ldr__place(p, name, (size_t)t->d.ranks * LDR__MARK_COUNT, sizeof(uint64_t));
@@ -20965,6 +20946,12 @@ static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_erro
         t->d.rank, t->d.ranks, t->step + 1, answer);
   }
   return LDR_OK;
+}
+
+/* Every process waits here for all. */
+static ldr_status ldr__wait(const ldr_trainer *t, ldr_error *err) {
+  float zero = 0;
+  return ldr__reduce(t, &zero, 1, err);
 }
 
 /* data[n], of which this process has [from,to), comes to all, two bytes in a float. */
@@ -21098,10 +21085,9 @@ static ldr_status ldr__trainer_check(
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
     return ldr__fail(err, LDR_ARGUMENT,
         "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
-  if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT,
-      "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
-  if (d->cache && l->deep && !l->top) return ldr__fail(err, LDR_ARGUMENT, "a tap cache keeps what a frozen backbone "
-      "computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
+  if (d->cache && (l->d.beside || (l->deep && !l->top)))
+    return ldr__fail(err, LDR_ARGUMENT, "a tap cache keeps what a frozen backbone computes, and method %s changes the "
+        "backbone: train without a cache", ldr_method_name(ldr__backbone_of(l)->d.method));
   if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l))) return ldr__fail(err,
       LDR_ARGUMENT, "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with "
       "what is to be said: only copies and preset paper of models that say the next word have one");
@@ -21315,7 +21301,7 @@ static ldr_status ldr__trainer_forward(
     from.c = c;
     from.examples = examples;
     from.per = per;
-    ldr__pass_from_taps(&t->pass, all && ldr__cache_in_memory(c) ? ldr__cache_fetch : NULL, &from);
+    ldr__pass_from_taps(&t->pass, all && !c->hash ? ldr__cache_fetch : NULL, &from);
   }
   ldr__head_forward(&t->pass);
   return LDR_OK;
@@ -21336,7 +21322,7 @@ static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const 
     int alone, ldr_error *err) {
   ldr__pass *s = &t->pass;
   int32_t part = LDR__MIN(t->part, 64), turn = i / part % t->d.ranks, own = i + t->d.rank * part, batch[64], n;
-  size_t width = (size_t)t->l->head_width;
+  size_t width = t->l->head_width;
   if (alone || t->d.ranks == 1) {
     n = ldr__trainer_load(t, d, order, i, take, batch);
     return ldr__trainer_forward(t, d, batch, n, err);
@@ -21357,11 +21343,10 @@ static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const 
 /* The file of a cache. Of several processes 0 opens it first, and each keeps what an earlier start left of its run. */
 static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t s, size_t end,
     ldr_error *err) {
-  float zero = 0;
   size_t k;
-  if (t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+  if (t->d.rank && ldr__wait(t, err)) return err->status;
   if (ldr__cache_open(c, t->l, t->d.cache_dir, name, t->room ? t->d.rank : -1, err)) return err->status;
-  if (!t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+  if (!t->d.rank && ldr__wait(t, err)) return err->status;
   if (!t->room || c->reused) return LDR_OK;
   for (; s < end; s++) {
     c->filled += c->have[s] = 1;
@@ -21376,15 +21361,9 @@ static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *n
 
 /* The file is whole when all processes have closed it and 0 has given it its name. */
 static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *err) {
-  float zero = 0;
   if (t->d.rank) ldr__cache_close(c);
-  if (ldr__reduce(t, &zero, 1, err)) return err->status;
-  if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
-  if (ldr__reduce(t, &zero, 1, err)) return err->status;
-  if (t->d.rank) c->f = ldr__fopen(c->writer.path, "r+b");
-  if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
-  setvbuf(c->f, NULL, _IONBF, 0);
-  return LDR_OK;
+  if (ldr__wait(t, err) || (!t->d.rank && ldr__cache_whole(c, err)) || ldr__wait(t, err)) return err->status;
+  return t->d.rank ? ldr__cache_again(c, err) : LDR_OK;
 }
 #endif
 
@@ -21467,7 +21446,7 @@ static int32_t ldr__features_take(const ldr_trainer *t, const ldr__features *f, 
 static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr_dataset *d, const int32_t *order,
     double *sums, size_t *tokens, ldr_error *err) {
   ldr__pass *s = &t->pass;
-  size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
+  size_t width = t->l->head_width, tap_width = t->l->wide;
   int32_t i, take, k, alone = 0, batch[64];
   for (k = 0; sums && k < t->scale_count; k++) alone |= t->scales[k].tap >= 0; /* each process needs all taps */
   for (i = 0; i < ldr__examples(d); i += take) {
@@ -21502,7 +21481,7 @@ static void ldr__features_scale(const ldr__features *f, const ldr__scale *s, siz
 static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const int32_t *order, size_t first,
     size_t count, double *weight, int gradients) {
   ldr__pass *s = &t->pass;
-  size_t width = (size_t)t->l->head_width, i, n, k, row;
+  size_t width = t->l->head_width, i, n, k, row;
   ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL,
       gradients ? t->d.label_smoothing : 0, t->train->choices), one;
   double loss = 0;
@@ -21606,7 +21585,7 @@ static double ldr__similarity(const float *x, size_t n, size_t w) {
 static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err) {
   ldr_ladder *l = t->l;
   ldr__pass *s = &t->pass;
-  size_t w = (size_t)l->d.width, texts = 0, c, row, rows;
+  size_t w = l->narrow, texts = 0, c, row, rows;
   int32_t i, take, k, n = LDR__MIN(t->examples, LDR__SIDE_TEXTS);
   if (!l->fresh || l->d.init != LDR_INIT_SLICE || !l->d.rung_count) return LDR_OK;
   for (i = 0; i < n && texts < LDR__SIDE_TEXTS; i += take) {
@@ -21640,7 +21619,7 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
 /* Measures the channels; the first trainer of a ladder also fits its head, and scores that start. Allocates for its
    time. */
 static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
-  size_t tap_width = (size_t)t->l->m->shape.width, width = (size_t)t->l->head_width, tokens = 0, ignored = 0;
+  size_t tap_width = t->l->wide, width = t->l->head_width, tokens = 0, ignored = 0;
   ldr_status status;
   ldr__plan plan;
   ldr__fit fit;
@@ -21818,7 +21797,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
   n = ldr__examples(d);
   y.predicted = t->values;
   y.actual = t->values + n;
-  metric = ldr__metric_for(t->d.metric, d->head);
+  metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
   part = LDR__MIN(t->part, 64);
   for (i = 0; i < n; i += part) {
     ldr__targets target;
@@ -23023,11 +23002,9 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
-      d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) || d->tap < 1 ||
-      d->tap > LDR_TAP_OUTPUT || d->gate < 1 || d->gate > LDR_GATE_FIXED || d->mix < 1 || d->mix > LDR_MIX_AFTER ||
-      d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL || d->pool < 1 || d->pool > LDR_POOL_PAIR ||
-      (unsigned)d->head_activation > LDR_SILU || !(d->gate_temperature > 0) || !(d->dropout >= 0))
-    return ldr__meta_missing("ladder", err);
+      d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
+      !ldr__choices_made(d) || d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
+      !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
   for (i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
     int32_t k = i - d->rung_count;
     ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
@@ -23101,33 +23078,30 @@ static ldr_ladder *ldr__ladder_from(
   return NULL;
 }
 
-LDR__DEF ldr_ladder *ldr_ladder_load_memory(
-    const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_weights *w;
-  ldr_ladder *l = NULL;
-  LDR__OWN_ERROR(err);
-  if (!m) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load_memory: no model");
-  w = m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL;
-  if (w) l = ldr__ladder_from(m, w, alloc, err);
+/* Closes w, which may be NULL; path as well. */
+static ldr_ladder *ldr__ladder_read(
+    const ldr_model *m, ldr_weights *w, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+  ldr_ladder *l = w ? ldr__ladder_from(m, w, alloc, err) : NULL;
+  if (w && !l && path) ldr__fail_in_file(err, path);
   ldr_weights_close(w);
   return l;
+}
+
+LDR__DEF ldr_ladder *ldr_ladder_load_memory(
+    const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
+  LDR__OWN_ERROR(err);
+  if (!m) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load_memory: no model");
+  return ldr__ladder_read(
+      m, m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL, NULL, alloc, err);
 }
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_weights *w;
-  ldr_ladder *l = NULL;
   LDR__OWN_ERROR(err);
   if (!m || !path) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load: no model or no path");
-  w = m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL;
-  if (w) {
-    l = ldr__ladder_from(m, w, alloc, err);
-    if (!l) ldr__fail_in_file(err, path);
-  }
-  ldr_weights_close(w);
-  return l;
+  return ldr__ladder_read(
+      m, m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL, path, alloc, err);
 }
-
 #endif /* LADDER_NO_STDIO */
 
 /* ---- training state ---- */
