@@ -16673,9 +16673,11 @@ static void ldr__tuned_start(ldr_ladder *l) {
 static void ldr__side_layout(ldr__layout *y) {
   ldr_ladder *l = y->l;
   const ldr_ladder_desc *d = &l->d;
-  size_t w = l->narrow, big = l->wide, rows, columns;
+  size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
   char name[64];
   int32_t i, slot, bias = d->down_bias == LDR_ON;
+  l->narrow = w;
+  l->wide = big;
   l->first = l->up = ldr__no_linear;
   l->distances = l->final_norm = l->final_norm_bias = l->out_gate = -1;
   l->head_width = d->rung_count && d->output == LDR_OUTPUT_SIDE ? w : big;
@@ -16943,10 +16945,6 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
   int pass;
   if (ldr__ladder_shape(&l->side, m, d, err) || ldr__ladder_method(l, d, err) || ldr__ladder_reader(l, desc, err))
     return err->status;
-  for (part = l; part; part = part->reader) {
-    part->wide = (size_t)part->m->shape.width;
-    part->narrow = (size_t)part->d.width;
-  }
   memset(&plan, 0, sizeof plan);
   ldr__ladder_layout(&y, l);
   if (y.trainable > limit)
@@ -17423,10 +17421,7 @@ static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, siz
 typedef struct ldr__limits { size_t tokens, source, sequences; } ldr__limits;
 
 static ldr__limits ldr__limits_of(int32_t tokens, int32_t sequences) {
-  ldr__limits most;
-  most.tokens = (size_t)tokens;
-  most.source = 0;
-  most.sequences = (size_t)sequences;
+  ldr__limits most = { (size_t)tokens, 0, (size_t)sequences };
   return most;
 }
 
@@ -17806,12 +17801,10 @@ typedef struct ldr__part {
 } ldr__part;
 
 static ldr__part ldr__part_of(const ldr__pass *s, int32_t i) {
-  ldr__part p;
-  p.ex = s->parts > 1 ? ldr__exec_alone(&s->ex, 0) : s->ex; /* nothing is rounded beside the backbone */
-  p.from = s->part_at[i];
-  p.to = s->part_at[i + 1];
-  p.first = (size_t)(s->t.offsets[p.from] - s->t.offsets[0]);
-  p.rows = (size_t)(s->t.offsets[p.to] - s->t.offsets[p.from]);
+  const int32_t from = s->part_at[i], to = s->part_at[i + 1], *at = s->t.offsets;
+  /* nothing is rounded beside the backbone */
+  ldr__part p = { s->parts > 1 ? ldr__exec_alone(&s->ex, 0) : s->ex, from, to, (size_t)(at[from] - at[0]),
+    (size_t)(at[to] - at[from]) };
   return p;
 }
 
@@ -18618,11 +18611,9 @@ static double ldr__log_sum_value(const ldr__log_sum *s) { return s->peak + log(s
 /* One type of a sequence by its pairs. Any number: log(1 + sum exp s over the others) + log(1 + sum exp(-s) over the
    true ones). One at most: log(sum exp s) - log(sum exp s over the true ones), the cross-entropy of the one. */
 static double ldr__span_loss_pairs(float *dz, const float *z, const ldr__spans *v, size_t type, double normalizer) {
-  ldr__log_sum all, right;
+  ldr__log_sum all = { v->one ? -1e300 : 0, v->one ? 0.0 : 1.0 }, right = all;
   double by = 1.0 / sqrt((double)v->size) / normalizer, la, lr;
   size_t a, b, c, end, q = 2 * type * v->size, k = q + v->size;
-  all.peak = right.peak = v->one ? -1e300 : 0;
-  all.sum = right.sum = v->one ? 0 : 1;
   for (a = 0; a < v->n; a++) {
     end = ldr__span_scores(v, z, type, a);
     for (b = a; b < end; b++) {
@@ -18660,10 +18651,8 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
   size_t a, side;
   for (side = 0; side < 2; side++) {
     size_t column = 2 * type + side;
-    ldr__log_sum all, right;
+    ldr__log_sum all = { -1e300, 0 }, right = all;
     double la, lr;
-    all.peak = right.peak = -1e300;
-    all.sum = right.sum = 0;
     for (a = 0; a < v->n; a++) {
       ldr__log_sum_add(&all, (double)*ldr__span_row(v, z, a, column));
       if (v->ends[a] >= 0) ldr__log_sum_add(&right, (double)*ldr__span_row(v, z, side ? (size_t)v->ends[a] : a,
@@ -19090,14 +19079,7 @@ static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *ex
 
 static ldr__targets ldr__pass_targets(
     const ldr__pass *s, const float *class_weights, float smoothing, int32_t choices) {
-  ldr__targets t;
-  t.labels = s->labels;
-  t.values = s->values;
-  t.sets = s->sets;
-  t.pass = s;
-  t.class_weights = class_weights;
-  t.smoothing = smoothing;
-  t.choices = choices;
+  ldr__targets t = { s->labels, s->values, class_weights, s->sets, s, smoothing, choices };
   return t;
 }
 
@@ -20016,19 +19998,15 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
     LDR__FOR(piece, ((int64_t)q->size + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
       size_t first = (size_t)piece * LDR__PIECE, n = LDR__MIN(q->size - first, (size_t)LDR__PIECE), i,
           at = q->offset + first;
-      float *w = l->values + at, *g = l->grads + at, s = (float)scale, c[7];
+      float *w = l->values + at, *g = l->grads + at, s = (float)scale;
       if (d->optimizer != LDR_ADAMW && (!adam || decay > 0)) {
         for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
         s = 1;
       }
       if (adam) {
-        c[0] = d->beta1;
-        c[1] = d->beta2;
-        c[2] = (float)(rate / (1.0 - pow((double)d->beta1, (double)t)));
-        c[3] = (float)(1.0 / (1.0 - pow((double)d->beta2, (double)t)));
-        c[4] = d->epsilon;
-        c[5] = d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0;
-        c[6] = s;
+        const float c[7] = { d->beta1, d->beta2, (float)(rate / (1.0 - pow((double)d->beta1, (double)t))),
+          (float)(1.0 / (1.0 - pow((double)d->beta2, (double)t))), d->epsilon,
+          d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0, s };
         l->m->kernels->rows->moments(w, m + at, v + at, g, n, c);
       } else if (d->optimizer == LDR_SGD) {
         float *b = m + at;
@@ -21269,17 +21247,14 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
   else for (c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
   t->d.class_weights = t->class_weights;
   ldr__trainer_order(t, 0);
-  if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0)) {
+  if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
     ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
-    ldr_trainer_free(t);
-    return NULL;
+  else if ((!t->room || !ldr__processes_agree(t, err)) && !ldr__trainer_caches(t, err)) {
+    if (!only_scores) l->grads = t->grads;
+    return t;
   }
-  if ((t->room && ldr__processes_agree(t, err)) || ldr__trainer_caches(t, err)) {
-    ldr_trainer_free(t);
-    return NULL;
-  }
-  if (!only_scores) l->grads = t->grads;
-  return t;
+  ldr_trainer_free(t);
+  return NULL;
 }
 
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
@@ -21297,10 +21272,7 @@ static ldr_status ldr__trainer_forward(
 #endif
   }
   if (all || (c && c->type != LDR_F32)) { /* after rounding once more */
-    ldr__cached_batch from;
-    from.c = c;
-    from.examples = examples;
-    from.per = per;
+    ldr__cached_batch from = { c, examples, per };
     ldr__pass_from_taps(&t->pass, all && !c->hash ? ldr__cache_fetch : NULL, &from);
   }
   ldr__head_forward(&t->pass);
@@ -21430,13 +21402,13 @@ static void ldr__moments(float *mean, float *deviation, const double *sums, size
 }
 
 /* How many examples from the i-th on go through the pass at once; 0 where the features have no more room. */
-static int32_t ldr__features_take(const ldr_trainer *t, const ldr__features *f, const ldr_dataset *d,
-    const int32_t *order, int32_t i, int32_t *batch) {
+static int32_t ldr__features_take(
+    const ldr_trainer *t, const ldr__features *f, const ldr_dataset *d, const int32_t *order, int32_t i) {
   int32_t n = LDR__MIN(LDR__MIN(t->part, ldr__examples(d) - i), 64), k;
   size_t rows = f->rows;
   for (k = 0; k < n; k++) {
-    batch[k] = order ? order[i + k] : i + k;
-    rows += ldr__per_token(d->head) ? (size_t)(d->offsets[batch[k] + 1] - d->offsets[batch[k]]) : f->per;
+    int32_t example = order ? order[i + k] : i + k;
+    rows += ldr__per_token(d->head) ? (size_t)(d->offsets[example + 1] - d->offsets[example]) : f->per;
     if (rows > f->room) return k;
   }
   return n;
@@ -21447,10 +21419,10 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
     double *sums, size_t *tokens, ldr_error *err) {
   ldr__pass *s = &t->pass;
   size_t width = t->l->head_width, tap_width = t->l->wide;
-  int32_t i, take, k, alone = 0, batch[64];
+  int32_t i, take, k, alone = 0;
   for (k = 0; sums && k < t->scale_count; k++) alone |= t->scales[k].tap >= 0; /* each process needs all taps */
   for (i = 0; i < ldr__examples(d); i += take) {
-    take = ldr__features_take(t, f, d, order, i, batch);
+    take = ldr__features_take(t, f, d, order, i);
     if (!take) break;
     if (ldr__trainer_scan(t, d, order, i, take, alone, err)) return err->status;
     memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
@@ -21888,7 +21860,7 @@ static int32_t ldr__learn_batch(const ldr_trainer *t, int32_t *batch, int32_t i,
 
 LDR__DEF ldr_status ldr_trainer_learn(
     ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err) {
-  int32_t batch[64], counts[2], i, n;
+  int32_t batch[64], counts[2] = { ldr__examples(fresh), replay }, i, n;
   ldr__limits most = { 0, 0, 0 };
   double weight = 0, sum = 0;
   int old;
@@ -21899,8 +21871,6 @@ LDR__DEF ldr_status ldr_trainer_learn(
   ldr__batch_limits(&most, t->l, fresh, LDR__MIN(t->part, 64));
   if (!ldr__pass_holds(&t->pass, most)) return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a "
       "time, the trainer has room for %U", (uint64_t)(most.tokens + most.source), ldr__pass_room(&t->pass));
-  counts[0] = ldr__examples(fresh);
-  counts[1] = replay;
   for (old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
@@ -22842,11 +22812,7 @@ typedef struct ldr__array { const char *name; float *data; size_t rows, columns;
 
 static ldr__array ldr__ladder_array(const void *of, int32_t i) {
   const ldr_ladder *l = (const ldr_ladder *)of;
-  ldr__array a;
-  a.name = l->params[i].name;
-  a.data = ldr__value(l, i);
-  a.rows = l->params[i].rows;
-  a.columns = l->params[i].columns;
+  ldr__array a = { l->params[i].name, ldr__value(l, i), l->params[i].rows, l->params[i].columns };
   return a;
 }
 
@@ -22875,9 +22841,7 @@ static void ldr__header_tensor(
 /* A matrix, or a vector. */
 static void ldr__header_matrix(
     ldr__text *t, const char *name, ldr_dtype type, int vector, size_t rows, size_t columns, uint64_t *at) {
-  int64_t shape[2];
-  shape[0] = (int64_t)rows;
-  shape[1] = (int64_t)columns;
+  int64_t shape[2] = { (int64_t)rows, (int64_t)columns };
   ldr__header_tensor(t, name, type, shape + vector, 2 - vector, at);
 }
 
@@ -23126,7 +23090,7 @@ enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__run_fields)) };
    sets, with train, and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
-  const ldr_dataset *sets[2];
+  const ldr_dataset *sets[2] = { t->train, t->dev };
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   int i;
   h = ldr__fields_digest(h, ldr__run_fields, LDR__COUNT(ldr__run_fields), d);
@@ -23140,8 +23104,6 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields), &t->l->d);
   for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
-  sets[0] = t->train;
-  sets[1] = t->dev;
   for (i = 0; i < 2; i++) {
     size_t k, labels;
     if (marks) marks[i] = h;
@@ -23184,10 +23146,8 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
   float *const data[LDR__STATE_ARRAYS] = { t->l->values, t->m, t->v, t->best, t->scale_values };
   for (i = 0; i < LDR__STATE_ARRAYS; i++)
     if (data[i]) {
-      a[n].name = ldr__state_names[i];
-      a[n].data = data[i];
-      a[n].rows = 1;
-      a[n++].columns = data[i] == t->scale_values ? t->scale_size : t->l->size;
+      const ldr__array x = { ldr__state_names[i], data[i], 1, data[i] == t->scale_values ? t->scale_size : t->l->size };
+      a[n++] = x;
     }
   return n;
 }
