@@ -16292,6 +16292,8 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
 /* What the method adds to the backbone's blocks, and the reasons a wish cannot be met. */
 static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ldr_error *err) {
   const ldr_model *m = l->m;
+  const int theseus = d->method == LDR_METHOD_THESEUS, prompt = d->method == LDR_METHOD_PROMPT;
+  int low_rank; /* updates */
   ldr__shape *s = &l->tuned_shape;
   *s = d->beside ? d->beside->tuned_shape : m->shape;
   l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
@@ -16307,29 +16309,29 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   if (!l->top && m->compute != LDR_COMPUTE_F32)
     return ldr__fail(err, LDR_UNSUPPORTED, "method %s needs gradients through the backbone, and products of rounded "
         "weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
-  if (d->tune_layers < 0 || d->tune_layers > m->layers ||
-      (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
+  if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || prompt || theseus)))
     return ldr__fail(err, LDR_ARGUMENT, "the last %d of %d blocks cannot be tuned alone (layers that share their "
         "tensors, prompts and successors need all)", d->tune_layers, m->layers);
-  if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) && (d->rank < 1 || d->rank > 4096 ||
-      !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets > ldr__all_targets(m)))
+  low_rank = d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0);
+  if (low_rank && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
+      d->targets > ldr__all_targets(m)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
   if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536))
     return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);
   if (d->prompt_hidden < 0 || d->prompt_hidden > 65536)
     return ldr__fail(err, LDR_ARGUMENT, "a network %d wide for the prompt cannot be", d->prompt_hidden);
   if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 ||
-      (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
+      (prompt && d->virtual_tokens >= m->positions - m->position_offset))
     return ldr__fail(err, LDR_ARGUMENT, "%d virtual tokens: the model has %d positions", d->virtual_tokens,
         m->positions - m->position_offset);
-  if (d->method == LDR_METHOD_THESEUS && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, "method theseus "
+  if (theseus && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, "method theseus "
       "replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
-  if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err,
+  if (theseus && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err,
       LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
-  l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
+  l->successors = theseus ? d->successors : 0;
   l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
   if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES | (m->stack ? LDR__SHIFTS : 0);
-  if (d->rank > 0 && (d->method == LDR_METHOD_LORA || l->top)) {
+  if (low_rank) {
     s->low_rank = d->rank;
     s->low_set = d->targets;
     s->low_scale = d->alpha / (float)d->rank;
@@ -16613,8 +16615,7 @@ static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
 }
 
 static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
-  ldr__fill_normal(
-      ldr__value(l, p), l->params[p].size, ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), std);
+  ldr__fill_normal(ldr__value(l, p), l->params[p].size, ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), std);
 }
 
 /* Parameter p starts as the matrix m, else as the vector v, else as 0. */
@@ -17460,8 +17461,9 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
       /* the first rung mixes nothing: its m is its x */
       if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y);
     } else {
-      a = l->d.mix == LDR_MIX_BEFORE ? ldr__acts_between(shared, &l->side, shared.x, ldr__place_matrix(p, side,
-          max_tokens, w)) : ldr__acts_between(shared, &l->side, ldr__place_matrix(p, side, max_tokens, w), shared.y);
+      const int before = l->d.mix == LDR_MIX_BEFORE;
+      float *own = ldr__place_matrix(p, side, max_tokens, w); /* its y, or mixed after its x */
+      a = ldr__acts_between(shared, &l->side, before ? shared.x : own, before ? own : shared.y);
       if (l->side.heads) {
         a.attention = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads * (size_t)l->side.head_dim);
         a.lse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
@@ -17526,8 +17528,9 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   s->tap_count = ldr__tap_count(l);
   if (l->reader) {
     ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
-    ldr__pass_place(p, reader ? reader : &own, l->reader, ldr__limits_of((int32_t)(loaded - wide),
-        (int32_t)max_sequences), l->reader->deep || l->reader->d.rung_count ? train : NULL);
+    ldr__limits source = { loaded - wide, 0, max_sequences };
+    ldr__pass_place(p, reader ? reader : &own, l->reader, source,
+        l->reader->deep || l->reader->d.rung_count ? train : NULL);
     s->reader = reader;
   }
   if (ldr__backbone_of(l)->end[LDR__DISTANCES] >= 0)
@@ -17886,8 +17889,7 @@ static float *ldr__state_after(const ldr__pass *s, int32_t k) {
 
 /* The panels of matrix `which`, once ldr__rung_pack has made them; NULL when a part packs for itself. */
 static float *ldr__rung_panel(const ldr__pass *s, int which) {
-  return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, s->l->wide, which)
-      : NULL;
+  return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, s->l->wide, which) : NULL;
 }
 
 /* All of them, for the way forward (W^T) or back (W; nothing goes back through D). */
@@ -17898,17 +17900,14 @@ static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
     int i = (int)which;
     ldr__mat m = i == LDR__MATRICES ? ldr__value_matrix(l, l->rungs[k].down.weight) : b.m[i];
     size_t out, in;
-    if (!ldr__rung_matrix(&l->side, l->wide, i, &out, &in) ||
-        (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side)))
-      continue;
+    if (!ldr__rung_matrix(&l->side, l->wide, i, &out, &in) || (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side))) continue;
     ldr__pack_panels(
         s->ex.kernels, ldr__rung_panel(s, i), back ? m : ldr__mat_transposed(m), back ? out : in, back ? in : out);
   }
 }
 
 /* D: m[T,w] = D tap[T,d] */
-static void ldr__down_forward(
-    const ldr__pass *s, const ldr__part *p, float *m, const float *tap, ldr__linear down) {
+static void ldr__down_forward(const ldr__pass *s, const ldr__part *p, float *m, const float *tap, ldr__linear down) {
   size_t d = s->l->wide, w = s->l->narrow;
   ldr__mat matrix = ldr__value_matrix(s->l, down.weight);
   matrix.panels[1] = down.weight != s->l->first.weight ? ldr__rung_panel(s, LDR__MATRICES) : NULL;
@@ -18303,8 +18302,7 @@ static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) 
   for (layer = first;; layer++) {
     for (p = s; p; p = p->beside) {
       ldr__walk_tap(p, layer, LDR_TAP_INPUT, x);
-      if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x,
-          t.count * l->wide * sizeof(float));
+      if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x, t.count * l->wide * sizeof(float));
     }
     if (layer == end) return;
     if (few && layer == s->places - 1) ldr__only_few(s, &t);
@@ -19513,8 +19511,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
     ldr__importance *mine = &im[stack];
     if (stack == 0 && l->reader && paper && !l->m->ends.m[LDR__POSITION].data)
       memcpy(running[0], running[1], w * sizeof(int32_t));
-    else ldr__top_indices(running[stack], w, paper ? mine->embedding : mine->residual, l->wide,
-        mine->work);
+    else ldr__top_indices(running[stack], w, paper ? mine->embedding : mine->residual, l->wide, mine->work);
     ldr__slice_stack(stack ? l->reader : l, mine, &c[stack], running[stack], l->reader ? running[1] : NULL);
   }
 }
@@ -19699,9 +19696,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
   for (i = 0; i < 2; i++) {
     int32_t rows = ldr_ladder_param(l, parts[i].map.weight).rows;
     if (!parts[i].w->data) continue;
-    if (parts[i].rows != rows)
-      return ldr__fail(err, LDR_SHAPE, "published_head: the head in the weights has %d classes, one for \"%s\" has %d",
-          parts[i].rows, ldr_head_name(l->d.head), rows);
+    if (parts[i].rows != rows) return ldr__fail(err, LDR_SHAPE, "published_head: the head in the weights has %d "
+        "classes, one for \"%s\" has %d", parts[i].rows, ldr_head_name(l->d.head), rows);
     ldr__start_as(l, parts[i].map.weight, parts[i].w, NULL);
     ldr__start_as(l, parts[i].map.bias, NULL, parts[i].b);
   }
@@ -23212,8 +23208,7 @@ static ldr_status ldr__resume_check(
   for (s = 0; s < LDR__COUNT(ldr__states); s++) {
     const int64_t most = ldr__states[s].size == 4 ? t->d.epochs : s ? INT64_MAX / 2
         : (int64_t)t->d.epochs * t->steps_per_epoch;
-    if (!ldr__field_read(w, &ldr__states[s], &bits) ||
-        (ldr__states[s].kind == LDR__FIELD_INT && bits > (uint64_t)most))
+    if (!ldr__field_read(w, &ldr__states[s], &bits) || (ldr__states[s].kind == LDR__FIELD_INT && bits > (uint64_t)most))
       return ldr__meta_missing(ldr__states[s].key, err);
   }
   for (i = 0; i < n; i++) {
