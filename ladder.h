@@ -15887,15 +15887,18 @@ enum { LDR__MAX_NOTE = 4096, LDR__MAX_NOTES = 1000 };
 
 typedef struct ldr__param {
   char name[64];
-  size_t offset; /* in ldr_ladder.values */
-  int32_t rows, columns;
+  size_t offset, rows, columns, size; /* in ldr_ladder.values; size: rows x columns */
   int32_t decay; /* weight decay applies: matrices only */
   float rate; /* of its steps, as a multiple of the trainer's */
 } ldr__param;
 
+/* The parameters W and b of a map W x + b; -1: none. */
+typedef struct ldr__linear { int32_t weight, bias; } ldr__linear;
+
 typedef struct ldr__rung {
   int32_t layer; /* tapped backbone layer, 0-based */
-  int32_t down, down_bias, gate; /* parameter indices, -1: none */
+  ldr__linear down;
+  int32_t gate; /* parameter indices, -1: none */
   int32_t slot[LDR__ALL_SLOTS];
 } ldr__rung;
 
@@ -15911,9 +15914,9 @@ struct ldr_ladder {
   ldr__shape side;
   int32_t has_first; /* D_first reads the embeddings */
   int32_t distances; /* what the rungs' heads add for distances, or -1: nothing of their own */
-  int32_t first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out,
-      head_out_bias, chain; /* CRF: W, and rows start and end */
-  int32_t head_width; /* of the rows the head reads */
+  ldr__linear first, up, head_dense, head_out;
+  int32_t final_norm, final_norm_bias, out_gate, chain; /* CRF: W, and rows start and end */
+  size_t wide, narrow, head_width; /* of the backbone's states, of the side's, of the rows the head reads */
   ldr__rung *rungs;
   int32_t *rung_layers;
   int32_t deep; /* 1: parameters inside the backbone, or in copies of its last blocks */
@@ -15925,8 +15928,7 @@ struct ldr_ladder {
   ldr__shape tuned_shape; /* of a backbone block with what the method adds */
   ldr__tuned *tuned; /* [layers + successors], when deep */
   int32_t end[LDR__ENDS];
-  /* -1: the prompt's vectors are what is trained */
-  int32_t prompt_dense, prompt_dense_bias, prompt_out, prompt_out_bias;
+  ldr__linear prompt_dense, prompt_out; /* -1: the prompt's vectors are what is trained */
   ldr__param *params;
   int32_t count;
   size_t size; /* floats in values, padding between parameters included */
@@ -15943,7 +15945,7 @@ struct ldr_ladder {
   size_t plan_size;
 };
 
-static const float *ldr__value(const ldr_ladder *l, int32_t param) {
+static float *ldr__value(const ldr_ladder *l, int32_t param) {
   return param < 0 ? NULL : l->values + l->params[param].offset;
 }
 static float *ldr__grad(const ldr_ladder *l, int32_t param) {
@@ -15951,22 +15953,30 @@ static float *ldr__grad(const ldr_ladder *l, int32_t param) {
   return param < 0 || !grads ? NULL : (float *)(uintptr_t)grads + l->params[param].offset;
 }
 
-static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
-  return ldr__mat_float(ldr__value(l, param), param < 0 ? 0 : (size_t)l->params[param].columns, 1);
+static int32_t *ldr__place_ints(ldr__plan *p, const char *name, size_t count) {
+  return (int32_t *)ldr__place(p, name, count, sizeof(int32_t));
 }
 
-static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
+static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
+  return ldr__mat_float(ldr__value(l, param), param < 0 ? 0 : l->params[param].columns, 1);
+}
 
-/* Columns of the head's matrix: scores of the classes; of each type of span those of its ends, or q and k. */
+/* What reads the states first: the hidden layer, or the head itself. */
+static ldr__linear ldr__head_map(const ldr_ladder *l) {
+  return l->head_dense.weight >= 0 ? l->head_dense : l->head_out;
+}
+
 /* 1: the head reads all of a text; and of how many rows of states one of the head's is made. */
 static int ldr__reads_all(const ldr_ladder_desc *d) {
   return !ldr__per_token(d->head) && (d->pool == LDR_POOL_MEAN || d->pool == LDR_POOL_PAIR);
 }
 static size_t ldr__pieces(const ldr_ladder_desc *d) { return ldr__reads_all(d) && d->pool == LDR_POOL_PAIR ? 2 : 1; }
 
-static int32_t ldr__head_outputs(const ldr_ladder_desc *d) {
+/* Columns of the head's matrix: scores of the classes; of each type of span those of its ends, or q and k. */
+static size_t ldr__head_outputs(const ldr_ladder_desc *d) {
   int spans = ldr__spans_of(d->head);
-  return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : d->classes - !!(spans & LDR__SPANS_ENDS);
+  return (size_t)(spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size
+      : d->classes - !!(spans & LDR__SPANS_ENDS));
 }
 
 /* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
@@ -15988,7 +15998,6 @@ static const ldr__method ldr__methods[] = {
   { LDR_METHOD_IA3,     "ia3",           1,     0,    0,     1,      1, 1e-2f, 0 },
   { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
 
-/* The method's row, or NULL. */
 static const ldr__method *ldr__method_of(ldr_method method) {
   size_t i;
   for (i = 0; i < LDR__COUNT(ldr__methods); i++)
@@ -16037,7 +16046,6 @@ static const ldr__preset ldr__presets[] = {
   { LDR_PRESET_SLICED, "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
 
-/* The preset's row, or NULL. */
 static const ldr__preset *ldr__preset_of(ldr_preset preset) {
   size_t i;
   for (i = 0; i < LDR__COUNT(ldr__presets); i++)
@@ -16118,23 +16126,24 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.dropout == 0) d.dropout = row->dropout;
   if (d.dropout < 0) d.dropout = 0;
   if (row->kind == LDR__LIKE_BERT) {
-    d.width = ldr__default_i32(d.width, 128);
-    d.heads = ldr__default_i32(d.heads, 4);
-    d.ffn = ldr__default_i32(d.ffn, 4 * d.width);
+    if (!d.width) d.width = 128;
+    if (!d.heads) d.heads = 4;
+    if (!d.ffn) d.ffn = 4 * d.width;
     if (d.down_bias == LDR_AUTO) d.down_bias = LDR_OFF;
     d.final_norm = LDR_OFF;
   }
-  d.width = ldr__default_i32(d.width, LDR__MAX(1, m->shape.width / r));
-  if (row->kind == LDR__LIKE_MLP) d.ffn = ldr__default_i32(d.ffn, d.width);
-  d.ffn = ldr__default_i32(d.ffn, LDR__MAX(1, m->shape.ffn / r));
+  if (!d.width) d.width = LDR__MAX(1, m->shape.width / r);
+  if (!d.ffn) d.ffn = row->kind == LDR__LIKE_MLP ? d.width : LDR__MAX(1, m->shape.ffn / r);
   group = m->shape.heads / m->shape.kv_heads;
   kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
-  d.heads = row->kind == LDR__LIKE_MLP || !row->rungs ? 0 : ldr__default_i32(d.heads, kv * group);
+  if (row->kind == LDR__LIKE_MLP || !row->rungs) d.heads = 0;
+  else if (!d.heads) d.heads = kv * group;
   if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
   if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP ? LDR_ON : LDR_OFF;
   if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
   if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
-  d.span_size = ldr__spans_of(d.head) & LDR__SPANS_PAIRS ? ldr__default_i32(d.span_size, 64) : 0;
+  if (!(ldr__spans_of(d.head) & LDR__SPANS_PAIRS)) d.span_size = 0;
+  else if (!d.span_size) d.span_size = 64;
   if (d.pool == LDR_POOL_FAMILY) d.pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
   if (d.head_hidden == 0 && row->paper) d.head_hidden = m->shape.width;
   if (d.head_hidden < 0 || d.head == LDR_HEAD_WORDS) d.head_hidden = 0;
@@ -16144,34 +16153,28 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
 /* What the method adds to the backbone's blocks, and the reasons a wish cannot be met. */
 static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ldr_error *err) {
   const ldr_model *m = l->m;
+  const int theseus = d->method == LDR_METHOD_THESEUS, prompt = d->method == LDR_METHOD_PROMPT;
+  int low_rank; /* updates */
   ldr__shape *s = &l->tuned_shape;
   *s = d->beside ? d->beside->tuned_shape : m->shape;
   l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
   l->deep = ldr__method_of(d->method)->deep || l->top;
   if (d->beside && (l->deep || d->beside->m != m || !ldr__method_of(d->beside->d.method)->beside))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model "
-        "must be the same");
+    return ldr__fail(err, LDR_ARGUMENT, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, "
+        "lora or adapter, and the model must be the same");
   if (!l->deep) return LDR_OK;
-  if (m->shape.experts)
-    return ldr__fail(err, LDR_UNSUPPORTED, "%s goes back through blocks, and experts are only run: train narrow rungs "
-        "(no top; paper, clue, mlp) or a head", l->top ? "top" : ldr_method_name(d->method));
-  if (l->top > m->layers || (l->top && m->family->shared))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
+  if (m->shape.experts) return ldr__fail(err, LDR_UNSUPPORTED, "%s goes back through blocks, and experts are only run: "
+      "train narrow rungs (no top; paper, clue, mlp) or a head", l->top ? "top" : ldr_method_name(d->method));
+  if (l->top > m->layers || (l->top && m->family->shared)) return ldr__fail(err, LDR_ARGUMENT,
+      "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
   if (!l->top && m->compute != LDR_COMPUTE_F32)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "method %s needs gradients through the backbone, and products of rounded weights have none: load the model "
-        "with LDR_COMPUTE_F32",
-        ldr_method_name(d->method));
-  if (d->tune_layers < 0 || d->tune_layers > m->layers ||
-      (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need "
-        "all)",
-        d->tune_layers, m->layers);
-  if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) &&
-      (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
+    return ldr__fail(err, LDR_UNSUPPORTED, "method %s needs gradients through the backbone, and products of rounded "
+        "weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
+  if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || prompt || theseus)))
+    return ldr__fail(err, LDR_ARGUMENT, "the last %d of %d blocks cannot be tuned alone (layers that share their "
+        "tensors, prompts and successors need all)", d->tune_layers, m->layers);
+  low_rank = d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0);
+  if (low_rank && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
       d->targets > ldr__all_targets(m)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
   if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536))
@@ -16179,20 +16182,17 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   if (d->prompt_hidden < 0 || d->prompt_hidden > 65536)
     return ldr__fail(err, LDR_ARGUMENT, "a network %d wide for the prompt cannot be", d->prompt_hidden);
   if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 ||
-      (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
+      (prompt && d->virtual_tokens >= m->positions - m->position_offset))
     return ldr__fail(err, LDR_ARGUMENT, "%d virtual tokens: the model has %d positions", d->virtual_tokens,
         m->positions - m->position_offset);
-  if (d->method == LDR_METHOD_THESEUS && m->family->shared)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets",
-        m->family->type);
-  if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers))
-    return ldr__fail(
-        err, LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
-  l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
+  if (theseus && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, "method theseus "
+      "replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
+  if (theseus && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err,
+      LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
+  l->successors = theseus ? d->successors : 0;
   l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
   if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES | (m->stack ? LDR__SHIFTS : 0);
-  if (d->rank > 0 && (d->method == LDR_METHOD_LORA || l->top)) {
+  if (low_rank) {
     s->low_rank = d->rank;
     s->low_set = d->targets;
     s->low_scale = d->alpha / (float)d->rank;
@@ -16203,10 +16203,12 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   return LDR_OK;
 }
 
-/* Nothing but what every block has. */
-static void ldr__shape_plain(ldr__shape *s) {
-  s->parallel = s->after = s->head_norms = s->turned = s->cross = 0;
-  s->clip = s->cap = s->grow = 0;
+/* Every choice is one of its names, and none is left to the preset. */
+static int ldr__choices_made(const ldr_ladder_desc *d) {
+  return (int)d->tap > 0 && d->tap <= LDR_TAP_OUTPUT && (int)d->gate > 0 && d->gate <= LDR_GATE_FIXED &&
+      (int)d->mix > 0 && d->mix <= LDR_MIX_AFTER && (int)d->output > 0 && d->output <= LDR_OUTPUT_RESIDUAL &&
+      (int)d->init > 0 && d->init <= LDR_INIT_SLICE && (int)d->importance > 0 && d->importance <= LDR_ENERGY &&
+      (int)d->slice_heads > 0 && d->slice_heads <= LDR_HEADS_WITHIN;
 }
 
 /* The dimensions of a side block, and the reasons a wish cannot be met. */
@@ -16233,78 +16235,60 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
       d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
         "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
-  if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
-      d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL || (int)d->init < 1 ||
-      d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 ||
-      d->slice_heads > LDR_HEADS_WITHIN)
+  if (!ldr__choices_made(d))
     return ldr__fail(err, LDR_ARGUMENT, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
   if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "a words head is the model's own language-model head, and its files hold none");
-  if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count)
-    return ldr__fail(
-        err, LDR_ARGUMENT, "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
+  if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count) return ldr__fail(err, LDR_ARGUMENT,
+      "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
   if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, "dropout must be below 1");
   if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1))
     return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
   if (d->init == LDR_INIT_SLICE && b->experts)
     return ldr__fail(err, LDR_UNSUPPORTED, "experts are no FFN to cut a rung's from: use init random");
   if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn,
-        b->ffn);
-  if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies "
-        "(top -1)");
+    return ldr__fail(err, LDR_ARGUMENT, "a sliced side network cannot be wider than the backbone (%d of %d, ffn "
+        "%d of %d)", d->width, b->width, d->ffn, b->ffn);
+  if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL) return ldr__fail(err, LDR_ARGUMENT, "copies of the "
+      "last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies (top -1)");
   if (row->copies && !row->rungs && d->top < 1)
     return ldr__fail(err, LDR_ARGUMENT, "the preset %s is copies of the last blocks, and there are none: %s", row->name,
         m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
-  if (!row->rungs)
-    return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, "the preset %s has no rungs, %d were given", row->name,
-        d->rung_count) : LDR_OK;
-  if (row->kind == LDR__LIKE_MLP) {
-    s->place = LDR__NO_NORM;
-    s->heads = s->kv_heads = 0;
-    s->gated = s->rotary = 0;
-    s->biases = LDR__ALL_BIASES;
-    ldr__shape_plain(s);
-    return LDR_OK;
-  }
-  if (row->kind == LDR__LIKE_BERT) { /* a BERT block whatever the backbone is */
-    if (d->width % d->heads)
+  if (!row->rungs) return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, "the preset %s has no rungs, %d were given",
+      row->name, d->rung_count) : LDR_OK;
+  if (row->kind != LDR__LIKE_BACKBONE) { /* the same block whatever the backbone is */
+    int mlp = row->kind == LDR__LIKE_MLP;
+    if (!mlp && d->width % d->heads)
       return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
-    s->norm = LDR_NORM_LAYER;
-    s->place = LDR__POST;
-    s->gated = s->rotary = 0;
-    s->biases = LDR__ALL_BIASES;
-    s->activation = LDR_GELU;
+    s->place = mlp ? LDR__NO_NORM : LDR__POST;
+    if (mlp) s->heads = 0;
     s->kv_heads = s->heads;
+    s->gated = s->rotary = s->parallel = s->after = s->head_norms = s->turned = s->cross = 0;
+    s->clip = s->cap = s->grow = 0;
+    s->biases = LDR__ALL_BIASES;
+    if (mlp) return LDR_OK;
+    s->norm = LDR_NORM_LAYER;
+    s->activation = LDR_GELU;
     s->head_dim = s->width / s->heads;
     s->eps = 1e-12f;
-    ldr__shape_plain(s);
     return LDR_OK;
   }
   if (d->slice_heads == LDR_HEADS_WHOLE) {
-    if (d->heads % group || d->heads > b->heads)
-      return ldr__fail(err, LDR_ARGUMENT, "%d side heads: whole heads come in groups of %d and there are %d", d->heads,
-          group, b->heads);
+    if (d->heads % group || d->heads > b->heads) return ldr__fail(err, LDR_ARGUMENT,
+        "%d side heads: whole heads come in groups of %d and there are %d", d->heads, group, b->heads);
     s->kv_heads = d->heads / group;
     return LDR_OK;
   }
-  if (d->heads != b->heads || b->head_dim % r)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads,
-        b->head_dim, r);
-  if (row->paper && (b->width % r || b->ffn % r))
-    return ldr__fail(err, LDR_ARGUMENT, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d",
-        b->width, b->ffn, r);
+  if (d->heads != b->heads || b->head_dim % r) return ldr__fail(err, LDR_ARGUMENT, "keeping all %d heads needs a "
+      "reduction that divides the head size %d, not %d; or slice whole heads", b->heads, b->head_dim, r);
+  if (row->paper && (b->width % r || b->ffn % r)) return ldr__fail(err, LDR_ARGUMENT,
+      "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d", b->width, b->ffn, r);
   s->head_dim = b->head_dim / r;
   if (r > 1 && (s->head_norms || s->turned || m->rope[0].kind == LDR__ROPE_LONG))
     return ldr__fail(err, LDR_UNSUPPORTED, "the heads of a %s model cannot be made smaller, for they "
         "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads", m->type);
-  if (s->rotary && s->head_dim % 2)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
+  if (s->rotary && s->head_dim % 2) return ldr__fail(err, LDR_ARGUMENT,
+      "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
   return LDR_OK;
 }
 
@@ -16328,8 +16312,9 @@ static int32_t ldr__add_part(
     if (number >= 0) ldr__format(first, sizeof first, of, number);
     ldr__format(p->name, sizeof p->name, "%s%s%s", y->stack ? y->stack : "", first, name);
     p->offset = y->floats;
-    p->rows = (int32_t)rows;
-    p->columns = (int32_t)columns;
+    p->rows = rows;
+    p->columns = columns;
+    p->size = rows * columns;
     p->decay = strstr(p->name, ".weight") != NULL && strstr(p->name, "norm") == NULL; /* a matrix may have one row */
     p->rate = 1;
   }
@@ -16341,6 +16326,19 @@ static int32_t ldr__add_part(
 static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns) {
   return ldr__add_part(y, "rung.%d.", rung, name, rows, columns);
 }
+
+static ldr__linear ldr__add_linear(
+    ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns, int biased) {
+  ldr__linear map;
+  char full[32];
+  ldr__format(full, sizeof full, "%s.weight", name);
+  map.weight = ldr__add_param(y, rung, full, rows, columns);
+  ldr__format(full, sizeof full, "%s.bias", name);
+  map.bias = biased ? ldr__add_param(y, rung, full, 1, rows) : -1;
+  return map;
+}
+
+static const ldr__linear ldr__no_linear = { -1, -1 };
 
 /* ---- tuning inside the backbone: >>tune ---- */
 
@@ -16363,8 +16361,7 @@ static int ldr__prompted(const ldr_model *m, const ldr_ladder_desc *d) {
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
   int added = d->method == LDR_METHOD_BITFIT && m->stack && (end == LDR__LM_BIAS ||
       (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
-  size_t n = end == LDR__PROMPT
-      ? (ldr__prompted(m, d) ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
+  size_t n = end == LDR__PROMPT ? (ldr__prompted(m, d) ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
       : ldr__end_shape(m, end, rows, columns);
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
@@ -16398,8 +16395,7 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
     return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
   if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
   if (end == LDR__LM_BIAS && d->method == LDR_METHOD_BITFIT) return d->head == LDR_HEAD_WORDS;
-  return d->method == LDR_METHOD_FULL &&
-      (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
+  return d->method == LDR_METHOD_FULL && (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
 }
 
 /* Blocks with tensors of their own, by number: the backbone's layers, then the successors. */
@@ -16416,7 +16412,7 @@ static int32_t ldr__group_start(const ldr_ladder *l, int32_t g) {
   return (int32_t)((int64_t)g * l->m->layers / ldr__final_blocks(l));
 }
 
-static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
+static void ldr__tuned_layout(ldr__layout *y) {
   ldr_ladder *l = y->l;
   const ldr_model *m = l->m;
   size_t rows, columns;
@@ -16430,10 +16426,8 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
   }
   if (ldr__prompted(m, &l->d) && l->d.prompt_hidden) {
     size_t h = (size_t)l->d.prompt_hidden, e = (size_t)m->embed_width;
-    l->prompt_dense = ldr__add_param(y, -1, "prompt.dense.weight", h, e);
-    l->prompt_dense_bias = ldr__add_param(y, -1, "prompt.dense.bias", 1, h);
-    l->prompt_out = ldr__add_param(y, -1, "prompt.out.weight", e, h);
-    l->prompt_out_bias = ldr__add_param(y, -1, "prompt.out.bias", 1, e);
+    l->prompt_dense = ldr__add_linear(y, -1, "prompt.dense", h, e, 1);
+    l->prompt_out = ldr__add_linear(y, -1, "prompt.out", e, h, 1);
   }
   for (i = 0; l->deep && i < blocks; i++)
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
@@ -16443,7 +16437,7 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
           ldr__slot_size(&l->tuned_shape, slot, &rows, &columns))
         p = ldr__add_part(
             y, i < m->layers ? "layer.%d." : "successor.%d.", i % m->layers, ldr__slot_names[slot], rows, columns);
-      if (tuned) tuned[i].slot[slot] = p;
+      if (l->tuned) l->tuned[i].slot[slot] = p;
     }
 }
 
@@ -16481,11 +16475,24 @@ static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
   for (i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
 }
 
+static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
+  ldr__fill_normal(ldr__value(l, p), l->params[p].size, ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), std);
+}
+
+/* Parameter p starts as the matrix m, else as the vector v, else as 0. */
+static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const float *v) {
+  const ldr__param *q = &l->params[p];
+  float *to = ldr__value(l, p);
+  size_t r;
+  if (!m && !v) memset(to, 0, q->size * sizeof(float));
+  else if (!m) memcpy(to, v, q->size * sizeof(float));
+  else for (r = 0; r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
+}
+
 /* Parameters that stand for tensors of the backbone start as those; what a method adds starts so that it changes
    nothing. */
 static void ldr__tuned_start(ldr_ladder *l) {
   const ldr_model *m = l->m;
-  const ldr_ladder_desc *d = &l->d;
   int32_t i, blocks = ldr__tuned_blocks(l), p;
   int slot;
   size_t r;
@@ -16494,71 +16501,55 @@ static void ldr__tuned_start(ldr_ladder *l) {
     /* a successor: the first layers, as in the paper's code */
     const ldr__block *b = ldr__model_block(m, i % m->layers);
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
-      float *v;
-      size_t rows, columns;
       p = l->tuned[i].slot[slot];
       if (p < 0) continue;
-      v = l->values + l->params[p].offset;
-      rows = (size_t)l->params[p].rows;
-      columns = (size_t)l->params[p].columns;
-      if (slot < LDR__MATRICES)
-        for (r = 0; r < rows; r++) ldr__mat_row(m->kernels, v + r * columns, &b->m[slot], r, columns);
-      else if (slot < LDR__SLOTS && b->v[slot]) memcpy(v, b->v[slot], columns * sizeof(float));
+      if (slot < LDR__MATRICES) ldr__start_as(l, p, &b->m[slot], NULL);
+      else if (slot < LDR__SLOTS) ldr__start_as(l, p, NULL, b->v[slot]);
       else if (slot >= LDR__LOW_A && slot < LDR__LOW_B)
-        ldr__fill_normal(
-            v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 1.0 / sqrt(3.0 * (double)columns));
-      else if (slot >= LDR__SCALE_K) for (r = 0; r < columns; r++) v[r] = 1;
-      else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2)
-        ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
-      else memset(v, 0, rows * columns * sizeof(float)); /* B, Up and biases that were not there */
+        ldr__start_normal(l, p, 1.0 / sqrt(3.0 * (double)l->params[p].columns));
+      else if (slot >= LDR__SCALE_K) for (r = 0; r < l->params[p].columns; r++) ldr__value(l, p)[r] = 1;
+      else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__start_normal(l, p, 0.02);
+      else ldr__start_as(l, p, NULL, NULL); /* B and Up */
     }
     if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i % m->layers);
   }
   for (slot = 0; slot < LDR__ENDS; slot++) {
-    float *v;
     p = l->end[slot];
     if (p < 0) continue;
-    v = l->values + l->params[p].offset;
-    if (slot < LDR__END_MATRICES)
-      for (r = 0; r < (size_t)l->params[p].rows; r++)
-        ldr__mat_row(
-            m->kernels, v + r * (size_t)l->params[p].columns, &m->ends.m[slot], r, (size_t)l->params[p].columns);
-    else if (slot != LDR__PROMPT && !m->ends.v[slot]) memset(v, 0, (size_t)l->params[p].columns * sizeof(float));
-    else if (slot != LDR__PROMPT) memcpy(v, m->ends.v[slot], (size_t)l->params[p].columns * sizeof(float));
-    else for (r = 0; r < (size_t)l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
-        ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
-            ldr__random_below(ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
+    if (slot < LDR__END_MATRICES) ldr__start_as(l, p, &m->ends.m[slot], NULL);
+    else if (slot != LDR__PROMPT) ldr__start_as(l, p, NULL, m->ends.v[slot]);
+    else for (r = 0; r < l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
+        ldr__mat_run(m->kernels, ldr__value(l, p) + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
+            ldr__random_below(ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
             (size_t)m->embed_width);
   }
-  if (l->prompt_dense >= 0) {
-    const ldr__param *a = &l->params[l->prompt_dense], *b = &l->params[l->prompt_out];
-    ldr__fill_normal(l->values + a->offset, (size_t)a->rows * (size_t)a->columns,
-        ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)l->prompt_dense), 1.0 / sqrt((double)a->columns));
-    memset(l->values + b->offset, 0, (size_t)b->rows * (size_t)b->columns * sizeof(float));
+  p = l->prompt_dense.weight;
+  if (p >= 0) {
+    ldr__start_normal(l, p, 1.0 / sqrt((double)l->params[p].columns));
+    ldr__start_as(l, l->prompt_out.weight, NULL, NULL);
   }
   if (m->release) ldr__release_embeddings(m);
 }
 
 /* The tensors of a side network. */
-static void ldr__side_layout(ldr__layout *y, ldr__rung *rungs) {
+static void ldr__side_layout(ldr__layout *y) {
   ldr_ladder *l = y->l;
   const ldr_ladder_desc *d = &l->d;
   size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
   char name[64];
   int32_t i, slot, bias = d->down_bias == LDR_ON;
-  l->first = l->first_bias = l->distances = l->final_norm = l->final_norm_bias = l->up = l->up_bias = l->out_gate = -1;
-  l->head_width = d->rung_count && d->output == LDR_OUTPUT_SIDE ? d->width : l->m->shape.width;
+  l->narrow = w;
+  l->wide = big;
+  l->first = l->up = ldr__no_linear;
+  l->distances = l->final_norm = l->final_norm_bias = l->out_gate = -1;
+  l->head_width = d->rung_count && d->output == LDR_OUTPUT_SIDE ? w : big;
   if (!d->rung_count) return;
-  if (l->has_first) {
-    l->first = ldr__add_param(y, -1, "first.down.weight", w, big);
-    if (bias) l->first_bias = ldr__add_param(y, -1, "first.down.bias", 1, w);
-  }
+  if (l->has_first) l->first = ldr__add_linear(y, -1, "first.down", w, big, bias);
   if ((l->m->traits & LDR__OF_RELATIVE) && l->m->stack && ldr__preset_of(d->preset)->kind == LDR__LIKE_BACKBONE)
     l->distances = ldr__add_param(y, -1, "distances.weight", (size_t)l->m->buckets, (size_t)l->side.heads);
   for (i = 0; i < d->rung_count; i++) {
-    ldr__rung none, *g = rungs ? &rungs[i] : &none;
-    g->down = ldr__add_param(y, i, "down.weight", w, big);
-    g->down_bias = bias ? ldr__add_param(y, i, "down.bias", 1, w) : -1;
+    ldr__rung none, *g = l->rungs ? &l->rungs[i] : &none;
+    g->down = ldr__add_linear(y, i, "down", w, big, bias);
     g->gate = -1;
     if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL))
       g->gate = ldr__add_param(y, i, "gate", 1, d->gate == LDR_GATE_SCALAR ? 1 : w);
@@ -16574,44 +16565,37 @@ static void ldr__side_layout(ldr__layout *y, ldr__rung *rungs) {
     if (l->side.norm == LDR_NORM_LAYER) l->final_norm_bias = ldr__add_param(y, -1, "final_norm.bias", 1, w);
   }
   if (d->output == LDR_OUTPUT_SIDE) return;
-  l->up = ldr__add_param(y, -1, "up.weight", big, w);
-  if (bias) l->up_bias = ldr__add_param(y, -1, "up.bias", 1, big);
+  l->up = ldr__add_linear(y, -1, "up", big, w, bias);
   if (d->output == LDR_OUTPUT_MIXED) l->out_gate = ldr__add_param(y, -1, "output.gate", 1, big);
 }
 
 /* Walks all parameters in order; run once to count and once to place. */
-static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tuned) {
-  ldr_ladder *l = y->l;
+static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
   size_t columns;
-  l->head_dense = l->head_dense_bias = -1;
-  l->prompt_dense = l->prompt_dense_bias = l->prompt_out = l->prompt_out_bias = -1;
-  y->count = 0;
-  y->floats = 0;
-  y->trainable = 0;
-  ldr__tuned_layout(y, tuned);
+  l->head_dense = l->head_out = l->prompt_dense = l->prompt_out = ldr__no_linear;
+  memset(y, 0, sizeof *y);
+  y->l = l;
+  ldr__tuned_layout(y);
   if (l->reader) {
     l->reader->params = l->params;
     y->stack = "encoder.";
     y->words = l->end[LDR__WORD];
     y->l = l->reader;
-    ldr__tuned_layout(y, tuned ? l->reader->tuned : NULL);
-    ldr__side_layout(y, rungs ? l->reader->rungs : NULL);
+    ldr__tuned_layout(y);
+    ldr__side_layout(y);
     y->l = l;
     y->stack = NULL;
   }
-  ldr__side_layout(y, rungs);
+  ldr__side_layout(y);
   if (ldr__pieces(d) > 1) l->head_width *= 3;
-  columns = (size_t)l->head_width;
+  columns = l->head_width;
   if (d->head_hidden > 0) {
-    l->head_dense = ldr__add_param(y, -1, "head.dense.weight", (size_t)d->head_hidden, columns);
-    l->head_dense_bias = ldr__add_param(y, -1, "head.dense.bias", 1, (size_t)d->head_hidden);
+    l->head_dense = ldr__add_linear(y, -1, "head.dense", (size_t)d->head_hidden, columns, 1);
     columns = (size_t)d->head_hidden;
   }
-  l->head_out = l->head_out_bias = -1;
   if (d->head == LDR_HEAD_WORDS) return;
-  l->head_out = ldr__add_param(y, -1, "head.out.weight", (size_t)ldr__head_outputs(d), columns);
-  l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)ldr__head_outputs(d));
+  l->head_out = ldr__add_linear(y, -1, "head.out", ldr__head_outputs(d), columns, 1);
   if (ldr__spans_of(d->head) & LDR__SPANS_CHAIN)
     l->chain = ldr__add_param(y, -1, "head.chain.weight", (size_t)d->classes + 2, (size_t)d->classes);
 }
@@ -16653,15 +16637,13 @@ static float ldr__gate_value(const ldr_ladder *l, int32_t rung, size_t c) {
   return ldr__sigmoid((g ? g[d->gate == LDR_GATE_SCALAR ? 0 : c] : 0) / d->gate_temperature);
 }
 
-/* Which layers the rungs tap. */
 static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
   const ldr_ladder_desc *d = &l->d;
   int32_t i, n = d->rung_count, count = l->m->layers - d->top, *layers = l->rung_layers;
   for (i = 0; i < n; i++) {
     if (d->top && (d->rungs ? d->rungs[i] : 0) >= count)
-      return ldr__fail(err, LDR_ARGUMENT,
-          "rung %d taps layer %d, which is a copy here: with the last %d blocks copied, rungs tap layers 0 to %d", i,
-          d->rungs ? d->rungs[i] : 0, d->top, count - 1);
+      return ldr__fail(err, LDR_ARGUMENT, "rung %d taps layer %d, which is a copy here: with the last %d blocks "
+          "copied, rungs tap layers 0 to %d", i, d->rungs ? d->rungs[i] : 0, d->top, count - 1);
     layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
     if (layers[i] < 0 || layers[i] >= l->m->layers || (i && layers[i] <= layers[i - 1]))
       return ldr__fail(err, LDR_ARGUMENT, "%srung %d taps layer %d: layers must ascend from 0 to %d",
@@ -16673,13 +16655,13 @@ static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
 }
 
 /* LST-CLUE: a normal cut at two deviations, std = 1.13684723 / sqrt(fan) / sqrt(L). */
-static void ldr__fill_truncated(float *v, size_t n, uint64_t key, double std) {
+static void ldr__start_truncated(ldr_ladder *l, int32_t p, double std) {
   size_t i;
-  uint64_t draw;
-  for (i = 0; i < n; i++) {
+  uint64_t draw, key = ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p);
+  for (i = 0; i < l->params[p].size; i++) {
     double x = 3;
     for (draw = 0; fabs(x) > 2; draw++) x = ldr__random_normal(ldr__mix64(key + draw), i);
-    v[i] = (float)(std * x);
+    ldr__value(l, p)[i] = (float)(std * x);
   }
 }
 
@@ -16691,18 +16673,16 @@ static void ldr__side_random(ldr_ladder *l) {
   const ldr__preset *row = ldr__preset_of(d->preset);
   const ldr__mat *from = &l->m->ends.m[LDR__DISTANCES];
   int32_t i, b, h, k, heads = l->side.heads, all = l->m->shape.heads;
-  if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL)
-    memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
+  if (l->up.weight >= 0 && d->output == LDR_OUTPUT_RESIDUAL) ldr__start_as(l, l->up.weight, NULL, NULL);
   for (b = 0; l->distances >= 0 && b < l->m->buckets; b++)
     for (h = 0; h < heads; h++) {
-      float *v = l->values + l->params[l->distances].offset + b * heads + h, sum = 0;
+      float *v = ldr__value(l, l->distances) + b * heads + h, sum = 0;
       for (k = 0; k < all; k++) sum += ldr__mat_get(from, (size_t)b, (size_t)k);
       *v = heads == all ? ldr__mat_get(from, (size_t)b, (size_t)h) : sum / (float)all;
     }
   for (i = -1; !row->paper && row->kind != LDR__LIKE_BERT && i < d->rung_count; i++) {
-    int32_t down = i < 0 ? l->first : l->rungs[i].down;
-    if (down >= 0) ldr__fill_normal(l->values + l->params[down].offset, (size_t)d->width * (size_t)l->m->shape.width,
-        ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)down), 1.0 / sqrt((double)l->m->shape.width));
+    int32_t down = i < 0 ? l->first.weight : l->rungs[i].down.weight;
+    if (down >= 0) ldr__start_normal(l, down, 1.0 / sqrt((double)l->m->shape.width));
   }
 }
 
@@ -16714,18 +16694,16 @@ static void ldr__ladder_random(ldr_ladder *l) {
   int32_t p;
   for (p = 0; p < l->count; p++) {
     ldr__param *q = &l->params[p];
-    float *v = l->values + q->offset;
-    size_t n = (size_t)q->rows * (size_t)q->columns, k;
-    uint64_t key = ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p);
-    int gate = strstr(q->name, "gate") != NULL && strstr(q->name, ".weight") == NULL &&
-        strstr(q->name, ".bias") == NULL;
-    if (gate) for (k = 0; k < n; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
-    else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < n; k++) v[k] = 1;
-    else if (!q->decay) memset(v, 0, n * sizeof(float));
-    else if (row->kind == LDR__LIKE_BERT && p != l->head_out && p != l->head_dense)
-      ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
-    else
-      ldr__fill_normal(v, n, key, row->paper && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
+    float *v = ldr__value(l, p);
+    size_t k;
+    int gate = strstr(q->name, "gate") && !strstr(q->name, ".weight") && !strstr(q->name, ".bias"),
+        head = p == l->head_out.weight || p == l->head_dense.weight;
+    if (gate) for (k = 0; k < q->size; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
+    else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < q->size; k++) v[k] = 1;
+    else if (!q->decay) ldr__start_as(l, p, NULL, NULL);
+    else if (row->kind == LDR__LIKE_BERT && !head)
+      ldr__start_truncated(l, p, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
+    else ldr__start_normal(l, p, row->paper && !head ? 0.01 : 0.02);
   }
   if (l->reader) ldr__side_random(l->reader);
   ldr__side_random(l);
@@ -16754,8 +16732,6 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
 static void ldr__ladder_rates(ldr_ladder *l);
 #endif
 
-/* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
-   holds. */
 /* The part of a ladder that lies in the encoder: a side encoder beside it, nothing below copies, else tuned as the
    decoder is. Its states are as wide as the decoder's side; heads and units are as many where the stacks' are. */
 static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc, ldr_error *err) {
@@ -16765,9 +16741,8 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   ldr_ladder *r;
   if (!e) return LDR_OK;
   if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PREFIX)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "a %s model with two stacks learns words, by a ladder or by full, bitfit, lora, adapter, ia3 or prompt; "
-        "ldr_model_encoder gives its encoder, which learns like any other", m->type);
+    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks learns words, by a ladder or by full, bitfit, "
+        "lora, adapter, ia3 or prompt; ldr_model_encoder gives its encoder, which learns like any other", m->type);
   r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
   if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
   memset(r, 0, sizeof *r);
@@ -16788,41 +16763,100 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   r->m = e;
   r->owner = l;
   r->d = ldr_ladder_desc_defaults(e, &own);
-  r->prompt_dense = r->head_dense = r->head_out = -1;
+  r->prompt_dense = r->head_dense = r->head_out = ldr__no_linear;
   r->has_first = l->has_first && r->d.rung_count;
   if (ldr__ladder_shape(&r->side, e, &r->d, err)) return err->status;
   return ldr__ladder_method(r, &r->d, err);
 }
 
-static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
-  ldr_ladder_desc d;
-  ldr_ladder *l, *r;
+/* What a description cannot be, whatever the model. */
+static ldr_status ldr__ladder_check(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
+  if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) || !ldr__head_of(desc->head) ||
+      (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&desc->alloc) ||
+      (unsigned)desc->head_activation > LDR_SILU || (desc->rungs && desc->rung_count < 1) ||
+      (desc->encoder_rungs && (desc->encoder_rung_count < 1 || !m->encoder)))
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
+  if (desc->published_head && !m->task.task) return ldr__fail(err, LDR_MISSING, "published_head: the model's files "
+      "hold no head for a task, or its config.json names no architecture that has one");
+  if (desc->published_head && (!m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
+      m->task.task == LDR_TASK_REPLACED)) return ldr__fail(err, LDR_UNSUPPORTED, "published_head: the head in the "
+      "model's files is for spans, for replaced tokens, a pooler or holds a norm, and cannot be learned further");
+  return LDR_OK;
+}
+
+static ldr_status ldr__ladder_labels(ldr_ladder *l, const ldr_ladder_desc *desc, ldr_error *err) {
+  int32_t i;
+  for (i = 0; (desc->label_names || desc->published_head) && i < l->d.classes; i++) {
+    const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(l->m, i);
+    if (!label) continue;
+    if (!ldr__is_utf8(label)) return ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
+    l->labels[i] = ldr__copy_text(&l->alloc, label);
+    if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
+  }
+  l->d.label_names = (const char *const *)l->labels;
+  return LDR_OK;
+}
+
+static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
+  const ldr_model *m = l->m;
+  const ldr_ladder_desc *d = &l->d;
+  ldr_ladder *part; /* the ladder itself, and the one in its encoder */
   ldr__plan plan;
   ldr__layout y;
-  ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   int32_t i;
   int pass;
-  if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) || !ldr__head_of(desc->head) ||
-      (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&a) || (unsigned)desc->head_activation > LDR_SILU ||
-      (desc->rungs && desc->rung_count < 1) || (desc->encoder_rungs && (desc->encoder_rung_count < 1 || !m->encoder))) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
-    return NULL;
+  if (ldr__ladder_shape(&l->side, m, d, err) || ldr__ladder_method(l, d, err) || ldr__ladder_reader(l, desc, err))
+    return err->status;
+  memset(&plan, 0, sizeof plan);
+  ldr__ladder_layout(&y, l);
+  if (y.trainable > limit)
+    return ldr__fail(err, LDR_FORMAT, "the ladder described has %U numbers, there are %U", y.trainable, limit);
+  if (y.count == 0)
+    return ldr__fail(err, LDR_ARGUMENT, "nothing would be trained: a frozen words head on a frozen backbone");
+  l->count = y.count;
+  l->size = y.floats;
+  l->trainable = y.trainable;
+  for (pass = 0; pass < 2; pass++) {
+    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
+    l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
+    for (part = l; part; part = part->reader) {
+      size_t rungs = (size_t)part->d.rung_count, blocks = (size_t)(part->m->layers + part->successors);
+      part->rungs = (ldr__rung *)ldr__place(&plan, "tables", rungs, sizeof(ldr__rung));
+      part->rung_layers = ldr__place_ints(&plan, "tables", rungs);
+      part->tuned = (ldr__tuned *)ldr__place(&plan, "tables", part->deep ? blocks : 0, sizeof(ldr__tuned));
+    }
+    l->labels = (char **)ldr__place(&plan, "tables", (size_t)d->classes, sizeof(char *));
+    l->values = ldr__place_floats(&plan, "parameters", y.floats);
+    l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
+    l->span_frequency = d->span_size ? ldr__place_floats(&plan, "tables", (size_t)d->span_size / 2) : NULL;
   }
-  if (desc->published_head && (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
-      m->task.task == LDR_TASK_REPLACED)) {
-    if (m->task.task)
-      ldr__fail(err, LDR_UNSUPPORTED,
-          "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, "
-          "and cannot be learned further");
-    else
-      ldr__fail(err, LDR_MISSING,
-          "published_head: the model's files hold no head for a task, or its config.json names no architecture that "
-          "has one");
-    return NULL;
+  l->plan_memory = plan.memory;
+  l->plan_size = plan.size;
+  ldr__ladder_layout(&y, l);
+  for (part = l; part; part = part->reader) {
+    part->values = l->values;
+    if (ldr__ladder_rungs(part, err)) return err->status;
   }
-  if (!a.alloc_fn) a = m->alloc;
-  d = ldr_ladder_desc_defaults(m, desc);
-  d.alloc = a;
+  if (l->reader) {
+    l->d.encoder_rungs = l->reader->rung_layers;
+    l->d.encoder_rung_count = l->reader->d.rung_count;
+  }
+  if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim, m->stretch[0]);
+  for (i = 0; i < d->span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d->span_size);
+  if (ldr__ladder_labels(l, desc, err)) return err->status;
+  ldr__ladder_random(l);
+  for (part = l; part; part = part->reader) ldr__tuned_start(part);
+  ldr__ladder_rates(l);
+  return LDR_OK;
+}
+
+/* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
+   holds. */
+static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
+  ldr_allocator a;
+  ldr_ladder *l;
+  if (ldr__ladder_check(m, desc, err)) return NULL;
+  a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
   l = (ldr_ladder *)ldr__alloc(&a, sizeof *l);
   if (!l) {
     ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
@@ -16831,77 +16865,12 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   memset(l, 0, sizeof *l);
   l->alloc = a;
   l->m = m;
-  l->d = d;
+  l->d = ldr_ladder_desc_defaults(m, desc);
+  l->d.alloc = a;
   l->d.label_names = NULL;
   l->d.sample = NULL;
-  l->has_first = d.rung_count > 0 && (d.tap == LDR_TAP_OUTPUT || d.mix == LDR_MIX_AFTER);
-  if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err) || ldr__ladder_reader(l, desc, err))
-    goto fail;
-  r = l->reader;
-  memset(&plan, 0, sizeof plan);
-  memset(&y, 0, sizeof y);
-  y.l = l;
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &a, err)) goto fail;
-    if (pass) {
-      l->plan_memory = plan.memory;
-      l->plan_size = plan.size;
-    }
-    if (!pass) ldr__ladder_layout(&y, NULL, NULL);
-    if (y.trainable > limit) {
-      ldr__fail(err, LDR_FORMAT, "the ladder described has %U numbers, there are %U", y.trainable, limit);
-      goto fail;
-    }
-    if (y.count == 0) {
-      ldr__fail(err, LDR_ARGUMENT, "nothing would be trained: a frozen words head on a frozen backbone");
-      goto fail;
-    }
-    l->count = y.count;
-    l->size = y.floats;
-    l->trainable = y.trainable;
-    l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
-    l->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(ldr__rung));
-    l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
-    l->tuned = (ldr__tuned *)ldr__place(
-        &plan, "tables", l->deep ? (size_t)m->layers + (size_t)l->successors : 0, sizeof(ldr__tuned));
-    if (r) {
-      r->tuned = (ldr__tuned *)ldr__place(&plan, "tables", r->deep ? (size_t)r->m->layers : 0, sizeof(ldr__tuned));
-      r->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)r->d.rung_count, sizeof(ldr__rung));
-      r->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)r->d.rung_count, sizeof(int32_t));
-    }
-    l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
-    l->values = ldr__place_floats(&plan, "parameters", y.floats);
-    l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
-    l->span_frequency = d.span_size ? ldr__place_floats(&plan, "tables", (size_t)d.span_size / 2) : NULL;
-  }
-  ldr__ladder_layout(&y, l->rungs, l->tuned);
-  if (ldr__ladder_rungs(l, err) || (r && ldr__ladder_rungs(r, err))) goto fail;
-  if (r) {
-    l->d.encoder_rungs = r->rung_layers;
-    l->d.encoder_rung_count = r->d.rung_count;
-    r->values = l->values;
-  }
-  if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim, l->m->stretch[0]);
-  for (i = 0; i < d.span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d.span_size);
-  for (i = 0; (desc->label_names || desc->published_head) && i < d.classes; i++) {
-    const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(m, i);
-    if (label && !ldr__is_utf8(label)) {
-      ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
-      goto fail;
-    }
-    l->labels[i] = label ? ldr__copy_text(&a, label) : NULL;
-    if (label && !l->labels[i]) {
-      ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
-      goto fail;
-    }
-  }
-  l->d.label_names = (const char *const *)l->labels;
-  ldr__ladder_random(l);
-  ldr__tuned_start(l);
-  if (r) ldr__tuned_start(r);
-  ldr__ladder_rates(l);
-  return l;
-fail:
+  l->has_first = l->d.rung_count > 0 && (l->d.tap == LDR_TAP_OUTPUT || l->d.mix == LDR_MIX_AFTER);
+  if (!ldr__ladder_fill(l, desc, limit, err)) return l;
   ldr_ladder_free(l);
   return NULL;
 }
@@ -16923,10 +16892,10 @@ LDR__DEF ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index) {
   memset(&p, 0, sizeof p);
   if (!l || index < 0 || index >= l->count) return p;
   p.name = l->params[index].name;
-  p.value = l->values + l->params[index].offset;
+  p.value = ldr__value(l, index);
   p.grad = ldr__grad(l, index);
-  p.rows = l->params[index].rows;
-  p.columns = l->params[index].columns;
+  p.rows = (int32_t)l->params[index].rows;
+  p.columns = (int32_t)l->params[index].columns;
   p.trainable = 1;
   return p;
 }
@@ -17123,17 +17092,15 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
 /* ================================
    >>pass              One batch through backbone and ladder, and back through the ladder
    --------------------------------
-   Backbone and ladder advance together, so that without training one tap is alive at a time.
-   For training each tap is kept, because the gradient of D_i needs it; it is also what the tap
-   cache stores. The backward pass starts at the head and ends at the first down-projection:
-   nothing below it has a gradient. Where the head reads one row of a sequence, the block below it
-   makes, and goes back through, that row alone.
+   Backbone and ladder advance together, so that without training one tap is alive at a time. For training each tap is
+   kept, because the gradient of D_i needs it; it is also what the tap cache stores. The backward pass starts at the
+   head and ends at the first down-projection: nothing below it has a gradient. Where the head reads one row of a
+   sequence, the block below it makes, and goes back through, that row alone.
 
-   A rung is narrow, so what it computes takes hardly longer than threads take to meet. A training
-   batch is therefore cut into parts of a few whole sequences (ldr__pass_cut): a thread takes one
-   through the whole rung, forward or back, and leaves the gradients of all states behind. Then all
-   threads make the sums over the batch that gradients of weights are (ldr__sums): they meet twice a
-   rung and direction, and what a part needs stays in the cache of its core.
+   A rung is narrow, so what it computes takes hardly longer than threads take to meet. A training batch is therefore
+   cut into parts of a few whole sequences (ldr__pass_cut): a thread takes one through the whole rung, forward or back,
+   and leaves the gradients of all states behind. Then all threads make the sums over the batch that gradients of
+   weights are (ldr__sums): they meet twice a rung and direction, and what a part needs stays in the cache of its core.
 
    >>tune: methods that train inside the backbone put their tensors in its blocks' place and go back
    through them, down to the lowest block that holds any, or through the embeddings. Which blocks a batch runs is its
@@ -17233,10 +17200,6 @@ struct ldr__pass {
   float *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
 };
 
-static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) {
-  return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset));
-}
-
 /* 1: the output reads the backbone's own final state. Copies make theirs. */
 static int ldr__uses_final(const ldr_ladder *l) {
   return l->owner || (!l->top &&
@@ -17290,9 +17253,8 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
 static int ldr__tunes_embeddings(const ldr_ladder *l) {
   int end;
   for (end = 0; l->deep && end < LDR__ENDS; end++)
-    if (l->end[end] >= 0 &&
-        (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB ||
-        end == LDR__PROMPT))
+    if (l->end[end] >= 0 && (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM ||
+        end == LDR__EMBED_NORMB || end == LDR__PROMPT))
       return 1;
   return 0;
 }
@@ -17326,10 +17288,7 @@ static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, siz
 typedef struct ldr__limits { size_t tokens, source, sequences; } ldr__limits;
 
 static ldr__limits ldr__limits_of(int32_t tokens, int32_t sequences) {
-  ldr__limits most;
-  most.tokens = (size_t)tokens;
-  most.source = 0;
-  most.sequences = (size_t)sequences;
+  ldr__limits most = { (size_t)tokens, 0, (size_t)sequences };
   return most;
 }
 
@@ -17342,7 +17301,7 @@ static void ldr__distances_place(ldr__plan *p, ldr__distances *x, const ldr__sha
 /* Places what the rungs need, for a head that reads r rows. */
 static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t r, const ldr_train_desc *train) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, rungs = (size_t)l->d.rung_count, k,
+  size_t d = l->wide, w = l->narrow, rungs = (size_t)l->d.rung_count, k,
       max_tokens = most.tokens, out = l->top ? max_tokens : r; /* what rungs leave is added to every token's state below
                                                                   copies, else to what the head reads */
   const char *side = "ladder activations";
@@ -17368,9 +17327,9 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
       /* the first rung mixes nothing: its m is its x */
       if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y);
     } else {
-      a = l->d.mix == LDR_MIX_BEFORE
-          ? ldr__acts_between(shared, &l->side, shared.x, ldr__place_matrix(p, side, max_tokens, w))
-          : ldr__acts_between(shared, &l->side, ldr__place_matrix(p, side, max_tokens, w), shared.y);
+      const int before = l->d.mix == LDR_MIX_BEFORE;
+      float *own = ldr__place_matrix(p, side, max_tokens, w); /* its y, or mixed after its x */
+      a = ldr__acts_between(shared, &l->side, before ? shared.x : own, before ? own : shared.y);
       if (l->side.heads) {
         a.attention = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads * (size_t)l->side.head_dim);
         a.lse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
@@ -17387,8 +17346,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
     s->acts[k] = s->acts[0];
     s->m[k] = s->m[0];
   }
-  s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL))
-      : NULL;
+  s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL)) : NULL;
   s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
   s->f = ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side));
   s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
@@ -17397,7 +17355,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
   s->picked = ldr__place_matrix(p, "head", out, w);
   s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", out, w) : s->picked;
   s->stats = ldr__place_matrix(p, "head", out, 2);
-  s->up = l->up >= 0 ? ldr__place_matrix(p, "head", out, d) : s->normed;
+  s->up = l->up.weight >= 0 ? ldr__place_matrix(p, "head", out, d) : s->normed;
   s->mixed = l->top ? s->final : l->out_gate >= 0 ? ldr__place_matrix(p, "head", r, d) : s->up;
   if (!keep) return;
   ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens, s->f);
@@ -17411,10 +17369,9 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
 }
 
 /* Places a pass; train: how it goes back, NULL when it does not. */
-static void ldr__pass_place(
-    ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
+static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
   const ldr_model *m = l->m;
-  size_t d = (size_t)m->shape.width, c = (size_t)ldr__head_outputs(&l->d), hw = (size_t)l->head_width,
+  size_t d = (size_t)m->shape.width, c = ldr__head_outputs(&l->d), hw = l->head_width,
       hh = (size_t)l->d.head_hidden, r, k, rows, virtuals = ldr__virtual_tokens(l), wide, longest, scratch,
       max_tokens = most.tokens, max_sequences = most.sequences, loaded;
   int32_t keep = train != NULL;
@@ -17424,8 +17381,9 @@ static void ldr__pass_place(
   wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
   loaded = wide + most.source; /* the encoder's come first */
   if (l->reader) most.source += ldr__virtual_tokens(l->reader) * max_sequences;
-  longest = LDR__MIN(LDR__MAX(wide, most.source), ldr__pass_longest(LDR__MAX(max_tokens, most.source), m) + virtuals +
-      (l->reader ? ldr__virtual_tokens(l->reader) : 0));
+  longest = LDR__MIN(LDR__MAX(max_tokens, most.source), (size_t)(m->positions - m->position_offset)) + virtuals +
+      (l->reader ? ldr__virtual_tokens(l->reader) : 0);
+  longest = LDR__MIN(longest, LDR__MAX(wide, most.source));
   memset(s, 0, sizeof *s);
   s->l = l;
   s->keep = keep;
@@ -17436,28 +17394,28 @@ static void ldr__pass_place(
   s->tap_count = ldr__tap_count(l);
   if (l->reader) {
     ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
-    ldr__pass_place(p, reader ? reader : &own, l->reader,
-        ldr__limits_of((int32_t)(loaded - wide), (int32_t)max_sequences),
+    ldr__limits source = { loaded - wide, 0, max_sequences };
+    ldr__pass_place(p, reader ? reader : &own, l->reader, source,
         l->reader->deep || l->reader->d.rung_count ? train : NULL);
     s->reader = reader;
   }
   if (ldr__backbone_of(l)->end[LDR__DISTANCES] >= 0)
     ldr__distances_place(p, &s->backbone_distances, &m->shape, keep && l->deep ? max_sequences : 0);
-  s->route = (int32_t *)ldr__place(p, "batch", (size_t)m->layers, sizeof(int32_t));
-  s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
-  s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
-  s->ids = (int32_t *)ldr__place(p, "batch", loaded, sizeof(int32_t));
-  s->segments = (int32_t *)ldr__place(p, "batch", loaded, sizeof(int32_t));
-  s->position = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
+  s->route = ldr__place_ints(p, "batch", (size_t)m->layers);
+  s->offsets = ldr__place_ints(p, "batch", max_sequences + 1);
+  s->wide_offsets = virtuals ? ldr__place_ints(p, "batch", max_sequences + 1) : s->offsets;
+  s->ids = ldr__place_ints(p, "batch", loaded);
+  s->segments = ldr__place_ints(p, "batch", loaded);
+  s->position = ldr__place_ints(p, "batch", wide);
   s->token_rows = (uint64_t *)ldr__place(p, "batch", wide, sizeof(uint64_t));
-  s->labels = (int32_t *)ldr__place(p, "batch", r + most.source, sizeof(int32_t));
+  s->labels = ldr__place_ints(p, "batch", r + most.source);
   s->values = ldr__place_floats(p, "batch", r);
-  s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
+  s->rows = ldr__place_ints(p, "batch", r);
   s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
-  s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
-  s->spans = ldr__reads_all(&l->d) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
+  s->part_at = ldr__place_ints(p, "batch", max_sequences + 1);
+  s->spans = ldr__reads_all(&l->d) ? ldr__place_ints(p, "batch", r) : NULL;
   s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
-  if (l->prompt_dense >= 0) {
+  if (l->prompt_dense.weight >= 0) {
     s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
     s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
     s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width) : NULL;
@@ -17482,7 +17440,7 @@ static void ldr__pass_place(
   scratch = LDR__MAX(
       ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
   k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
-  if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
+  if (l->prompt_dense.weight >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
   ldr__exec_place(
       p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
   s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
@@ -17503,25 +17461,26 @@ static void ldr__pass_place(
   s->slope = hh ? ldr__place_matrix(p, "head", r, hh) : NULL;
   s->logits = ldr__place_matrix(p, "head", l->d.head == LDR_HEAD_WORDS ? LDR__MIN(r, (size_t)LDR__WORD_ROWS) : r, c);
   if (ldr__spans_of(l->d.head)) {
-    s->span_position = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
-    s->span_at = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
-    s->span_tags = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
-    s->span_ends = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+    s->span_position = ldr__place_ints(p, "head", r);
+    s->span_at = ldr__place_ints(p, "head", r);
+    s->span_tags = ldr__place_ints(p, "head", r);
+    s->span_ends = ldr__place_ints(p, "head", r);
     s->span_scores = ldr__place_floats(p, "head", r);
     s->span_sums = (double *)ldr__place(p, "head", 4 * max_sequences, sizeof(double));
     if (l->d.head == LDR_HEAD_CRF) s->alpha = (double *)ldr__place(p, "head", r, 2 * c * sizeof(double));
   }
   if (l->d.head == LDR_HEAD_WORDS) {
-    size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
-    s->words_u = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : NULL;
-    s->words_f = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : NULL;
-    s->words = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->hidden_in;
+    const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
+    size_t e = dense ? (size_t)m->embed_width : d;
+    s->words_u = dense ? ldr__place_matrix(p, "head", r, e) : NULL;
+    s->words_f = dense ? ldr__place_matrix(p, "head", r, e) : NULL;
+    s->words = dense ? ldr__place_matrix(p, "head", r, e) : s->hidden_in;
     s->words_stats = ldr__place_matrix(p, "head", r, 2);
     s->dwords = keep ? ldr__place_matrix(p, "head", r, e) : NULL;
-    s->guess = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+    s->guess = ldr__place_ints(p, "head", r);
     s->row_loss = (double *)ldr__place(p, "head", LDR__WORD_ROWS, sizeof(double));
     if (train && train->distil) {
-      s->teacher = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->final;
+      s->teacher = dense ? ldr__place_matrix(p, "head", r, e) : s->final;
       s->teacher_scores = ldr__place_matrix(p, "head", LDR__MIN(r, (size_t)LDR__WORD_ROWS), c);
     }
   }
@@ -17602,8 +17561,7 @@ static void ldr__pass_distances(ldr__pass *s) {
 }
 
 /* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the
-   head. `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
-   was divided. */
+   head. `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step was divided. */
 static void ldr__pass_begin(
     ldr__pass *s, int32_t sequences, const uint64_t *ordinals, float dropout, uint64_t step_key) {
   const ldr_ladder *l = s->l;
@@ -17713,12 +17671,10 @@ typedef struct ldr__part {
 } ldr__part;
 
 static ldr__part ldr__part_of(const ldr__pass *s, int32_t i) {
-  ldr__part p;
-  p.ex = s->parts > 1 ? ldr__exec_alone(&s->ex, 0) : s->ex; /* nothing is rounded beside the backbone */
-  p.from = s->part_at[i];
-  p.to = s->part_at[i + 1];
-  p.first = (size_t)(s->t.offsets[p.from] - s->t.offsets[0]);
-  p.rows = (size_t)(s->t.offsets[p.to] - s->t.offsets[p.from]);
+  const int32_t from = s->part_at[i], to = s->part_at[i + 1], *at = s->t.offsets;
+  /* nothing is rounded beside the backbone */
+  ldr__part p = { s->parts > 1 ? ldr__exec_alone(&s->ex, 0) : s->ex, from, to, (size_t)(at[from] - at[0]),
+    (size_t)(at[to] - at[from]) };
   return p;
 }
 
@@ -17738,12 +17694,12 @@ static void ldr__each_part(ldr__pass *s, int32_t k, const float *tap,
 
 static void ldr__gate_fill(const ldr_ladder *l, float *a, int32_t rung) {
   size_t c;
-  for (c = 0; l->d.gate != LDR_GATE_NONE && c < (size_t)l->d.width; c++) a[c] = ldr__gate_value(l, rung, c);
+  for (c = 0; l->d.gate != LDR_GATE_NONE && c < l->narrow; c++) a[c] = ldr__gate_value(l, rung, c);
 }
 
 /* out = a s + (1-a) m, or s + m; s->gate holds a. out may be s. */
 static void ldr__mix_forward(const ldr__pass *s, const ldr__part *p, float *out, const float *state, const float *m) {
-  size_t w = (size_t)s->l->d.width;
+  size_t w = s->l->narrow;
   LDR__ROW_LOOP(r, p->rows, &p->ex, {
     size_t t = (p->first + r) * w;
     if (s->l->d.gate == LDR_GATE_NONE) LDR__LANE_LOOP(i, w, out[t + i] = state[t + i] + m[t + i]);
@@ -17753,7 +17709,7 @@ static void ldr__mix_forward(const ldr__pass *s, const ldr__part *p, float *out,
 
 /* dm = (1-a) du, ds = a du */
 static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm, float *ds, const float *du) {
-  size_t w = (size_t)s->l->d.width;
+  size_t w = s->l->narrow;
   LDR__ROW_LOOP(r, p->rows, &p->ex, {
     size_t t = (p->first + r) * w;
     if (s->l->d.gate == LDR_GATE_NONE) {
@@ -17766,7 +17722,7 @@ static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm,
 /* dg += a(1-a)/T sum du (s - m): the sums, and what becomes of them. */
 static void ldr__mix_gradients(
     const ldr__pass *s, ldr__sums *sums, const float *du, const float *state, const float *m, int32_t rung) {
-  size_t w = (size_t)s->l->d.width;
+  size_t w = s->l->narrow;
   if (s->l->d.gate == LDR_GATE_NONE || !ldr__grad(s->l, s->l->rungs[rung].gate)) return;
   memset(s->gate_sums, 0, w * sizeof(float));
   ldr__sums_columns(sums, LDR__SUM_MIX, s->gate_sums, du, state, m, w, s->t.count, w);
@@ -17774,7 +17730,7 @@ static void ldr__mix_gradients(
 
 static void ldr__mix_gradients_end(const ldr__pass *s, int32_t rung) {
   const ldr_ladder *l = s->l;
-  size_t w = (size_t)l->d.width, c;
+  size_t w = l->narrow, c;
   float *dg = ldr__grad(l, l->rungs[rung].gate);
   const float *a = s->gate;
   double scalar = 0;
@@ -17800,8 +17756,7 @@ static float *ldr__state_after(const ldr__pass *s, int32_t k) {
 
 /* The panels of matrix `which`, once ldr__rung_pack has made them; NULL when a part packs for itself. */
 static float *ldr__rung_panel(const ldr__pass *s, int which) {
-  return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, (size_t)s->l->m->shape.width, which)
-      : NULL;
+  return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, s->l->wide, which) : NULL;
 }
 
 /* All of them, for the way forward (W^T) or back (W; nothing goes back through D). */
@@ -17810,29 +17765,41 @@ static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
   const ldr__block b = ldr__rung_block(l, k);
   LDR__FOR(which, s->parts > 1 ? LDR__RUNG_MATRICES - back : 0, s->ex.threads) {
     int i = (int)which;
-    ldr__mat m = i == LDR__MATRICES ? ldr__value_matrix(l, l->rungs[k].down) : b.m[i];
+    ldr__mat m = i == LDR__MATRICES ? ldr__value_matrix(l, l->rungs[k].down.weight) : b.m[i];
     size_t out, in;
-    if (!ldr__rung_matrix(&l->side, (size_t)l->m->shape.width, i, &out, &in) ||
-        (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side)))
-      continue;
+    if (!ldr__rung_matrix(&l->side, l->wide, i, &out, &in) || (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side))) continue;
     ldr__pack_panels(
         s->ex.kernels, ldr__rung_panel(s, i), back ? m : ldr__mat_transposed(m), back ? out : in, back ? in : out);
   }
 }
 
 /* D: m[T,w] = D tap[T,d] */
-static void ldr__down_forward(
-    const ldr__pass *s, const ldr__part *p, float *m, const float *tap, int32_t weight, int32_t bias) {
-  size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
-  ldr__mat matrix = ldr__value_matrix(s->l, weight);
-  matrix.panels[1] = weight != s->l->first ? ldr__rung_panel(s, LDR__MATRICES) : NULL;
+static void ldr__down_forward(const ldr__pass *s, const ldr__part *p, float *m, const float *tap, ldr__linear down) {
+  size_t d = s->l->wide, w = s->l->narrow;
+  ldr__mat matrix = ldr__value_matrix(s->l, down.weight);
+  matrix.panels[1] = down.weight != s->l->first.weight ? ldr__rung_panel(s, LDR__MATRICES) : NULL;
   ldr__linear_forward(
-      &p->ex, m + p->first * w, w, tap + p->first * d, d, matrix, ldr__value(s->l, bias), p->rows, w, d);
+      &p->ex, m + p->first * w, w, tap + p->first * d, d, matrix, ldr__value(s->l, down.bias), p->rows, w, d);
+}
+
+/* y[R,n] = x[R,d] W^T + b of any other map of the ladder, */
+static void ldr__map_forward(const ldr__pass *s, float *y, const float *x, ldr__linear map, size_t R) {
+  const ldr__param *w = &s->l->params[map.weight];
+  ldr__linear_forward(&s->ex, y, w->rows, x, w->columns, ldr__value_matrix(s->l, map.weight),
+      ldr__value(s->l, map.bias), R, w->rows, w->columns);
+}
+
+/* and back: dx = dy W, or added to it; dW += dy^T x, db += sum dy. */
+static void ldr__map_backward(
+    const ldr__pass *s, float *dx, int add, const float *dy, const float *x, ldr__linear map, size_t R) {
+  const ldr__param *w = &s->l->params[map.weight];
+  ldr__linear_backward(&s->ex, dx, w->columns, add, ldr__grad(s->l, map.weight), ldr__grad(s->l, map.bias), dy,
+      w->rows, ldr__mat_float(x, w->columns, 1), ldr__value_matrix(s->l, map.weight), R, w->rows, w->columns);
 }
 
 /* Of the state before all rungs, x[T,w], or its gradient: `rows` rows from `first` on. */
 static void ldr__first_dropout(const ldr__exec *ex, const ldr__pass *s, float *x, size_t first, size_t rows) {
-  size_t w = (size_t)s->l->d.width;
+  size_t w = s->l->narrow;
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
   LDR__ROW_LOOP(r, rows, ex, ldr__dropout_apply(ex->kernels, x + (first + r) * w, w, &drop, first + r, 0);)
 }
@@ -17872,7 +17839,7 @@ static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const l
   const ldr_ladder *l = s->l;
   int alone = ldr__rung_is_alone(l, k);
   ldr__rung_part r = ldr__rung_part_of(s, p, k, 0);
-  ldr__down_forward(s, p, alone ? s->acts[k].x : s->m[k], tap, l->rungs[k].down, l->rungs[k].down_bias);
+  ldr__down_forward(s, p, alone ? s->acts[k].x : s->m[k], tap, l->rungs[k].down);
   if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, p, s->acts[k].x, ldr__state_before(s, k), s->m[k]);
   ldr__block_forward(&p->ex, &r.a, &r.b, &l->side, &r.t, r.f, r.fg, LDR__ALL_OF_IT);
   if (l->d.mix == LDR_MIX_AFTER) ldr__mix_forward(s, p, ldr__state_after(s, k), s->acts[k].y, s->m[k]);
@@ -17881,7 +17848,7 @@ static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const l
 /* Tap k (in the order first, rung 0, rung 1, ...): kept if there is a way back, then through the ladder. */
 static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const ldr__part *p) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, row = s->kept ? ldr__packed_row(d, s->tap_type) : 0;
+  size_t d = l->wide, row = s->kept ? ldr__packed_row(d, s->tap_type) : 0;
   if (s->fetch) LDR__FOR(q, p->to - p->from, p->ex.threads) s->fetch(s->fetch_from, s, k, p->from + (int32_t)q);
   if (s->kept)
     LDR__ROW_LOOP(t, p->rows, &p->ex,
@@ -17894,7 +17861,7 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
   if (k >= l->has_first) ldr__rung_forward(s, k - l->has_first, h, p);
   else {
     float *first = l->d.mix == LDR_MIX_AFTER ? s->acts[0].x : s->first;
-    ldr__down_forward(s, p, first, h, l->first, l->first_bias);
+    ldr__down_forward(s, p, first, h, l->first);
     ldr__first_dropout(&p->ex, s, first, p->first, p->rows);
   }
 }
@@ -17939,6 +17906,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
   const ldr_model *m = s->l->m;
   const float *g = s->ends.v[LDR__FINAL], *b = s->ends.v[LDR__FINALB];
   size_t d = (size_t)m->shape.width, r, t;
+  int rms = m->shape.norm == LDR_NORM_RMS;
   for (r = 0; r < ldr__state_rows(s); r++) {
     const float *row = x + (compact ? r : (size_t)s->rows[r]) * d;
     size_t span = ldr__span(s, r);
@@ -17948,9 +17916,9 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
       else ldr__pool_forward(s, y, x, r, d);
       continue;
     }
-    s->ex.kernels->rows->norm(y, NULL, row, g, b, d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
+    s->ex.kernels->rows->norm(y, NULL, row, g, b, d, rms, m->shape.eps);
     for (t = 1; t < span; t++) {
-      s->ex.kernels->rows->norm(s->pooled, NULL, row + t * d, g, b, d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
+      s->ex.kernels->rows->norm(s->pooled, NULL, row + t * d, g, b, d, rms, m->shape.eps);
       LDR__LANE_LOOP(c, d, y[c] += s->pooled[c]);
     }
     if (span > 1) LDR__LANE_LOOP(i, d, y[i] /= (float)span);
@@ -17960,7 +17928,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
 /* T5 drops out behind its final norms: of rows[R,w], those of all tokens or of the head. */
 static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_OUTPUT);
-  size_t w = (size_t)s->l->d.width, r;
+  size_t w = s->l->narrow, r;
   for (r = 0; s->l->m->stack && r < R; r++)
     ldr__dropout_apply(s->ex.kernels, rows + r * w, w, &drop, s->l->top ? r : (size_t)s->rows[r], 0);
 }
@@ -17968,16 +17936,14 @@ static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
 /* up[R,d] = U norm(s) of the side states s[R,w], or norm(s) where there is no U. */
 static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width;
+  size_t w = l->narrow;
   if (state != s->picked) memcpy(s->picked, state, R * w * sizeof(float));
   if (l->final_norm >= 0) {
     ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm),
         ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
     ldr__output_dropout(s, s->normed, R);
   }
-  if (l->up >= 0)
-    ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R,
-        d, w);
+  if (l->up.weight >= 0) ldr__map_forward(s, s->up, s->normed, l->up, R);
 }
 
 /* ---- through the backbone and back (>>tune) ---- */
@@ -17987,11 +17953,9 @@ static void ldr__prompt_forward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
   const float *vectors = ldr__value(l, l->end[LDR__PROMPT]);
-  ldr__linear_forward(&s->ex, s->prompt_hidden, h, vectors, e, ldr__value_matrix(l, l->prompt_dense),
-      ldr__value(l, l->prompt_dense_bias), n, h, e);
+  ldr__map_forward(s, s->prompt_hidden, vectors, l->prompt_dense, n);
   s->ex.kernels->rows->activate(s->prompt_hidden, s->prompt_hidden, n * h, LDR_TANH);
-  ldr__linear_forward(&s->ex, s->prompt, e, s->prompt_hidden, h, ldr__value_matrix(l, l->prompt_out),
-      ldr__value(l, l->prompt_out_bias), n, e, h);
+  ldr__map_forward(s, s->prompt, s->prompt_hidden, l->prompt_out, n);
   for (i = 0; i < n * e; i++) s->prompt[i] += vectors[i];
   s->ends.v[LDR__PROMPT] = s->prompt;
 }
@@ -18002,12 +17966,10 @@ static void ldr__prompt_backward(ldr__pass *s) {
   size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
   const float *u = s->prompt_hidden;
   float *de = ldr__grad(l, l->end[LDR__PROMPT]), *du = s->dprompt_hidden;
-  ldr__linear_backward(&s->ex, du, h, 0, ldr__grad(l, l->prompt_out), ldr__grad(l, l->prompt_out_bias), s->dprompt, e,
-      ldr__mat_float(u, h, 1), ldr__value_matrix(l, l->prompt_out), n, e, h);
+  ldr__map_backward(s, du, 0, s->dprompt, u, l->prompt_out, n);
   for (i = 0; i < n * h; i++) du[i] *= 1.0f - u[i] * u[i];
   for (i = 0; de && i < n * e; i++) de[i] += s->dprompt[i];
-  ldr__linear_backward(&s->ex, de, e, 1, ldr__grad(l, l->prompt_dense), ldr__grad(l, l->prompt_dense_bias), du, h,
-      ldr__mat_float(ldr__value(l, l->end[LDR__PROMPT]), e, 1), ldr__value_matrix(l, l->prompt_dense), n, h, e);
+  ldr__map_backward(s, de, 1, du, ldr__value(l, l->end[LDR__PROMPT]), l->prompt_dense, n);
 }
 
 /* No dropout in layers that have successors: what those learn from is the model as it is used. */
@@ -18042,15 +18004,6 @@ static void ldr__pass_cross(const ldr__pass *s, ldr__tokens *t, const ldr__block
   t->dcross = s->dcross;
 }
 
-static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
-  ldr__acts a = ldr__deep_acts(s, place);
-  ldr__block b = ldr__tuned_block(s->l, s->route[place]);
-  ldr__tokens t = ldr__deep_tokens(s, place);
-  ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
-  ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg, LDR__ALL_OF_IT);
-  ldr__deep_release(s, place);
-}
-
 /* 1: the last block of the route is one of those gone back through, and made the head's rows alone. */
 static int ldr__deep_few(const ldr__pass *s) { return ldr__few(s) && s->places > s->deep.from; }
 
@@ -18058,18 +18011,31 @@ static int ldr__deep_few(const ldr__pass *s) { return ldr__few(s) && s->places >
 static void ldr__deep_blocks_forward(ldr__pass *s) {
   ldr__deep *k = &s->deep;
   int32_t place;
-  for (place = k->from; place < s->places; place++) ldr__deep_block_forward(s, place);
+  for (place = k->from; place < s->places; place++) {
+    ldr__acts a = ldr__deep_acts(s, place);
+    ldr__block b = ldr__tuned_block(s->l, s->route[place]);
+    ldr__tokens t = ldr__deep_tokens(s, place);
+    ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
+    ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
+    ldr__deep_release(s, place);
+  }
   ldr__final_rows(s, k->state[s->places - k->from], ldr__deep_few(s));
+}
+
+/* For what is frozen of the backbone. */
+static ldr__tokens ldr__frozen_tokens(const ldr__pass *s) {
+  ldr__tokens t = s->t;
+  t.dropout = 0;
+  t.frequency = s->l->m->frequency;
+  return t;
 }
 
 static void ldr__deep_forward(ldr__pass *s) {
   const ldr_model *m = s->l->m;
   ldr__deep *k = &s->deep;
-  ldr__tokens t = s->t;
+  ldr__tokens t = ldr__frozen_tokens(s);
   float *x = k->from ? s->backbone.x : k->state[0];
   int32_t place;
-  t.dropout = 0;
-  t.frequency = m->frequency;
   ldr__embed_forward(
       &s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
   for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
@@ -18080,7 +18046,7 @@ static void ldr__deep_forward(ldr__pass *s) {
 /* Below the copies: x[T,d] = h + U norm(s) for every token. */
 static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, T = s->t.count;
+  size_t d = l->wide, T = s->t.count;
   if (!l->d.rung_count) {
     if (x != h) memcpy(x, h, T * d * sizeof(float));
     return;
@@ -18091,7 +18057,7 @@ static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
 
 /* The backbone reached the state that the copies read, which is the last tap. */
 static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h) {
-  size_t d = (size_t)s->l->m->shape.width;
+  size_t d = s->l->wide;
   int32_t q;
   for (q = 0; s->fetch && q < s->t.sequences; q++) s->fetch(s->fetch_from, s, k, q);
   if (s->taps[k] && h != s->taps[k]) memcpy(s->taps[k], h, s->t.count * d * sizeof(float));
@@ -18157,7 +18123,7 @@ static void ldr__deep_backward(ldr__pass *s) {
     ends[LDR__PROMPT] = s->dprompt;
   }
   if (s->reader && s->reader->l->deep)
-    memset(s->reader->dout, 0, s->reader->t.count * (size_t)l->m->shape.width * sizeof(float));
+    memset(s->reader->dout, 0, s->reader->t.count * l->wide * sizeof(float));
   ldr__distances_begin(s, &s->backbone_distances, &l->m->shape);
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
   for (place = s->places - 1; place >= s->deep.from; place--) {
@@ -18197,16 +18163,13 @@ static void ldr__walk_tap(ldr__pass *s, int32_t layer, ldr_tap tap, const float 
 static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) {
   const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
   float *x = s->backbone.x;
-  ldr__tokens t = s->t;
+  ldr__tokens t = ldr__frozen_tokens(s);
   int32_t layer;
   ldr__pass *p;
-  t.dropout = 0;
-  t.frequency = l->m->frequency;
   for (layer = first;; layer++) {
     for (p = s; p; p = p->beside) {
       ldr__walk_tap(p, layer, LDR_TAP_INPUT, x);
-      if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x,
-          t.count * (size_t)l->m->shape.width * sizeof(float));
+      if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x, t.count * l->wide * sizeof(float));
     }
     if (layer == end) return;
     if (few && layer == s->places - 1) ldr__only_few(s, &t);
@@ -18239,7 +18202,7 @@ static void ldr__ladder_output(ldr__pass *s);
 static void ldr__pass_backbone(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   float *x = s->backbone.x;
-  ldr__tokens t = s->t;
+  ldr__tokens t = ldr__frozen_tokens(s);
   ldr__pass *p, *next;
   int few;
   if (s->prompt) ldr__prompt_forward(s);
@@ -18252,8 +18215,6 @@ static void ldr__pass_backbone(ldr__pass *s) {
     ldr__deep_forward(s);
     return;
   }
-  t.dropout = 0;
-  t.frequency = l->m->frequency;
   ldr__embed_forward(&s->ex, l->m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
   for (p = s; p; p = p->beside) {
     ldr__walk_begin(&p->walk, p);
@@ -18298,17 +18259,12 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
       LDR_NORM_LAYER, m->shape.eps);
 }
 
-static void ldr__words_forward(ldr__pass *s) {
-  if (s->teacher) ldr__words_of(s, s->teacher, s->final);
-  ldr__words_of(s, s->words, s->hidden_in); /* last: its inner values stay for the way back */
-}
-
 /* Sum of the cross-entropies of all rows. normalizer > 0: goes back as well, from the sum divided by it to s->dwords,
    the output matrix and its bias. The scores of a vocabulary are many numbers: a chunk of rows at a time has them. */
 static double ldr__words_loss(ldr__pass *s, double normalizer) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
-  size_t e = s->words_u ? (size_t)l->m->embed_width : (size_t)l->m->shape.width, v = (size_t)l->m->vocabulary, first, n;
+  size_t e = s->words_u ? (size_t)l->m->embed_width : l->wide, v = (size_t)l->m->vocabulary, first, n;
   float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]),
       *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
   double loss = 0;
@@ -18353,7 +18309,7 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
 static void ldr__words_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
-  size_t e = (size_t)l->m->embed_width, d = (size_t)l->m->shape.width, R = s->row_count;
+  size_t e = (size_t)l->m->embed_width, d = l->wide, R = s->row_count;
   if (!s->words_u) {
     memcpy(s->dout, s->dwords, R * d * sizeof(float));
     return;
@@ -18374,12 +18330,12 @@ static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normali
   const ldr_ladder *l = s->l;
   if (l->d.head == LDR_HEAD_WORDS) return ldr__words_loss(s, normalizer);
   return ldr__head_of(l->d.head)->loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, s->row_count,
-      (size_t)ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
+      ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
 }
 
 /* LDR_POOL_PAIR: [u; v; |u - v|] of every two rows of s->mixed[2R,n]; and back, s->dout[R,3n] to [2R,n] in place. */
 static void ldr__pair_forward(ldr__pass *s) {
-  size_t n = (size_t)s->l->head_width / 3, r;
+  size_t n = s->l->head_width / 3, r;
   for (r = 0; r < s->row_count; r++) {
     const float *u = s->mixed + 2 * r * n, *v = ldr__span(s, 2 * r + 1) ? u + n : u;
     float *y = s->hidden_in + 3 * r * n;
@@ -18390,7 +18346,7 @@ static void ldr__pair_forward(ldr__pass *s) {
 }
 
 static void ldr__pair_backward(ldr__pass *s) {
-  size_t n = (size_t)s->l->head_width / 3, r, i;
+  size_t n = s->l->head_width / 3, r, i;
   for (r = 0; ldr__pieces(&s->l->d) > 1 && r < s->row_count; r++)
     for (i = 0; i < n; i++) {
       const float *u = s->mixed + 2 * r * n + i, *dy = s->dout + 3 * r * n + i;
@@ -18404,7 +18360,7 @@ static void ldr__pair_backward(ldr__pass *s) {
 /* From the last side state to what the head reads: pick rows, final norm, U, output mix. */
 static void ldr__ladder_output(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = ldr__state_rows(s), r;
+  size_t d = l->wide, w = l->narrow, R = ldr__state_rows(s), r;
   if (l->d.rung_count && !l->top) {
     const float *top = ldr__state_after(s, l->d.rung_count - 1);
     if (ldr__few_on_top(s)) memcpy(s->picked, top, R * w * sizeof(float));
@@ -18421,7 +18377,7 @@ static void ldr__ladder_output(ldr__pass *s) {
     }
   }
   if (ldr__pieces(&l->d) > 1) ldr__pair_forward(s);
-  else memcpy(s->hidden_in, s->mixed, R * (size_t)l->head_width * sizeof(float));
+  else memcpy(s->hidden_in, s->mixed, R * l->head_width * sizeof(float));
 }
 
 /* ---- spans ----
@@ -18446,7 +18402,7 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
   size_t r, end = (size_t)s->offsets[q + 1];
   v.s = s;
   v.first = (size_t)s->offsets[q];
-  v.ld = (size_t)ldr__head_outputs(&l->d);
+  v.ld = ldr__head_outputs(&l->d);
   v.size = (size_t)l->d.span_size;
   v.types = ((size_t)l->d.classes - 1) / 2;
   v.at = s->span_at + v.first;
@@ -18520,11 +18476,9 @@ static double ldr__log_sum_value(const ldr__log_sum *s) { return s->peak + log(s
 /* One type of a sequence by its pairs. Any number: log(1 + sum exp s over the others) + log(1 + sum exp(-s) over the
    true ones). One at most: log(sum exp s) - log(sum exp s over the true ones), the cross-entropy of the one. */
 static double ldr__span_loss_pairs(float *dz, const float *z, const ldr__spans *v, size_t type, double normalizer) {
-  ldr__log_sum all, right;
+  ldr__log_sum all = { v->one ? -1e300 : 0, v->one ? 0.0 : 1.0 }, right = all;
   double by = 1.0 / sqrt((double)v->size) / normalizer, la, lr;
   size_t a, b, c, end, q = 2 * type * v->size, k = q + v->size;
-  all.peak = right.peak = v->one ? -1e300 : 0;
-  all.sum = right.sum = v->one ? 0 : 1;
   for (a = 0; a < v->n; a++) {
     end = ldr__span_scores(v, z, type, a);
     for (b = a; b < end; b++) {
@@ -18562,10 +18516,8 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
   size_t a, side;
   for (side = 0; side < 2; side++) {
     size_t column = 2 * type + side;
-    ldr__log_sum all, right;
+    ldr__log_sum all = { -1e300, 0 }, right = all;
     double la, lr;
-    all.peak = right.peak = -1e300;
-    all.sum = right.sum = 0;
     for (a = 0; a < v->n; a++) {
       ldr__log_sum_add(&all, (double)*ldr__span_row(v, z, a, column));
       if (v->ends[a] >= 0) ldr__log_sum_add(&right, (double)*ldr__span_row(v, z, side ? (size_t)v->ends[a] : a,
@@ -18780,33 +18732,34 @@ static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int
 /* q and k of all rows by their places, or their gradients back. */
 static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
   const ldr_ladder *l = s->l;
-  if (l->d.span_size) ldr__rotary(&s->ex, z, (size_t)ldr__head_outputs(&l->d), s->span_position, s->row_count,
+  if (l->d.span_size) ldr__rotary(&s->ex, z, ldr__head_outputs(&l->d), s->span_position, s->row_count,
       l->d.classes - 1, l->d.span_size, l->d.span_size, 0, l->span_frequency, 1.0f, direction);
 }
 
-/* What its dropout calls row r of the head. */
-static size_t ldr__head_row(const ldr__pass *s, size_t r) { return (size_t)s->rows[r * ldr__pieces(&s->l->d)]; }
+/* Of what the head reads, or its gradient. */
+static void ldr__head_dropout(const ldr__pass *s, float *x) {
+  ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
+  size_t width = s->l->head_width, r;
+  for (r = 0; r < s->row_count; r++) ldr__dropout_apply(
+      s->ex.kernels, x + r * width, width, &drop, (size_t)s->rows[r * ldr__pieces(&s->l->d)], 0);
+}
 
 /* hidden_in to the logits. */
 static void ldr__head_scores(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d),
-      R = s->row_count, r;
-  ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
+  size_t hh = (size_t)l->d.head_hidden, R = s->row_count, r;
   if (l->d.head == LDR_HEAD_WORDS) {
-    ldr__words_forward(s);
+    if (s->teacher) ldr__words_of(s, s->teacher, s->final);
+    ldr__words_of(s, s->words, s->hidden_in); /* last: its inner values stay for the way back */
     return;
   }
-  for (r = 0; r < R; r++)
-    ldr__dropout_apply(s->ex.kernels, s->hidden_in + r * hw, hw, &drop, ldr__head_row(s, r), 0);
+  ldr__head_dropout(s, s->hidden_in);
   if (hh) {
-    ldr__linear_forward(&s->ex, s->slope, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense),
-        ldr__value(l, l->head_dense_bias), R, hh, hw);
+    ldr__map_forward(s, s->slope, s->hidden_in, l->head_dense, R);
     for (r = 0; r < R; r++)
       s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh, (int32_t)l->d.head_activation);
   }
-  ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out),
-      ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
+  ldr__map_forward(s, s->logits, s->hidden, l->head_out, R);
   if (ldr__spans_of(l->d.head)) ldr__positions(s->span_position, s->offsets, s->t.sequences);
   ldr__spans_turn(s, s->logits, 1);
 }
@@ -18819,31 +18772,25 @@ static void ldr__head_forward(ldr__pass *s) {
 /* dlogits to dout, the gradient of the rows the head read, adding to the head's gradients. */
 static void ldr__head_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d),
-      R = s->row_count, r;
-  ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
-  float *into = hh ? s->dhidden : s->dout;
-  size_t in = hh ? hh : hw;
+  size_t hh = (size_t)l->d.head_hidden, R = s->row_count, r;
   if (l->d.head == LDR_HEAD_WORDS) {
     ldr__words_backward(s);
     return;
   }
   ldr__spans_turn(s, s->dlogits, -1);
-  ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c,
-      ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
+  ldr__map_backward(s, hh ? s->dhidden : s->dout, 0, s->dlogits, s->hidden, l->head_out, R);
   if (hh) {
     for (r = 0; r < R; r++) s->ex.kernels->rows->multiply(s->dhidden + r * hh, s->slope + r * hh, hh);
-    ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias),
-        s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
+    ldr__map_backward(s, s->dout, 0, s->dhidden, s->hidden_in, l->head_dense, R);
   }
-  for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, ldr__head_row(s, r), 0);
+  ldr__head_dropout(s, s->dout);
 }
 
 /* dout, or the gradient of what the copies read, to ds, the gradient of the last side state, through output mix, U and
    final norm. */
 static void ldr__output_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = l->top ? s->t.count : ldr__state_rows(s), r;
+  size_t d = l->wide, w = l->narrow, R = l->top ? s->t.count : ldr__state_rows(s), r;
   const float *dup = l->top ? s->deep.dx : s->dout;
   if (l->out_gate >= 0) {
     const float *v = ldr__value(l, l->out_gate);
@@ -18861,9 +18808,7 @@ static void ldr__output_backward(ldr__pass *s) {
       }
     }
   }
-  if (l->up >= 0)
-    ldr__linear_backward(&s->ex, s->dnormed, w, 0, ldr__grad(l, l->up), ldr__grad(l, l->up_bias), dup, d,
-        ldr__mat_float(s->normed, w, 1), ldr__value_matrix(l, l->up), R, d, w);
+  if (l->up.weight >= 0) ldr__map_backward(s, s->dnormed, 0, dup, s->normed, l->up, R);
   else memcpy(s->dnormed, dup, R * w * sizeof(float));
   if (l->final_norm >= 0) {
     ldr__output_dropout(s, s->dnormed, R);
@@ -18880,7 +18825,7 @@ static void ldr__output_backward(ldr__pass *s) {
 
 /* Tap k of the pass. A rounded one is unpacked where the backbone's state was. */
 static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
-  size_t d = (size_t)s->l->m->shape.width;
+  size_t d = s->l->wide;
   float *tap = s->kept ? s->backbone.x : s->taps[k];
   if (s->kept) {
     size_t row = ldr__packed_row(d, s->tap_type);
@@ -18891,18 +18836,17 @@ static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
 }
 
 /* dD from dm and the stored tap; there is no gradient for the tap. */
-static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, int32_t weight,
-    int32_t bias) {
-  size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
+static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, ldr__linear down) {
+  size_t d = s->l->wide, w = s->l->narrow;
   const float *tap = ldr__tap_of(s, k);
-  ldr__linear_gradients(
-      sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
+  ldr__linear_gradients(sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w,
+      ldr__mat_float(tap, d, 1), s->t.count, w, d);
 }
 
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
 static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
   const ldr_ladder *l = s->l;
-  size_t w = (size_t)l->d.width;
+  size_t w = l->narrow;
   int alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
   ldr__rung_part r = ldr__rung_part_of(s, p, k, 1);
   ldr__back back = ldr__back_from(s->back, &l->side, p->first, r.out);
@@ -18930,7 +18874,7 @@ static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
   ldr__sums sums;
   for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
   ldr__sums_begin(&sums, &s->ex);
-  ldr__down_gradients(s, &sums, alone ? s->du : s->dm, k + l->has_first, g->down, g->down_bias);
+  ldr__down_gradients(s, &sums, alone ? s->du : s->dm, k + l->has_first, g->down);
   ldr__block_gradients(&sums, grads, before ? s->ds : s->du, &s->acts[k], &b.manner, &l->side, &t, &s->back);
   if (!alone)
     ldr__mix_gradients(s, &sums, before ? s->du : s->ds, before ? ldr__state_before(s, k) : s->acts[k].y, s->m[k], k);
@@ -18946,7 +18890,7 @@ static void ldr__side_backward(ldr__pass *s) {
   ldr__pass *r = s->side.cross ? s->reader : NULL;
   ldr__sums sums;
   int32_t k;
-  if (r) memset(r->dout, 0, r->t.count * (size_t)l->d.width * sizeof(float));
+  if (r) memset(r->dout, 0, r->t.count * l->narrow * sizeof(float));
   ldr__distances_begin(s, &s->side_distances, &l->side);
   ldr__output_backward(s);
   for (k = l->d.rung_count - 1; k >= 0; k--) {
@@ -18960,7 +18904,7 @@ static void ldr__side_backward(ldr__pass *s) {
   if (l->has_first) {
     ldr__first_dropout(&s->ex, s, s->ds, 0, s->t.count);
     ldr__sums_begin(&sums, &s->ex);
-    ldr__down_gradients(s, &sums, s->ds, 0, l->first, l->first_bias);
+    ldr__down_gradients(s, &sums, s->ds, 0, l->first);
     ldr__sums_make(&sums);
   }
   if (s->side_distances.grad) ldr__relative_backward(
@@ -19000,14 +18944,7 @@ static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *ex
 
 static ldr__targets ldr__pass_targets(
     const ldr__pass *s, const float *class_weights, float smoothing, int32_t choices) {
-  ldr__targets t;
-  t.labels = s->labels;
-  t.values = s->values;
-  t.sets = s->sets;
-  t.pass = s;
-  t.class_weights = class_weights;
-  t.smoothing = smoothing;
-  t.choices = choices;
+  ldr__targets t = { s->labels, s->values, class_weights, s->sets, s, smoothing, choices };
   return t;
 }
 
@@ -19067,18 +19004,16 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     for (read = 0; read < all && !of[read]; read++) {}
     for (end = read; end < all && of[end] == 1; end++) {}
     if (!read || end == read || end < all || LDR__MAX(read, all - read) > (uint64_t)limit)
-      return ldr__fail(err, LDR_DATA,
-          "%s: example %U has %U tokens of segment 0, then %U of segment 1: 1 to %d each, the encoder's and the "
-          "decoder's, are needed and nothing else", what, (uint64_t)i, read, end - read, limit);
+      return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens of segment 0, then %U of segment 1: 1 to %d each, "
+          "the encoder's and the decoder's, are needed and nothing else", what, (uint64_t)i, read, end - read, limit);
   }
   for (i = 0; !m->encoder && i < d->count; i++)
     if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit)
       return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens, the model has %d positions for it: set max_len",
           what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
   for (i = 0; ldr__spans_of(d->head) & LDR__SPANS_ONE && i < d->count; i++)
-    if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA,
-        "%s: the first token of example %U stands for no span and cannot be in one: label it LDR_IGNORE", what,
-        (uint64_t)i);
+    if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, "%s: the first token of example %U stands for no "
+        "span and cannot be in one: label it LDR_IGNORE", what, (uint64_t)i);
   for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
     if (d->set_items[i] >= l->d.classes)
       return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
@@ -19093,12 +19028,11 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
 /* ================================
    >>slice             Starting the ladder from the backbone's own weights
    --------------------------------
-   Importance says which dimensions of the backbone matter; slicing copies those. In the
-   default recipe ONE set of residual dimensions serves every reader and writer of the whole net, so
-   that residual sums add like to like, and attention is cut head by head. The paper's recipe is the
-   reference's chain, kept for parity: every projection picks its own rows and only the next
-   reader follows (lst.md 2.4; BERT order 2.7, without its sign error).
-   Sums are doubles: the product of three squared gradients underflows a float.
+   Importance says which dimensions of the backbone matter; slicing copies those. In the default recipe ONE set of
+   residual dimensions serves every reader and writer of the whole net, so that residual sums add like to like, and
+   attention is cut head by head. The paper's recipe is the reference's chain, kept for parity: every projection picks
+   its own rows and only the next reader follows (lst.md 2.4; BERT order 2.7, without its sign error). Sums are doubles:
+   the product of three squared gradients underflows a float.
    ================================ */
 
 typedef struct ldr__importance {
@@ -19116,9 +19050,7 @@ typedef struct ldr__importance {
 static double *ldr__place_doubles(ldr__plan *p, size_t n) {
   return (double *)ldr__place(p, "importance", n, sizeof(double));
 }
-static int32_t *ldr__place_indices(ldr__plan *p, size_t n) {
-  return (int32_t *)ldr__place(p, "slices", n, sizeof(int32_t));
-}
+static int32_t *ldr__place_indices(ldr__plan *p, size_t n) { return ldr__place_ints(p, "slices", n); }
 
 static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_model *m, ldr_importance kind) {
   const ldr__shape *s = &m->shape;
@@ -19375,18 +19307,15 @@ static void ldr__slice_matrix(
   float *to;
   if (param < 0) return;
   p = &l->params[param];
-  to = l->values + p->offset;
-  for (r = 0; r < (size_t)p->rows; r++)
-    for (c = 0; c < (size_t)p->columns; c++)
-      to[r * (size_t)p->columns + c] = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
+  to = ldr__value(l, param);
+  for (r = 0; r < p->rows; r++)
+    for (c = 0; c < p->columns; c++) *to++ = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
 }
 
 static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, const int32_t *index) {
-  int32_t i;
-  float *to;
+  size_t i;
   if (param < 0 || !from) return;
-  to = l->values + l->params[param].offset;
-  for (i = 0; i < l->params[param].columns; i++) to[i] = from[index[i]];
+  for (i = 0; i < l->params[param].columns; i++) ldr__value(l, param)[i] = from[index[i]];
 }
 
 static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
@@ -19405,24 +19334,19 @@ static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, c
   for (i = LDR__NORM1; i < LDR__QNORM; i++) ldr__slice_vector(l, slot[i], b->v[i], norms[(i - LDR__NORM1) / 2]);
   for (i = LDR__QNORM; i < LDR__XNORM; i++) {
     if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i], i < LDR__KNORM ? a->q : a->k);
-    else if (slot[i] >= 0) memcpy(l->values + l->params[slot[i]].offset, b->v[i],
-        (size_t)l->side.head_dim * sizeof(float));
+    else if (slot[i] >= 0) ldr__start_as(l, slot[i], NULL, b->v[i]);
   }
   for (; i < LDR__SLOTS; i++) ldr__slice_vector(l, slot[i], b->v[i], pre ? x->in : x->mid);
 }
 
 /* down: row k reads residual dimension index[k]; up: its transpose. Biases are 0 already. */
 static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *index, int transposed) {
-  const ldr__param *p;
-  int32_t k;
-  float *to;
+  size_t k, columns;
   if (param < 0) return;
-  p = &l->params[param];
-  to = l->values + p->offset;
-  memset(to, 0, (size_t)p->rows * (size_t)p->columns * sizeof(float));
-  for (k = 0; k < l->d.width; k++)
-    to[transposed ? (size_t)index[k] * (size_t)p->columns + (size_t)k
-        : (size_t)k * (size_t)p->columns + (size_t)index[k]] = 1.0f;
+  columns = l->params[param].columns;
+  ldr__start_as(l, param, NULL, NULL);
+  for (k = 0; k < l->narrow; k++)
+    ldr__value(l, param)[transposed ? (size_t)index[k] * columns + k : k * columns + (size_t)index[k]] = 1.0f;
 }
 
 /* One stack; source: the residual dimensions of the other, which its cross-attention reads. */
@@ -19440,22 +19364,21 @@ static void ldr__slice_stack(ldr_ladder *l, ldr__importance *im, ldr__cut *c, in
   ldr__slice_vector(l, l->final_norm, m->ends.v[LDR__FINAL], running);
   ldr__slice_vector(l, l->final_norm_bias, m->ends.v[LDR__FINALB], running);
   if (paper) return; /* D and U stay random in the reference */
-  ldr__slice_selection(l, l->first, running, 0);
-  for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down, running, 0);
-  if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up, running, 1);
+  ldr__slice_selection(l, l->first.weight, running, 0);
+  for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down.weight, running, 0);
+  if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up.weight, running, 1);
 }
 
 /* im, c, running: [2], of the model, and of the encoder that it reads. The reference's chain goes on from the encoder's
    last layer into T5's decoder; positions of its own start it anew in BART's. */
 static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int32_t *const *running) {
-  size_t w = (size_t)l->d.width;
+  size_t w = l->narrow;
   int paper = ldr__preset_of(l->d.preset)->paper, stack;
   for (stack = l->reader && l->reader->d.rung_count; stack >= 0; stack--) {
     ldr__importance *mine = &im[stack];
     if (stack == 0 && l->reader && paper && !l->m->ends.m[LDR__POSITION].data)
       memcpy(running[0], running[1], w * sizeof(int32_t));
-    else ldr__top_indices(running[stack], w, paper ? mine->embedding : mine->residual, (size_t)l->m->shape.width,
-        mine->work);
+    else ldr__top_indices(running[stack], w, paper ? mine->embedding : mine->residual, l->wide, mine->work);
     ldr__slice_stack(stack ? l->reader : l, mine, &c[stack], running[stack], l->reader ? running[1] : NULL);
   }
 }
@@ -19509,7 +19432,7 @@ static void ldr__fisher_add(ldr__importance *im, const ldr_ladder *l) {
       for (k = 0; k < n; k++) f[k] += g[k] * g[k];
     }
   g = ldr__grad(l, word);
-  n = g ? (size_t)l->params[word].rows * (size_t)l->params[word].columns : 0;
+  n = g ? l->params[word].size : 0;
   for (k = 0; k < n; k++) im->embedding[k % (size_t)im->m->shape.width] += (double)g[k] * (double)g[k];
 }
 
@@ -19565,7 +19488,7 @@ static ldr_status ldr__importance_sample(
     if (fisher) head->grads = ldr__place_floats(&plan, "gradients", head->size);
     /* energy reads them beside the queries */
     else s.backbone.acts.u = ldr__place_matrix(&plan, "units", most.tokens, ldr__ffn_ld(&l->m->shape));
-    order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
+    order = ldr__place_ints(&plan, "order", (size_t)n);
   }
   for (i = 0; i < n; i++) order[i] = i;
   ldr__shuffle(order, n, ldr__stream(l->d.seed, LDR__STREAM_SAMPLE, 0));
@@ -19584,12 +19507,11 @@ static ldr_status ldr__importance_sample(
 /* Magnitude of the embeddings: of the word table, or of what projects it to the model's width. */
 static void ldr__embedding_magnitude(ldr__importance *im) {
   const ldr_model *m = im->m;
-  size_t d = (size_t)m->shape.width, i, v,
-      n = m->ends.m[LDR__PROJECT].data ? (size_t)m->embed_width : (size_t)m->vocabulary;
+  const ldr__mat *project = m->ends.m[LDR__PROJECT].data ? &m->ends.m[LDR__PROJECT] : NULL;
+  size_t d = (size_t)m->shape.width, i, v, n = (size_t)(project ? m->embed_width : m->vocabulary);
   for (v = 0; v < n; v++) {
-    for (i = 0; i < d; i++)
-      im->embedding[i] += fabs((double)(m->ends.m[LDR__PROJECT].data ? ldr__mat_get(&m->ends.m[LDR__PROJECT], i, v)
-          : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
+    for (i = 0; i < d; i++) im->embedding[i] += fabs(
+        (double)(project ? ldr__mat_get(project, i, v) : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
     if (m->release && v % (8 * LDR__EMBED_ROWS) == 0) ldr__release_embeddings(m);
   }
   if (m->release) ldr__release_embeddings(m);
@@ -19603,9 +19525,8 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
   int32_t *running[2] = { NULL, NULL };
   int pass, stack, stacks = 1 + (l->reader != NULL);
   ldr_status status = LDR_OK;
-  if (row->kind != LDR__LIKE_BACKBONE)
-    return ldr__fail(
-        err, LDR_ARGUMENT, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
+  if (row->kind != LDR__LIKE_BACKBONE) return ldr__fail(err, LDR_ARGUMENT,
+      "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
   if (l->d.importance == LDR_ENERGY && (row->paper || stacks > 1))
     return ldr__fail(err, LDR_ARGUMENT, "%s: use magnitude or fisher, not energy",
         row->paper ? "the paper's chain ranks single weights" : "two stacks are not watched while they run");
@@ -19616,7 +19537,7 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
     if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
     for (stack = 0; stack < stacks; stack++) {
       ldr__importance_place(&plan, &im[stack], stack ? l->m->encoder : l->m, l->d.importance);
-      running[stack] = ldr__place_indices(&plan, (size_t)l->d.width);
+      running[stack] = ldr__place_indices(&plan, l->narrow);
       ldr__cut_place(&plan, &cut[stack], stack ? &l->reader->side : &l->side);
     }
   }
@@ -19634,26 +19555,18 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
 /* The head starts as the model's own. */
 static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
   const ldr__task_head *t = &l->m->task;
-  size_t r, i, columns = (size_t)l->head_width;
-  const struct { int32_t param, bias, rows; const ldr__mat *w; const float *b; } parts[2] = {
-    { l->head_dense, l->head_dense_bias, t->hidden, &t->dense, t->dense_bias },
-        { l->head_out, l->head_out_bias, t->classes, &t->out, t->out_bias } };
-  if (l->head_width != l->m->shape.width)
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
+  const struct { ldr__linear map; int32_t rows; const ldr__mat *w; const float *b; } parts[2] = {
+    { l->head_dense, t->hidden, &t->dense, t->dense_bias }, { l->head_out, t->classes, &t->out, t->out_bias } };
+  int i;
+  if (l->head_width != l->wide) return ldr__fail(err, LDR_UNSUPPORTED,
+      "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, (int32_t)l->head_width);
   for (i = 0; i < 2; i++) {
-    size_t rows = (size_t)parts[i].rows;
-    float *bias;
+    int32_t rows = ldr_ladder_param(l, parts[i].map.weight).rows;
     if (!parts[i].w->data) continue;
-    if (parts[i].rows != ldr_ladder_param(l, parts[i].param).rows)
-      return ldr__fail(err, LDR_SHAPE, "published_head: the head in the weights has %d classes, one for \"%s\" has %d",
-          parts[i].rows, ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
-    bias = ldr_ladder_param(l, parts[i].bias).value;
-    for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns,
-        parts[i].w, r, 0, columns);
-    if (parts[i].b) memcpy(bias, parts[i].b, rows * sizeof *bias);
-    else memset(bias, 0, rows * sizeof *bias);
-    columns = rows;
+    if (parts[i].rows != rows) return ldr__fail(err, LDR_SHAPE, "published_head: the head in the weights has %d "
+        "classes, one for \"%s\" has %d", parts[i].rows, ldr_head_name(l->d.head), rows);
+    ldr__start_as(l, parts[i].map.weight, parts[i].w, NULL);
+    ldr__start_as(l, parts[i].map.bias, NULL, parts[i].b);
   }
   return LDR_OK;
 }
@@ -19714,10 +19627,6 @@ static int ldr__metric_row(ldr_metric metric) {
 LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
   int row = ldr__metric_row(metric);
   return row < LDR__METRICS ? ldr__metrics[row].name : "?";
-}
-
-static ldr_metric ldr__metric_for(ldr_metric metric, ldr_head head) {
-  return metric != LDR_METRIC_AUTO ? metric : ldr__head_of(head)->metric;
 }
 
 static int ldr__metric_fits(ldr_metric metric, ldr_head head) {
@@ -19948,24 +19857,19 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
   for (p = first_param; p < l->count; p++) {
     const ldr__param *q = &l->params[p];
     const double rate = base_rate * (double)q->rate;
-    const size_t all = (size_t)q->rows * (size_t)q->columns;
     const float decay = q->decay ? d->weight_decay : 0;
-    LDR__FOR(piece, ((int64_t)all + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
-      size_t first = (size_t)piece * LDR__PIECE, at = q->offset + first, n = LDR__MIN(all - first, (size_t)LDR__PIECE),
-          i;
-      float *w = l->values + at, *g = l->grads + at, s = (float)scale, c[7];
+    LDR__FOR(piece, ((int64_t)q->size + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
+      size_t first = (size_t)piece * LDR__PIECE, n = LDR__MIN(q->size - first, (size_t)LDR__PIECE), i,
+          at = q->offset + first;
+      float *w = l->values + at, *g = l->grads + at, s = (float)scale;
       if (d->optimizer != LDR_ADAMW && (!adam || decay > 0)) {
         for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
         s = 1;
       }
       if (adam) {
-        c[0] = d->beta1;
-        c[1] = d->beta2;
-        c[2] = (float)(rate / (1.0 - pow((double)d->beta1, (double)t)));
-        c[3] = (float)(1.0 / (1.0 - pow((double)d->beta2, (double)t)));
-        c[4] = d->epsilon;
-        c[5] = d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0;
-        c[6] = s;
+        const float c[7] = { d->beta1, d->beta2, (float)(rate / (1.0 - pow((double)d->beta1, (double)t))),
+          (float)(1.0 / (1.0 - pow((double)d->beta2, (double)t))), d->epsilon,
+          d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0, s };
         l->m->kernels->rows->moments(w, m + at, v + at, g, n, c);
       } else if (d->optimizer == LDR_SGD) {
         float *b = m + at;
@@ -19976,7 +19880,7 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
       }
     }
     if (d->optimizer == LDR_ADAFACTOR)
-      ldr__adafactor(l->m, l->values + q->offset, m + q->offset, v + q->offset, l->grads + q->offset, all, rate,
+      ldr__adafactor(l->m, l->values + q->offset, m + q->offset, v + q->offset, l->grads + q->offset, q->size, rate,
           (double)d->beta1, t);
   }
 }
@@ -20000,10 +19904,9 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
    kept as bf16 or int8 are rounded before the ladder first sees them, so that the first epoch, a
    later one, a cache filled layer by layer and one read from disk all train on the same numbers.
 
-   A record is one tap of one sequence (the last one: the final state at the head's rows), row by
-   row, little endian; of two stacks the encoder's tap, behind its last its final states, and then
-   the decoder's; an int8 row is a float scale and its numbers plus 128. In memory records lie
-   end to end. A file holds
+   A record is one tap of one sequence (the last one: the final state at the head's rows), row by row, little endian; of
+   two stacks the encoder's tap, behind its last its final states, and then the decoder's; an int8 row is a float scale
+   and its numbers plus 128. In memory records lie end to end. A file holds
 
        128 bytes   "LDRTAPS1", u32 version, u32 type, u64 each: hashes of backbone, settings and
                    texts, sequences, tokens, records a sequence, width, bytes of the file, zeros, hash of all that
@@ -20020,7 +19923,7 @@ enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
 typedef struct ldr__cache {
   const ldr_dataset *d;
   ldr_dtype type;
-  size_t width, row, hash; /* numbers and bytes of a row; bytes of a record's hash */
+  size_t width, row, hash; /* numbers and bytes of a row; bytes of a record's hash: 0 in memory */
   size_t taps, records; /* a sequence: without and with the final state */
   int token_rows; /* the head reads every token */
   size_t pieces; /* else so many rows a sequence */
@@ -20038,9 +19941,12 @@ typedef struct ldr__cache {
 #endif
 } ldr__cache;
 
-/* Rows of record k of a sequence of n tokens. */
+/* Rows of record k of a sequence of n tokens; and where they begin in a pass, of its q-th sequence at token `at`. */
 static size_t ldr__cache_rows(const ldr__cache *c, size_t k, size_t n) {
   return k < c->taps || c->token_rows ? n : c->pieces;
+}
+static size_t ldr__cache_first(const ldr__cache *c, size_t k, int32_t at, int32_t q) {
+  return k < c->taps || c->token_rows ? (size_t)at : (size_t)q * c->pieces;
 }
 
 /* Where record k of a sequence lies, behind the header; sequence = count, k = 0: the end. */
@@ -20054,7 +19960,7 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
   memset(c, 0, sizeof *c);
   c->d = d;
   c->type = type;
-  c->width = (size_t)l->m->shape.width;
+  c->width = l->wide;
   c->row = ldr__packed_row(c->width, type);
   c->hash = disk ? 8 : 0;
   c->taps = (size_t)ldr__tap_count(l);
@@ -20214,9 +20120,8 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
   if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT,
       "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
 #if !defined(_WIN32) && LONG_MAX < INT64_MAX
-  if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT,
-      "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path,
-      ldr__cache_file_size(c));
+  if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, "%s: %U bytes are more than this "
+      "system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
 #endif
   ldr__cache_header(c, l, header);
   c->seed = ldr__load_u64(header + LDR__TAPS_HEADER - 8);
@@ -20252,15 +20157,21 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
   if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
     if (w->f) fclose(w->f);
     w->f = NULL;
-    if (rank > 0)
-      return ldr__fail(err, LDR_IO, "%s: process %d does not find what process 0 began: cache_dir "
-          "must be one folder for all", w->temporary, rank);
+    if (rank > 0) return ldr__fail(err, LDR_IO, "%s: process %d does not find what process 0 began: cache_dir must be "
+        "one folder for all", w->temporary, rank);
     if (ldr__writer_open(w, path, err)) return err->status;
     setvbuf(w->f, NULL, _IONBF, 0);
     ldr__writer_put(w, header, sizeof header, err);
   }
   c->f = w->f;
   return w->status;
+}
+
+static ldr_status ldr__cache_again(ldr__cache *c, ldr_error *err) {
+  c->f = ldr__fopen(c->writer.path, "r+b");
+  if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
+  setvbuf(c->f, NULL, _IONBF, 0);
+  return LDR_OK;
 }
 
 /* All records are in: the file gets its end and its name. */
@@ -20275,11 +20186,7 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
   c->f = NULL;
   ldr__writer_close(w, err);
   ldr__cache_unlock(c);
-  if (w->status) return w->status;
-  c->f = ldr__fopen(w->path, "r+b");
-  if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", w->path, strerror(errno));
-  setvbuf(c->f, NULL, _IONBF, 0);
-  return LDR_OK;
+  return w->status ? w->status : ldr__cache_again(c, err);
 }
 
 static void ldr__cache_close(ldr__cache *c) {
@@ -20316,8 +20223,6 @@ static ldr_status ldr__cache_write(
   return LDR_OK;
 }
 
-static int ldr__cache_in_memory(const ldr__cache *c) { return !c->hash; }
-
 /* A record from the file into the room for one; 0 when it could not be read or does not match its hash. */
 static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows) {
 #ifndef LADDER_NO_STDIO
@@ -20341,12 +20246,11 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
 /* Where a pass has its rows of record k of its q-th sequence, *rows behind *before others; NULL: it has no such tap. */
 static float *ldr__cache_own(
     const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q, size_t *rows, size_t *before) {
-  int every = k < c->taps || c->token_rows;
   float *x = k < (size_t)s->tap_count ? s->taps[k]
       : (s->l->owner ? k == (size_t)s->tap_count : k >= c->taps) ? s->final : NULL;
-  *rows = every ? (size_t)(s->offsets[q + 1] - s->offsets[q]) : c->pieces;
+  *rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
   *before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
-  return x ? x + (every ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width : NULL;
+  return x ? x + ldr__cache_first(c, k, s->offsets[q], q) * c->width : NULL;
 }
 
 /* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
@@ -20369,7 +20273,7 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
   size_t k;
   for (q = 0; q < n; q++)
     if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
-  if (!ldr__cache_in_memory(c)) {
+  if (c->hash) {
     for (q = 0; q < n; q++)
       for (k = 0; k < c->records; k++) {
         size_t rows, before;
@@ -20449,12 +20353,7 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
   s->size = ldr__hidden_size(c);
 #ifndef LADDER_NO_STDIO
   if (c->hash) {
-    ldr__text t;
-    ldr__text_init(&t, s->path, sizeof s->path);
-    ldr__text_string(&t, c->writer.path);
-    ldr__text_string(&t, ".states");
-    if (t.full) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes",
-        LADDER_MAX_PATH - 32);
+    ldr__format(s->path, sizeof s->path, "%s.states", c->writer.path);
     s->f = ldr__fopen(s->path, "w+b");
     if (!s->f) return ldr__fail(err, LDR_IO, "%s: cannot be created: %s", s->path, strerror(errno));
     setvbuf(s->f, NULL, _IONBF, 0);
@@ -20465,10 +20364,8 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
   }
 #endif
   s->memory = (float *)ldr__alloc(a, s->size);
-  return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY,
-      "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch "
-                         "instead, or keep it on disk",
-                         (uint64_t)s->size);
+  return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for the states between two layers; "
+      "fill the cache in the first epoch instead, or keep it on disk", (uint64_t)s->size);
 }
 
 static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
@@ -20508,7 +20405,7 @@ static ldr_status ldr__fill_record(
   int32_t q;
   for (q = 0; q < s->t.sequences; q++) {
     size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
-    const float *from = x + (k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width;
+    const float *from = x + ldr__cache_first(c, k, s->offsets[q], q) * c->width;
     unsigned char *packed = ldr__cache_record(c, sequence + (size_t)q, k);
     s->ex.kernels->rows->pack(packed, from, rows, c->width, c->type);
     if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
@@ -20521,12 +20418,10 @@ static ldr_status ldr__fill_batch(
     ldr__cache *c, ldr__pass *s, ldr__hidden *states, size_t first, int32_t layer, int32_t layers, ldr_error *err) {
   const ldr_ladder *l = s->l;
   const ldr_model *m = l->m;
-  ldr__tokens t = s->t;
+  ldr__tokens t = ldr__frozen_tokens(s);
   float *x = s->backbone.x;
   int32_t rung = 0;
   int here;
-  t.dropout = 0;
-  t.frequency = m->frequency;
   if (layer == 0) {
     ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
     if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
@@ -20644,13 +20539,11 @@ struct ldr_trainer {
   size_t plan_size;
 };
 
-/* Rates of the default recipe. A wide rung learns with smaller steps than a narrow one (1e-3 suits 64, 3e-4
-   suits 192); copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with LoRA's. */
-enum { LDR__RUNG_RATE, LDR__COPY_RATE, LDR__HEAD_RATE };
-static float ldr__ladder_rate(const ldr_ladder *l, int of) {
-  if (of == LDR__HEAD_RATE) return 1e-3f;
-  if (of == LDR__COPY_RATE) return l->d.rank > 0 ? 2e-3f : 3e-4f * LDR__MIN(2.0f, 384.0f / (float)l->m->shape.width);
-  return 1e-3f * LDR__MIN(1.0f, 64.0f / (float)l->d.width);
+/* Rates of the default recipe; the head's is 1e-3. A wide rung learns with smaller steps than a narrow one (1e-3 suits
+   64, 3e-4 suits 192); copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with
+   LoRA's. */
+static float ldr__copy_rate(const ldr_ladder *l) {
+  return l->d.rank > 0 ? 2e-3f : 3e-4f * LDR__MIN(2.0f, 384.0f / (float)l->m->shape.width);
 }
 
 static int ldr__has_recipe(const ldr_ladder *l) {
@@ -20658,7 +20551,7 @@ static int ldr__has_recipe(const ldr_ladder *l) {
 }
 
 static float ldr__base_rate(const ldr_ladder *l) {
-  return ldr__ladder_rate(l, l->d.rung_count ? LDR__RUNG_RATE : LDR__COPY_RATE);
+  return l->d.rung_count ? 1e-3f * LDR__MIN(1.0f, 64.0f / (float)l->d.width) : ldr__copy_rate(l);
 }
 
 /* Each parameter's rate as a multiple of the trainer's, which is the rungs'. */
@@ -20670,9 +20563,9 @@ static void ldr__ladder_rates(ldr_ladder *l) {
   for (i = l->from; l->top && i < l->m->layers; i++)
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
       if (l->tuned[i].slot[slot] >= 0)
-        l->params[l->tuned[i].slot[slot]].rate = ldr__ladder_rate(l, LDR__COPY_RATE) / base;
-  for (p = l->head_dense >= 0 ? l->head_dense : l->head_out; p >= 0 && p < l->count; p++)
-    l->params[p].rate = ldr__ladder_rate(l, LDR__HEAD_RATE) / base;
+        l->params[l->tuned[i].slot[slot]].rate = ldr__copy_rate(l) / base;
+  for (p = ldr__head_map(l).weight; p >= 0 && p < l->count; p++)
+    l->params[p].rate = 1e-3f / base;
 }
 
 LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
@@ -20726,17 +20619,15 @@ static void ldr__balance(ldr_trainer *t) {
 
 /* The list of what is standardised; counts when scales is NULL. */
 static int32_t ldr__scales_list(ldr__scale *scales, const ldr_ladder *l) {
-  int32_t n = 0, k, head = l->head_dense >= 0 ? l->head_dense : l->head_out;
+  int32_t n = 0, k;
   if (l->d.standardise != LDR_ON) return 0;
   for (k = 0; k <= l->has_first + l->d.rung_count; k++) {
     int32_t rung = k - l->has_first, last = rung == l->d.rung_count;
-    int32_t weight = last ? head : rung < 0 ? l->first : l->rungs[rung].down;
-    int32_t bias = last ? (l->head_dense >= 0 ? l->head_dense_bias : l->head_out_bias) : rung < 0 ? l->first_bias
-        : l->rungs[rung].down_bias;
-    if (weight < 0 || bias < 0) continue;
+    ldr__linear map = last ? ldr__head_map(l) : rung < 0 ? l->first : l->rungs[rung].down;
+    if (map.weight < 0 || map.bias < 0) continue;
     if (scales) {
-      scales[n].weight = weight;
-      scales[n].bias = bias;
+      scales[n].weight = map.weight;
+      scales[n].bias = map.bias;
       scales[n].tap = last ? -1 : k;
     }
     n++;
@@ -20746,7 +20637,7 @@ static int32_t ldr__scales_list(ldr__scale *scales, const ldr_ladder *l) {
 
 static void ldr__scales_place(ldr__plan *p, ldr_trainer *t) {
   int32_t i, n = t->only_scores ? 0 : ldr__scales_list(NULL, t->l);
-  size_t at = 0, width = (size_t)LDR__MAX(t->l->m->shape.width, t->l->head_width);
+  size_t at = 0, width = LDR__MAX(t->l->wide, t->l->head_width);
   t->scale_count = n;
   t->scale_size = 2 * (size_t)n * width;
   t->scales = (ldr__scale *)ldr__place(p, "tables", (size_t)n, sizeof *t->scales);
@@ -20764,9 +20655,9 @@ static void ldr__scales_values(const ldr_trainer *t, int back) {
   int32_t i;
   for (i = 0; i < t->scale_count; i++) {
     const ldr__scale *s = &t->scales[i];
-    float *w = t->l->values + t->l->params[s->weight].offset, *b = t->l->values + t->l->params[s->bias].offset;
-    size_t d = (size_t)t->l->params[s->weight].columns;
-    LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
+    float *w = ldr__value(t->l, s->weight), *b = ldr__value(t->l, s->bias);
+    size_t d = t->l->params[s->weight].columns;
+    LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = w + (size_t)row * d;
       double moved = 0;
       size_t c;
@@ -20785,10 +20676,9 @@ static void ldr__scales_gradients(const ldr_trainer *t) {
   int32_t i;
   for (i = 0; i < t->scale_count; i++) {
     const ldr__scale *s = &t->scales[i];
-    float *g = t->l->grads + t->l->params[s->weight].offset;
-    const float *db = t->l->grads + t->l->params[s->bias].offset;
-    size_t d = (size_t)t->l->params[s->weight].columns;
-    LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
+    float *g = ldr__grad(t->l, s->weight), *db = ldr__grad(t->l, s->bias);
+    size_t d = t->l->params[s->weight].columns;
+    LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = g + (size_t)row * d, of = db[row];
       LDR__LANE_LOOP(c, d, v[c] = (v[c] - of * s->mean[c]) / s->deviation[c]);
     }
@@ -20821,24 +20711,24 @@ enum { LDR__SIDE_TEXTS = 64 };
 enum { LDR__FIT_BYTES = 1 << 25 }; /* of features at most: texts beyond are not looked at for the start */
 
 static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_trainer *t, const ldr_dataset *d) {
-  size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / (size_t)t->l->head_width;
+  size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / t->l->head_width;
   memset(f, 0, sizeof *f);
   f->room = d ? LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count) : 0;
   f->d = d;
   f->per = d ? (size_t)ldr__per(d) : 1;
-  f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
+  f->x = ldr__place_matrix(p, "head fit", f->room, t->l->head_width);
   f->values = ldr__place_floats(p, "head fit", f->room);
-  f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
+  f->labels = ldr__place_ints(p, "head fit", f->room);
   f->at = d && ldr__spans_of(d->head) ? (size_t *)ldr__place(p, "head fit", d->count + 1, sizeof(size_t)) : NULL;
 }
 
 static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
-  size_t width = (size_t)LDR__MAX(t->l->m->shape.width, t->l->head_width);
+  size_t width = LDR__MAX(t->l->wide, t->l->head_width);
   ldr__features_place(p, &f->train, t, t->train);
   ldr__features_place(p, &f->dev, t, t->dev);
   f->sums = (double *)ldr__place(p, "head fit", 2 * width * (size_t)t->scale_count, sizeof(double));
-  f->order = (int32_t *)ldr__place(p, "head fit", f->train.room, sizeof(int32_t));
-  f->side = ldr__place_matrix(p, "head fit", LDR__SIDE_TEXTS, (size_t)t->l->d.width);
+  f->order = ldr__place_ints(p, "head fit", f->train.room);
+  f->side = ldr__place_matrix(p, "head fit", LDR__SIDE_TEXTS, t->l->narrow);
   f->best = ldr__place_floats(p, "head fit", t->l->size);
   f->variance = t->d.optimizer != LDR_SGD ? t->v : ldr__place_floats(p, "head fit", t->l->size);
 }
@@ -20881,7 +20771,7 @@ static void ldr__processes_place(ldr__plan *p, ldr_trainer *t) {
       most = LDR__MAX(most, ldr__branches(NULL, ldr__run(t, t->d.rank, n), k + 1, n));
   t->sums = ldr__place_matrix(p, "gradients of parts", t->d.reduce_plain ? 0 : most, t->l->size);
   t->room = ldr__place_floats(p, name, LDR__MAX((size_t)LDR__MESSAGE, parts));
-  t->saved = ldr__place_matrix(p, name, t->pass.max_rows, (size_t)t->l->head_width);
+  t->saved = ldr__place_matrix(p, name, t->pass.max_rows, t->l->head_width);
   t->branches = (ldr__branch *)ldr__place(p, name, parts, sizeof *t->branches);
   t->losses = (double *)ldr__place(p, name, parts, sizeof(double));
   t->marks = (uint64_t *)ldr__place(p, name, (size_t)t->d.ranks * LDR__MARK_COUNT, sizeof(uint64_t));
@@ -20897,6 +20787,12 @@ static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_erro
         t->d.rank, t->d.ranks, t->step + 1, answer);
   }
   return LDR_OK;
+}
+
+/* Every process waits here for all. */
+static ldr_status ldr__wait(const ldr_trainer *t, ldr_error *err) {
+  float zero = 0;
+  return ldr__reduce(t, &zero, 1, err);
 }
 
 /* data[n], of which this process has [from,to), comes to all, two bytes in a float. */
@@ -21003,8 +20899,8 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
   t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes)
       : NULL;
   t->class_counts = ldr__balances(t) ? (int64_t *)ldr__place(p, "tables", (size_t)l->d.classes, sizeof(int64_t)) : NULL;
-  t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
-  t->tags = (int32_t *)ldr__place(p, "tables", most.tokens + most.source, sizeof(int32_t));
+  t->order = ldr__place_ints(p, "tables", (size_t)t->examples);
+  t->tags = ldr__place_ints(p, "tables", most.tokens + most.source);
   t->ordinals = (uint64_t *)ldr__place(p, "tables", most.sequences, sizeof(uint64_t));
   if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
   t->values = ldr__place_floats(p, "tables", values);
@@ -21030,28 +20926,20 @@ static ldr_status ldr__trainer_check(
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
     return ldr__fail(err, LDR_ARGUMENT,
         "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
-  if (d->cache && l->d.beside)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a "
-        "cache");
-  if (d->cache && l->deep && !l->top)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache",
-        ldr_method_name(l->d.method));
-  if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l)))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with what is to "
-        "be said: only copies and preset paper of models that say the next word have one");
+  if (d->cache && (l->d.beside || (l->deep && !l->top)))
+    return ldr__fail(err, LDR_ARGUMENT, "a tap cache keeps what a frozen backbone computes, and method %s changes the "
+        "backbone: train without a cache", ldr_method_name(ldr__backbone_of(l)->d.method));
+  if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l))) return ldr__fail(err,
+      LDR_ARGUMENT, "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with "
+      "what is to be said: only copies and preset paper of models that say the next word have one");
   if (d->cache && d->cache_layers && l->reader)
     return ldr__fail(err, LDR_UNSUPPORTED, "a tap cache of two stacks is filled in the first epoch, not by layers");
 #ifdef LADDER_NO_STDIO
-  if (d->cache_dir)
-    return ldr__fail(
-        err, LDR_UNSUPPORTED, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
+  if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED,
+      "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
 #endif
-  if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX)
-    return ldr__fail(err, LDR_ARGUMENT, "%d epochs of %d examples are more steps than can be counted", d->epochs,
-        ldr__examples(train));
+  if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT,
+      "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
   if (!ldr__metric_fits(d->metric, l->d.head))
     return ldr__fail(err, LDR_ARGUMENT, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
   if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI || ldr__spans_of(l->d.head)) &&
@@ -21060,9 +20948,8 @@ static ldr_status ldr__trainer_check(
         err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
   if (d->distil &&
       (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l)))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from "
-        "the backbone's scores");
+    return ldr__fail(err, LDR_ARGUMENT, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: "
+        "others have nothing to learn from the backbone's scores");
   for (c = 0; d->class_weights && c < l->d.classes; c++)
     if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX))
       return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
@@ -21223,17 +21110,14 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
   else for (c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
   t->d.class_weights = t->class_weights;
   ldr__trainer_order(t, 0);
-  if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0)) {
+  if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
     ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
-    ldr_trainer_free(t);
-    return NULL;
+  else if ((!t->room || !ldr__processes_agree(t, err)) && !ldr__trainer_caches(t, err)) {
+    if (!only_scores) l->grads = t->grads;
+    return t;
   }
-  if ((t->room && ldr__processes_agree(t, err)) || ldr__trainer_caches(t, err)) {
-    ldr_trainer_free(t);
-    return NULL;
-  }
-  if (!only_scores) l->grads = t->grads;
-  return t;
+  ldr_trainer_free(t);
+  return NULL;
 }
 
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
@@ -21251,11 +21135,8 @@ static ldr_status ldr__trainer_forward(
 #endif
   }
   if (all || (c && c->type != LDR_F32)) { /* after rounding once more */
-    ldr__cached_batch from;
-    from.c = c;
-    from.examples = examples;
-    from.per = per;
-    ldr__pass_from_taps(&t->pass, all && ldr__cache_in_memory(c) ? ldr__cache_fetch : NULL, &from);
+    ldr__cached_batch from = { c, examples, per };
+    ldr__pass_from_taps(&t->pass, all && !c->hash ? ldr__cache_fetch : NULL, &from);
   }
   ldr__head_forward(&t->pass);
   return LDR_OK;
@@ -21276,7 +21157,7 @@ static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const 
     int alone, ldr_error *err) {
   ldr__pass *s = &t->pass;
   int32_t part = LDR__MIN(t->part, 64), turn = i / part % t->d.ranks, own = i + t->d.rank * part, batch[64], n;
-  size_t width = (size_t)t->l->head_width;
+  size_t width = t->l->head_width;
   if (alone || t->d.ranks == 1) {
     n = ldr__trainer_load(t, d, order, i, take, batch);
     return ldr__trainer_forward(t, d, batch, n, err);
@@ -21297,11 +21178,10 @@ static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const 
 /* The file of a cache. Of several processes 0 opens it first, and each keeps what an earlier start left of its run. */
 static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t s, size_t end,
     ldr_error *err) {
-  float zero = 0;
   size_t k;
-  if (t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+  if (t->d.rank && ldr__wait(t, err)) return err->status;
   if (ldr__cache_open(c, t->l, t->d.cache_dir, name, t->room ? t->d.rank : -1, err)) return err->status;
-  if (!t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+  if (!t->d.rank && ldr__wait(t, err)) return err->status;
   if (!t->room || c->reused) return LDR_OK;
   for (; s < end; s++) {
     c->filled += c->have[s] = 1;
@@ -21316,16 +21196,9 @@ static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *n
 
 /* The file is whole when all processes have closed it and 0 has given it its name. */
 static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *err) {
-  float zero = 0;
   if (t->d.rank) ldr__cache_close(c);
-  if (ldr__reduce(t, &zero, 1, err)) return err->status;
-  if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
-  if (ldr__reduce(t, &zero, 1, err)) return err->status;
-  if (t->d.rank) c->f = ldr__fopen(c->writer.path, "r+b");
-  if (!c->f)
-    return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
-  setvbuf(c->f, NULL, _IONBF, 0);
-  return LDR_OK;
+  if (ldr__wait(t, err) || (!t->d.rank && ldr__cache_whole(c, err)) || ldr__wait(t, err)) return err->status;
+  return t->d.rank ? ldr__cache_again(c, err) : LDR_OK;
 }
 #endif
 
@@ -21392,13 +21265,13 @@ static void ldr__moments(float *mean, float *deviation, const double *sums, size
 }
 
 /* How many examples from the i-th on go through the pass at once; 0 where the features have no more room. */
-static int32_t ldr__features_take(const ldr_trainer *t, const ldr__features *f, const ldr_dataset *d,
-    const int32_t *order, int32_t i, int32_t *batch) {
+static int32_t ldr__features_take(
+    const ldr_trainer *t, const ldr__features *f, const ldr_dataset *d, const int32_t *order, int32_t i) {
   int32_t n = LDR__MIN(LDR__MIN(t->part, ldr__examples(d) - i), 64), k;
   size_t rows = f->rows;
   for (k = 0; k < n; k++) {
-    batch[k] = order ? order[i + k] : i + k;
-    rows += ldr__per_token(d->head) ? (size_t)(d->offsets[batch[k] + 1] - d->offsets[batch[k]]) : f->per;
+    int32_t example = order ? order[i + k] : i + k;
+    rows += ldr__per_token(d->head) ? (size_t)(d->offsets[example + 1] - d->offsets[example]) : f->per;
     if (rows > f->room) return k;
   }
   return n;
@@ -21408,11 +21281,11 @@ static int32_t ldr__features_take(const ldr_trainer *t, const ldr__features *f, 
 static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr_dataset *d, const int32_t *order,
     double *sums, size_t *tokens, ldr_error *err) {
   ldr__pass *s = &t->pass;
-  size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
-  int32_t i, take, k, alone = 0, batch[64];
+  size_t width = t->l->head_width, tap_width = t->l->wide;
+  int32_t i, take, k, alone = 0;
   for (k = 0; sums && k < t->scale_count; k++) alone |= t->scales[k].tap >= 0; /* each process needs all taps */
   for (i = 0; i < ldr__examples(d); i += take) {
-    take = ldr__features_take(t, f, d, order, i, batch);
+    take = ldr__features_take(t, f, d, order, i);
     if (!take) break;
     if (ldr__trainer_scan(t, d, order, i, take, alone, err)) return err->status;
     memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
@@ -21443,7 +21316,7 @@ static void ldr__features_scale(const ldr__features *f, const ldr__scale *s, siz
 static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const int32_t *order, size_t first,
     size_t count, double *weight, int gradients) {
   ldr__pass *s = &t->pass;
-  size_t width = (size_t)t->l->head_width, i, n, k, row;
+  size_t width = t->l->head_width, i, n, k, row;
   ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL,
       gradients ? t->d.label_smoothing : 0, t->train->choices), one;
   double loss = 0;
@@ -21480,7 +21353,7 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
    epoch with the least loss on them is kept. */
 static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
   ldr_ladder *l = t->l;
-  int32_t head = l->head_dense >= 0 ? l->head_dense : l->head_out, epoch, steps = 0;
+  int32_t head = ldr__head_map(l).weight, epoch, steps = 0;
   size_t from = l->params[head].offset, bytes = (l->size - from) * sizeof(float), first, n,
       batches = (fit->train.groups + 31) / 32, i;
   float *v = l->values + from;
@@ -21491,11 +21364,10 @@ static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
   d.schedule = LDR_LINEAR;
   d.weight_decay = 0.01f;
   d.warmup = 0;
-  if (l->head_dense < 0) memset(v, 0, bytes);
+  if (l->head_dense.weight < 0) memset(v, 0, bytes);
   /* a product of two zeros has no gradient: numbers that are the same above every ladder */
-  if (l->head_dense < 0 && l->d.span_size)
-    ldr__fill_normal(v, (size_t)l->params[head].rows * (size_t)l->params[head].columns,
-        ldr__stream(l->d.seed, LDR__STREAM_INIT, UINT64_C(1) << 32), 0.02);
+  if (l->head_dense.weight < 0 && l->d.span_size)
+    ldr__fill_normal(v, l->params[head].size, ldr__stream(l->d.seed, LDR__STREAM_INIT, UINT64_C(1) << 32), 0.02);
   memcpy(fit->best, v, bytes);
   for (i = 0; i < fit->train.groups; i++) fit->order[i] = (int32_t)i;
   for (epoch = 0; epoch < d.head_epochs; epoch++) {
@@ -21548,7 +21420,7 @@ static double ldr__similarity(const float *x, size_t n, size_t w) {
 static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err) {
   ldr_ladder *l = t->l;
   ldr__pass *s = &t->pass;
-  size_t w = (size_t)l->d.width, texts = 0, c, row, rows;
+  size_t w = l->narrow, texts = 0, c, row, rows;
   int32_t i, take, k, n = LDR__MIN(t->examples, LDR__SIDE_TEXTS);
   if (!l->fresh || l->d.init != LDR_INIT_SLICE || !l->d.rung_count) return LDR_OK;
   for (i = 0; i < n && texts < LDR__SIDE_TEXTS; i += take) {
@@ -21582,7 +21454,7 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
 /* Measures the channels; the first trainer of a ladder also fits its head, and scores that start. Allocates for its
    time. */
 static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
-  size_t tap_width = (size_t)t->l->m->shape.width, width = (size_t)t->l->head_width, tokens = 0, ignored = 0;
+  size_t tap_width = t->l->wide, width = t->l->head_width, tokens = 0, ignored = 0;
   ldr_status status;
   ldr__plan plan;
   ldr__fit fit;
@@ -21643,12 +21515,10 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
   for (which = 0; which < 2; which++)
     for (p = 0; p < l->count; p++) {
       const float *v = (which ? l->grads : l->values) + l->params[p].offset;
-      size_t i, n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
-      for (i = 0; i < n; i++)
-        if (!(v[i] - v[i] == 0))
-          return ldr__fail(err, LDR_NUMERIC,
-              "step %I: %s \"%s\" holds a value that is not finite: lower the rate or clip", t->step + 1,
-              which ? "the gradient of" : "parameter", l->params[p].name);
+      size_t i;
+      for (i = 0; i < l->params[p].size; i++)
+        if (!(v[i] - v[i] == 0)) return ldr__fail(err, LDR_NUMERIC, "step %I: %s \"%s\" holds a value that is not "
+            "finite: lower the rate or clip", t->step + 1, which ? "the gradient of" : "parameter", l->params[p].name);
     }
   return ldr__fail(
       err, LDR_NUMERIC, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
@@ -21661,10 +21531,9 @@ static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
   if (ldr__learnable(t->train, err) || ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
   ldr__batch_limits(&most, t->l, t->train, t->part);
   if (t->d.cache || ldr__examples(t->train) != t->examples || !ldr__pass_holds(&t->pass, most))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and "
-        "room for %d and %U",
-        ldr__examples(t->train), (uint64_t)(most.tokens + most.source), t->examples, ldr__pass_room(&t->pass));
+    return ldr__fail(err, LDR_ARGUMENT, "the training set was filled again with %d examples and up to %U tokens a "
+        "batch: the trainer has no cache and room for %d and %U", ldr__examples(t->train),
+        (uint64_t)(most.tokens + most.source), t->examples, ldr__pass_room(&t->pass));
   t->version = t->train->version;
   return LDR_OK;
 }
@@ -21745,9 +21614,8 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
   double s = 0;
   int32_t p;
   for (p = 0; p < l->count; p++) {
-    size_t n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
-    double r = ldr__rms(l->m, l->grads + l->params[p].offset, n);
-    s += r * r * (double)n;
+    double r = ldr__rms(l->m, l->grads + l->params[p].offset, l->params[p].size);
+    s += r * r * (double)l->params[p].size;
   }
   return sqrt(s);
 }
@@ -21764,7 +21632,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
   n = ldr__examples(d);
   y.predicted = t->values;
   y.actual = t->values + n;
-  metric = ldr__metric_for(t->d.metric, d->head);
+  metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
   part = LDR__MIN(t->part, 64);
   for (i = 0; i < n; i += part) {
     ldr__targets target;
@@ -21855,7 +21723,7 @@ static int32_t ldr__learn_batch(const ldr_trainer *t, int32_t *batch, int32_t i,
 
 LDR__DEF ldr_status ldr_trainer_learn(
     ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err) {
-  int32_t batch[64], counts[2], i, n;
+  int32_t batch[64], counts[2] = { ldr__examples(fresh), replay }, i, n;
   ldr__limits most = { 0, 0, 0 };
   double weight = 0, sum = 0;
   int old;
@@ -21864,11 +21732,8 @@ LDR__DEF ldr_status ldr_trainer_learn(
   if (t->room) return ldr__fail(err, LDR_UNSUPPORTED, "ldr_trainer_learn: the trainer is one of several processes");
   if (ldr__dataset_check(t->l, fresh, "the new examples", err) || ldr__learnable(fresh, err)) return err->status;
   ldr__batch_limits(&most, t->l, fresh, LDR__MIN(t->part, 64));
-  if (!ldr__pass_holds(&t->pass, most))
-    return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a time, the trainer has room for %U",
-        (uint64_t)(most.tokens + most.source), ldr__pass_room(&t->pass));
-  counts[0] = ldr__examples(fresh);
-  counts[1] = replay;
+  if (!ldr__pass_holds(&t->pass, most)) return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a "
+      "time, the trainer has room for %U", (uint64_t)(most.tokens + most.source), ldr__pass_room(&t->pass));
   for (old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
@@ -22672,26 +22537,29 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
    that must come back exactly are written as the hexadecimal bits of the float or double.
    ================================ */
 
-/* The configuration of a ladder as metadata: one row a field, used for writing and for reading. */
-enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION }; /* an option may be missing: 0, and is not written then */
-static const struct { const char *key; size_t offset, size; int kind; } ldr__fields[] = {
-#define LDR__FIELD(name, kind) \
-  { "ladder." #name, offsetof(ldr_ladder_desc, name), sizeof(((ldr_ladder_desc *)0)->name), LDR__FIELD_##kind }
-#define LDR__INT(name)   LDR__FIELD(name, INT)
-#define LDR__FLOAT(name) LDR__FIELD(name, FLOAT)
-#define LDR__OPTION(name) LDR__FIELD(name, OPTION)
-    LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck),
-    LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
-    LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn),
-    LDR__INT(tap), LDR__INT(gate), LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed),
-    LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init), LDR__INT(importance),
-    LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias),
-    LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top),
-    LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size), LDR__OPTION(encoder_rung_count)
+/* A number of a struct that files keep, as a row for writing, reading and comparing. Floats and doubles are written as
+   their bits; an option may be missing: 0, and is not written then. */
+enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION };
+typedef struct ldr__field { const char *key; size_t offset, size; int kind; } ldr__field;
+#define LDR__FIELD(of, type, name, kind) \
+  { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind }
+
+/* The configuration of a ladder. */
+static const ldr__field ldr__fields[] = {
+#define LDR__INT(name)   LDR__FIELD("ladder", ldr_ladder_desc, name, INT)
+#define LDR__FLOAT(name) LDR__FIELD("ladder", ldr_ladder_desc, name, FLOAT)
+#define LDR__OPTION(name) LDR__FIELD("ladder", ldr_ladder_desc, name, OPTION)
+  LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck),
+  LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
+  LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn),
+  LDR__INT(tap), LDR__INT(gate), LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed),
+  LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init), LDR__INT(importance),
+  LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias),
+  LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top),
+  LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size), LDR__OPTION(encoder_rung_count)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
-#undef LDR__FIELD
 };
 /* Bytes: what ARM's embedded compilers make of them (-fshort-enums). */
 LDR__STATIC_ASSERT(enums_are_ints_or_bytes, sizeof(ldr_preset) == sizeof(int32_t) || sizeof(ldr_preset) == 1);
@@ -22764,6 +22632,49 @@ static void ldr__meta_hex(ldr__text *t, const char *key, uint64_t v, int digits)
   ldr__text_meta(t, key, text);
 }
 
+/* The bits of a field of `of`: of 1 byte as they are, of 4 with their sign. */
+static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
+  const unsigned char *at = (const unsigned char *)of + f->offset;
+  uint64_t bits;
+  int32_t v = *at;
+  if (f->size == 8) memcpy(&bits, at, 8);
+  if (f->size == 4) memcpy(&v, at, 4);
+  return f->size == 8 ? bits : (uint64_t)(int64_t)v;
+}
+
+static uint64_t ldr__fields_digest(uint64_t h, const ldr__field *f, size_t n, const void *of) {
+  size_t i;
+  for (i = 0; i < n; i++) h = ldr__mix64(h ^ (uint32_t)ldr__field_bits(&f[i], of));
+  return h;
+}
+
+static void ldr__fields_write(ldr__text *t, const ldr__field *f, size_t n, const void *of) {
+  for (; n; n--, f++) {
+    uint64_t bits = ldr__field_bits(f, of);
+    if (f->kind == LDR__FIELD_OPTION && !bits) continue;
+    if (f->kind != LDR__FIELD_FLOAT) ldr__meta_i64(t, f->key, (int64_t)bits);
+    else ldr__meta_hex(t, f->key, bits, 2 * (int)f->size);
+  }
+}
+
+/* 0: the file does not have it, or it is no such number. */
+static int ldr__field_read(const ldr_weights *w, const ldr__field *f, uint64_t *bits) {
+  const char *text = ldr_weights_meta(w, f->key);
+  int64_t v = 0, least = f->size == 1 ? 0 : INT32_MIN, most = f->size == 1 ? 255 : INT32_MAX;
+  if (f->kind == LDR__FIELD_FLOAT) return ldr__parse_hex(text, 2 * (int)f->size, bits);
+  if (!(f->kind == LDR__FIELD_OPTION && !text) && !ldr__parse_i64(text, &v)) return 0;
+  *bits = (uint64_t)v;
+  return f->size == 8 || (v >= least && v <= most);
+}
+
+static void ldr__field_set(const ldr__field *f, uint64_t bits, void *of) {
+  unsigned char *at = (unsigned char *)of + f->offset;
+  uint32_t v = (uint32_t)bits;
+  if (f->size == 8) memcpy(at, &bits, 8);
+  else if (f->size == 4) memcpy(at, &v, 4);
+  else *at = (unsigned char)v;
+}
+
 static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   char key[64];
   int32_t i;
@@ -22771,14 +22682,7 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
-  for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
-    const unsigned char *at = (const unsigned char *)&l->d + ldr__fields[f].offset;
-    int32_t v = *at;
-    if (ldr__fields[f].size > 1) memcpy(&v, at, 4);
-    if (ldr__fields[f].kind == LDR__FIELD_OPTION && v == 0) continue;
-    if (ldr__fields[f].kind != LDR__FIELD_FLOAT) ldr__meta_i64(t, ldr__fields[f].key, v);
-    else ldr__meta_hex(t, ldr__fields[f].key, (uint32_t)v, 8);
-  }
+  ldr__fields_write(t, ldr__fields, LDR__COUNT(ldr__fields), &l->d);
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
   for (i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++) {
     int32_t k = i - l->d.rung_count;
@@ -22828,12 +22732,9 @@ static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n) {
 /* A named array of a file: where its floats lie in memory and how it is called. */
 typedef struct ldr__array { const char *name; float *data; size_t rows, columns; } ldr__array;
 
-static ldr__array ldr__ladder_array(const ldr_ladder *l, int32_t i) {
-  ldr__array a;
-  a.name = l->params[i].name;
-  a.data = l->values + l->params[i].offset;
-  a.rows = (size_t)l->params[i].rows;
-  a.columns = (size_t)l->params[i].columns;
+static ldr__array ldr__ladder_array(const void *of, int32_t i) {
+  const ldr_ladder *l = (const ldr_ladder *)of;
+  ldr__array a = { l->params[i].name, ldr__value(l, i), l->params[i].rows, l->params[i].columns };
   return a;
 }
 
@@ -22862,14 +22763,8 @@ static void ldr__header_tensor(
 /* A matrix, or a vector. */
 static void ldr__header_matrix(
     ldr__text *t, const char *name, ldr_dtype type, int vector, size_t rows, size_t columns, uint64_t *at) {
-  int64_t shape[2];
-  shape[0] = (int64_t)rows;
-  shape[1] = (int64_t)columns;
+  int64_t shape[2] = { (int64_t)rows, (int64_t)columns };
   ldr__header_tensor(t, name, type, shape + vector, 2 - vector, at);
-}
-
-static void ldr__header_array(ldr__text *t, const ldr__array *a, uint64_t *at) {
-  ldr__header_matrix(t, a->name, LDR_F32, a->rows < 2, a->rows, a->columns, at);
 }
 
 static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
@@ -22886,43 +22781,58 @@ static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
   unsigned char length[8];
   while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1); /* data aligned for a mapping */
   if (t->full)
-    w->status = ldr__fail(err, LDR_LIMIT,
-        "names and metadata are too long: a header of %U bytes is the most that can be read again",
-        (uint64_t)LADDER_MAX_HEADER);
+    w->status = ldr__fail(err, LDR_LIMIT, "names and metadata are too long: a header of %U bytes is the most that can "
+        "be read again", (uint64_t)LADDER_MAX_HEADER);
   ldr__store_u64(length, t->used);
   ldr__writer_put(w, length, 8, err);
   ldr__writer_put(w, t->data, t->used, err);
 }
 
-static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_error *err) {
+/* A file of `count` arrays of `of`: the ladder l, or a run of it, whose own metadata `meta` adds. */
+typedef struct ldr__arrays {
+  const char *format;
+  const void *of;
+  int32_t count;
+  ldr__array (*at)(const void *of, int32_t i);
+  void (*meta)(ldr__text *t, const void *of); /* or NULL */
+} ldr__arrays;
+
+static ldr_status ldr__arrays_write(ldr__writer *w, const ldr_ladder *l, const ldr__arrays *y, ldr_error *err) {
   ldr__text t;
+  ldr__array a;
   uint64_t h = 0, at = 0;
   size_t bound = ldr__header_bound(l);
   char *text = (char *)ldr__alloc(&l->alloc, bound);
   int32_t i;
-  if (!text) return w->status = ldr__fail(err, LDR_MEMORY, "out of memory while saving a ladder");
-  for (i = 0; i < l->count; i++) {
-    ldr__array a = ldr__ladder_array(l, i);
+  if (!text) return w->status = ldr__fail(err, LDR_MEMORY, "out of memory while saving a %s", y->format);
+  for (i = 0; i < y->count; i++) {
+    a = y->at(y->of, i);
     h = ldr__floats_digest(h, a.data, a.rows * a.columns);
   }
   ldr__text_init(&t, text, bound);
   ldr__text_string(&t, "{\"__metadata__\":{");
-  ldr__text_meta(&t, "format", "ladder");
+  ldr__text_meta(&t, "format", y->format);
   ldr__meta_ladder(&t, l);
+  if (y->meta) y->meta(&t, y->of);
   ldr__meta_hex(&t, "checksum", ldr__mix64(h ^ t.digest), 16);
   ldr__text_bytes(&t, "}", 1);
-  for (i = 0; i < l->count; i++) {
-    ldr__array a = ldr__ladder_array(l, i);
-    ldr__header_array(&t, &a, &at);
+  for (i = 0; i < y->count; i++) {
+    a = y->at(y->of, i);
+    ldr__header_matrix(&t, a.name, LDR_F32, a.rows < 2, a.rows, a.columns, &at);
   }
   ldr__text_bytes(&t, "}", 1);
   ldr__writer_header(w, &t, err);
-  for (i = 0; i < l->count; i++) {
-    ldr__array a = ldr__ladder_array(l, i);
+  for (i = 0; i < y->count; i++) {
+    a = y->at(y->of, i);
     ldr__writer_floats(w, a.data, a.rows * a.columns, err);
   }
   ldr__free(&l->alloc, text, bound);
   return w->status;
+}
+
+static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_error *err) {
+  ldr__arrays y = { "ladder", l, l->count, ldr__ladder_array, NULL };
+  return ldr__arrays_write(w, l, &y, err);
 }
 
 LDR__DEF ldr_status ldr_ladder_save_memory(
@@ -22952,9 +22862,8 @@ static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr
   const ldr_tensor *t = ldr_weights_find(w, a->name);
   uint64_t n = (uint64_t)a->rows * a->columns;
   if (!t) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a->name);
-  if (t->dtype != LDR_F32)
-    return ldr__fail_at(
-        err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
+  if (t->dtype != LDR_F32) return ldr__fail_at(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32",
+      a->name, ldr_dtype_name(t->dtype));
   if (t->bytes != 4 * n)
     return ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
   ldr_tensor_read(a->data, t, 0, (size_t)n);
@@ -22973,26 +22882,15 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   int32_t i;
   int64_t v = 0;
   for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
-    const char *text = ldr_weights_meta(w, ldr__fields[f].key);
-    unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
-    const int whole = ldr__fields[f].size > 1;
-    uint64_t bits = 0;
-    uint32_t small;
-    if (ldr__fields[f].kind == LDR__FIELD_OPTION && !text) continue;
-    if (ldr__fields[f].kind == LDR__FIELD_FLOAT ? !ldr__parse_hex(text, 8, &bits)
-        : !ldr__parse_i64(text, &v) || v < (whole ? INT32_MIN : 0) || v > (whole ? INT32_MAX : 255))
-      return ldr__meta_missing(ldr__fields[f].key, err);
-    small = (uint32_t)(ldr__fields[f].kind == LDR__FIELD_FLOAT ? bits : (uint64_t)v);
-    if (whole) memcpy(at, &small, 4);
-    else *at = (unsigned char)small;
+    uint64_t bits;
+    if (!ldr__field_read(w, &ldr__fields[f], &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
+    ldr__field_set(&ldr__fields[f], bits, d);
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
-      d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) ||
-      !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
-      d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
-      d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
-    !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
+      d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
+      !ldr__choices_made(d) || d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
+      !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
   for (i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
     int32_t k = i - d->rung_count;
     ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
@@ -23043,10 +22941,9 @@ static ldr_ladder *ldr__ladder_from(
   mine = ldr_model_fingerprint(m);
   if (mine != fingerprint) {
     const char *family = ldr_weights_meta(w, "backbone.family");
-    ldr__fail(err, LDR_MISMATCH,
-        "this ladder was trained on another backbone (a %s, fingerprint %s); the model given is a %s with other "
-        "weights",
-        family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"), m->family->type);
+    ldr__fail(err, LDR_MISMATCH, "this ladder was trained on another backbone (a %s, fingerprint %s); the model given "
+        "is a %s with other weights", family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"),
+        m->family->type);
     return NULL;
   }
   for (i = 0; i < ldr_weights_count(w); i++) held += ldr_weights_at(w, i)->bytes / 4;
@@ -23067,33 +22964,30 @@ static ldr_ladder *ldr__ladder_from(
   return NULL;
 }
 
-LDR__DEF ldr_ladder *ldr_ladder_load_memory(
-    const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_weights *w;
-  ldr_ladder *l = NULL;
-  LDR__OWN_ERROR(err);
-  if (!m) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load_memory: no model");
-  w = m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL;
-  if (w) l = ldr__ladder_from(m, w, alloc, err);
+/* Closes w, which may be NULL; path as well. */
+static ldr_ladder *ldr__ladder_read(
+    const ldr_model *m, ldr_weights *w, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+  ldr_ladder *l = w ? ldr__ladder_from(m, w, alloc, err) : NULL;
+  if (w && !l && path) ldr__fail_in_file(err, path);
   ldr_weights_close(w);
   return l;
+}
+
+LDR__DEF ldr_ladder *ldr_ladder_load_memory(
+    const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
+  LDR__OWN_ERROR(err);
+  if (!m) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load_memory: no model");
+  return ldr__ladder_read(
+      m, m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL, NULL, alloc, err);
 }
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_weights *w;
-  ldr_ladder *l = NULL;
   LDR__OWN_ERROR(err);
   if (!m || !path) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load: no model or no path");
-  w = m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL;
-  if (w) {
-    l = ldr__ladder_from(m, w, alloc, err);
-    if (!l) ldr__fail_in_file(err, path);
-  }
-  ldr_weights_close(w);
-  return l;
+  return ldr__ladder_read(
+      m, m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL, path, alloc, err);
 }
-
 #endif /* LADDER_NO_STDIO */
 
 /* ---- training state ---- */
@@ -23101,15 +22995,16 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 #ifndef LADDER_NO_TRAIN
 
 /* What must be the same in a run that goes on. */
-static const struct { const char *key; size_t offset, size; int real; } ldr__run_fields[] = {
-#define LDR__RUN(name, real) \
-  { "run." #name, offsetof(ldr_train_desc, name), sizeof(((ldr_train_desc *)0)->name), real }
-  LDR__RUN(rate, 1), LDR__RUN(beta1, 1), LDR__RUN(beta2, 1), LDR__RUN(epsilon, 1), LDR__RUN(momentum, 1),
-  LDR__RUN(weight_decay, 1), LDR__RUN(clip, 1), LDR__RUN(warmup, 1), LDR__RUN(label_smoothing, 1),
-  LDR__RUN(replace_rate, 1), LDR__RUN(replace_until, 1), LDR__RUN(epochs, 0), LDR__RUN(batch, 0),
-  LDR__RUN(accumulate, 0), LDR__RUN(optimizer, 0), LDR__RUN(nesterov, 0), LDR__RUN(schedule, 0),
-  LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
-#undef LDR__RUN
+static const ldr__field ldr__run_fields[] = {
+#define LDR__INT(name)   LDR__FIELD("run", ldr_train_desc, name, INT)
+#define LDR__FLOAT(name) LDR__FIELD("run", ldr_train_desc, name, FLOAT)
+  LDR__FLOAT(rate), LDR__FLOAT(beta1), LDR__FLOAT(beta2), LDR__FLOAT(epsilon), LDR__FLOAT(momentum),
+  LDR__FLOAT(weight_decay), LDR__FLOAT(clip), LDR__FLOAT(warmup), LDR__FLOAT(label_smoothing),
+  LDR__FLOAT(replace_rate), LDR__FLOAT(replace_until), LDR__INT(epochs), LDR__INT(batch), LDR__INT(accumulate),
+  LDR__INT(optimizer), LDR__INT(nesterov), LDR__INT(schedule), LDR__INT(patience), LDR__INT(metric),
+  LDR__INT(replace_schedule)
+#undef LDR__INT
+#undef LDR__FLOAT
 };
 enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__run_fields)) };
 
@@ -23117,14 +23012,10 @@ enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__run_fields)) };
    sets, with train, and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
-  const ldr_dataset *sets[2];
+  const ldr_dataset *sets[2] = { t->train, t->dev };
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   int i;
-  for (i = 0; i < LDR__RUN_FIELDS; i++) {
-    uint32_t bits = 0;
-    memcpy(&bits, (const unsigned char *)d + ldr__run_fields[i].offset, ldr__run_fields[i].size);
-    h = ldr__mix64(h ^ bits);
-  }
+  h = ldr__fields_digest(h, ldr__run_fields, LDR__COUNT(ldr__run_fields), d);
   /* rounded taps make another run */
   if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
   if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
@@ -23133,14 +23024,8 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
-  for (i = 0; i < (int)(LDR__COUNT(ldr__fields)); i++) {
-    uint32_t bits = 0;
-    memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, ldr__fields[i].size);
-    h = ldr__mix64(h ^ bits);
-  }
+  h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields), &t->l->d);
   for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
-  sets[0] = t->train;
-  sets[1] = t->dev;
   for (i = 0; i < 2; i++) {
     size_t k, labels;
     if (marks) marks[i] = h;
@@ -23163,22 +23048,16 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
 
 #ifndef LADDER_NO_STDIO
 
-/* The scalars of a trainer, one row each, for writing and reading. */
-enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
-static const struct { const char *key; size_t offset; int kind; } ldr__states[] = {
-  { "state.step", offsetof(ldr_trainer, step), LDR__STATE_I64 },
-  { "state.tokens", offsetof(ldr_trainer, tokens), LDR__STATE_I64 },
-  { "state.learned", offsetof(ldr_trainer, learned), LDR__STATE_I64 },
-  { "state.epoch_done", offsetof(ldr_trainer, epoch_done), LDR__STATE_I32 },
-  { "state.best_epoch", offsetof(ldr_trainer, best_epoch), LDR__STATE_I32 },
-  { "state.best_metric", offsetof(ldr_trainer, best_metric), LDR__STATE_DOUBLE },
-  { "state.epoch_loss", offsetof(ldr_trainer, epoch_loss), LDR__STATE_DOUBLE },
-  { "state.epoch_weight", offsetof(ldr_trainer, epoch_weight), LDR__STATE_DOUBLE },
-  { "state.last_loss", offsetof(ldr_trainer, last_loss), LDR__STATE_DOUBLE },
-  { "state.last_metric", offsetof(ldr_trainer, last_metric), LDR__STATE_DOUBLE },
-  { "state.last_rate", offsetof(ldr_trainer, last_rate), LDR__STATE_DOUBLE },
-  { "state.last_norm", offsetof(ldr_trainer, last_norm), LDR__STATE_DOUBLE },
-  { "state.last_step_loss", offsetof(ldr_trainer, last_step_loss), LDR__STATE_DOUBLE } };
+/* The scalars of a trainer; the step comes first. */
+static const ldr__field ldr__states[] = {
+#define LDR__INT(name)   LDR__FIELD("state", ldr_trainer, name, INT)
+#define LDR__FLOAT(name) LDR__FIELD("state", ldr_trainer, name, FLOAT)
+  LDR__INT(step), LDR__INT(tokens), LDR__INT(learned), LDR__INT(epoch_done), LDR__INT(best_epoch),
+  LDR__FLOAT(best_metric), LDR__FLOAT(epoch_loss), LDR__FLOAT(epoch_weight), LDR__FLOAT(last_loss),
+  LDR__FLOAT(last_metric), LDR__FLOAT(last_rate), LDR__FLOAT(last_norm), LDR__FLOAT(last_step_loss)
+#undef LDR__INT
+#undef LDR__FLOAT
+};
 
 /* The arrays of a saved run; one that a run has not is left out. */
 enum { LDR__STATE_ARRAYS = 5 };
@@ -23189,76 +23068,49 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
   float *const data[LDR__STATE_ARRAYS] = { t->l->values, t->m, t->v, t->best, t->scale_values };
   for (i = 0; i < LDR__STATE_ARRAYS; i++)
     if (data[i]) {
-      a[n].name = ldr__state_names[i];
-      a[n].data = data[i];
-      a[n].rows = 1;
-      a[n++].columns = data[i] == t->scale_values ? t->scale_size : t->l->size;
+      const ldr__array x = { ldr__state_names[i], data[i], 1, data[i] == t->scale_values ? t->scale_size : t->l->size };
+      a[n++] = x;
     }
   return n;
 }
 
 /* Fixed point, for people and for comparing: printf would bring its floating point, and the locale's comma. */
 static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
-  const unsigned char *at = (const unsigned char *)&t->d + ldr__run_fields[i].offset;
+  const uint64_t bits = ldr__field_bits(&ldr__run_fields[i], &t->d);
+  const float real = ldr__float_from_bits((uint32_t)bits);
   char part[10] = "";
-  float real;
-  int32_t whole, k;
-  int64_t nano, rest;
-  if (ldr__run_fields[i].size == 1) { /* a short enum */
-    ldr__format(text, 32, "%d", *at);
-    return text;
-  }
-  memcpy(&real, at, 4);
-  memcpy(&whole, at, 4);
-  nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX;
-  for (k = 8, rest = nano; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
-  if (ldr__run_fields[i].real) ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
-  else ldr__format(text, 32, "%d", (int)whole);
+  int32_t k;
+  int64_t nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX, rest = nano;
+  for (k = 8; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
+  if (ldr__run_fields[i].kind != LDR__FIELD_FLOAT) ldr__format(text, 32, "%I", (int64_t)bits);
+  else ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
   return text;
+}
+
+static ldr__array ldr__state_array(const void *of, int32_t i) {
+  ldr__array a[LDR__STATE_ARRAYS];
+  ldr__state_arrays((const ldr_trainer *)of, a);
+  return a[i];
+}
+
+static void ldr__state_meta(ldr__text *text, const void *of) {
+  const ldr_trainer *t = (const ldr_trainer *)of;
+  char value[32];
+  int i;
+  ldr__meta_hex(text, "run", ldr__run_digest(t, NULL), 16);
+  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
+  ldr__fields_write(text, ldr__states, LDR__COUNT(ldr__states), t);
 }
 
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
   ldr__array a[LDR__STATE_ARRAYS];
-  char value[32];
-  ldr__text text;
+  ldr__arrays y = { "ladder-run", t, 0, ldr__state_array, ldr__state_meta };
   ldr__writer w;
-  uint64_t h = 0, at = 0;
-  int n, i;
-  size_t s, bound;
-  char *buffer;
-  LDR__OWN_ERROR(err);
   if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_save: no trainer or no path");
-  bound = ldr__header_bound(t->l);
-  buffer = (char *)ldr__alloc(&t->alloc, bound);
-  if (!buffer) return ldr__fail(err, LDR_MEMORY, "out of memory while saving a run");
-  n = ldr__state_arrays(t, a);
-  for (i = 0; i < n; i++) h = ldr__floats_digest(h, a[i].data, a[i].columns);
-  ldr__text_init(&text, buffer, bound);
-  ldr__text_string(&text, "{\"__metadata__\":{");
-  ldr__text_meta(&text, "format", "ladder-run");
-  ldr__meta_ladder(&text, t->l);
-  ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
-  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(&text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
-  for (s = 0; s < LDR__COUNT(ldr__states); s++) {
-    const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
-    int32_t small = 0;
-    uint64_t bits = 0;
-    if (ldr__states[s].kind == LDR__STATE_I32) memcpy(&small, from, sizeof small);
-    else memcpy(&bits, from, sizeof bits);
-    if (ldr__states[s].kind == LDR__STATE_DOUBLE) ldr__meta_hex(&text, ldr__states[s].key, bits, 16);
-    else ldr__meta_i64(&text, ldr__states[s].key, small ? small : (int64_t)bits);
-  }
-  ldr__meta_hex(&text, "checksum", ldr__mix64(h ^ text.digest), 16);
-  ldr__text_bytes(&text, "}", 1);
-  for (i = 0; i < n; i++) ldr__header_array(&text, &a[i], &at);
-  ldr__text_bytes(&text, "}", 1);
-  if (!ldr__writer_open(&w, path, err)) {
-    ldr__writer_header(&w, &text, err);
-    for (i = 0; i < n; i++) ldr__writer_floats(&w, a[i].data, a[i].columns, err);
-    ldr__writer_close(&w, err);
-  }
-  ldr__free(&t->alloc, buffer, bound);
-  return w.status;
+  y.count = ldr__state_arrays(t, a);
+  if (ldr__writer_open(&w, path, err)) return w.status;
+  ldr__arrays_write(&w, t->l, &y, err);
+  return ldr__writer_close(&w, err);
 }
 
 /* Everything is checked before the first byte of the trainer changes. */
@@ -23266,7 +23118,6 @@ static ldr_status ldr__resume_check(
     const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
   const char *format = ldr_weights_meta(w, "format");
   uint64_t run, wanted, h = 0, bits;
-  int64_t v;
   int i;
   size_t s;
   if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)
@@ -23281,19 +23132,17 @@ static ldr_status ldr__resume_check(
   if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
       "the saved run had another backbone, ladder, data set, seed or type of taps");
   for (s = 0; s < LDR__COUNT(ldr__states); s++) {
-    const char *text = ldr_weights_meta(w, ldr__states[s].key);
-    const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs : s ? INT64_MAX / 2 /* 0 is the step */
+    const int64_t most = ldr__states[s].size == 4 ? t->d.epochs : s ? INT64_MAX / 2
         : (int64_t)t->d.epochs * t->steps_per_epoch;
-    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits)
-        : !ldr__parse_i64(text, &v) || v < 0 || v > most) return ldr__meta_missing(ldr__states[s].key, err);
+    if (!ldr__field_read(w, &ldr__states[s], &bits) || (ldr__states[s].kind == LDR__FIELD_INT && bits > (uint64_t)most))
+      return ldr__meta_missing(ldr__states[s].key, err);
   }
   for (i = 0; i < n; i++) {
     const ldr_tensor *x = ldr_weights_find(w, a[i].name);
     size_t at, take;
     if (!x) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a[i].name);
-    if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns)
-      return ldr__fail_at(err, LDR_SHAPE, x->offset, "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes,
-          4 * (uint64_t)a[i].columns);
+    if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns) return ldr__fail_at(err, LDR_SHAPE, x->offset,
+        "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes, 4 * (uint64_t)a[i].columns);
     for (at = 0; at < a[i].columns; at += take) {
       take = LDR__MIN((size_t)LDR__BLOCK, a[i].columns - at);
       h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
@@ -23308,6 +23157,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   ldr_weights *w;
   int n, i;
   size_t s;
+  uint64_t bits;
   LDR__OWN_ERROR(err);
   if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_resume: no trainer or no path");
   w = ldr__weights_open_one(path, &t->alloc, err);
@@ -23316,18 +23166,8 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   if (ldr__resume_check(t, w, a, n, err)) ldr__fail_in_file(err, path);
   else {
     for (i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
-    for (s = 0; s < LDR__COUNT(ldr__states); s++) {
-      const char *text = ldr_weights_meta(w, ldr__states[s].key);
-      unsigned char *to = (unsigned char *)t + ldr__states[s].offset;
-      uint64_t bits = 0;
-      int64_t v = 0;
-      int32_t small;
-      if (ldr__states[s].kind == LDR__STATE_DOUBLE) ldr__parse_hex(text, 16, &bits);
-      else if (ldr__parse_i64(text, &v)) bits = (uint64_t)v;
-      small = (int32_t)v;
-      if (ldr__states[s].kind == LDR__STATE_I32) memcpy(to, &small, 4);
-      else memcpy(to, &bits, 8);
-    }
+    for (s = 0; s < LDR__COUNT(ldr__states); s++)
+      if (ldr__field_read(w, &ldr__states[s], &bits)) ldr__field_set(&ldr__states[s], bits, t);
     memset(&t->start, 0, sizeof t->start); /* what was fitted here is gone again */
     t->order_epoch = -1;
     t->agreed = 0;

@@ -842,7 +842,7 @@ TEST(theseus_with_a_successor_a_layer_is_the_backbone) {
       d.successors = 3;
       x = open_fixture(tiny_default(families[f]), d, plain_training());
       CHECK_STR(x.err.message, "");
-      ldr__fill_normal(x.l->values + x.l->params[x.l->head_out].offset, 72, 4, 1);
+      ldr__fill_normal(x.l->values + x.l->params[x.l->head_out.weight].offset, 72, 4, 1);
       states(&x, i ? other : base);
       for (seed = 0; i && seed < 6; seed++) {
         x.t->d.seed = (uint64_t)seed;

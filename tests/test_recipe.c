@@ -252,13 +252,13 @@ TEST(standardised_gradients_are_slopes) {
   double slope = 0, loss[2], size = 0;
   int32_t p, i, side;
   for (p = 0; p < b.l->count; p++)
-    for (i = 0; i < b.l->params[p].rows * b.l->params[p].columns; i++) b.l->values[b.l->params[p].offset + (size_t)i] += 0.05f * (float)ldr__random_normal(9 + (uint64_t)p, (uint64_t)i);
+    for (i = 0; (size_t)i < b.l->params[p].size; i++) b.l->values[b.l->params[p].offset + (size_t)i] += 0.05f * (float)ldr__random_normal(9 + (uint64_t)p, (uint64_t)i);
   CHECK_INT(ldr_trainer_gradients(b.t, NULL, batch, 5, &b.err), LDR_OK);
   ldr__scales_gradients(b.t);
   for (i = 0; i < b.t->scale_count; i++) {
     const ldr__scale *s = &b.t->scales[i];
     const ldr__param *w = &b.l->params[s->weight];
-    for (p = 0; p < w->rows * w->columns; p++) {
+    for (p = 0; (size_t)p < w->size; p++) {
       double dir = ldr__random_normal(70 + (uint64_t)i, (uint64_t)p);
       slope += dir * (double)b.l->grads[w->offset + (size_t)p];
       size += dir * dir;
@@ -268,7 +268,7 @@ TEST(standardised_gradients_are_slopes) {
     ldr__scales_values(b.t, 0);
     for (i = 0; i < b.t->scale_count; i++) {
       const ldr__param *w = &b.l->params[b.t->scales[i].weight];
-      for (p = 0; p < w->rows * w->columns; p++) b.l->values[w->offset + (size_t)p] += (float)((side ? 2e-3 : -1e-3) * ldr__random_normal(70 + (uint64_t)i, (uint64_t)p));
+      for (p = 0; (size_t)p < w->size; p++) b.l->values[w->offset + (size_t)p] += (float)((side ? 2e-3 : -1e-3) * ldr__random_normal(70 + (uint64_t)i, (uint64_t)p));
     }
     ldr__scales_values(b.t, 1);
     CHECK_INT(ldr_trainer_gradients(b.t, &loss[side], batch, 5, &b.err), LDR_OK);

@@ -1181,8 +1181,7 @@ static uint64_t count_trained(const char *config, const ldr_ladder_desc *desc, i
   CHECK_INT(ldr__ladder_method(l, &l->d, &err), LDR_OK);
   CHECK_INT(ldr__ladder_reader(l, desc, &err), LDR_OK);
   CHECK_STR(err.message, "");
-  y.l = l;
-  if (!err.status) ldr__ladder_layout(&y, NULL, NULL);
+  if (!err.status) ldr__ladder_layout(&y, l);
   n = y.trainable;
   if (l->reader) ldr__free(&l->alloc, l->reader, sizeof *l);
   free(l);
