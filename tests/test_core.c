@@ -31,7 +31,8 @@ typedef struct rig { ldr__exec ex; } rig;
 
 static rig rig_open(const ldr__kernels *k, int32_t threads, size_t columns, size_t longest, size_t head_dim) {
   rig g;
-  size_t need = ldr__gemm_scratch(columns, LDR__KC), other = longest ? ldr__attention_scratch(longest, head_dim) : 0;
+  size_t need = ldr__gemm_scratch(columns, 4096), other = longest ? ldr__attention_scratch(longest, head_dim) : 0;
+  memset(&g, 0, sizeof g);
   g.ex.kernels = k;
   g.ex.threads = threads;
   g.ex.scratch_size = need > other ? need : other;
@@ -696,6 +697,61 @@ TEST(products_do_not_depend_on_threads) {
       free(first);
       product_free(&p);
     }
+}
+
+/* Where memory is what counts a matrix is read once, as it lies. Neither threads nor other rows change a bit. */
+TEST(products_of_a_few_rows) {
+  static const ldr_dtype types[] = { LDR_F32, LDR_F16, LDR_BF16 };
+  static const size_t long_depths[] = { 1, 3, 16, 33, LDR__FEW_DEEP - 1, LDR__FEW_DEEP, LDR__FEW_DEEP + 1, 2 * LDR__FEW_DEEP + 70 };
+  const ldr__kernels *sets[KERNEL_SETS];
+  int count = kernel_sets(sets), s, i, other = 0;
+  ldr_test_rng r = { 14 };
+  double worst = 0;
+  for (s = 0; s < count; s++)
+    for (i = 0; i < 96; i++) {
+      size_t m = 1 + ldr_test_below(&r, LDR__FEW), n = i % 8 ? PICK(&r, edges) : 100, k = PICK(&r, long_depths), row, j;
+      product p = product_new(m, n, k, 1, types[i % 3], i % 2, i % 5 == 4, &r);
+      rig one = rig_open(sets[s], 1, n, 0, 0), three = rig_open(sets[s], 3, n, 0, 0);
+      float *first = zeros(m * p.ldc), *f = zeros(m * p.ldc), *want = zeros(n);
+      ldr__mat b = ldr__mat_float(NULL, 1, p.bcs);
+      ldr__finish finish = ldr__finish_bias(p.bias ? p.bias_v : NULL);
+      b.data = p.b;
+      b.dtype = p.type;
+      memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
+      product_run(&p, &one.ex, p.c, 0, m, 0);
+      memcpy(first, p.c, m * p.ldc * sizeof(float));
+      one.ex.few = three.ex.few = 1;
+      memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
+      product_run(&p, &one.ex, p.c, 0, m, 0);
+      worst = fmax(worst, product_error(&p));
+      other += !same_bits(first, p.c, m * p.ldc);                  /* it is another way */
+      memcpy(first, p.c0, m * p.ldc * sizeof(float));
+      product_run(&p, &three.ex, first, 0, m, 0);
+      CHECK(same_bits(first, p.c, m * p.ldc));
+      for (row = 0; row < m; row++) {
+        memcpy(first, p.c0 + row * p.ldc, p.ldc * sizeof(float));
+        product_run(&p, &one.ex, first, row, 1, 0);
+        CHECK(same_bits(first, p.c + row * p.ldc, p.ldc));
+      }
+      finish.f = f;
+      finish.ldf = p.ldc;
+      finish.activation = LDR_RELU;
+      memcpy(first, p.c0, m * p.ldc * sizeof(float));
+      ldr__gemm(&three.ex, first, p.ldc, p.a, p.rs, 1, b, finish, m, n, k, p.accumulate);
+      CHECK(same_bits(first, p.c, m * p.ldc));
+      for (row = 0; row < m; row++) {
+        for (j = 0; j < n; j++) want[j] = p.c[row * p.ldc + j] > 0 ? p.c[row * p.ldc + j] : 0;
+        CHECK(same_bits(want, f + row * p.ldc, n));
+      }
+      free(first);
+      free(f);
+      free(want);
+      rig_close(&one);
+      rig_close(&three);
+      product_free(&p);
+    }
+  CHECK_NEAR(worst, 0, 5e-7);
+  CHECK(other > 20);
 }
 
 TEST(a_row_of_a_product_does_not_depend_on_the_others) {
@@ -1484,7 +1540,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
   X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(extreme_arguments_in_every_kernel_set) X(softmax_of_every_kernel_set) X(rows_of_exponentials_and_moments_agree_between_kernel_sets) \
   X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
-  X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(lists_of_what_comes_next_are_fetched_in_order) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(int8_rows_are_the_same_of_every_set) X(a_set_that_is_not_there_gives_the_next_lower) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
+  X(a_row_of_a_product_does_not_depend_on_the_others) X(products_of_a_few_rows) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(lists_of_what_comes_next_are_fetched_in_order) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(int8_rows_are_the_same_of_every_set) X(a_set_that_is_not_there_gives_the_next_lower) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
   X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
   X(numbers_are_read_without_the_locale) X(trees_keys_and_escapes) X(values_one_after_another) X(json_survives_every_byte_and_every_failed_allocation)
 LDR_TEST_MAIN("core", TESTS)

@@ -80,6 +80,132 @@ TEST(threads_do_not_change_a_bit) {
   CHECK(memcmp(one, three, sizeof one) == 0);
 }
 
+/* Texts of other lengths and with other tokens, of which every weight is read once, say what they say alone. */
+TEST(several_texts_step_together) {
+  static const char *const every[] = { "gpt2", "llama", "qwen2" };
+  enum { MOST = 40 };
+  size_t f;
+  for (f = 0; f < 3; f++) {
+    tiny_spec spec = causal_spec(every[f]);
+    static float alone[MOST * VOCABULARY], together[MOST * VOCABULARY], again[MOST * VOCABULARY];
+    ldr_session *s[MOST];
+    int32_t ids[MOST], i, n;
+    ldr_error err;
+    tiny_model t;
+    memset(&err, 0, sizeof err);
+    spec.threads = 1 + (int)f;
+    t = tiny_open(spec, &err);
+    for (i = 0; i < MOST; i++) {
+      s[i] = session_for(t.m, NULL, TEXT + 4, &err);
+      ids[i] = (i * 5 + 1) % VOCABULARY;
+      if (i % 7) CHECK_INT(ldr_session_read(s[i], NULL, text_ids, i % 7, &err), LDR_OK);      /* some are empty */
+      CHECK_INT(ldr_session_read(s[i], alone + i * VOCABULARY, ids + i, 1, &err), LDR_OK);
+      CHECK_INT(ldr_session_rewind(s[i], i % 7, &err), LDR_OK);
+    }
+    for (n = 1; n <= MOST; n += n < 10 ? 3 : 15) {
+      CHECK_INT(ldr_session_step(s, n, together, ids, &err), LDR_OK);
+      CHECK(relative(together, alone, VOCABULARY, (size_t)n) < 1e-5);
+      for (i = 0; i < n; i++) {
+        CHECK_INT(ldr_session_length(s[i]), i % 7 + 1);
+        CHECK_INT(ldr_session_read(s[i], again, text_ids, 2, &err), LDR_OK);                   /* and go on from there */
+        CHECK_INT(ldr_session_rewind(s[i], i % 7, &err), LDR_OK);
+        CHECK_INT(ldr_session_read(s[i], NULL, ids + i, 1, &err), LDR_OK);
+        CHECK_INT(ldr_session_read(s[i], again + VOCABULARY, text_ids, 2, &err), LDR_OK);
+        CHECK(relative(again, again + VOCABULARY, VOCABULARY, 1) < 1e-5);
+        CHECK_INT(ldr_session_rewind(s[i], i % 7, &err), LDR_OK);
+      }
+    }
+    for (i = 0; i < MOST; i++) ldr_session_free(s[i]);
+    tiny_close(&t);
+  }
+}
+
+TEST(steps_that_cannot_be) {
+  tiny_spec spec = causal_spec("llama");
+  float logits[2 * VOCABULARY];
+  const int32_t ids[2] = { 1, 2 };
+  int32_t bad[2] = { 1, VOCABULARY };
+  ldr_session *s[2], *twice[2], *none[2];
+  ldr_error err;
+  tiny_model t;
+  memset(&err, 0, sizeof err);
+  t = tiny_open(spec, &err);
+  s[0] = session_for(t.m, NULL, 4, &err);
+  s[1] = session_for(t.m, NULL, 2, &err);                        /* another room is no matter */
+  twice[0] = twice[1] = none[0] = s[0];
+  none[1] = NULL;
+  CHECK_INT(ldr_session_step(NULL, 2, logits, ids, &err), LDR_ARGUMENT);
+  memset(&err, 0, sizeof err);
+  CHECK_INT(ldr_session_step(s, 0, logits, ids, &err), LDR_ARGUMENT);
+  memset(&err, 0, sizeof err);
+  CHECK_INT(ldr_session_step(none, 2, logits, ids, &err), LDR_ARGUMENT);
+  memset(&err, 0, sizeof err);
+  CHECK_INT(ldr_session_step(twice, 2, logits, ids, &err), LDR_ARGUMENT);
+  CHECK(strstr(err.message, "session 1 is there twice") != NULL);
+  memset(&err, 0, sizeof err);
+  CHECK_INT(ldr_session_step(s, 2, logits, bad, &err), LDR_DATA);
+  memset(&err, 0, sizeof err);
+  CHECK_INT(ldr_session_step(s, 2, NULL, ids, &err), LDR_OK);
+  CHECK_INT(ldr_session_step(s, 2, logits, ids, &err), LDR_OK);
+  CHECK_INT(ldr_session_step(s, 2, logits, ids, &err), LDR_LIMIT);     /* the second is full: none has read */
+  CHECK_INT(ldr_session_length(s[0]), 2);
+  ldr_session_free(s[1]);
+  memset(&err, 0, sizeof err);
+  s[1] = session_kept_as(t.m, NULL, 4, LDR_I8, &err);
+  CHECK_INT(ldr_session_step(s, 2, logits, ids, &err), LDR_ARGUMENT);
+  memset(&err, 0, sizeof err);
+  CHECK_INT(ldr_session_copy(s[1], s[0], &err), LDR_ARGUMENT);
+  ldr_session_free(s[0]);
+  ldr_session_free(s[1]);
+  tiny_close(&t);
+}
+
+static uint64_t kept_bytes(const ldr_session *s) {
+  ldr_memory m = ldr_session_memory(s);
+  int32_t i;
+  for (i = 0; i < m.count; i++)
+    if (strcmp(m.items[i].name, "keys and values") == 0) return m.items[i].bytes;
+  return 0;
+}
+
+/* Rounded keys and values take less and change little; copies, and what is read again, have the same bits. */
+TEST(keys_and_values_are_kept_rounded) {
+  static const struct { ldr_dtype type; double off, of; } rows[] = { { LDR_F32, 1e-5, 1.01 }, { LDR_BF16, 1e-2, 0.51 }, { LDR_I8, 2e-2, 0.45 } };
+  uint64_t exact = 0;
+  size_t r;
+  for (r = 0; r < 3; r++) {
+    tiny_spec spec = causal_spec("llama");
+    float want[TEXT * VOCABULARY], got[VOCABULARY], again[VOCABULARY], copied[VOCABULARY];
+    ldr_session *s, *other;
+    ldr_error err;
+    tiny_model t;
+    memset(&err, 0, sizeof err);
+    t = tiny_open(spec, &err);
+    whole_pass(t.m, want);
+    s = session_kept_as(t.m, NULL, 0, rows[r].type, &err);
+    other = session_kept_as(t.m, NULL, 0, rows[r].type, &err);
+    CHECK_STR(err.message, "");
+    if (!r) exact = kept_bytes(s);
+    CHECK(kept_bytes(s) > 0 && (double)kept_bytes(s) <= rows[r].of * (double)exact);
+    CHECK_INT(ldr_session_read(s, NULL, text_ids, 6, &err), LDR_OK);
+    CHECK_INT(ldr_session_copy(other, s, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s, got, text_ids + 6, TEXT - 6, &err), LDR_OK);
+    CHECK(relative(got, want + (TEXT - 1) * VOCABULARY, VOCABULARY, 1) < rows[r].off);
+    CHECK(r == 0 || memcmp(got, want + (TEXT - 1) * VOCABULARY, sizeof got) != 0);
+    CHECK_INT(ldr_session_read(other, copied, text_ids + 6, TEXT - 6, &err), LDR_OK);
+    CHECK(memcmp(copied, got, sizeof got) == 0);
+    CHECK_INT(ldr_session_rewind(s, 6, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s, again, text_ids + 6, TEXT - 6, &err), LDR_OK);
+    CHECK(memcmp(again, got, sizeof got) == 0);
+    memset(&err, 0, sizeof err);
+    CHECK(session_kept_as(t.m, NULL, 0, LDR_I32, &err) == NULL && err.status == LDR_ARGUMENT);
+    CHECK(strstr(err.message, "f32, bf16 or int8") != NULL);
+    ldr_session_free(s);
+    ldr_session_free(other);
+    tiny_close(&t);
+  }
+}
+
 /* A prompt longer than what is read at a time. */
 TEST(long_prompts_are_read_in_pieces) {
   tiny_spec spec = causal_spec("llama");
@@ -183,6 +309,22 @@ TEST(tuned_models_speak_as_they_were_trained) {
       CHECK_INT(ldr_session_rewind(s, 2, &err), LDR_OK);
       CHECK_INT(ldr_session_read(s, again, text_ids + 2, TEXT - 3, &err), LDR_OK);
       for (c = 0; c < VOCABULARY; c++) CHECK_NEAR((double)again[c], (double)logits[c], 1e-4);
+    }
+    if (s) { /* two of them in one step, with rounded keys in the rungs as well */
+      ldr_session *two[2];
+      const int32_t last[2] = { text_ids[2], text_ids[TEXT - 2] };
+      float both[2 * VOCABULARY];
+      two[0] = session_for(t.m, l, 0, &err);
+      two[1] = s;
+      CHECK_INT(ldr_session_rewind(s, TEXT - 2, &err), LDR_OK);
+      CHECK_INT(ldr_session_read(two[0], NULL, text_ids, 2, &err), LDR_OK);
+      CHECK_INT(ldr_session_step(two, 2, both, last, &err), LDR_OK);
+      for (c = 0; c < VOCABULARY; c++) CHECK_NEAR((double)both[VOCABULARY + c], (double)logits[c], 1e-4);
+      ldr_session_free(two[0]);
+      two[0] = session_kept_as(t.m, l, 0, LDR_I8, &err);
+      CHECK_INT(ldr_session_read(two[0], both, text_ids, TEXT - 1, &err), LDR_OK);
+      CHECK(relative(both, logits, VOCABULARY, 1) < 5e-2);
+      ldr_session_free(two[0]);
     }
     CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_LIKELIHOOD, &score, &err), LDR_OK);
     CHECK_NEAR(score.value, exp(-loss), 1e-4);
@@ -401,6 +543,31 @@ TEST(sessions_survive_without_memory) {
 
 /* ---- models that others wrote --------------------------------------------------------------- */
 
+/* Two texts of other lengths in one step, as one after the other. s has read a text that begins with ids[n]. */
+static void steps_of_two(const ldr_model *m, ldr_session *s, const int32_t *ids, int32_t n) {
+  size_t v = (size_t)ldr_model_info_get(m).vocabulary;
+  float *alone = (float *)malloc(4 * v * sizeof *alone), *both = alone + 2 * v;
+  ldr_session *two[2];
+  int32_t next[2];
+  ldr_error err;
+  memset(&err, 0, sizeof err);
+  next[0] = ids[0];
+  next[1] = ids[n - 1];
+  two[0] = s;
+  two[1] = session_for(m, NULL, n, &err);
+  CHECK_INT(ldr_session_rewind(s, n, &err), LDR_OK);
+  CHECK_INT(ldr_session_read(s, alone, next, 1, &err), LDR_OK);
+  CHECK_INT(ldr_session_rewind(s, n, &err), LDR_OK);
+  CHECK_INT(ldr_session_read(two[1], NULL, ids, n - 1, &err), LDR_OK);
+  CHECK_INT(ldr_session_read(two[1], alone + v, next + 1, 1, &err), LDR_OK);
+  CHECK_INT(ldr_session_rewind(two[1], n - 1, &err), LDR_OK);
+  CHECK_INT(ldr_session_step(two, 2, both, next, &err), LDR_OK);
+  CHECK_STR(err.message, "");
+  CHECK(relative(both, alone, v, 2) < 2e-5);
+  ldr_session_free(two[1]);
+  free(alone);
+}
+
 TEST(outside_models_go_on_as_transformers_does) {
   static const char *const dirs[] = { "gpt2", "gpt2-scaled", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "mistral", "qwen2",
     "qwen2-window", "qwen3", "smollm3", "starcoder2", "gpt_neox", "gpt_neox-seq", "gptj", "phi", "phi-qkln", "phi3", "stablelm", "stablelm-12b", "cohere",
@@ -438,6 +605,7 @@ TEST(outside_models_go_on_as_transformers_does) {
     CHECK_INT(s ? ldr_generate(s, out, &made, ids, n, &d, &err) : LDR_MEMORY, LDR_OK);
     CHECK_STR(err.message, "");
     CHECK_INT(made, all - n);
+    steps_of_two(m, s, ids, n);
     for (k = 0; k < made; k++) {
       int32_t w = (int32_t)ldr__load_u64((const unsigned char *)want->data + 8 * (n + k));
       if (out[k] != w) printf("  %s: token %d is %d, transformers made %d\n", dirs[i], (int)k, (int)out[k], (int)w);
@@ -452,7 +620,7 @@ TEST(outside_models_go_on_as_transformers_does) {
 }
 
 #define TESTS(X)                                                                                                          \
-  X(what_is_kept_gives_the_whole_pass) X(threads_do_not_change_a_bit) X(long_prompts_are_read_in_pieces) X(tuned_models_speak_as_they_were_trained)   \
+  X(what_is_kept_gives_the_whole_pass) X(several_texts_step_together) X(steps_that_cannot_be) X(keys_and_values_are_kept_rounded) X(threads_do_not_change_a_bit) X(long_prompts_are_read_in_pieces) X(tuned_models_speak_as_they_were_trained)   \
   X(sessions_that_cannot_be) X(draws_follow_the_probabilities_that_are_left) X(draws_at_the_edges) X(generation_stops_where_it_should)              \
   X(sessions_survive_without_memory) X(outside_models_go_on_as_transformers_does)
 LDR_TEST_MAIN("session", TESTS)
