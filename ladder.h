@@ -193,8 +193,8 @@
      question whose answer alone is). The default ladder is copies of the last half of the blocks with updates of low
      rank, so it starts as the model. Words are scored in chunks of rows: the scores of a large vocabulary never stand
      in memory for a whole batch. ldr_session speaks: the keys and values of every layer are kept, a further token costs
-     one pass of its own, and ldr_session_rewind goes back to a beginning to try another end. Draws: ldr_sample. See
-     examples/12_notes.c.
+     one pass of its own, and ldr_session_rewind goes back to a beginning to try another end. ldr_session_step goes on
+     with several texts at once; kept_type rounds what is kept of a long one. Draws: ldr_sample. Examples: 12_notes.c.
      An encoder-decoder says p(y_t | y_1 .. y_t-1, x) of a source text x: each decoder block also attends to the
      encoder's final states, y = r + O softmax(Q norm(r) (K e)^T) V e. An example has the tokens of x with segment 0,
      then the decoder's with segment 1 (its start token, ldr_model_info.start, and all of y but its last), with what
@@ -5198,6 +5198,7 @@ static ldr__cursor ldr__cursor_of(const unsigned char *p, size_t size) {
   return c;
 }
 
+#if !defined(LADDER_NO_STDIO) || !defined(LADDER_NO_TOKENIZER)
 /* ---- protocol buffers ---- */
 
 static uint64_t ldr__take_varint(ldr__cursor *c) {
@@ -5228,6 +5229,7 @@ static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *pa
   if (c->bad) c->at = start;
   return c->bad ? 0 : tag >> 3;
 }
+#endif
 
 /* ---- GGUF (ggml-org/ggml, docs/gguf.md), versions 2 and 3 ---- */
 
@@ -12418,7 +12420,8 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
       from = ldr__config_int(j, "max_window_layers", 28, 0, 1024, err);
     if (neo) from = m->layers;
     for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
-    if (neo && !n) return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
+    if (neo && (!n || n->type == LDR_JSON_NULL))
+      return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
   }
   if (n && n->type != LDR_JSON_NULL) {
     if (n->type != LDR_JSON_ARRAY || n->count != m->layers)
@@ -20789,11 +20792,13 @@ static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_erro
   return LDR_OK;
 }
 
+#ifndef LADDER_NO_STDIO
 /* Every process waits here for all. */
 static ldr_status ldr__wait(const ldr_trainer *t, ldr_error *err) {
   float zero = 0;
   return ldr__reduce(t, &zero, 1, err);
 }
+#endif
 
 /* data[n], of which this process has [from,to), comes to all, two bytes in a float. */
 static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint64_t from, uint64_t to, ldr_error *err) {
@@ -21318,7 +21323,7 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
   ldr__pass *s = &t->pass;
   size_t width = t->l->head_width, i, n, k, row;
   ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL,
-      gradients ? t->d.label_smoothing : 0, t->train->choices), one;
+      gradients ? t->d.label_smoothing : 0, f->d->choices), one;
   double loss = 0;
   target.sets = f->d;
   one = target;
