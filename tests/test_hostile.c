@@ -614,6 +614,26 @@ TEST(tensors_that_do_not_fit_the_model) {
   }
 }
 
+/* TensorFlow's name of a head is a name of the head's matrix, whose columns are its classes. Null is no list. */
+TEST(a_kernel_is_a_head_and_null_no_list) {
+  tiny_spec s = tiny_default("bert");
+  char config[1200], *weights, *changed;
+  size_t size, changed_size;
+  ldr_error err;
+  ldr_model *m;
+  weights = tiny_weights(&s, &size);
+  changed = replaced_header(weights, size, "{\"bert", "{\"classifier.kernel\":{\"dtype\":\"F32\",\"shape\":[24,0],\"data_offsets\":[0,0]},\"bert", &changed_size);
+  tiny_config(config, &s);
+  sprintf(config + strlen(config) - 1, ",\"architectures\":[\"BertForTokenClassification\"]}");
+  m = load_pair(config, changed, changed_size, &err);
+  CHECK_INT(err.status, LDR_SHAPE);
+  CHECK(m == NULL && strstr(err.message, "classifier.kernel") != NULL);
+  sprintf(config, "{\"model_type\":\"gpt_neo\",\"num_layers\":2,\"num_heads\":2,\"hidden_size\":8,\"vocab_size\":5,\"max_position_embeddings\":9,\"attention_layers\":null}");
+  CHECK(load_pair(config, weights, size, &err) == NULL && err.status == LDR_MISSING && strstr(err.message, "attention_layers"));
+  free(changed);
+  free(weights);
+}
+
 TEST(examples_and_fingerprints_that_do_not_fit) {
   tiny_spec s = tiny_default("gpt2"), narrow = s;
   ldr_error err = no_error();
@@ -842,5 +862,5 @@ TEST(weights_that_are_not_finite) {
 }
 
 #define TESTS(X) X(headers_that_lie_are_refused_at_their_place) X(header_lengths_that_lie) X(good_headers_are_read) X(published_weight_files) X(broken_downloads_and_other_formats) X(a_good_file_cut_or_damaged_anywhere) \
-  X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(long_lists_cost_no_more_than_reading_them) X(a_ladder_of_many_labels_loads_at_once) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere) X(slices_of_what_is_no_number) X(weights_that_are_not_finite)
+  X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(long_lists_cost_no_more_than_reading_them) X(a_ladder_of_many_labels_loads_at_once) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(a_kernel_is_a_head_and_null_no_list) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere) X(slices_of_what_is_no_number) X(weights_that_are_not_finite)
 LDR_TEST_MAIN("hostile", TESTS)
