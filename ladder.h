@@ -16487,9 +16487,9 @@ static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const flo
   const ldr__param *q = &l->params[p];
   float *to = ldr__value(l, p);
   size_t r;
-  if (!m && !v) memset(to, 0, q->size * sizeof(float));
-  else if (!m) memcpy(to, v, q->size * sizeof(float));
-  else for (r = 0; r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
+  if (v && !m) memcpy(to, v, q->size * sizeof(float));
+  else memset(to, 0, q->size * sizeof(float));
+  for (r = 0; m && r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
 }
 
 /* Parameters that stand for tensors of the backbone start as those; what a method adds starts so that it changes

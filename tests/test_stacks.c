@@ -745,7 +745,7 @@ TEST(models_of_two_stacks_are_written) {
           narrow = ways[way].method == LDR_METHOD_LADDER && ways[way].reduction > 0;
       ldr_ladder *l = i == 0 || i == 3 || exact ? stack_ladder(m, way, &err) : NULL;
       ldr_trainer *t = stack_trainer(l, set, 0, &err);
-      double learned, said;
+      double learned, said, most = !exact ? 1e-5 : FLT_EVAL_METHOD == 2 ? 1e-7 : 0;      /* x87 keeps sums unrounded */
       if (!t) continue;
       while (ldr_trainer_progress(t).step < 6) CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
       if (narrow || !ldr__method_of(ways[way].method)->exports || (ways[way].method == LDR_METHOD_BITFIT && !m->ends.v[LDR__LM_BIAS])) {
@@ -757,8 +757,8 @@ TEST(models_of_two_stacks_are_written) {
         CHECK_INT(ldr_ladder_export(l, "stacks.tmp", LDR_F32, &err), LDR_OK);
         again = read_again(stack_dirs[i], &bytes, &err);
         said = again ? spoken_loss(again, NULL, set, &err) : 1e30;
-        if (exact ? said != learned : !(fabs(said - learned) < 1e-5)) printf("  %s, %s: %.9g, learned %.9g\n", stack_dirs[i], ways[way].name, said, learned);
-        CHECK(exact ? said == learned : fabs(said - learned) < 1e-5);
+        if (!(fabs(said - learned) <= most)) printf("  %s, %s: %.9g, learned %.9g\n", stack_dirs[i], ways[way].name, said, learned);
+        CHECK(fabs(said - learned) <= most);
         worst = fmax(worst, fabs(said - learned));
         written++;
         ldr_model_free(again);

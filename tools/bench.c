@@ -9,7 +9,8 @@
            --target N (a T5 instead: --len tokens of a source each, N of a target)
            --accumulate 1 --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
-       tools/bench generate MODEL [--threads N] [--int8|--bf16|--pack]    tokens a second of a language model
+       tools/bench generate MODEL [--threads N] [--int8|--bf16|--pack] [--texts N] [--kept-type f32|bf16|int8]
+           tokens a second of a language model, of N texts in one step
        tools/bench tokenize TOKENIZER FILE          megabytes a second of processor time, the lines of a text file on one thread
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
@@ -492,17 +493,22 @@ static int bench_tokenize(const char *path, const char *file) {
   return err.status || !n;
 }
 
-/* Seconds of the best of `rounds`: 512 tokens read at once, or (single) 64 one after the other behind 16. */
-static double generate_seconds(ldr_session *s, const int32_t *ids, int single, int rounds, ldr_error *err) {
+/* What one of `rounds` takes at best, in seconds: 512 tokens read at once (two stacks: a source of 128), or, with some `single`
+   texts, 64 tokens of each, one after the other behind 16. */
+static double generate_seconds(ldr_session **s, const int32_t *ids, int single, int two, int rounds, ldr_error *err) {
   double best = 0;
-  int round, i;
+  int round, i, k;
   for (round = 0; round < rounds && !err->status; round++) {
     double t;
-    ldr_session_rewind(s, 0, err);
-    if (single) ldr_session_read(s, NULL, ids, 16, err);
+    for (i = 0; i < (single ? single : 1); i++) {
+      if (single && two) ldr_session_source(s[i], ids, 128, err);
+      ldr_session_rewind(s[i], 0, err);
+      if (single) ldr_session_read(s[i], NULL, ids, 16, err);
+    }
     t = now();
-    if (!single) ldr_session_read(s, NULL, ids, 512, err);
-    for (i = 0; single && i < 64; i++) ldr_session_read(s, NULL, ids + i, 1, err);
+    if (!single && two) ldr_session_source(s[0], ids, 128, err);
+    else if (!single) ldr_session_read(s[0], NULL, ids, 512, err);
+    for (k = 0; single && k < 64; k++) ldr_session_step(s, single, NULL, ids + k, err);
     t = now() - t;
     if (round == 0 || t < best) best = t;
   }
@@ -515,34 +521,42 @@ static int bench_generate(int argc, char **argv) {
   ldr_session_desc sd;
   ldr_error err;
   ldr_model *m;
-  ldr_session *s = NULL;
+  ldr_session *s[64];
   int32_t ids[512];
   double all, one, bytes = 0, memory;
   size_t i;
-  int k;
+  int k, texts = 1, two;
+  const char *kept = "f32";
   memset(&d, 0, sizeof d);
   memset(&sd, 0, sizeof sd);
   memset(&err, 0, sizeof err);
+  memset(s, 0, sizeof s);
   sd.capacity = 600;
   for (k = 3; k < argc; k++) {
     if (strcmp(argv[k], "--pack") == 0) d.pack = 1;
     else if (strcmp(argv[k], "--int8") == 0) d.compute = LDR_COMPUTE_INT8;
     else if (strcmp(argv[k], "--bf16") == 0) d.compute = LDR_COMPUTE_BF16;
     else if (strcmp(argv[k], "--threads") == 0 && k + 1 < argc) d.threads = atoi(argv[++k]);
+    else if (strcmp(argv[k], "--texts") == 0 && k + 1 < argc) texts = atoi(argv[++k]);
+    else if (strcmp(argv[k], "--kept-type") == 0 && k + 1 < argc) kept = argv[++k];
   }
+  if (texts < 1 || texts > 64) texts = 1;
+  sd.kept_type = strcmp(kept, "bf16") == 0 ? LDR_BF16 : strcmp(kept, "int8") == 0 ? LDR_I8 : LDR_F32;
   m = ldr_model_load(argv[2], &d, &err);
-  if (m) s = ldr_session_create(m, NULL, &sd, &err);
+  two = m && ldr_model_encoder(m);
+  if (two) sd.capacity = 200;
+  for (k = 0; m && k < texts; k++) s[k] = ldr_session_create(m, NULL, &sd, &err);
   for (i = 0; m && i < 512; i++) ids[i] = (int32_t)((uint64_t)i * 2654435761u / 7 % (uint64_t)m->vocabulary);
   for (i = 0; m && i < m->weights->count; i++) bytes += (double)m->weights->tensors[i].bytes;
-  all = s ? generate_seconds(s, ids, 0, 3, &err) : 0;
-  one = s ? generate_seconds(s, ids, 1, 3, &err) / 64 : 0;
+  all = !err.status ? generate_seconds(s, ids, 0, two, 3, &err) : 0;
+  one = !err.status ? generate_seconds(s, ids, texts, two, 3, &err) / 64 : 0;
   if (err.status) fprintf(stderr, "bench: %s\n", err.message);
   else {
     memory = memory_read(m->kernels, m->threads);
-    printf("%s: 512 tokens %.0f a second, single ones %.1f a second; the file's %.0f MB at %.1f GB/s, memory reads %.1f GB/s\n",
-        argv[2], 512 / all, 1 / one, bytes / 1e6, bytes / one / 1e9, memory);
+    printf("%s: %s %.0f a second, single ones of %d texts %.1f a second; the file's %.0f MB at %.1f GB/s, memory reads %.1f GB/s\n",
+        argv[2], two ? "tokens of a source" : "512 tokens", (two ? 128 : 512) / all, texts, texts / one, bytes / 1e6, bytes / one / 1e9, memory);
   }
-  ldr_session_free(s);
+  for (k = 0; k < texts; k++) ldr_session_free(s[k]);
   ldr_model_free(m);
   return err.status != LDR_OK;
 }

@@ -636,8 +636,10 @@ static ldr_status spoken_target(rows *s, float *right, ldr_error *err) {
   char number[32];
   size_t n;
   if (!words) {
+    volatile float fifths; /* a float, as T5 has it: x87 would keep more digits and round 0.1 up */
     ldr__reader_number(label, right);
-    snprintf(number, sizeof number, "%.1f", rint((double)(*right * 5.0f)) / 5 + 0.0);      /* -0 is 0 */
+    fifths = *right * 5.0f;
+    snprintf(number, sizeof number, "%.1f", rint((double)fifths) / 5 + 0.0);      /* -0 is 0 */
     return ldr__reader_copy(&s->r, LDR__FIELD_LABEL, number, strlen(number), err);
   }
   *right = (float)(word_among(s->task->labels, label, strlen(label)) - 1);
