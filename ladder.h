@@ -2329,6 +2329,8 @@ typedef struct ldr__kernels {
      `padded`. */
   void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
   void (*tile_bf16)(const ldr__tile *t);
+  /* y[4] += w[4][n] x, of rows that begin with a block. 0: not for this type. NULL: for none. */
+  int (*dots)(float *y, const float *x, const unsigned char *const *w, size_t n, ldr_dtype type);
 } ldr__kernels;
 
 /* condition ? a : b by masks. A real branch, even a short one, would stop the vectoriser. */
@@ -3036,7 +3038,7 @@ static void ldr__tile_int8_portable(const ldr__tile *t) {
 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable,
     ldr__interleave_portable,
-  &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
+  &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL, NULL };
 
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
@@ -3460,23 +3462,30 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
 }
 
 /* A product of few rows is as fast as b is read: LDR__FEW_COLUMNS columns of b, each in one piece, once, without
-   panels. A type that is not float goes through `lines`, which stay in the first cache. */
+   panels. What is neither float nor multiplied as it lies goes through `lines`, which stay in the first cache. */
 enum { LDR__FEW = 8, LDR__FEW_COLUMNS = 32, LDR__FEW_DEEP = LDR__SIZE(1024, 64) };
 static void ldr__few_task(const ldr__exec *ex, const ldr__product *p, size_t task) {
   const ldr__kernels *ker = ex->kernels;
   float lines[4 * LDR__FEW_DEEP], sums[LDR__FEW][4];
   const int in_place = p->b.dtype == LDR__NATIVE && (uintptr_t)p->b.data % sizeof(float) == 0;
-  size_t first = task * LDR__FEW_COLUMNS, end = LDR__MIN(p->n, first + LDR__FEW_COLUMNS), j, k0, depth, width, i, x;
+  const size_t first = task * LDR__FEW_COLUMNS, end = LDR__MIN(p->n, first + LDR__FEW_COLUMNS);
+  const size_t block = ldr__dtypes[p->b.dtype].block;
+  const int typed = !in_place && ker->dots && p->b.first % block == 0 && p->b.cs % block == 0 && p->k % block == 0;
+  const unsigned char *row[4];
+  size_t j, k0, depth, width, i, x;
   ldr__finish finish = ldr__finish_at(p->finish, 0, first);
   for (j = first; j < end; j += width) {
     width = LDR__MIN((size_t)4, end - j);
     memset(sums, 0, sizeof sums);
-    for (k0 = 0; k0 < p->k; k0 += depth) {
+    for (x = 0; typed && x < 4; x++) /* a column that is missing is the last once more */
+      row[x] = ldr__element_at(p->b.data, p->b.dtype, p->b.first + (j + LDR__MIN(x, width - 1)) * p->b.cs);
+    for (i = 0; typed && i < p->m && ker->dots(sums[i], p->a + i * p->rs, row, p->k, p->b.dtype); i++) {}
+    for (k0 = typed && i == p->m ? p->k : 0; k0 < p->k; k0 += depth) {
       const float *w = in_place ? (const float *)p->b.data + p->b.first + k0 + j * p->b.cs : lines;
       depth = in_place ? p->k : LDR__MIN((size_t)LDR__FEW_DEEP, p->k - k0);
       for (x = 0; !in_place && x < width; x++) ldr__mat_run(ker, lines + x * LDR__FEW_DEEP, &p->b, k0, j + x, depth);
       for (i = 0; i < p->m; i++)
-        ker->rows->dots(sums[i], p->a + i * p->rs + k0, w, in_place ? p->b.cs : LDR__FEW_DEEP, width, depth);
+        ker->rows->dots(sums[i], p->a + i * p->rs + k0, w, in_place ? p->b.cs : (size_t)LDR__FEW_DEEP, width, depth);
     }
     for (i = 0; i < p->m; i++)
       for (x = 0; x < width; x++) {
@@ -3942,7 +3951,6 @@ typedef struct ldr__attention {
   const float *relative; /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
   float *drelative; /* [sequences][heads][LDR__RELATIVE_ROW] its gradient, which is added to; or NULL */
   const ldr__kept *kept; /* [sequences] keys and values of all tokens, of which qkv has the last, or NULL */
-  size_t kept_from; /* bytes of the blocks before */
   ldr_dtype kept_type;
   /* [sequences+1] keys and values are those of other texts, others[., others_ld], of text s from row keys[s] on, and
      qkv is q alone; or NULL. dothers: their gradient, on the way back */
@@ -3984,7 +3992,7 @@ static size_t ldr__kept_row(size_t kv_heads, size_t d, ldr_dtype type) {
 static void ldr__kept_rows(const ldr__kernels *ker, float *dst, const ldr__attention *a, size_t seq, size_t head,
     size_t n) {
   const size_t d = (size_t)a->head_dim, row = ldr__kept_row((size_t)a->kv_heads, d, a->kept_type);
-  const unsigned char *at = a->kept[seq].at + a->kept_from + head * ldr__packed_row(d, a->kept_type);
+  const unsigned char *at = a->kept[seq].at + head * ldr__packed_row(d, a->kept_type);
   size_t i;
   for (i = 0; i < n; i++) ldr__rows_unpack(ker, dst + i * d, at + i * row, 1, d, a->kept_type);
 }
@@ -10870,7 +10878,6 @@ typedef struct ldr__tokens {
   size_t distances; /* numbers of the gradient that a sequence has */
   /* see ldr__attention; the block puts the new ones behind those that are there */
   const ldr__kept *kept;
-  size_t kept_from;
   ldr_dtype kept_type;
   /* cross-attention: the block's keys and values [., 2 kv] of other texts, of text s from row source[s] to
      source[s + 1]; their gradient, on the way back */
@@ -10964,7 +10971,6 @@ static ldr__attention ldr__block_attention(
   a.cap = s->cap;
   a.places = m->places.keys ? &m->places : NULL;
   a.kept = t->kept;
-  a.kept_from = t->kept_from;
   a.kept_type = t->kept_type;
   a.sequences = t->sequences;
   a.offsets = t->offsets;
@@ -11000,7 +11006,7 @@ static void ldr__block_keep(const ldr__exec *ex, const float *qkv, const ldr__sh
   int32_t i, r;
   for (i = 0; i < t->sequences; i++)
     for (r = t->offsets[i]; r < t->offsets[i + 1]; r++)
-      ex->kernels->rows->pack(t->kept[i].at + t->kept_from + (t->kept[i].past + (size_t)(r - t->offsets[i])) * row,
+      ex->kernels->rows->pack(t->kept[i].at + (t->kept[i].past + (size_t)(r - t->offsets[i])) * row,
           qkv + (size_t)(r - t->offsets[0]) * ldr__qkv_width(s) + ldr__q_width(s), heads, d, t->kept_type);
 }
 
@@ -17130,13 +17136,9 @@ typedef struct ldr__walk { int32_t tap, rung, end; int few; } ldr__walk;
 typedef struct ldr__distances { float *table, *grad; } ldr__distances;
 
 /* Two stacks, or a session: a rung's keys and values of what the side encoder made, [., 2 kv]; those of the tokens
-   before. each, kept_each: numbers and bytes that a rung has of them in a session, where all rungs' are kept; else
-   0. */
-typedef struct ldr__side_kept {
-  float *cross, *dcross;
-  ldr__kept kept;
-  size_t each, kept_each;
-} ldr__side_kept;
+   before, a place for each rung. each: numbers that a rung has of the first in a session, where all rungs' are kept;
+   else 0. */
+typedef struct ldr__side_kept { float *cross, *dcross; ldr__kept *kept; size_t each; } ldr__side_kept;
 
 struct ldr__pass {
   ldr_ladder *l;
@@ -17652,8 +17654,7 @@ static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
   ldr__use_distances(&t, &s->side_distances, &s->l->side);
   t.cross = s->side.cross ? s->side.cross + (size_t)rung * s->side.each : NULL;
   t.dcross = s->side.dcross;
-  t.kept = s->side.kept.at ? &s->side.kept : NULL;
-  t.kept_from = (size_t)rung * s->side.kept_each; /* its type is that of the backbone's */
+  t.kept = s->side.kept ? s->side.kept + rung : NULL; /* its type is that of the backbone's */
   return t;
 }
 
@@ -22121,6 +22122,7 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   ldr__pass *r = &s->rungs;
   const ldr_ladder *l = s->l;
   ldr__limits most = ldr__limits_of((int32_t)rows, 1);
+  int32_t i;
   memset(r, 0, sizeof *r);
   r->ends = s->ends;
   if (!l || !l->d.rung_count) return;
@@ -22133,8 +22135,11 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   r->taps = (float **)ldr__place(p, "tokens", (size_t)ldr__tap_count(l), sizeof(float *));
   ldr__side_place(p, r, most, 1, NULL);
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
-  r->side.kept_each = ldr__session_block_bytes(s, &l->side);
-  r->side.kept.at = (unsigned char *)ldr__place(p, "keys and values", (size_t)l->d.rung_count, r->side.kept_each);
+  r->side.kept = (ldr__kept *)ldr__place(p, "tokens", (size_t)l->d.rung_count, sizeof(ldr__kept));
+  for (i = 0; i < l->d.rung_count; i++) {
+    unsigned char *at = (unsigned char *)ldr__place(p, "keys and values", 1, ldr__session_block_bytes(s, &l->side));
+    if (r->side.kept) r->side.kept[i].at = at;
+  }
   if (l->side.cross) r->side.cross = s->side_cross =
       ldr__place_floats(p, "keys and values", (size_t)l->d.rung_count * r->side.each);
   r->row_count = 1;
@@ -22254,11 +22259,9 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
   to->crossed = from->crossed;
   to->source[1] = from->source[1];
   to->rungs.side.cross = from->rungs.side.cross;
-  rungs = to->rungs.side.kept.at ? (size_t)to->l->d.rung_count : 0;
-  n = to->rungs.side.kept_each;
-  for (i = 0; i < rungs; i++)
-    memcpy(to->rungs.side.kept.at + i * n, from->rungs.side.kept.at + i * n,
-        n / (size_t)to->capacity * (size_t)from->length);
+  rungs = to->rungs.side.kept ? (size_t)to->l->d.rung_count : 0;
+  n = rungs ? ldr__session_block_bytes(to, &to->l->side) / (size_t)to->capacity * (size_t)from->length : 0;
+  for (i = 0; i < rungs; i++) memcpy(to->rungs.side.kept[i].at, from->rungs.side.kept[i].at, n);
   return LDR_OK;
 }
 
@@ -22330,12 +22333,11 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
   const ldr_model *m = s->m;
   ldr__pass *r = &s->rungs;
   size_t w = (size_t)m->shape.width;
-  int32_t offsets[LDR__STEP + 1], i, rungs = s->l ? s->l->d.rung_count : 0;
+  int32_t offsets[LDR__STEP + 1], i, k, rungs = s->l ? s->l->d.rung_count : 0;
   ldr__kept kept[LDR__STEP];
   ldr__tokens t;
   memset(&t, 0, sizeof t);
   for (i = 0; i < n; i++) {
-    kept[i].at = all[i]->kept.at;
     kept[i].past = (size_t)all[i]->length;
     offsets[i] = i;
     s->position[i] = all[i]->length;
@@ -22351,7 +22353,7 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
   ldr__embed_forward(&s->ex, m, &s->ends, s->b.x, s->b.embed, ids, NULL, &t);
   t.source = s->source;
   r->t = t;
-  r->side.kept.past = (size_t)s->length;
+  for (i = 0; i < rungs; i++) r->side.kept[i].past = (size_t)s->length;
   r->walk.tap = r->walk.rung = 0;
   if (rungs && s->l->has_first) ldr__tap_forward(r, r->walk.tap++, s->b.x);
   t.kept = kept;
@@ -22359,7 +22361,7 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
     ldr__block block = ldr__session_block(s, i);
     if (rungs) ldr__walk_tap(r, i, LDR_TAP_INPUT, s->b.x);
     if (rungs && s->l->top && i == s->l->from) ldr__top_input(r, s->b.x, s->b.x);
-    t.kept_from = (size_t)i * s->kept_each;
+    for (k = 0; k < n; k++) kept[k].at = all[k]->kept.at + (size_t)i * all[k]->kept_each;
     t.relative = r->backbone_distances.table;
     if (s->crossed) t.cross = s->crossed + 2 * (size_t)(i * s->reach) * ldr__kv_width(&m->shape);
     ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
@@ -23289,7 +23291,7 @@ static void ldr__interleave_neon(float *dst, const float *src, size_t stride, si
 
 static const ldr__kernels ldr__kernels_neon = {
   "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL, NULL };
 
 #if LDR__HAVE_SDOT
 /* Four k of 8 bits. sdot is written out since older compilers hide its name unless all of a program is for such
@@ -23322,7 +23324,7 @@ static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t 
 
 static const ldr__kernels ldr__kernels_neondot = {
   "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
+  4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL, NULL };
 #else
   #define ldr__kernels_neondot ldr__kernels_neon
 #endif
@@ -23408,7 +23410,7 @@ static void ldr__tile_int8_wasm(const ldr__tile *t) {
 
 static const ldr__kernels ldr__kernels_wasm = {
   "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
+  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL, NULL };
 #endif
 
 #if LDR__X86
@@ -23849,48 +23851,82 @@ LDR__AVX2 LDR__INLINE __m128i ldr__load128(const unsigned char *p) {
   return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-/* Eight numbers of a block, times its scale. */
-LDR__AVX2 LDR__INLINE void ldr__scaled_eight(float *dst, __m256 scale, __m128i bytes) {
-  _mm256_storeu_ps(dst, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))));
+/* Eight halves, or eight bf16, as floats. */
+LDR__AVX2 LDR__INLINE __m256 ldr__eight_of(const unsigned char *s, ldr_dtype type) {
+  return type == LDR_F16 ? _mm256_cvtph_ps(ldr__load128(s))
+      : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(ldr__load128(s)), 16));
 }
 
-/* Weights come from memory in one long run; what fetches by itself stops where a row's piece ends. */
-LDR__AVX2 LDR__INLINE void ldr__fetch_far(const unsigned char *p) { _mm_prefetch((const char *)p + 4096, _MM_HINT_T0); }
+/* The scale of a block of Q8_0 or Q4_0 and its 32 numbers, eight a register. */
+LDR__AVX2 LDR__INLINE __m256 ldr__block_of(__m256 *q, const unsigned char *s, ldr_dtype type) {
+  const __m128i fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
+  __m128i low = ldr__load128(s + 2), high;
+  if (type == LDR_Q8_0) high = ldr__load128(s + 18);
+  else {
+    high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(low, 4), fifteen), eight);
+    low = _mm_sub_epi8(_mm_and_si128(low, fifteen), eight);
+  }
+  q[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(low));
+  q[1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(low, 8)));
+  q[2] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(high));
+  q[3] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(high, 8)));
+  return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))));
+}
 
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
   const unsigned char *s = (const unsigned char *)src;
-  const __m128i fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
-  size_t i = 0;
-  if (dtype == LDR_F16)
-    for (; i + 8 <= n; i += 8) {
-      if (i % 32 == 0) ldr__fetch_far(s + 2 * i);
-      _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(ldr__load128(s + 2 * i)));
-    }
-  if (dtype == LDR_BF16)
-    for (; i + 8 <= n; i += 8) {
-      if (i % 32 == 0) ldr__fetch_far(s + 2 * i);
-      __m256i wide = _mm256_slli_epi32(_mm256_cvtepu16_epi32(ldr__load128(s + 2 * i)), 16);
-      _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(wide));
-    }
-  s += 2 * i;
+  __m256 q[4], d;
+  size_t i = 0, k;
+  if (dtype == LDR_F16 || dtype == LDR_BF16)
+    for (; i + 8 <= n; i += 8, s += 16) _mm256_storeu_ps(dst + i, ldr__eight_of(s, dtype));
   if (dtype == LDR_Q8_0 || dtype == LDR_Q4_0)
-    for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK) {
-      const __m256 d = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))));
-      __m128i low = ldr__load128(s + 2), high;
-      if (dtype == LDR_Q8_0) high = ldr__load128(s + 18);
-      else {
-        high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(low, 4), fifteen), eight);
-        low = _mm_sub_epi8(_mm_and_si128(low, fifteen), eight);
-      }
-      ldr__scaled_eight(dst + i, d, low);
-      ldr__scaled_eight(dst + i + 8, d, _mm_srli_si128(low, 8));
-      ldr__scaled_eight(dst + i + 16, d, high);
-      ldr__scaled_eight(dst + i + 24, d, _mm_srli_si128(high, 8));
-      s += dtype == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
+    for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += ldr__dtypes[dtype].size) {
+      d = ldr__block_of(q, s, dtype);
+      for (k = 0; k < 4; k++) _mm256_storeu_ps(dst + i + 8 * k, _mm256_mul_ps(d, q[k]));
     }
   if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0)
     ldr__blocks_unpack(dst, s, dtype, n);
   else if (i < n) ldr__to_float_portable(dst + i, s, dtype, n - i);
+}
+
+/* What fetches memory by itself stops where pages and rows end. */
+LDR__AVX2 LDR__INLINE void ldr__fetch_far(const unsigned char *p) { _mm_prefetch((const char *)p + 2048, _MM_HINT_T0); }
+
+LDR__AVX2 LDR__INLINE void ldr__dots_of(float *y, const float *x, const unsigned char *const *w, size_t n,
+    ldr_dtype type) {
+  const size_t block = type == LDR_F16 || type == LDR_BF16 ? 8 : LDR__QBLOCK,
+      bytes = block == 8 ? 16 : type == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
+  __m256 sums[4] = { _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps() }, q[4], d, t;
+  size_t i, r, k, at = 0;
+  for (i = 0; i + block <= n; i += block, at += bytes)
+    for (r = 0; r < 4; r++) {
+      if (block > 8 || i % 32 == 0) ldr__fetch_far(w[r] + at);
+      if (block == 8) {
+        sums[r] = _mm256_fmadd_ps(ldr__eight_of(w[r] + at, type), _mm256_loadu_ps(x + i), sums[r]);
+        continue;
+      }
+      d = ldr__block_of(q, w[r] + at, type);
+      t = _mm256_mul_ps(q[0], _mm256_loadu_ps(x + i));
+      for (k = 1; k < 4; k++) t = _mm256_fmadd_ps(q[k], _mm256_loadu_ps(x + i + 8 * k), t);
+      sums[r] = _mm256_fmadd_ps(d, t, sums[r]);
+    }
+  for (r = 0; r < 4; r++) {
+    float lanes[8], rest = 0;
+    _mm256_storeu_ps(lanes, sums[r]);
+    for (k = i; k < n; k++) rest += x[k] * ldr__load(w[r], type, k);
+    y[r] += ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7])) + rest;
+  }
+}
+
+LDR__AVX2 static int ldr__dots_typed_avx2(float *y, const float *x, const unsigned char *const *w, size_t n,
+    ldr_dtype type) {
+  switch (type) {
+    case LDR_F16: ldr__dots_of(y, x, w, n, LDR_F16); return 1;
+    case LDR_BF16: ldr__dots_of(y, x, w, n, LDR_BF16); return 1;
+    case LDR_Q8_0: ldr__dots_of(y, x, w, n, LDR_Q8_0); return 1;
+    case LDR_Q4_0: ldr__dots_of(y, x, w, n, LDR_Q4_0); return 1;
+    default: return 0;
+  }
 }
 
 /* Columns 0 to 3 of eight rows of s. Each half of a register takes four numbers of one row; the rows of a register are
@@ -24261,24 +24297,29 @@ LDR__LOOPS(avx512, LDR__AVX512)
 
 static const ldr__kernels ldr__kernels_avx2 = {
   "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
-  2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+  2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL,
+  ldr__dots_typed_avx2 };
 static const ldr__kernels ldr__kernels_avx512 = {
   "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx512, NULL, NULL };
+  2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx512, NULL, NULL,
+  ldr__dots_typed_avx2 };
 static const ldr__kernels ldr__kernels_vnni = {
   "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, NULL, NULL };
+  4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, NULL, NULL,
+  ldr__dots_typed_avx2 };
 #if LDR__HAVE_VNNI256
 static const ldr__kernels ldr__kernels_avx2vnni = {
   "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
-  4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
+  4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL,
+  ldr__dots_typed_avx2 };
 #else
   #define ldr__kernels_avx2vnni ldr__kernels_avx2      /* a compiler that cannot make it, as if the machine lacked it */
 #endif
 #if LDR__HAVE_BF16
 static const ldr__kernels ldr__kernels_bf16 = {
   "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+  4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512,
+  ldr__dots_typed_avx2 };
 #else
   #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif
