@@ -504,7 +504,7 @@ TEST(a_ladder_learns_to_answer) {
     text = again;
   }
   free(text);
-  EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --max-new 4 --kept-type int8 --json");
+  EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --max-new 4 --kept-type int8");
   EXPECT(2, "echo w1 | $L generate --model speaker --kept-type int4");
   CHECK(holds("err", "--kept-type"));
   EXPECT(2, "echo w1 | $L generate --model speaker --top-k 3");
