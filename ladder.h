@@ -14937,7 +14937,7 @@ typedef struct ldr__tally ldr__tally;
 typedef struct ldr__pass ldr__pass;
 typedef double ldr__loss_fn(
     float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-typedef void ldr__tally_fn(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+typedef void ldr__tally_fn(ldr__tally *y, const ldr__pass *s);
 typedef void ldr__scores_fn(float *z, size_t rows, size_t n);
 
 /* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
@@ -19640,6 +19640,8 @@ static int ldr__metric_fits(ldr_metric metric, ldr_head head) {
 
 /* Everything the metrics need, gathered batch by batch. Positive class of F1 and Matthews: 1. */
 struct ldr__tally {
+  const ldr__targets *targets; /* of the batch */
+  int32_t *tags; /* room for the predicted ones */
   double loss, weight;
   int64_t right, counted, tp, fp, tn, fn; /* of class 1 */
   int64_t found, wanted, matched; /* entities; MULTI: labels */
@@ -19673,63 +19675,55 @@ static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
   else gold == 1 ? y->fn++ : y->tn++;
 }
 
-/* What a batch adds to the tally, a function a head. `scratch` is room for the predicted tags. */
-static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+/* What a batch adds to the tally, a function a head. */
+static void ldr__tally_words(ldr__tally *y, const ldr__pass *s) {
   size_t r;
-  (void)t;
-  (void)scratch;
   for (r = 0; r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
 }
 
-static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s) {
   size_t r;
-  (void)t;
-  (void)scratch;
   for (r = 0; r < s->row_count; r++, y->values++) {
     y->predicted[y->values] = s->logits[r];
     y->actual[y->values] = s->values[r];
   }
 }
 
-static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
-  size_t r, n = (size_t)t->choices;
-  (void)scratch;
+static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s) {
+  size_t r, n = (size_t)y->targets->choices;
   for (r = 0; r < s->row_count / n; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
 }
 
-static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s) {
   size_t r, n = (size_t)s->l->d.classes;
-  (void)t;
-  (void)scratch;
   for (r = 0; r < s->row_count; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
 }
 
-static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
   size_t r, n = (size_t)s->l->d.classes;
   int32_t q;
-  for (r = 0; r < s->row_count; r++) scratch[r] = ldr__argmax(s->logits + r * n, n);
+  for (r = 0; r < s->row_count; r++) y->tags[r] = ldr__argmax(s->logits + r * n, n);
   for (q = 0; s->alpha && q < s->t.sequences; q++) {
-    ldr__spans v = ldr__spans_open(s, q, t->labels);
+    ldr__spans v = ldr__spans_open(s, q, y->targets->labels);
     if (v.n) ldr__chain_best(&v, s->logits);
-    for (r = 0; r < v.n; r++) scratch[v.at[r]] = v.ends[r];
+    for (r = 0; r < v.n; r++) y->tags[v.at[r]] = v.ends[r];
   }
   for (r = 0; r < s->row_count; r++) {
-    if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, scratch[r], s->labels[r]);
+    if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, y->tags[r], s->labels[r]);
   }
   for (q = 0; q < s->t.sequences; q++)
     ldr__tally_entities(
-        y, scratch + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
+        y, y->tags + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
 }
 
 /* A label is answered where its probability is above a half. */
-static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s) {
   size_t r, c, k, n, classes = (size_t)s->l->d.classes;
-  (void)scratch;
   for (r = 0; r < s->row_count; r++) {
     const float *z = s->logits + r * classes;
     const int32_t *items;
     int64_t found = 0, matched = 0;
-    n = ldr__label_set(t->sets, t->labels[r], &items);
+    n = ldr__label_set(y->targets->sets, y->targets->labels[r], &items);
     for (c = 0; c < classes; c++) found += z[c] > 0;
     for (k = 0; k < n; k++) matched += items[k] >= 0 && z[items[k]] > 0;
     y->found += found;
@@ -19741,10 +19735,9 @@ static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__target
 }
 
 /* A sequence is right where all its spans are, and no others. */
-static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s) {
   int32_t q;
-  (void)scratch;
-  LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, t->labels);
+  LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, y->targets->labels);
   for (q = 0; q < s->t.sequences; q++) {
     const double *n = s->span_sums + 4 * q;
     y->found += (int64_t)n[0];
@@ -19756,10 +19749,11 @@ static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s, const ldr__targe
 }
 
 /* Adds a batch whose logits stand in the pass. */
-static void ldr__tally_batch(ldr__tally *y, ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+static void ldr__tally_batch(ldr__tally *y, ldr__pass *s, const ldr__targets *t) {
+  y->targets = t;
   y->loss += ldr__pass_loss(s, t, 0);
   y->weight += ldr__batch_weight(s, t);
-  ldr__head_of(s->l->d.head)->tally(y, s, t, scratch);
+  ldr__head_of(s->l->d.head)->tally(y, s);
 }
 
 static double ldr__pearson(const float *a, const float *b, size_t n) {
@@ -21636,6 +21630,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
     return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
   memset(&y, 0, sizeof y);
   n = ldr__examples(d);
+  y.tags = t->tags;
   y.predicted = t->values;
   y.actual = t->values + n;
   metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
@@ -21644,7 +21639,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
     ldr__targets target;
     if (ldr__trainer_scan(t, d, NULL, i, part, 0, err)) return err->status;
     target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
-    ldr__tally_batch(&y, &t->pass, &target, t->tags);
+    ldr__tally_batch(&y, &t->pass, &target);
   }
   memset(score, 0, sizeof *score);
   score->value = ldr__tally_value(&y, metric, t->values + 2 * n);
