@@ -1207,7 +1207,8 @@ typedef struct ldr_train_desc {
   /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them */
   ldr_dtype     cache_type;
   int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all
-                                    examples; the memory of a layer that is mapped is given back behind it */
+                                    examples (of two stacks the encoder's first); the memory of a layer that is mapped
+                                    is given back behind it */
   ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the
                                     only thing that reads them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token),
                                     which round nothing else. Without cache only */
@@ -19930,7 +19931,7 @@ typedef struct ldr__cache {
   unsigned char *data; /* all records, or room for one */
   unsigned char *have; /* [sequences] */
   size_t filled, damaged;
-  int reused;
+  int reused, half; /* half: records that the fill gets to hold the encoder's rows only, and not for others */
   char note[320];
 #ifndef LADDER_NO_STDIO
   FILE *f;
@@ -20008,7 +20009,7 @@ static int ldr__file_seek(FILE *f, uint64_t at) {
 }
 
 static uint64_t ldr__record_hash(const ldr__cache *c, const unsigned char *bytes, size_t n, uint64_t at) {
-  return ldr__digest(ldr__mix64(c->seed + at), bytes, n);
+  return ldr__digest(ldr__mix64(c->seed + at), bytes, n) ^ (uint64_t)c->half;
 }
 
 static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
@@ -20233,8 +20234,8 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
     if (c->damaged++ == 0)
       ldr__format(c->note, sizeof c->note,
           "%s: the record at byte %U does not match its checksum; it is computed again", c->writer.path, at);
+    c->filled -= c->have[sequence];
     c->have[sequence] = 0;
-    c->filled--;
     return 0;
   }
 #else
@@ -20399,48 +20400,66 @@ static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, siz
   return LDR_OK;
 }
 
-/* Record k of every sequence of the pass, from x[T,width] (the final one: from x[rows,width]). */
+/* Record k of every sequence of the pass, from x[T,width] (the final one: from x[rows,width]). Of two stacks the
+   encoder's part comes first, with zeros behind it, and the decoder's joins it. */
 static ldr_status ldr__fill_record(
     ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, ldr_error *err) {
   int32_t q;
-  for (q = 0; q < s->t.sequences; q++) {
-    size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
-    const float *from = x + ldr__cache_first(c, k, s->offsets[q], q) * c->width;
-    unsigned char *packed = ldr__cache_record(c, sequence + (size_t)q, k);
-    s->ex.kernels->rows->pack(packed, from, rows, c->width, c->type);
-    if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
+  for (q = 0; q < s->t.sequences; q++, sequence++) {
+    size_t own = (size_t)(s->offsets[q + 1] - s->offsets[q]), rows = ldr__cache_rows(c, k, own), behind = 0,
+        before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
+    unsigned char *packed = ldr__cache_record(c, sequence, k), *at = packed + before * c->row;
+    if (s->l->owner) behind = (size_t)(c->d->offsets[sequence + 1] - c->d->offsets[sequence]) - own;
+    c->half = before && k <= (size_t)s->reader->tap_count;
+    if (!c->half) memset(packed, 0, before * c->row);
+    else if (c->hash && !ldr__cache_read(c, sequence, k, before + rows))
+      return ldr__fail(err, LDR_IO, "the tap cache's file changes while it is filled: %s", c->note);
+    c->half = s->l->owner && k < (size_t)ldr__tap_count(s->l->owner);
+    s->ex.kernels->rows->pack(at, x + ldr__cache_first(c, k, s->offsets[q], q) * c->width, rows, c->width, c->type);
+    memset(at + rows * c->row, 0, behind * c->row);
+    if (ldr__cache_write(c, sequence, k, packed, before + rows + behind, err)) return err->status;
+    c->half = 0;
   }
   return LDR_OK;
 }
 
-/* One batch, from the sequence `first` on, through one layer; its taps go into the cache. */
+/* One batch, from the sequence `first` on, through one layer; its taps go into the cache. Of two stacks its encoder's
+   states lie before the decoder's, and stay. */
 static ldr_status ldr__fill_batch(
     ldr__cache *c, ldr__pass *s, ldr__hidden *states, size_t first, int32_t layer, int32_t layers, ldr_error *err) {
   const ldr_ladder *l = s->l;
   const ldr_model *m = l->m;
   ldr__tokens t = ldr__frozen_tokens(s);
   float *x = s->backbone.x;
-  int32_t rung = 0;
+  uint64_t token = c->d->offsets[first];
+  int32_t rung = 0, final = c->records > c->taps || l->owner;
   int here;
+  if (s->reader) {
+    if (ldr__hidden_move(states, s->reader->final, token, s->reader->t.count, 0, err)) return err->status;
+    s->backbone.source = s->reader->final;
+    token += s->reader->t.count;
+  }
   if (layer == 0) {
     ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
     if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
-    if (l->top && l->from == 0) return ldr__fill_record(c, s, first, c->taps - 1, x, err);
-  } else if (ldr__hidden_move(states, x, c->d->offsets[first], t.count, 0, err)) return err->status;
+    if (l->top && l->from == 0) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
+  } else if (ldr__hidden_move(states, x, token, t.count, 0, err)) return err->status;
   while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
   here = rung < l->d.rung_count;
   if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
     return err->status;
   /* nobody asks for what comes after */
-  if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps && !l->top) return LDR_OK;
+  if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && !final && !l->top) return LDR_OK;
   ldr__model_block_run(&s->ex, m, &s->backbone, layer, &t);
   if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
     return err->status;
-  if (layer + 1 < layers) return ldr__hidden_move(states, x, c->d->offsets[first], t.count, 1, err);
-  if (l->top) return ldr__fill_record(c, s, first, c->taps - 1, x, err);
-  if (c->records == c->taps) return LDR_OK;
+  if (layer + 1 < layers) return ldr__hidden_move(states, x, token, t.count, 1, err);
+  if (l->top) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
+  if (!final) return LDR_OK;
   ldr__final_rows(s, x, 0);
-  return ldr__fill_record(c, s, first, c->taps, s->final, err);
+  if (l->owner && ldr__hidden_move(states, s->final, token, t.count, 1, err)) return err->status;
+  if ((size_t)s->tap_count < c->records) ldr__fill_record(c, s, first, (size_t)s->tap_count, s->final, err);
+  return err->status;
 }
 
 /* How many examples from the i-th on, before `end` and at most `most`, are not all there. */
@@ -20451,30 +20470,37 @@ static int32_t ldr__cache_missing(const ldr__cache *c, int32_t i, int32_t end, i
   return n;
 }
 
-/* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back
-   behind it. */
-static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
-    const ldr_allocator *a, ldr_error *err) {
-  const ldr_ladder *l = s->l;
-  const ldr_dataset *d = c->d;
-  int32_t per = ldr__per(d), layers, layer, i, k, take, batch[64];
-  ldr__hidden states;
-  ldr_status status;
-  if (c->filled == d->count) return LDR_OK;
-  layers = l->top ? LDR__MAX(1, l->from) : c->records > c->taps ? l->m->layers
+/* Examples [from,to) through layer 0, then through layer 1, ... of a stack: each layer is read once, and its pages are
+   given back behind it. s: what batches are loaded into. */
+static ldr_status ldr__fill_stack(ldr__cache *c, ldr__pass *s, ldr__pass *stack, ldr__hidden *states, int32_t part,
+    int32_t from, int32_t to, ldr_error *err) {
+  const ldr_ladder *l = stack->l;
+  int32_t per = ldr__per(c->d), layer, i, k, take, batch[64],
+      layers = l->top ? LDR__MAX(1, l->from) : c->records > c->taps || l->owner ? l->m->layers
       : l->rungs[l->d.rung_count - 1].layer + 1;
-  status = ldr__hidden_open(&states, c, a, err);
-  for (layer = 0; layer < layers && !status; layer++) {
-    for (i = from; i < to && !status; i += LDR__MAX(take, 1)) {
+  for (layer = 0; layer < layers; layer++) {
+    for (i = from; i < to; i += LDR__MAX(take, 1)) {
       take = ldr__cache_missing(c, i, to, part);
       if (!take) continue;
       for (k = 0; k < take; k++) batch[k] = i + k;
-      ldr__pass_load(s, d, batch, take, NULL, 0, 0);
-      status = ldr__fill_batch(c, s, &states, (size_t)i * (size_t)per, layer, layers, err);
+      ldr__pass_load(s, c->d, batch, take, NULL, 0, 0);
+      if (ldr__fill_batch(c, stack, states, (size_t)i * (size_t)per, layer, layers, err)) return err->status;
     }
     if (layer == 0) ldr__release_embeddings(l->m);
     ldr__release_layer(l->m, layer);
   }
+  return LDR_OK;
+}
+
+/* Of two stacks the encoder comes first: every layer of the decoder reads its final states. */
+static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
+    const ldr_allocator *a, ldr_error *err) {
+  ldr__hidden states;
+  ldr_status status;
+  if (c->filled == c->d->count) return LDR_OK;
+  status = ldr__hidden_open(&states, c, a, err);
+  if (!status && s->reader) status = ldr__fill_stack(c, s, s->reader, &states, part, from, to, err);
+  if (!status) status = ldr__fill_stack(c, s, s, &states, part, from, to, err);
   ldr__hidden_close(&states, a);
   return status;
 }
@@ -20932,8 +20958,6 @@ static ldr_status ldr__trainer_check(
   if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l))) return ldr__fail(err,
       LDR_ARGUMENT, "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with "
       "what is to be said: only copies and preset paper of models that say the next word have one");
-  if (d->cache && d->cache_layers && l->reader)
-    return ldr__fail(err, LDR_UNSUPPORTED, "a tap cache of two stacks is filled in the first epoch, not by layers");
 #ifdef LADDER_NO_STDIO
   if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED,
       "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
