@@ -99,8 +99,8 @@
                 gpt_neo, gpt_neox, gptj, opt, bloom, falcon, llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text,
                 phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere, mixtral, qwen2_moe,
                 qwen3_moe
-     both       t5 (v1.1, flan-t5 too; or its encoder alone), mt5, bart, mbart, marian, pegasus, m2m_100. The model is
-                the decoder; ldr_model_encoder is the other, and ldr_batch.source what that reads
+     both       t5 (v1.1, flan-t5, byt5 too; or its encoder alone), mt5, bart, mbart, marian, pegasus, m2m_100. The
+                model is the decoder; ldr_model_encoder is the other, and ldr_batch.source what that reads
      positions  learned; sines; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3,
                 yarn or longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon,
                 t5); windows of local layers
@@ -539,13 +539,13 @@ typedef struct ldr_text {
 #ifndef LADDER_NO_TOKENIZER
 /* dir: a model directory, or one of the files: tokenizer.json; vocab.json (with merges.txt beside it); tokenizer.model,
    spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there; or a .gguf file. Of a directory
-   tokenizer_config.json, added_tokens.json and special_tokens_map.json count too. desc may be NULL. LDR_UNSUPPORTED
-   names what is not understood. */
+   tokenizer_config.json, added_tokens.json and special_tokens_map.json count too; alone, the first says that tokens are
+   bytes (ByT5). desc may be NULL. LDR_UNSUPPORTED names what is not understood. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
 #endif
-/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model, a vocab.txt or a GGUF
-   file; copied. */
+/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model, a vocab.txt, ByT5's
+   tokenizer_config.json or a GGUF file; copied. */
 LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(
     const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
 LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
@@ -6685,6 +6685,7 @@ struct ldr_tokenizer {
   const ldr__cutter *cutter;
   ldr__template single, pair;
   int trim, trim_prefix, no_template;
+  int32_t once; /* not 0: the template's token that a text's own at its end makes needless */
   /* cutters */
   int32_t word_chars;
   ldr__string prefix, suffix;
@@ -8718,7 +8719,7 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
     const ldr_encode_desc *d) {
   const ldr__template *m = text[1] ? &c->t->pair : &c->t->single;
   int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX, n[2], keep[2];
-  int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1, cut;
+  int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1, cut, k;
   ldr__encode_texts(c, text, size, room < INT32_MAX ? room + 1 : room, n);
   /* which is longer decides */
   if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, text, size, INT32_MAX, n);
@@ -8734,6 +8735,8 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
   }
   if (c->status) return;
   c->out->cut = n[0] - keep[0] + n[1] - keep[1];
+  for (k = 0; k < 2 && c->t->once && !d->no_special; k++)
+    keep[k] -= keep[k] > 0 && c->out->ids[k * n[0] + keep[k] - 1] == c->t->once;
   ldr__encoding_move(c->out, keep[0], n[0], keep[1]);
   c->out->count = keep[0] + keep[1];
   if (c->t->trim) {
@@ -8918,8 +8921,8 @@ static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
   if (l->used > start) ldr__lines_end(l, NULL, 0);
 }
 
-/* Bytes that are no UTF-8 become U+FFFD, one for each longest beginning of a character. */
-static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
+/* Bytes that are no UTF-8 become `bad`, once for each longest beginning of a character. */
+static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size, const char *bad) {
   size_t i, n;
   out->used = 0;
   out->count = 0;
@@ -8933,7 +8936,7 @@ static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
       memcpy(all, s + i, n);
       if (ldr__utf8_length(all, sizeof all) > n) break;
     }
-    ldr__lines_put(out, "\xef\xbf\xbd", 3);
+    ldr__lines_put(out, bad, (int32_t)strlen(bad));
   }
   ldr__lines_end(out, NULL, 0);
 }
@@ -8989,7 +8992,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     ldr__lines *to = &lines[in == &lines[0]];
     ldr__decode_part(to, in, p);
     if (p->part->decode != ldr__decode_bytes || to->failed) in = to;
-    else ldr__lines_utf8(in, (const char *)to->text, to->used);
+    else ldr__lines_utf8(in, (const char *)to->text, to->used, p->flags[0] ? "" : "\xef\xbf\xbd");
   }
   if (!in->failed) out->data = (char *)ldr__grown(&out->alloc, out->data, &out->capacity, in->used + 1, 1);
   failed = in->failed || out->capacity <= in->used;
@@ -10327,6 +10330,64 @@ static void ldr__read_besides(ldr__reading *r, int which) {
   for (; k >= 0; k = ldr__json_next(r->j, k)) ldr__read_added(r, k, -1, 1, 1);
 }
 
+/* ---- tokenizers without a vocabulary ---- */
+
+/* ByT5: three special tokens, the 256 bytes, tokens of a list or `extra_ids`. r->j is its tokenizer_config.json. */
+static void ldr__read_byt5(ldr__reading *r) {
+  static const char *const first[][2] = { { "<pad>", "pad_token" }, { "</s>", "eos_token" }, { "<unk>", "unk_token" } };
+  ldr_tokenizer *t = r->t;
+  ldr__added a;
+  int32_t list = ldr__json_there(r->j, 0, "additional_special_tokens"), i,
+      extra = ldr__read_int(r, 0, "extra_ids", 0, 1 << 16, 125);
+  char text[8], *own;
+  if (list < 0) list = ldr__json_there(r->j, 0, "extra_special_tokens");
+  if (ldr__json_is(r->j, list, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, list)->count;
+  else list = -1;
+  ldr__besides_count(r, LDR__BESIDE_CONFIG);
+  ldr__pieces_begin(t, 259 + extra + t->room_hint, 0, 0, 1024);
+  ldr__added_room(r, 3 + extra);
+  for (i = 0; i < 256; i++)
+    ldr__piece_add(r, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
+  ldr__pieces_index(t);
+  if (r->err->status) return;
+  memset(&a, 0, sizeof a);
+  a.special = a.lstrip = a.rstrip = 1; /* unless an object says otherwise */
+  for (; a.id < 3; a.id++) {
+    a.text = ldr__string_of(first[a.id][0]);
+    ldr__added_put(r, &a, -1);
+    ldr__read_added(r, ldr__json_there(r->j, 0, first[a.id][1]), a.id, 1, 1);
+  }
+  ldr__read_besides(r, LDR__BESIDE_CONFIG);
+  for (i = ldr__json_first(r->j, list); i >= 0; i = ldr__json_next(r->j, i)) ldr__read_added(r, i, -1, 1, 1);
+  a.lstrip = a.rstrip = 0;
+  for (a.id = 259; list < 0 && a.id < 259 + extra; a.id++)
+    if ((own = (char *)ldr__tokenizer_keep(t, 20)) != NULL) {
+      ldr__format(own, 20, "<extra_id_%d>", a.id - 259);
+      a.text = ldr__string_of(own);
+      ldr__added_put(r, &a, -1);
+    }
+  for (i = 0; i < 3 && !r->err->status; i++) t->added[i].special = 1;
+  t->cutter = &ldr__cutters[LDR__BPE];
+  t->once = 1;
+  ldr__set_prefix(t, t->suffix = ldr__string_of(""));
+  ldr__merges_begin(t, 0);
+  ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+  ldr__part_named(r, LDR__DECODERS, "ByteLevel", -1)->flags[0] = 1; /* what is no UTF-8 vanishes */
+  ldr__templates(r, "As", "AsBs", -1, 1);
+}
+
+/* By the class in tokenizer_config.json. */
+static const struct ldr__alone { const char *name; void (*read)(ldr__reading *r); } ldr__alone_rows[] = {
+  { "ByT5Tokenizer", ldr__read_byt5 } };
+
+static const struct ldr__alone *ldr__alone_of(const ldr_json *j) {
+  size_t i = LDR__COUNT(ldr__alone_rows);
+  while (i-- > 0)
+    if (ldr_json_equals(j, ldr__json_there(j, 0, "tokenizer_class"), ldr__alone_rows[i].name))
+      return &ldr__alone_rows[i];
+  return NULL;
+}
+
 /* ---- loading ---- */
 
 /* Everything a tokenizer is read from: the main file, and those beside it where they are. */
@@ -10390,6 +10451,7 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
   if (!*j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
   else if (!*j) ldr__read_lines(r, s, n);
   else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
+  else if (ldr__alone_of(*j)) ldr__alone_of(*j)->read(r);
   else if (!f->beside[LDR__BESIDE_MERGES])
     ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
         "(A vocab.json needs the merges.txt beside it)");
@@ -10479,17 +10541,32 @@ static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
   return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
 }
 
-/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. */
-static const char *const ldr__tokenizer_files[] = { "tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model",
-    "sentencepiece.bpe.model", "vocab.txt", NULL };
+static int ldr__tokenizer_alone(const char *path) {
+  ldr_error err = { LDR_OK, 0, "" };
+  ldr__source s;
+  ldr_json *j;
+  int found;
+  if (ldr__source_open(&s, path, NULL, &err)) return 0;
+  j = ldr_json_parse((const char *)s.data, s.size, NULL, &err);
+  found = ldr__alone_of(j) != NULL;
+  ldr_json_free(j);
+  ldr__source_close(&s);
+  return found;
+}
+
+/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. beside: what must be
+   there as well; is: NULL, or says whether it is one. */
+static const struct ldr__main_file { const char *name, *beside; int (*is)(const char *path); } ldr__main_files[] = {
+  { "tokenizer.json", ".", NULL }, { "vocab.json", "merges.txt", NULL }, { "tokenizer.model", ".", NULL },
+  { "spiece.model", ".", NULL }, { "sentencepiece.bpe.model", ".", NULL }, { "vocab.txt", ".", NULL },
+  { "tokenizer_config.json", ".", ldr__tokenizer_alone } };
 
 /* The main file of a directory into path; 0 when there is none. */
 static int ldr__tokenizer_main(char *path, const char *dir) {
-  char merges[LADDER_MAX_PATH];
-  const char *const *name = ldr__tokenizer_files;
-  while (*name && !(ldr__tokenizer_has(path, dir, *name) &&
-      (name != ldr__tokenizer_files + 1 || ldr__tokenizer_has(merges, dir, "merges.txt")))) name++;
-  return *name != NULL;
+  const struct ldr__main_file *f = ldr__main_files, *end = f + LDR__COUNT(ldr__main_files);
+  while (f < end && !(ldr__tokenizer_has(path, dir, f->beside) && ldr__tokenizer_has(path, dir, f->name) &&
+      (!f->is || f->is(path)))) f++;
+  return f < end;
 }
 
 /* Opens what is there, dir's main file or the file itself, and reads it. */
@@ -10505,7 +10582,7 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
         "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, "
-        "spiece.model, sentencepiece.bpe.model and vocab.txt");
+        "spiece.model, sentencepiece.bpe.model and vocab.txt, nor a tokenizer_config.json of ByT5");
   while (!directory && n > 0 && dir[n - 1] != '/' && dir[n - 1] != '\\') n--;
   memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
   folder[LDR__MAX(n, 1)] = 0;

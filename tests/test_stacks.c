@@ -373,6 +373,51 @@ TEST(both_stacks_speak_as_transformers) {
   printf("  %d tokens the same\n", tokens);
 }
 
+/* A byt5 directory as it is published: no vocabulary, bytes in and out, the answers of transformers. */
+TEST(byt5_speaks_as_transformers) {
+  ldr_error err;
+  ldr_model *m;
+  ldr_session *s;
+  ldr_encoding e;
+  ldr_text out;
+  ldr_json *j;
+  size_t size;
+  char *text, *line;
+  int32_t k, i, ids[32], made, answers = 0;
+  memset(&err, 0, sizeof err);
+  memset(&e, 0, sizeof e);
+  memset(&out, 0, sizeof out);
+  if (!ldr_test_exists("golden/byt5.jsonl")) SKIP("not in the tests folder");
+  text = ldr_test_read("golden/byt5.jsonl", &size);
+  line = strstr(text, "{\"said\"");
+  j = ldr_json_parse(line, strlen(line), NULL, &err);
+  m = ldr_model_load("golden/byt5", NULL, &err);
+  s = m ? session_for(m, NULL, 60, &err) : NULL;
+  CHECK_STR(err.message, "");
+  for (k = s ? ldr_json_node_at(j, ldr_json_get(j, 0, "said"))->first : -1; k >= 0; k = ldr_json_node_at(j, k)->next, answers++) {
+    char asked[64], answer[128];
+    ldr_generate_desc d;
+    int32_t want = ldr_json_node_at(j, ldr_json_get(j, k, "ids"))->first;
+    memset(&d, 0, sizeof d);
+    d.most = 12;
+    CHECK(ldr_json_string(asked, sizeof asked, j, ldr_json_get(j, k, "text")) > 0 && ldr_json_string(answer, sizeof answer, j, ldr_json_get(j, k, "answer")) >= 0);
+    CHECK_INT(ldr_tokenizer_encode(ldr_model_tokenizer(m), &e, asked, strlen(asked), NULL, 0, 0, 1, &err), LDR_OK);
+    CHECK_INT(ldr_generate(s, ids, &made, e.ids, e.count, &d, &err), LDR_OK);
+    CHECK_STR(err.message, "");
+    for (i = 0; i < made && want >= 0 && (int32_t)ldr_json_number(j, want, -1) == ids[i]; i++) want = ldr_json_node_at(j, want)->next;
+    CHECK(i == made && want < 0);
+    CHECK_INT(ldr_tokenizer_decode(ldr_model_tokenizer(m), &out, ids, made, 1, &err), LDR_OK);
+    CHECK_STR(out.data, answer);
+  }
+  CHECK_INT(answers, 3);
+  ldr_session_free(s);
+  ldr_model_free(m);
+  ldr_json_free(j);
+  ldr_encoding_free(&e);
+  ldr_text_free(&out);
+  free(text);
+}
+
 /* A session needs its source, reads another one anew, and is copied with it. */
 TEST(sessions_have_a_source) {
   static const int32_t ids[] = { 5, 9, 4, 7, 8, 3 };
@@ -1552,7 +1597,7 @@ TEST(two_stacks_out_of_memory) {
   free(config);
 }
 
-#define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(models_of_two_stacks_are_written) X(models_of_two_stacks_start_from_their_configuration) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
+#define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(models_of_two_stacks_are_written) X(models_of_two_stacks_start_from_their_configuration) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(byt5_speaks_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
   X(what_is_no_model_of_two_stacks_is_refused) X(the_ladder_of_two_stacks_equals_pytorch) X(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) \
   X(the_published_ladders_have_their_numbers) X(distances_fall_into_the_buckets_of_pytorch) X(ladders_of_two_stacks_keep_their_bits) X(a_cache_of_two_stacks_fills_by_layers)    \
   X(half_a_fill_is_never_believed)
