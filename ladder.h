@@ -691,6 +691,9 @@ typedef struct ldr_batch {
   /* token types, same length, or NULL for all 0; with a table of tasks (ernie): type + types * task */
   const int32_t *segments;
   const struct ldr_batch *source; /* what an encoder reads, a text for each sequence; NULL for models without one */
+  /* NULL, or [tokens, width of the words' table], for words' vectors as they are after scaling (gemma); the rest is
+     added and normed as ever. ids are not read then. For ldr_model_hidden */
+  const float   *rows;
 } ldr_batch;
 
 /* hidden[T,width] = state after block `layer` (0: the embedding output; layers or -1: the final hidden state,
@@ -6685,7 +6688,7 @@ struct ldr_tokenizer {
   const ldr__cutter *cutter;
   ldr__template single, pair;
   int trim, trim_prefix, no_template;
-  int32_t once; /* not 0: the template's token that a text's own at its end makes needless */
+  int32_t once; /* or 0: a token of the template that a text may end with */
   /* cutters */
   int32_t word_chars;
   ldr__string prefix, suffix;
@@ -10192,8 +10195,7 @@ static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
   ldr__cursor c;
   uint32_t of = 0, rank;
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
-  ldr__set_prefix(r->t, ldr__string_of(""));
-  r->t->suffix = ldr__string_of("");
+  ldr__set_prefix(r->t, r->t->suffix = ldr__string_of(""));
   if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
   else ldr__merges_begin(r->t, (size_t)n);
   for (rank = 0; rank < n && !r->err->status; rank++) {
@@ -10332,7 +10334,7 @@ static void ldr__read_besides(ldr__reading *r, int which) {
 
 /* ---- tokenizers without a vocabulary ---- */
 
-/* ByT5: three special tokens, the 256 bytes, tokens of a list or `extra_ids`. r->j is its tokenizer_config.json. */
+/* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. r->j is its tokenizer_config.json. */
 static void ldr__read_byt5(ldr__reading *r) {
   static const char *const first[][2] = { { "<pad>", "pad_token" }, { "</s>", "eos_token" }, { "<unk>", "unk_token" } };
   ldr_tokenizer *t = r->t;
@@ -10542,20 +10544,19 @@ static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
 }
 
 static int ldr__tokenizer_alone(const char *path) {
-  ldr_error err = { LDR_OK, 0, "" };
   ldr__source s;
   ldr_json *j;
   int found;
-  if (ldr__source_open(&s, path, NULL, &err)) return 0;
-  j = ldr_json_parse((const char *)s.data, s.size, NULL, &err);
+  if (ldr__source_open(&s, path, NULL, NULL)) return 0;
+  j = ldr_json_parse((const char *)s.data, s.size, NULL, NULL);
   found = ldr__alone_of(j) != NULL;
   ldr_json_free(j);
   ldr__source_close(&s);
   return found;
 }
 
-/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. beside: what must be
-   there as well; is: NULL, or says whether it is one. */
+/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. beside: what is
+   there as well; is: whether it is one. */
 static const struct ldr__main_file { const char *name, *beside; int (*is)(const char *path); } ldr__main_files[] = {
   { "tokenizer.json", ".", NULL }, { "vocab.json", "merges.txt", NULL }, { "tokenizer.model", ".", NULL },
   { "spiece.model", ".", NULL }, { "sentencepiece.bpe.model", ".", NULL }, { "vocab.txt", ".", NULL },
@@ -10582,7 +10583,7 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
         "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, "
-        "spiece.model, sentencepiece.bpe.model and vocab.txt, nor a tokenizer_config.json of ByT5");
+        "spiece.model, sentencepiece.bpe.model and vocab.txt, nor ByT5's tokenizer_config.json");
   while (!directory && n > 0 && dir[n - 1] != '/' && dir[n - 1] != '\\') n--;
   memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
   folder[LDR__MAX(n, 1)] = 0;
@@ -10955,6 +10956,7 @@ typedef struct ldr__tokens {
   float *dcross;
   float dropout;
   uint64_t dropout_key;
+  const float *given; /* ldr_batch.rows */
 } ldr__tokens;
 
 enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACE_CROSS, LDR__PLACE_CROSS_SCORES };
@@ -14585,10 +14587,11 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
     at[2] = at[1] / (size_t)m->segments;
     at[1] %= (size_t)m->segments;
   }
-  if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
+  if (t->given) memcpy(row, t->given + i * e, e * sizeof(float));
+  else if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
   else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
   else memset(row, 0, e * sizeof(float));
-  for (j = 0; m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
+  for (j = 0; !t->given && m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
   for (k = 0; k < 3; k++)
     for (j = 0; tables[k]->data && j < e; j += 64) {
       float run[64];
@@ -14713,11 +14716,22 @@ static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longes
       s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
 
+/* What goes in or out is finite, or an error says where it is not. */
+static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const char *what, ldr_error *err) {
+  size_t i;
+  float sum = 0;
+  for (i = 0; i < rows * width; i++) sum += x[i] - x[i];
+  if (sum == 0) return LDR_OK;
+  for (i = 0; x[i] - x[i] == 0;) i++;
+  return ldr__fail(err, LDR_NUMERIC, "%s: number %U of row %U is not finite: damaged, or too large", what,
+      (uint64_t)(i % width), (uint64_t)(i / width));
+}
+
 static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
   int32_t s, t, limit = m->positions - m->position_offset;
   *longest = 0;
-  if (!b || !b->offsets || !b->ids || b->sequences < 1 || b->offsets[0] != 0)
-    return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids, offsets starting at 0, and a sequence");
+  if (!b || !b->offsets || (!b->ids && !b->rows) || b->sequences < 1 || b->offsets[0] != 0)
+    return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids or rows, offsets starting at 0, and a sequence");
   for (s = 0; s < b->sequences; s++) {
     int32_t n;
     if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, "sequence %d of the batch is empty", s);
@@ -14727,14 +14741,14 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
     *longest = LDR__MAX(*longest, (size_t)n);
   }
   for (t = 0; t < b->offsets[b->sequences]; t++) {
-    if (b->ids[t] < 0 || b->ids[t] >= m->vocabulary)
+    if (!b->rows && (b->ids[t] < 0 || b->ids[t] >= m->vocabulary))
       return ldr__fail(
           err, LDR_DATA, "token %d of the batch has id %d, the vocabulary has %d", t, b->ids[t], m->vocabulary);
     if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= ldr__segment_kinds(m)))
       return ldr__fail(err, LDR_DATA, "token %d of the batch has segment %d, the model has %d", t, b->segments[t],
           ldr__segment_kinds(m));
   }
-  return LDR_OK;
+  return b->rows ? ldr__finite(b->rows, (size_t)t, (size_t)m->embed_width, "ldr_batch.rows", err) : LDR_OK;
 }
 
 /* What a decoder's encoder reads: a text for each sequence. */
@@ -14821,6 +14835,7 @@ static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t laye
   t.position = r->position;
   t.count = (size_t)batch->offsets[batch->sequences];
   t.frequency = m->frequency;
+  t.given = batch->rows;
   if (r->b.source) t.source = batch->source->offsets;
   ldr__embed_forward(&r->ex, m, &m->ends, r->b.x, r->b.embed, batch->ids, batch->segments, &t);
   for (l = 0; l < layers; l++) {
@@ -14837,17 +14852,6 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
     ldr__norm_forward(&r->ex, hidden, NULL, r->b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w,
     m->shape.norm, m->shape.eps);
   else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
-}
-
-/* What is given out is finite, or an error says where it is not. */
-static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const char *what, ldr_error *err) {
-  size_t i;
-  float sum = 0;
-  for (i = 0; i < rows * width; i++) sum += x[i] - x[i];
-  if (sum == 0) return LDR_OK;
-  for (i = 0; x[i] - x[i] == 0;) i++;
-  return ldr__fail(err, LDR_NUMERIC, "%s: number %U of row %U is not finite: weights are damaged, or too large", what,
-      (uint64_t)(i % width), (uint64_t)(i / width));
 }
 
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer,
@@ -20008,7 +20012,7 @@ typedef struct ldr__cache {
   unsigned char *data; /* all records, or room for one */
   unsigned char *have; /* [sequences] */
   size_t filled, damaged;
-  int reused, half; /* half: records that the fill gets to hold the encoder's rows only, and not for others */
+  int reused, half; /* half: a record with the encoder's rows alone, which only the fill believes */
   char note[320];
 #ifndef LADDER_NO_STDIO
   FILE *f;
@@ -20477,8 +20481,8 @@ static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, siz
   return LDR_OK;
 }
 
-/* Record k of every sequence of the pass, from x[T,width] (the final one: from x[rows,width]). Of two stacks the
-   encoder's part comes first, with zeros behind it, and the decoder's joins it. */
+/* Record k of every sequence of the pass, from x[T,width] (the final one: from x[rows,width]). The encoder's part comes
+   first, with zeros behind, and the decoder's joins it. */
 static ldr_status ldr__fill_record(
     ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, ldr_error *err) {
   int32_t q;
@@ -20490,7 +20494,7 @@ static ldr_status ldr__fill_record(
     c->half = before && k <= (size_t)s->reader->tap_count;
     if (!c->half) memset(packed, 0, before * c->row);
     else if (c->hash && !ldr__cache_read(c, sequence, k, before + rows))
-      return ldr__fail(err, LDR_IO, "the tap cache's file changes while it is filled: %s", c->note);
+      return ldr__fail(err, LDR_IO, "it changes while it is filled: %s", c->note);
     c->half = s->l->owner && k < (size_t)ldr__tap_count(s->l->owner);
     s->ex.kernels->rows->pack(at, x + ldr__cache_first(c, k, s->offsets[q], q) * c->width, rows, c->width, c->type);
     memset(at + rows * c->row, 0, behind * c->row);
@@ -20500,8 +20504,8 @@ static ldr_status ldr__fill_record(
   return LDR_OK;
 }
 
-/* One batch, from the sequence `first` on, through one layer; its taps go into the cache. Of two stacks its encoder's
-   states lie before the decoder's, and stay. */
+/* One batch, from the sequence `first` on, through one layer; its taps go into the cache. The encoder's states lie
+   before the decoder's, and stay. */
 static ldr_status ldr__fill_batch(
     ldr__cache *c, ldr__pass *s, ldr__hidden *states, size_t first, int32_t layer, int32_t layers, ldr_error *err) {
   const ldr_ladder *l = s->l;
@@ -20547,8 +20551,8 @@ static int32_t ldr__cache_missing(const ldr__cache *c, int32_t i, int32_t end, i
   return n;
 }
 
-/* Examples [from,to) through layer 0, then through layer 1, ... of a stack: each layer is read once, and its pages are
-   given back behind it. s: what batches are loaded into. */
+/* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back
+   behind it. s: what batches are loaded into. */
 static ldr_status ldr__fill_stack(ldr__cache *c, ldr__pass *s, ldr__pass *stack, ldr__hidden *states, int32_t part,
     int32_t from, int32_t to, ldr_error *err) {
   const ldr_ladder *l = stack->l;
@@ -21995,6 +21999,7 @@ static ldr_status ldr__predictor_take(ldr__pass *s, const ldr_batch *batch, ldr_
   const ldr_ladder *l = s->l;
   size_t longest, n;
   if (ldr__batch_check(l->m, batch, &longest, err)) return err->status;
+  if (batch->rows) return ldr__fail(err, LDR_UNSUPPORTED, "a predictor reads no ldr_batch.rows; ldr_model_hidden does");
   if (longest > (size_t)ldr__text_positions(l))
     return ldr__fail(err, LDR_DATA, "a sequence of the batch has %U tokens, beside its prompt there are %d positions",
         (uint64_t)longest, ldr__text_positions(l));
@@ -22106,6 +22111,7 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
     p = ldr_predictor_create(l, 1, e.count, err);
   scores = p ? (float *)ldr__alloc(&l->alloc, bytes) : NULL;
   offsets[1] = e.count;
+  memset(&batch, 0, sizeof batch);
   batch.sequences = 1;
   batch.offsets = offsets;
   batch.ids = e.ids;

@@ -1173,7 +1173,7 @@ TEST(byt5_needs_no_vocabulary) {
 /* Other classes have a vocabulary, and what a ByT5 cannot be is said. */
 TEST(what_is_no_byt5_is_refused) {
   static const struct { const char *file; ldr_status status; const char *said; } rows[] = {
-    { "{\"tokenizer_class\":\"T5Tokenizer\"}", LDR_MISSING, "no tokenizer is there" }, { "{\"tokenizer_class\":\"ByT5\"}", LDR_MISSING, "tokenizer_config.json of ByT5" },
+    { "{\"tokenizer_class\":\"T5Tokenizer\"}", LDR_MISSING, "no tokenizer is there" }, { "{\"tokenizer_class\":\"ByT5\"}", LDR_MISSING, "nor ByT5's tokenizer_config.json" },
     { "{\"tokenizer_class\":7}", LDR_MISSING, "no tokenizer is there" }, { "{", LDR_MISSING, "no tokenizer is there" }, { "[]", LDR_MISSING, "no tokenizer is there" },
     { "{\"tokenizer_class\":\"ByT5Tokenizer\",\"extra_ids\":-1}", LDR_FORMAT, "\"extra_ids\" is not a number from 0" },
     { "{\"tokenizer_class\":\"ByT5Tokenizer\",\"extra_ids\":1e9}", LDR_FORMAT, "\"extra_ids\" is not a number from 0" },
