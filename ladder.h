@@ -99,8 +99,8 @@
                 gpt_neo, gpt_neox, gptj, opt, bloom, falcon, llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text,
                 phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere, mixtral, qwen2_moe,
                 qwen3_moe
-     both       t5 (v1.1, flan-t5 too; or its encoder alone), mt5, bart, mbart, marian, pegasus, m2m_100. The model is
-                the decoder; ldr_model_encoder is the other, and ldr_batch.source what that reads
+     both       t5 (v1.1, flan-t5, byt5 too; or its encoder alone), mt5, bart, mbart, marian, pegasus, m2m_100. The
+                model is the decoder; ldr_model_encoder is the other, and ldr_batch.source what that reads
      positions  learned; sines; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3,
                 yarn or longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon,
                 t5); windows of local layers
@@ -539,13 +539,13 @@ typedef struct ldr_text {
 #ifndef LADDER_NO_TOKENIZER
 /* dir: a model directory, or one of the files: tokenizer.json; vocab.json (with merges.txt beside it); tokenizer.model,
    spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there; or a .gguf file. Of a directory
-   tokenizer_config.json, added_tokens.json and special_tokens_map.json count too. desc may be NULL. LDR_UNSUPPORTED
-   names what is not understood. */
+   tokenizer_config.json, added_tokens.json and special_tokens_map.json count too; alone, the first says that tokens are
+   bytes (ByT5). desc may be NULL. LDR_UNSUPPORTED names what is not understood. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
 #endif
-/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model, a vocab.txt or a GGUF
-   file; copied. */
+/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model, a vocab.txt, ByT5's
+   tokenizer_config.json or a GGUF file; copied. */
 LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(
     const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
 LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
@@ -691,6 +691,9 @@ typedef struct ldr_batch {
   /* token types, same length, or NULL for all 0; with a table of tasks (ernie): type + types * task */
   const int32_t *segments;
   const struct ldr_batch *source; /* what an encoder reads, a text for each sequence; NULL for models without one */
+  /* NULL, or [tokens, width of the words' table], for words' vectors as they are after scaling (gemma); the rest is
+     added and normed as ever. ids are not read then. For ldr_model_hidden */
+  const float   *rows;
 } ldr_batch;
 
 /* hidden[T,width] = state after block `layer` (0: the embedding output; layers or -1: the final hidden state,
@@ -1207,7 +1210,8 @@ typedef struct ldr_train_desc {
   /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them */
   ldr_dtype     cache_type;
   int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all
-                                    examples; the memory of a layer that is mapped is given back behind it */
+                                    examples (of two stacks the encoder's first); the memory of a layer that is mapped
+                                    is given back behind it */
   ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the
                                     only thing that reads them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token),
                                     which round nothing else. Without cache only */
@@ -6694,6 +6698,7 @@ struct ldr_tokenizer {
   const ldr__cutter *cutter;
   ldr__template single, pair;
   int trim, trim_prefix, no_template;
+  int32_t once; /* or 0: a token of the template that a text may end with */
   /* cutters */
   int32_t word_chars;
   ldr__string prefix, suffix;
@@ -8727,7 +8732,7 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
     const ldr_encode_desc *d) {
   const ldr__template *m = text[1] ? &c->t->pair : &c->t->single;
   int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX, n[2], keep[2];
-  int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1, cut;
+  int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1, cut, k;
   ldr__encode_texts(c, text, size, room < INT32_MAX ? room + 1 : room, n);
   /* which is longer decides */
   if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, text, size, INT32_MAX, n);
@@ -8743,6 +8748,8 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
   }
   if (c->status) return;
   c->out->cut = n[0] - keep[0] + n[1] - keep[1];
+  for (k = 0; k < 2 && c->t->once && !d->no_special; k++)
+    keep[k] -= keep[k] > 0 && c->out->ids[k * n[0] + keep[k] - 1] == c->t->once;
   ldr__encoding_move(c->out, keep[0], n[0], keep[1]);
   c->out->count = keep[0] + keep[1];
   if (c->t->trim) {
@@ -8927,8 +8934,8 @@ static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
   if (l->used > start) ldr__lines_end(l, NULL, 0);
 }
 
-/* Bytes that are no UTF-8 become U+FFFD, one for each longest beginning of a character. */
-static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
+/* Bytes that are no UTF-8 become `bad`, once for each longest beginning of a character. */
+static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size, const char *bad) {
   size_t i, n;
   out->used = 0;
   out->count = 0;
@@ -8942,7 +8949,7 @@ static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
       memcpy(all, s + i, n);
       if (ldr__utf8_length(all, sizeof all) > n) break;
     }
-    ldr__lines_put(out, "\xef\xbf\xbd", 3);
+    ldr__lines_put(out, bad, (int32_t)strlen(bad));
   }
   ldr__lines_end(out, NULL, 0);
 }
@@ -8998,7 +9005,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     ldr__lines *to = &lines[in == &lines[0]];
     ldr__decode_part(to, in, p);
     if (p->part->decode != ldr__decode_bytes || to->failed) in = to;
-    else ldr__lines_utf8(in, (const char *)to->text, to->used);
+    else ldr__lines_utf8(in, (const char *)to->text, to->used, p->flags[0] ? "" : "\xef\xbf\xbd");
   }
   if (!in->failed) out->data = (char *)ldr__grown(&out->alloc, out->data, &out->capacity, in->used + 1, 1);
   failed = in->failed || out->capacity <= in->used;
@@ -10198,8 +10205,7 @@ static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
   ldr__cursor c;
   uint32_t of = 0, rank;
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
-  ldr__set_prefix(r->t, ldr__string_of(""));
-  r->t->suffix = ldr__string_of("");
+  ldr__set_prefix(r->t, r->t->suffix = ldr__string_of(""));
   if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
   else ldr__merges_begin(r->t, (size_t)n);
   for (rank = 0; rank < n && !r->err->status; rank++) {
@@ -10336,6 +10342,64 @@ static void ldr__read_besides(ldr__reading *r, int which) {
   for (; k >= 0; k = ldr__json_next(r->j, k)) ldr__read_added(r, k, -1, 1, 1);
 }
 
+/* ---- tokenizers without a vocabulary ---- */
+
+/* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. r->j is its tokenizer_config.json. */
+static void ldr__read_byt5(ldr__reading *r) {
+  static const char *const first[][2] = { { "<pad>", "pad_token" }, { "</s>", "eos_token" }, { "<unk>", "unk_token" } };
+  ldr_tokenizer *t = r->t;
+  ldr__added a;
+  int32_t list = ldr__json_there(r->j, 0, "additional_special_tokens"), i,
+      extra = ldr__read_int(r, 0, "extra_ids", 0, 1 << 16, 125);
+  char text[8], *own;
+  if (list < 0) list = ldr__json_there(r->j, 0, "extra_special_tokens");
+  if (ldr__json_is(r->j, list, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, list)->count;
+  else list = -1;
+  ldr__besides_count(r, LDR__BESIDE_CONFIG);
+  ldr__pieces_begin(t, 259 + extra + t->room_hint, 0, 0, 1024);
+  ldr__added_room(r, 3 + extra);
+  for (i = 0; i < 256; i++)
+    ldr__piece_add(r, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
+  ldr__pieces_index(t);
+  if (r->err->status) return;
+  memset(&a, 0, sizeof a);
+  a.special = a.lstrip = a.rstrip = 1; /* unless an object says otherwise */
+  for (; a.id < 3; a.id++) {
+    a.text = ldr__string_of(first[a.id][0]);
+    ldr__added_put(r, &a, -1);
+    ldr__read_added(r, ldr__json_there(r->j, 0, first[a.id][1]), a.id, 1, 1);
+  }
+  ldr__read_besides(r, LDR__BESIDE_CONFIG);
+  for (i = ldr__json_first(r->j, list); i >= 0; i = ldr__json_next(r->j, i)) ldr__read_added(r, i, -1, 1, 1);
+  a.lstrip = a.rstrip = 0;
+  for (a.id = 259; list < 0 && a.id < 259 + extra; a.id++)
+    if ((own = (char *)ldr__tokenizer_keep(t, 20)) != NULL) {
+      ldr__format(own, 20, "<extra_id_%d>", a.id - 259);
+      a.text = ldr__string_of(own);
+      ldr__added_put(r, &a, -1);
+    }
+  for (i = 0; i < 3 && !r->err->status; i++) t->added[i].special = 1;
+  t->cutter = &ldr__cutters[LDR__BPE];
+  t->once = 1;
+  ldr__set_prefix(t, t->suffix = ldr__string_of(""));
+  ldr__merges_begin(t, 0);
+  ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+  ldr__part_named(r, LDR__DECODERS, "ByteLevel", -1)->flags[0] = 1; /* what is no UTF-8 vanishes */
+  ldr__templates(r, "As", "AsBs", -1, 1);
+}
+
+/* By the class in tokenizer_config.json. */
+static const struct ldr__alone { const char *name; void (*read)(ldr__reading *r); } ldr__alone_rows[] = {
+  { "ByT5Tokenizer", ldr__read_byt5 } };
+
+static const struct ldr__alone *ldr__alone_of(const ldr_json *j) {
+  size_t i = LDR__COUNT(ldr__alone_rows);
+  while (i-- > 0)
+    if (ldr_json_equals(j, ldr__json_there(j, 0, "tokenizer_class"), ldr__alone_rows[i].name))
+      return &ldr__alone_rows[i];
+  return NULL;
+}
+
 /* ---- loading ---- */
 
 /* Everything a tokenizer is read from: the main file, and those beside it where they are. */
@@ -10399,6 +10463,7 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
   if (!*j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
   else if (!*j) ldr__read_lines(r, s, n);
   else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
+  else if (ldr__alone_of(*j)) ldr__alone_of(*j)->read(r);
   else if (!f->beside[LDR__BESIDE_MERGES])
     ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
         "(A vocab.json needs the merges.txt beside it)");
@@ -10488,17 +10553,31 @@ static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
   return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
 }
 
-/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. */
-static const char *const ldr__tokenizer_files[] = { "tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model",
-    "sentencepiece.bpe.model", "vocab.txt", NULL };
+static int ldr__tokenizer_alone(const char *path) {
+  ldr__source s;
+  ldr_json *j;
+  int found;
+  if (ldr__source_open(&s, path, NULL, NULL)) return 0;
+  j = ldr_json_parse((const char *)s.data, s.size, NULL, NULL);
+  found = ldr__alone_of(j) != NULL;
+  ldr_json_free(j);
+  ldr__source_close(&s);
+  return found;
+}
+
+/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. beside: what is
+   there as well; is: whether it is one. */
+static const struct ldr__main_file { const char *name, *beside; int (*is)(const char *path); } ldr__main_files[] = {
+  { "tokenizer.json", ".", NULL }, { "vocab.json", "merges.txt", NULL }, { "tokenizer.model", ".", NULL },
+  { "spiece.model", ".", NULL }, { "sentencepiece.bpe.model", ".", NULL }, { "vocab.txt", ".", NULL },
+  { "tokenizer_config.json", ".", ldr__tokenizer_alone } };
 
 /* The main file of a directory into path; 0 when there is none. */
 static int ldr__tokenizer_main(char *path, const char *dir) {
-  char merges[LADDER_MAX_PATH];
-  const char *const *name = ldr__tokenizer_files;
-  while (*name && !(ldr__tokenizer_has(path, dir, *name) &&
-      (name != ldr__tokenizer_files + 1 || ldr__tokenizer_has(merges, dir, "merges.txt")))) name++;
-  return *name != NULL;
+  const struct ldr__main_file *f = ldr__main_files, *end = f + LDR__COUNT(ldr__main_files);
+  while (f < end && !(ldr__tokenizer_has(path, dir, f->beside) && ldr__tokenizer_has(path, dir, f->name) &&
+      (!f->is || f->is(path)))) f++;
+  return f < end;
 }
 
 /* Opens what is there, dir's main file or the file itself, and reads it. */
@@ -10514,7 +10593,7 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
         "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, "
-        "spiece.model, sentencepiece.bpe.model and vocab.txt");
+        "spiece.model, sentencepiece.bpe.model and vocab.txt, nor ByT5's tokenizer_config.json");
   while (!directory && n > 0 && dir[n - 1] != '/' && dir[n - 1] != '\\') n--;
   memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
   folder[LDR__MAX(n, 1)] = 0;
@@ -10886,6 +10965,7 @@ typedef struct ldr__tokens {
   float *dcross;
   float dropout;
   uint64_t dropout_key;
+  const float *given; /* ldr_batch.rows */
 } ldr__tokens;
 
 enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACE_CROSS, LDR__PLACE_CROSS_SCORES };
@@ -14516,10 +14596,11 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
     at[2] = at[1] / (size_t)m->segments;
     at[1] %= (size_t)m->segments;
   }
-  if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
+  if (t->given) memcpy(row, t->given + i * e, e * sizeof(float));
+  else if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
   else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
   else memset(row, 0, e * sizeof(float));
-  for (j = 0; m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
+  for (j = 0; !t->given && m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
   for (k = 0; k < 3; k++)
     for (j = 0; tables[k]->data && j < e; j += 64) {
       float run[64];
@@ -14644,11 +14725,22 @@ static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longes
       s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
 
+/* What goes in or out is finite, or an error says where it is not. */
+static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const char *what, ldr_error *err) {
+  size_t i;
+  float sum = 0;
+  for (i = 0; i < rows * width; i++) sum += x[i] - x[i];
+  if (sum == 0) return LDR_OK;
+  for (i = 0; x[i] - x[i] == 0;) i++;
+  return ldr__fail(err, LDR_NUMERIC, "%s: number %U of row %U is not finite: damaged, or too large", what,
+      (uint64_t)(i % width), (uint64_t)(i / width));
+}
+
 static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
   int32_t s, t, limit = m->positions - m->position_offset;
   *longest = 0;
-  if (!b || !b->offsets || !b->ids || b->sequences < 1 || b->offsets[0] != 0)
-    return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids, offsets starting at 0, and a sequence");
+  if (!b || !b->offsets || (!b->ids && !b->rows) || b->sequences < 1 || b->offsets[0] != 0)
+    return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids or rows, offsets starting at 0, and a sequence");
   for (s = 0; s < b->sequences; s++) {
     int32_t n;
     if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, "sequence %d of the batch is empty", s);
@@ -14658,14 +14750,14 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
     *longest = LDR__MAX(*longest, (size_t)n);
   }
   for (t = 0; t < b->offsets[b->sequences]; t++) {
-    if (b->ids[t] < 0 || b->ids[t] >= m->vocabulary)
+    if (!b->rows && (b->ids[t] < 0 || b->ids[t] >= m->vocabulary))
       return ldr__fail(
           err, LDR_DATA, "token %d of the batch has id %d, the vocabulary has %d", t, b->ids[t], m->vocabulary);
     if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= ldr__segment_kinds(m)))
       return ldr__fail(err, LDR_DATA, "token %d of the batch has segment %d, the model has %d", t, b->segments[t],
           ldr__segment_kinds(m));
   }
-  return LDR_OK;
+  return b->rows ? ldr__finite(b->rows, (size_t)t, (size_t)m->embed_width, "ldr_batch.rows", err) : LDR_OK;
 }
 
 /* What a decoder's encoder reads: a text for each sequence. */
@@ -14752,6 +14844,7 @@ static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t laye
   t.position = r->position;
   t.count = (size_t)batch->offsets[batch->sequences];
   t.frequency = m->frequency;
+  t.given = batch->rows;
   if (r->b.source) t.source = batch->source->offsets;
   ldr__embed_forward(&r->ex, m, &m->ends, r->b.x, r->b.embed, batch->ids, batch->segments, &t);
   for (l = 0; l < layers; l++) {
@@ -14768,17 +14861,6 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
     ldr__norm_forward(&r->ex, hidden, NULL, r->b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w,
     m->shape.norm, m->shape.eps);
   else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
-}
-
-/* What is given out is finite, or an error says where it is not. */
-static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const char *what, ldr_error *err) {
-  size_t i;
-  float sum = 0;
-  for (i = 0; i < rows * width; i++) sum += x[i] - x[i];
-  if (sum == 0) return LDR_OK;
-  for (i = 0; x[i] - x[i] == 0;) i++;
-  return ldr__fail(err, LDR_NUMERIC, "%s: number %U of row %U is not finite: weights are damaged, or too large", what,
-      (uint64_t)(i % width), (uint64_t)(i / width));
 }
 
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer,
@@ -19928,7 +20010,7 @@ typedef struct ldr__cache {
   unsigned char *data; /* all records, or room for one */
   unsigned char *have; /* [sequences] */
   size_t filled, damaged;
-  int reused;
+  int reused, half; /* half: a record with the encoder's rows alone, which only the fill believes */
   char note[320];
 #ifndef LADDER_NO_STDIO
   FILE *f;
@@ -20006,7 +20088,7 @@ static int ldr__file_seek(FILE *f, uint64_t at) {
 }
 
 static uint64_t ldr__record_hash(const ldr__cache *c, const unsigned char *bytes, size_t n, uint64_t at) {
-  return ldr__digest(ldr__mix64(c->seed + at), bytes, n);
+  return ldr__digest(ldr__mix64(c->seed + at), bytes, n) ^ (uint64_t)c->half;
 }
 
 static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
@@ -20231,8 +20313,8 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
     if (c->damaged++ == 0)
       ldr__format(c->note, sizeof c->note,
           "%s: the record at byte %U does not match its checksum; it is computed again", c->writer.path, at);
+    c->filled -= c->have[sequence];
     c->have[sequence] = 0;
-    c->filled--;
     return 0;
   }
 #else
@@ -20397,48 +20479,66 @@ static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, siz
   return LDR_OK;
 }
 
-/* Record k of every sequence of the pass, from x[T,width] (the final one: from x[rows,width]). */
+/* Record k of every sequence of the pass, from x[T,width] (the final one: from x[rows,width]). The encoder's part comes
+   first, with zeros behind, and the decoder's joins it. */
 static ldr_status ldr__fill_record(
     ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, ldr_error *err) {
   int32_t q;
-  for (q = 0; q < s->t.sequences; q++) {
-    size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
-    const float *from = x + ldr__cache_first(c, k, s->offsets[q], q) * c->width;
-    unsigned char *packed = ldr__cache_record(c, sequence + (size_t)q, k);
-    s->ex.kernels->rows->pack(packed, from, rows, c->width, c->type);
-    if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
+  for (q = 0; q < s->t.sequences; q++, sequence++) {
+    size_t own = (size_t)(s->offsets[q + 1] - s->offsets[q]), rows = ldr__cache_rows(c, k, own), behind = 0,
+        before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
+    unsigned char *packed = ldr__cache_record(c, sequence, k), *at = packed + before * c->row;
+    if (s->l->owner) behind = (size_t)(c->d->offsets[sequence + 1] - c->d->offsets[sequence]) - own;
+    c->half = before && k <= (size_t)s->reader->tap_count;
+    if (!c->half) memset(packed, 0, before * c->row);
+    else if (c->hash && !ldr__cache_read(c, sequence, k, before + rows))
+      return ldr__fail(err, LDR_IO, "it changes while it is filled: %s", c->note);
+    c->half = s->l->owner && k < (size_t)ldr__tap_count(s->l->owner);
+    s->ex.kernels->rows->pack(at, x + ldr__cache_first(c, k, s->offsets[q], q) * c->width, rows, c->width, c->type);
+    memset(at + rows * c->row, 0, behind * c->row);
+    if (ldr__cache_write(c, sequence, k, packed, before + rows + behind, err)) return err->status;
+    c->half = 0;
   }
   return LDR_OK;
 }
 
-/* One batch, from the sequence `first` on, through one layer; its taps go into the cache. */
+/* One batch, from the sequence `first` on, through one layer; its taps go into the cache. The encoder's states lie
+   before the decoder's, and stay. */
 static ldr_status ldr__fill_batch(
     ldr__cache *c, ldr__pass *s, ldr__hidden *states, size_t first, int32_t layer, int32_t layers, ldr_error *err) {
   const ldr_ladder *l = s->l;
   const ldr_model *m = l->m;
   ldr__tokens t = ldr__frozen_tokens(s);
   float *x = s->backbone.x;
-  int32_t rung = 0;
+  uint64_t token = c->d->offsets[first];
+  int32_t rung = 0, final = c->records > c->taps || l->owner;
   int here;
+  if (s->reader) {
+    if (ldr__hidden_move(states, s->reader->final, token, s->reader->t.count, 0, err)) return err->status;
+    s->backbone.source = s->reader->final;
+    token += s->reader->t.count;
+  }
   if (layer == 0) {
     ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
     if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
-    if (l->top && l->from == 0) return ldr__fill_record(c, s, first, c->taps - 1, x, err);
-  } else if (ldr__hidden_move(states, x, c->d->offsets[first], t.count, 0, err)) return err->status;
+    if (l->top && l->from == 0) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
+  } else if (ldr__hidden_move(states, x, token, t.count, 0, err)) return err->status;
   while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
   here = rung < l->d.rung_count;
   if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
     return err->status;
   /* nobody asks for what comes after */
-  if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps && !l->top) return LDR_OK;
+  if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && !final && !l->top) return LDR_OK;
   ldr__model_block_run(&s->ex, m, &s->backbone, layer, &t);
   if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
     return err->status;
-  if (layer + 1 < layers) return ldr__hidden_move(states, x, c->d->offsets[first], t.count, 1, err);
-  if (l->top) return ldr__fill_record(c, s, first, c->taps - 1, x, err);
-  if (c->records == c->taps) return LDR_OK;
+  if (layer + 1 < layers) return ldr__hidden_move(states, x, token, t.count, 1, err);
+  if (l->top) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
+  if (!final) return LDR_OK;
   ldr__final_rows(s, x, 0);
-  return ldr__fill_record(c, s, first, c->taps, s->final, err);
+  if (l->owner && ldr__hidden_move(states, s->final, token, t.count, 1, err)) return err->status;
+  if ((size_t)s->tap_count < c->records) ldr__fill_record(c, s, first, (size_t)s->tap_count, s->final, err);
+  return err->status;
 }
 
 /* How many examples from the i-th on, before `end` and at most `most`, are not all there. */
@@ -20450,29 +20550,36 @@ static int32_t ldr__cache_missing(const ldr__cache *c, int32_t i, int32_t end, i
 }
 
 /* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back
-   behind it. */
-static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
-    const ldr_allocator *a, ldr_error *err) {
-  const ldr_ladder *l = s->l;
-  const ldr_dataset *d = c->d;
-  int32_t per = ldr__per(d), layers, layer, i, k, take, batch[64];
-  ldr__hidden states;
-  ldr_status status;
-  if (c->filled == d->count) return LDR_OK;
-  layers = l->top ? LDR__MAX(1, l->from) : c->records > c->taps ? l->m->layers
+   behind it. s: what batches are loaded into. */
+static ldr_status ldr__fill_stack(ldr__cache *c, ldr__pass *s, ldr__pass *stack, ldr__hidden *states, int32_t part,
+    int32_t from, int32_t to, ldr_error *err) {
+  const ldr_ladder *l = stack->l;
+  int32_t per = ldr__per(c->d), layer, i, k, take, batch[64],
+      layers = l->top ? LDR__MAX(1, l->from) : c->records > c->taps || l->owner ? l->m->layers
       : l->rungs[l->d.rung_count - 1].layer + 1;
-  status = ldr__hidden_open(&states, c, a, err);
-  for (layer = 0; layer < layers && !status; layer++) {
-    for (i = from; i < to && !status; i += LDR__MAX(take, 1)) {
+  for (layer = 0; layer < layers; layer++) {
+    for (i = from; i < to; i += LDR__MAX(take, 1)) {
       take = ldr__cache_missing(c, i, to, part);
       if (!take) continue;
       for (k = 0; k < take; k++) batch[k] = i + k;
-      ldr__pass_load(s, d, batch, take, NULL, 0, 0);
-      status = ldr__fill_batch(c, s, &states, (size_t)i * (size_t)per, layer, layers, err);
+      ldr__pass_load(s, c->d, batch, take, NULL, 0, 0);
+      if (ldr__fill_batch(c, stack, states, (size_t)i * (size_t)per, layer, layers, err)) return err->status;
     }
     if (layer == 0) ldr__release_embeddings(l->m);
     ldr__release_layer(l->m, layer);
   }
+  return LDR_OK;
+}
+
+/* Of two stacks the encoder comes first: every layer of the decoder reads its final states. */
+static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
+    const ldr_allocator *a, ldr_error *err) {
+  ldr__hidden states;
+  ldr_status status;
+  if (c->filled == c->d->count) return LDR_OK;
+  status = ldr__hidden_open(&states, c, a, err);
+  if (!status && s->reader) status = ldr__fill_stack(c, s, s->reader, &states, part, from, to, err);
+  if (!status) status = ldr__fill_stack(c, s, s, &states, part, from, to, err);
   ldr__hidden_close(&states, a);
   return status;
 }
@@ -20932,8 +21039,6 @@ static ldr_status ldr__trainer_check(
   if (d->cache && l->d.head == LDR_HEAD_WORDS && (!l->m->shape.causal || ldr__uses_final(l))) return ldr__fail(err,
       LDR_ARGUMENT, "a tap cache keeps the rows a head reads, and those of a words head change with the masks, or with "
       "what is to be said: only copies and preset paper of models that say the next word have one");
-  if (d->cache && d->cache_layers && l->reader)
-    return ldr__fail(err, LDR_UNSUPPORTED, "a tap cache of two stacks is filled in the first epoch, not by layers");
 #ifdef LADDER_NO_STDIO
   if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED,
       "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
@@ -21895,6 +22000,7 @@ static ldr_status ldr__predictor_take(ldr__pass *s, const ldr_batch *batch, ldr_
   const ldr_ladder *l = s->l;
   size_t longest, n;
   if (ldr__batch_check(l->m, batch, &longest, err)) return err->status;
+  if (batch->rows) return ldr__fail(err, LDR_UNSUPPORTED, "a predictor reads no ldr_batch.rows; ldr_model_hidden does");
   if (longest > (size_t)ldr__text_positions(l))
     return ldr__fail(err, LDR_DATA, "a sequence of the batch has %U tokens, beside its prompt there are %d positions",
         (uint64_t)longest, ldr__text_positions(l));
@@ -22006,6 +22112,7 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
     p = ldr_predictor_create(l, 1, e.count, err);
   scores = p ? (float *)ldr__alloc(&l->alloc, bytes) : NULL;
   offsets[1] = e.count;
+  memset(&batch, 0, sizeof batch);
   batch.sequences = 1;
   batch.offsets = offsets;
   batch.ids = e.ids;

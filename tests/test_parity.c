@@ -996,9 +996,165 @@ TEST(outside_gpt_nano_sort) {
   ldr_weights_close(partials);
 }
 
+/* The vectors of these words, as they are when the model has scaled them; to be freed. */
+static float *word_vectors(const ldr_model *m, const int32_t *ids, int32_t n) {
+  size_t e = (size_t)m->embed_width, i;
+  float *rows = (float *)malloc((size_t)n * e * sizeof *rows);
+  int32_t t;
+  for (t = 0; t < n; t++) {
+    ldr__mat_run(m->kernels, rows + (size_t)t * e, &m->ends.m[LDR__WORD], (size_t)ids[t], 0, e);
+    for (i = 0; m->word_scale > 0 && i < e; i++) rows[(size_t)t * e + i] *= m->word_scale;
+  }
+  return rows;
+}
+
+/* Words' vectors, given, are the words: the same bits at every layer, in every family; positions and segments are added to them, norms
+   and projections follow. */
+TEST(given_vectors_stand_for_words) {
+  static const int32_t ids[] = { 5, 1, 9, 3, 7, 2, 8, 4, 6 }, offsets[] = { 0, 4, 9 }, segments[] = { 0, 0, 1, 1, 0, 0, 0, 1, 1 };
+  int f, scaled = 0;
+  for (f = 0; f <= FAMILIES; f++) {
+    tiny_spec s = tiny_default(f < FAMILIES ? families[f] : "gemma");
+    ldr_error err;
+    tiny_model tiny;
+    ldr_batch b;
+    ldr_model_info info;
+    float *rows, *want, *got, *logits[2];
+    int32_t layer;
+    memset(&err, 0, sizeof err);
+    memset(&b, 0, sizeof b);
+    s.lm = 1;
+    tiny = tiny_open(s, &err);
+    CHECK_STR(err.message, "");
+    if (!tiny.m) continue;
+    info = ldr_model_info_get(tiny.m);
+    scaled += tiny.m->word_scale > 0;
+    b.sequences = 2;
+    b.offsets = offsets;
+    b.segments = tiny.m->segments > 1 ? segments : NULL;
+    rows = word_vectors(tiny.m, ids, 9);
+    want = (float *)malloc(9 * (size_t)info.width * sizeof *want);
+    got = (float *)malloc(9 * (size_t)info.width * sizeof *got);
+    logits[0] = (float *)malloc(9 * (size_t)info.vocabulary * sizeof(float));
+    logits[1] = (float *)malloc(9 * (size_t)info.vocabulary * sizeof(float));
+    for (layer = -1; layer <= info.layers; layer++) {
+      b.ids = ids;
+      b.rows = NULL;
+      CHECK_INT(ldr_model_hidden(tiny.m, want, &b, layer, &err), LDR_OK);
+      b.ids = NULL;
+      b.rows = rows;
+      CHECK_INT(ldr_model_hidden(tiny.m, got, &b, layer, &err), LDR_OK);
+      CHECK_STR(err.message, "");
+      CHECK(memcmp(want, got, 9 * (size_t)info.width * sizeof *got) == 0);
+      if (layer == -1 && info.has_logits) {
+        CHECK(!ldr_model_logits(tiny.m, logits[0], want, 9, &err) && !ldr_model_logits(tiny.m, logits[1], got, 9, &err));
+        CHECK(memcmp(logits[0], logits[1], 9 * (size_t)info.vocabulary * sizeof(float)) == 0);
+      }
+    }
+    rows[7] += 0.5f;                       /* and they are what is read */
+    CHECK_INT(ldr_model_hidden(tiny.m, got, &b, -1, &err), LDR_OK);
+    CHECK(memcmp(want, got, 9 * (size_t)info.width * sizeof *got) != 0);
+    b.ids = segments + 1;                  /* ids beside them are not */
+    memcpy(want, got, 9 * (size_t)info.width * sizeof *got);
+    CHECK_INT(ldr_model_hidden(tiny.m, got, &b, -1, &err), LDR_OK);
+    CHECK(memcmp(want, got, 9 * (size_t)info.width * sizeof *got) == 0);
+    free(rows);
+    free(want);
+    free(got);
+    free(logits[0]);
+    free(logits[1]);
+    tiny_close(&tiny);
+  }
+  CHECK(scaled > 0);
+}
+
+/* A T5 whose source, or decoder, or both get vectors. */
+TEST(given_vectors_stand_for_a_source) {
+  static const int32_t ids[] = { 5, 1, 9, 3 }, said[] = { 0, 7, 8 }, ends[] = { 0, 4 }, said_ends[] = { 0, 3 };
+  ldr_error err;
+  ldr_model *m;
+  ldr_batch b, source;
+  float want[3 * 16], got[3 * 16], *rows, *said_rows;
+  int i;
+  memset(&err, 0, sizeof err);
+  memset(&b, 0, sizeof b);
+  memset(&source, 0, sizeof source);
+  if (!ldr_test_exists("golden/t5/config.json")) SKIP("not in the tests folder");
+  m = ldr_model_load("golden/t5", NULL, &err);
+  CHECK_STR(err.message, "");
+  if (!m) return;
+  rows = word_vectors(ldr_model_encoder(m), ids, 4);
+  said_rows = word_vectors(m, said, 3);
+  b.sequences = source.sequences = 1;
+  b.offsets = said_ends;
+  source.offsets = ends;
+  b.source = &source;
+  for (i = 0; i < 4; i++) {
+    source.ids = i & 1 ? NULL : ids;
+    source.rows = i & 1 ? rows : NULL;
+    b.ids = i & 2 ? NULL : said;
+    b.rows = i & 2 ? said_rows : NULL;
+    CHECK_INT(ldr_model_hidden(m, i ? got : want, &b, -1, &err), LDR_OK);
+    CHECK_STR(err.message, "");
+    if (i) CHECK(memcmp(want, got, sizeof want) == 0);
+  }
+  rows[20] = NAN;
+  CHECK_INT(ldr_model_hidden(m, got, &b, -1, &err), LDR_NUMERIC);
+  CHECK(strstr(err.message, "source: ldr_batch.rows: number 4 of row 1 is not finite"));
+  memset(&err, 0, sizeof err);
+  source.rows = NULL;
+  CHECK_INT(ldr_model_hidden(m, got, &b, -1, &err), LDR_ARGUMENT);
+  CHECK(strstr(err.message, "source: a batch needs ids or rows"));
+  free(rows);
+  free(said_rows);
+  ldr_model_free(m);
+}
+
+/* No words and no vectors, vectors that are no numbers, and who does not take them. */
+TEST(vectors_that_cannot_be_are_refused) {
+  static const int32_t ids[] = { 5, 1, 9 };
+  int32_t offsets[2];
+  tiny_spec s = tiny_default("bert");
+  ldr_ladder_desc d;
+  ldr_error err;
+  tiny_model tiny;
+  ldr_ladder *l;
+  ldr_predictor *p;
+  ldr_batch b = one_sequence(offsets, NULL, 3);
+  float *rows, hidden[3 * 64], scores[8];
+  int i;
+  memset(&err, 0, sizeof err);
+  memset(&d, 0, sizeof d);
+  tiny = tiny_open(s, &err);
+  CHECK(ldr_model_info_get(tiny.m).width <= 64);
+  CHECK_INT(ldr_model_hidden(tiny.m, hidden, &b, -1, &err), LDR_ARGUMENT);
+  CHECK(strstr(err.message, "a batch needs ids or rows"));
+  rows = word_vectors(tiny.m, ids, 3);
+  b.rows = rows;
+  for (i = 0; i < 2; i++) {
+    memset(&err, 0, sizeof err);
+    rows[2 * tiny.m->embed_width + 1] = i ? NAN : INFINITY;
+    CHECK_INT(ldr_model_hidden(tiny.m, hidden, &b, 0, &err), LDR_NUMERIC);
+    CHECK(strstr(err.message, "ldr_batch.rows: number 1 of row 2 is not finite"));
+  }
+  rows[2 * tiny.m->embed_width + 1] = 1;
+  memset(&err, 0, sizeof err);
+  d.classes = 3;
+  l = ldr_ladder_create(tiny.m, &d, &err);
+  p = l ? ldr_predictor_create(l, 1, 8, &err) : NULL;
+  CHECK_STR(err.message, "");
+  if (p) CHECK_INT(ldr_predict(p, scores, &b, &err), LDR_UNSUPPORTED);
+  CHECK(strstr(err.message, "ldr_batch.rows"));
+  ldr_predictor_free(p);
+  ldr_ladder_free(l);
+  free(rows);
+  tiny_close(&tiny);
+}
+
 #define TESTS(X)                                                                                                                 \
   X(pytorch_bert) X(pytorch_roberta) X(pytorch_albert) X(pytorch_distilbert) X(pytorch_gpt2) X(pytorch_llama)                  \
   X(pytorch_f16_weights) X(pytorch_bf16_weights) X(slices_equal_the_reference) X(fisher_information)                            \
   X(optimisers_equal_torch) X(training_equals_torch) X(outside_zh_mini) X(outside_en_mini) X(outside_stories260k)              \
-  X(outside_albert_rxnmapper) X(outside_gpt_nano_without_biases_is_refused) X(outside_gpt_nano_sort)
+  X(outside_albert_rxnmapper) X(outside_gpt_nano_without_biases_is_refused) X(outside_gpt_nano_sort)              \
+  X(given_vectors_stand_for_words) X(given_vectors_stand_for_a_source) X(vectors_that_cannot_be_are_refused)
 LDR_TEST_MAIN("parity", TESTS)

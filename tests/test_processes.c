@@ -33,6 +33,7 @@ typedef struct job {
   ldr_dtype   type;
   const char *dir;
   int32_t     alone;             /* no hook                                                  */
+  int32_t     stacks;            /* a T5 of golden/ in place of the tiny model */
   int32_t     plain, cache, layers, batch, accumulate, examples, standardise, top;
   int32_t     save_at, resume;   /* process 0 saves after that step; all begin from it       */
   int32_t     one, stop_at;      /* the process that something befalls; it asks to stop after that step */
@@ -135,6 +136,32 @@ static ldr_train_desc describe(const job *j, wire *w, int ranks) {
   return d;
 }
 
+/* Texts of two stacks: of each example the encoder's tokens, then the decoder's. */
+static ldr_dataset *stacked_texts(int32_t examples, int32_t seed) {
+  ldr_dataset_desc desc;
+  ldr_dataset *d;
+  int32_t i, t;
+  memset(&desc, 0, sizeof desc);
+  desc.head = LDR_HEAD_WORDS;
+  d = ldr_dataset_create(&desc, NULL);
+  for (i = 0; i < examples; i++) {
+    int32_t ids[16], segments[16], labels[16], n = 2 + i % 5;
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    e.count = n + 2 + i % 3;
+    for (t = 0; t < e.count; t++) {
+      ids[t] = 3 + (seed * 7 + i * 5 + t * 11) % 20;
+      segments[t] = t >= n;
+      labels[t] = t >= n ? ids[t] : LDR_IGNORE;
+    }
+    e.ids = ids;
+    e.segments = segments;
+    e.labels = labels;
+    ldr_dataset_add(d, &e, NULL);
+  }
+  return d;
+}
+
 static void open_member(member *b, const job *j, wire *w, int ranks) {
   const oddity other = w->rank == j->one ? j->other : ODD_NOTHING;
   ldr_ladder_desc d;
@@ -149,6 +176,14 @@ static void open_member(member *b, const job *j, wire *w, int ranks) {
   b->m = tiny_open(b->s, &b->err);
   b->train = tiny_dataset(&b->s, j->head, 3, j->examples, other == ODD_LABELS ? 9 : 3);
   b->dev = tiny_dataset(&b->s, j->head, 3, 5, other == ODD_DEV ? 9 : 4);
+  if (j->stacks) {
+    ldr_model_desc md;
+    memset(&md, 0, sizeof md);
+    md.threads = 1;
+    b->m.m = ldr_model_load("golden/t5", &md, &b->err);
+    b->train = stacked_texts(j->examples, 3);
+    b->dev = stacked_texts(5, 4);
+  }
   d.method = j->method;
   d.preset = j->preset;
   d.head = j->head;
@@ -156,7 +191,7 @@ static void open_member(member *b, const job *j, wire *w, int ranks) {
   d.standardise = j->standardise ? LDR_ON : LDR_OFF;
   d.top = j->top;
   d.dropout = 0.1f;
-  d.reduction = j->head == LDR_HEAD_WORDS ? 3 : 2;
+  d.reduction = j->head == LDR_HEAD_WORDS && !j->stacks ? 3 : 2;
   if (other == ODD_LADDER) d.reduction = 4;
   b->l = ldr_ladder_create(b->m.m, &d, &b->err);
   td = describe(j, w, ranks);
@@ -618,16 +653,17 @@ TEST(a_fill_is_shared_out) {
 }
 
 /* Killed in the middle of a fill: a new start, with any number of processes, takes what is there. */
-TEST(a_fill_that_died_is_gone_on_with) {
-  job j = plain_job(), after;
+static void die_filling(job j, long every, int least_killed, int least_reused) {
+  job after;
   team t, want;
   long limit;
   int reused = 0, killed = 0;
   j.preset = LDR_PRESET_PAPER;
   j.cache = 1;
   CHECK(run(&want, j, 1));
+  CHECK_STR(want.of[0].message, "");
   for (j.layers = 0; j.layers < 2; j.layers++)
-    for (limit = 2000; limit < 40000; limit += 4700) {
+    for (limit = 2000; limit < 40000; limit += every) {
       clear_processes();
       j.dir = FOLDER;
       j.one = (int32_t)(limit / 100 % 3);
@@ -641,8 +677,18 @@ TEST(a_fill_that_died_is_gone_on_with) {
       CHECK(ldr_test_exists(TAPS) && !ldr_test_exists(TAPS ".partial"));
       reused += strstr(t.of[0].note, "of an earlier start") != NULL;
     }
-  CHECK(killed > 6 && reused > 3);
+  CHECK(killed > least_killed && reused > least_reused);
   clear_processes();
+}
+
+TEST(a_fill_that_died_is_gone_on_with) { die_filling(plain_job(), 4700, 6, 3); }
+
+TEST(a_fill_of_two_stacks_that_died_is_gone_on_with) {
+  job j = plain_job();
+  if (!ldr_test_exists("golden/t5/config.json")) SKIP("not in the tests folder");
+  j.stacks = 1;
+  j.head = LDR_HEAD_WORDS;
+  die_filling(j, 6300, 4, 2);
 }
 
 TEST(a_folder_that_not_all_see_is_refused) {
@@ -676,7 +722,7 @@ TEST(a_folder_that_not_all_see_is_refused) {
   X(more_processes_than_parts_or_examples) X(a_plain_sum_is_near_and_alone_is_as_without_the_hook) X(a_step_of_several_allocates_nothing_and_all_is_planned) \
   X(what_differs_is_named_with_its_process) X(ranks_are_checked) X(a_saved_run_goes_on_with_another_number) X(one_process_stops_all) \
   X(a_sum_that_fails_is_an_error) X(a_process_that_dies_loses_nothing_saved) X(caches_are_filled_by_all_and_change_nothing) \
-  X(a_fill_is_shared_out) X(a_fill_that_died_is_gone_on_with) X(a_folder_that_not_all_see_is_refused)
+  X(a_fill_is_shared_out) X(a_fill_that_died_is_gone_on_with) X(a_fill_of_two_stacks_that_died_is_gone_on_with) X(a_folder_that_not_all_see_is_refused)
 #else
 TEST(several_processes) { SKIP("this system has no fork"); }
 #define TESTS(X) X(several_processes)

@@ -373,6 +373,51 @@ TEST(both_stacks_speak_as_transformers) {
   printf("  %d tokens the same\n", tokens);
 }
 
+/* A byt5 directory as it is published: no vocabulary, bytes in and out, the answers of transformers. */
+TEST(byt5_speaks_as_transformers) {
+  ldr_error err;
+  ldr_model *m;
+  ldr_session *s;
+  ldr_encoding e;
+  ldr_text out;
+  ldr_json *j;
+  size_t size;
+  char *text, *line;
+  int32_t k, i, ids[32], made, answers = 0;
+  memset(&err, 0, sizeof err);
+  memset(&e, 0, sizeof e);
+  memset(&out, 0, sizeof out);
+  if (!ldr_test_exists("golden/byt5.jsonl")) SKIP("not in the tests folder");
+  text = ldr_test_read("golden/byt5.jsonl", &size);
+  line = strstr(text, "{\"said\"");
+  j = ldr_json_parse(line, strlen(line), NULL, &err);
+  m = ldr_model_load("golden/byt5", NULL, &err);
+  s = m ? session_for(m, NULL, 60, &err) : NULL;
+  CHECK_STR(err.message, "");
+  for (k = s ? ldr_json_node_at(j, ldr_json_get(j, 0, "said"))->first : -1; k >= 0; k = ldr_json_node_at(j, k)->next, answers++) {
+    char asked[64], answer[128];
+    ldr_generate_desc d;
+    int32_t want = ldr_json_node_at(j, ldr_json_get(j, k, "ids"))->first;
+    memset(&d, 0, sizeof d);
+    d.most = 12;
+    CHECK(ldr_json_string(asked, sizeof asked, j, ldr_json_get(j, k, "text")) > 0 && ldr_json_string(answer, sizeof answer, j, ldr_json_get(j, k, "answer")) >= 0);
+    CHECK_INT(ldr_tokenizer_encode(ldr_model_tokenizer(m), &e, asked, strlen(asked), NULL, 0, 0, 1, &err), LDR_OK);
+    CHECK_INT(ldr_generate(s, ids, &made, e.ids, e.count, &d, &err), LDR_OK);
+    CHECK_STR(err.message, "");
+    for (i = 0; i < made && want >= 0 && (int32_t)ldr_json_number(j, want, -1) == ids[i]; i++) want = ldr_json_node_at(j, want)->next;
+    CHECK(i == made && want < 0);
+    CHECK_INT(ldr_tokenizer_decode(ldr_model_tokenizer(m), &out, ids, made, 1, &err), LDR_OK);
+    CHECK_STR(out.data, answer);
+  }
+  CHECK_INT(answers, 3);
+  ldr_session_free(s);
+  ldr_model_free(m);
+  ldr_json_free(j);
+  ldr_encoding_free(&e);
+  ldr_text_free(&out);
+  free(text);
+}
+
 /* A session needs its source, reads another one anew, and is copied with it. */
 TEST(sessions_have_a_source) {
   static const int32_t ids[] = { 5, 9, 4, 7, 8, 3 };
@@ -1084,7 +1129,8 @@ static float *trained_values(int way, int32_t threads, int32_t cache, const char
   td.batch = 1;
   td.epochs = 4;
   td.rate = 1e-2f;
-  td.cache = cache;
+  td.cache = cache > 0;
+  td.cache_layers = cache > 1;
   td.cache_dir = dir;
   td.cache_type = type;
   for (i = 0; i < 1 + (stop > 0); i++) {
@@ -1122,11 +1168,12 @@ TEST(ladders_of_two_stacks_keep_their_bits) {
   if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
   for (way = 0; way < WAYS; way++) {
     static const struct { int32_t threads, cache, disk; ldr_dtype type; int stop; } runs[] = { { 1, 0, 0, LDR_F32, 0 }, { 3, 0, 0, LDR_F32, 0 }, { 1, 0, 0, LDR_F32, 3 },
-      { 1, 1, 0, LDR_F32, 0 }, { 2, 1, 1, LDR_F32, 0 }, { 1, 1, 1, LDR_F32, 0 }, { 1, 1, 0, LDR_F32, 5 }, { 1, 1, 0, LDR_I8, 0 }, { 3, 1, 1, LDR_I8, 0 } };
+      { 1, 1, 0, LDR_F32, 0 }, { 2, 1, 1, LDR_F32, 0 }, { 1, 1, 1, LDR_F32, 0 }, { 1, 1, 0, LDR_F32, 5 }, { 1, 1, 0, LDR_I8, 0 }, { 3, 1, 1, LDR_I8, 0 },
+      { 2, 2, 0, LDR_F32, 5 }, { 1, 2, 1, LDR_F32, 3 } };
     float *first[2] = { NULL, NULL };
     int r, cached = ways[way].method == LDR_METHOD_LADDER && ways[way].preset != LDR_PRESET_SLICED;
     if (ways[way].top > 0 && ways[way].reduction) cached = 1;
-    for (r = 0; r < 9; r++) {
+    for (r = 0; r < 11; r++) {
       size_t size = 0;
       int rounded = runs[r].type == LDR_I8, backbone = 0;
       float *v;
@@ -1145,6 +1192,154 @@ TEST(ladders_of_two_stacks_keep_their_bits) {
       ldr__remove("stacks.taps/train.taps");
       remove("stacks.taps");
     }
+  }
+}
+
+/* A cache of two examples at a time, filled in the first epoch or by layers: what training leaves of the ladder, and the file with the
+   taps, each to be freed. */
+static float *filled_values(const char *dir, int way, int32_t threads, int32_t layers, int disk, ldr_dtype type, size_t *size, char **taps, size_t *bytes) {
+  ldr_model_desc md;
+  ldr_train_desc td;
+  ldr_error err;
+  ldr_weights *g;
+  ldr_dataset *set;
+  ldr_ladder *l;
+  ldr_trainer *t;
+  ldr_model *m = NULL;
+  float *values = NULL;
+  int i;
+  memset(&err, 0, sizeof err);
+  memset(&md, 0, sizeof md);
+  memset(&td, 0, sizeof td);
+  *taps = NULL;
+  md.threads = threads;
+  md.release = layers;
+  if (dir) {
+    char path[1024], name[128];
+    snprintf(name, sizeof name, "models/hf/%s", dir);
+    CHECK(ldr_test_data_path(path, sizeof path, name));
+    m = ldr_model_load(path, &md, &err);
+    g = stack_golden(dir, &err);
+    set = g ? stack_examples(g, 0) : NULL;
+    CHECK_STR(err.message, "");
+  } else set = golden_stacks(&g, &m, &md, &err);
+  for (i = 0; set && i < 3; i++) {                      /* and three without the first tokens: batches of 2, 2 and 1 */
+    ldr_example e = ldr_dataset_get(set, i % 2);
+    e.count -= 1 + i;
+    e.ids += 1 + i;
+    e.segments += 1 + i;
+    e.labels += 1 + i;
+    CHECK_INT(ldr_dataset_add(set, &e, &err), LDR_OK);
+  }
+  l = m && set ? stack_ladder(m, way, &err) : NULL;
+  td.batch = 2;
+  td.epochs = 2;
+  td.rate = 1e-2f;
+  td.cache = 1;
+  td.cache_layers = layers;
+  td.cache_dir = disk ? "stacks.taps" : NULL;
+  td.cache_type = type;
+  for (i = 0; l && i < 1 + disk; i++) {                /* the second finds the file of the first */
+    t = ldr_trainer_create(l, set, NULL, &td, &err);
+    if (t && layers) CHECK_INT(ldr_trainer_cache(t).filled, ldr_dataset_count(set));
+    while (t && !i && !ldr_trainer_done(t) && !ldr_trainer_step(t, NULL, &err)) {}
+    CHECK_STR(err.message, "");
+    if (t) CHECK_INT(ldr_trainer_cache(t).reused, i);
+    if (t && (layers || i)) CHECK_INT(ldr_trainer_cache(t).backbone_runs, 0);
+    ldr_trainer_free(t);
+  }
+  if (disk) *taps = (char *)ldr_test_read("stacks.taps/train.taps", bytes);
+  if (l) {
+    *size = l->size;
+    values = (float *)malloc(l->size * sizeof *values);
+    memcpy(values, l->values, l->size * sizeof *values);
+  }
+  ldr_ladder_free(l);
+  ldr_dataset_free(set);
+  ldr_model_free(m);
+  ldr_weights_close(g);
+  ldr__remove("stacks.taps/train.taps");
+  CHECK(!ldr_test_exists("stacks.taps/train.taps.partial") && !ldr_test_exists("stacks.taps/train.taps.states"));
+  remove("stacks.taps");
+  return values;
+}
+
+/* By layers, all of the encoder's and then the decoder's: the bits of a cache that is filled in the first epoch, and those of its file. */
+TEST(a_cache_of_two_stacks_fills_by_layers) {
+  static const char *const dirs[] = { NULL, "t5", "bart" };
+  static const int some[] = { 0, 2, 5, 6 };
+  char path[1024];
+  int dir, w;
+  if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
+  for (dir = 0; dir < (ldr_test_data_path(path, sizeof path, "models/hf/bart") ? 3 : 1); dir++)
+    for (w = 0; w < 4; w++) {
+      static const struct { int32_t threads; int disk; ldr_dtype type; } runs[] = { { 1, 0, LDR_F32 }, { 2, 1, LDR_F32 }, { 3, 1, LDR_F32 }, { 1, 1, LDR_I8 }, { 3, 0, LDR_I8 } };
+      int r;
+      for (r = dir && w ? 4 : dir ? 2 : 0; r < 5; r++) {
+        size_t n[2] = { 0, 0 }, bytes[2] = { 0, 0 };
+        char *taps[2];
+        float *by_epoch = filled_values(dirs[dir], some[w], 1, 0, runs[r].disk, runs[r].type, &n[0], &taps[0], &bytes[0]);
+        float *by_layers = filled_values(dirs[dir], some[w], runs[r].threads, 1, runs[r].disk, runs[r].type, &n[1], &taps[1], &bytes[1]);
+        int same = by_epoch && by_layers && n[0] == n[1] && memcmp(by_epoch, by_layers, n[0] * sizeof(float)) == 0;
+        if (!same) printf("  %s of %s, run %d\n", ways[some[w]].name, dirs[dir] ? dirs[dir] : "golden", r);
+        CHECK(same);
+        CHECK(!runs[r].disk || (taps[0] && taps[1] && bytes[0] == bytes[1] && memcmp(taps[0], taps[1], bytes[0]) == 0));
+        free(by_epoch);
+        free(by_layers);
+        free(taps[0]);
+        free(taps[1]);
+      }
+    }
+}
+
+/* Once the encoder is through, no record may pass for a whole one: the next start would go on with it. What changes then is an error. */
+TEST(half_a_fill_is_never_believed) {
+  ldr_error err;
+  ldr_weights *g;
+  ldr_dataset *set;
+  ldr_train_desc td;
+  ldr_ladder *l;
+  ldr_trainer *t;
+  ldr_model *m;
+  int harm;
+  memset(&td, 0, sizeof td);
+  td.batch = 1;
+  td.cache = 1;
+  td.cache_dir = "stacks.taps";
+  if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
+  for (harm = 0; harm < 2; harm++) {
+    memset(&err, 0, sizeof err);
+    set = golden_stacks(&g, &m, NULL, &err);
+    l = set ? stack_ladder(m, 2, &err) : NULL;
+    t = l ? ldr_trainer_create(l, set, NULL, &td, &err) : NULL;
+    CHECK_STR(err.message, "");
+    if (t) {
+      ldr__cache *c = &t->caches[0];
+      ldr__hidden states;
+      int32_t n = ldr_dataset_count(set), i;
+      int stack;
+      CHECK_INT(ldr__hidden_open(&states, c, &t->alloc, &err), LDR_OK);
+      for (stack = 0; stack < 2; stack++) {
+        CHECK_INT(ldr__fill_stack(c, &t->pass, stack ? &t->pass : t->pass.reader, &states, 1, 0, n, &err), stack && harm ? LDR_IO : LDR_OK);
+        for (i = 0; i < n; i++) {
+          size_t rows = (size_t)(c->d->offsets[i + 1] - c->d->offsets[i]);
+          if (!harm) CHECK_INT(ldr__cache_read(c, (size_t)i, 0, rows), stack);
+          CHECK(!c->have[i] && !c->filled);
+        }
+        if (stack || !harm) continue;
+        CHECK(ldr__file_seek(c->f, LDR__TAPS_HEADER + ldr__cache_at(c, 1, 1) + 5) && putc(77, c->f) == 77);
+      }
+      if (harm) CHECK(strstr(err.message, "changes while it is filled") && strstr(err.message, "train.taps"));
+      else CHECK_STR(err.message, "");
+      ldr__hidden_close(&states, &t->alloc);
+    }
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+    ldr_dataset_free(set);
+    ldr_model_free(m);
+    ldr_weights_close(g);
+    CHECK(!ldr_test_exists("stacks.taps/train.taps"));
+    remove("stacks.taps");
   }
 }
 
@@ -1402,7 +1597,8 @@ TEST(two_stacks_out_of_memory) {
   free(config);
 }
 
-#define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(models_of_two_stacks_are_written) X(models_of_two_stacks_start_from_their_configuration) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
+#define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(models_of_two_stacks_are_written) X(models_of_two_stacks_start_from_their_configuration) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(byt5_speaks_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
   X(what_is_no_model_of_two_stacks_is_refused) X(the_ladder_of_two_stacks_equals_pytorch) X(a_ladder_of_two_stacks_is_sliced_as_the_reference_does) \
-  X(the_published_ladders_have_their_numbers) X(distances_fall_into_the_buckets_of_pytorch) X(ladders_of_two_stacks_keep_their_bits)
+  X(the_published_ladders_have_their_numbers) X(distances_fall_into_the_buckets_of_pytorch) X(ladders_of_two_stacks_keep_their_bits) X(a_cache_of_two_stacks_fills_by_layers)    \
+  X(half_a_fill_is_never_believed)
 LDR_TEST_MAIN("stacks", TESTS)

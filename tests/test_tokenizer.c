@@ -1076,6 +1076,147 @@ TEST(golden_tokenizers) {
   free(text);
 }
 
+/* ---- ByT5, which has no vocabulary ---- */
+
+static int has_ids(const ldr_encoding *e, const ldr_json *j, int32_t list) {
+  int32_t k = ldr_json_node_at(j, list)->first, i;
+  for (i = 0; i < e->count && k >= 0 && (int32_t)ldr_json_number(j, k, -1) == e->ids[i]; i++) k = ldr_json_node_at(j, k)->next;
+  return i == e->count && k < 0;
+}
+
+/* Is this what the ids in `list` stand for? */
+static int decodes_to(const ldr_tokenizer *t, const ldr_json *j, int32_t list, int32_t wanted, int skip) {
+  char want[512];
+  int32_t ids[128], n = 0, k, same;
+  ptrdiff_t bytes = ldr_json_string(want, sizeof want, j, wanted);
+  ldr_text out;
+  memset(&out, 0, sizeof out);
+  for (k = ldr_json_node_at(j, list)->first; k >= 0; k = ldr_json_node_at(j, k)->next) ids[n++] = (int32_t)ldr_json_number(j, k, -1);
+  CHECK_INT(ldr_tokenizer_decode(t, &out, ids, n, skip, NULL), LDR_OK);
+  same = bytes >= 0 && out.size == (size_t)bytes && memcmp(out.data, want, out.size) == 0;
+  ldr_text_free(&out);
+  return same;
+}
+
+static void check_byt5(const ldr_tokenizer *t, const ldr_json *j) {
+  char text[512], pair[64];
+  ldr_encoding e;
+  int32_t k;
+  memset(&e, 0, sizeof e);
+  CHECK_INT(ldr_tokenizer_size(t), (int32_t)ldr_json_number(j, ldr_json_get(j, 0, "size"), -1));
+  for (k = ldr_json_node_at(j, ldr_json_get(j, 0, "cases"))->first; k >= 0; k = ldr_json_node_at(j, k)->next) {
+    int32_t ids = ldr_json_get(j, k, "ids");
+    size_t n = (size_t)ldr_json_string(text, sizeof text, j, ldr_json_get(j, k, "text"));
+    int good[4];
+    CHECK_INT(ldr_tokenizer_encode(t, &e, text, n, NULL, 0, 0, 1, NULL), LDR_OK);
+    good[0] = has_ids(&e, j, ids);
+    CHECK_INT(ldr_tokenizer_encode(t, &e, text, n, NULL, 0, 0, 0, NULL), LDR_OK);
+    good[1] = has_ids(&e, j, ldr_json_get(j, k, "plain"));
+    good[2] = decodes_to(t, j, ids, ldr_json_get(j, k, "shown"), 0);
+    good[3] = decodes_to(t, j, ids, ldr_json_get(j, k, "skipped"), 1);
+    if (!good[0] || !good[1] || !good[2] || !good[3]) printf("  \"%s\": %d %d %d %d\n", text, good[0], good[1], good[2], good[3]);
+    CHECK(good[0] && good[1] && good[2] && good[3]);
+  }
+  for (k = ldr_json_node_at(j, ldr_json_get(j, 0, "pairs"))->first; k >= 0; k = ldr_json_node_at(j, k)->next) {
+    size_t n = (size_t)ldr_json_string(text, sizeof text, j, ldr_json_get(j, k, "text"));
+    ptrdiff_t m = ldr_json_string(pair, sizeof pair, j, ldr_json_get(j, k, "pair"));
+    CHECK_INT(ldr_tokenizer_encode(t, &e, text, n, m < 0 ? NULL : pair, m < 0 ? 0 : (size_t)m, (int32_t)ldr_json_number(j, ldr_json_get(j, k, "most"), -1), 1, NULL), LDR_OK);
+    if (!has_ids(&e, j, ldr_json_get(j, k, "ids"))) printf("  \"%s\" and \"%s\"\n", text, m < 0 ? "" : pair);
+    CHECK(has_ids(&e, j, ldr_json_get(j, k, "ids")));
+  }
+  for (k = ldr_json_node_at(j, ldr_json_get(j, 0, "decodes"))->first; k >= 0; k = ldr_json_node_at(j, k)->next)
+    CHECK(decodes_to(t, j, ldr_json_get(j, k, "ids"), ldr_json_get(j, k, "text"), 0));
+  /* what is no UTF-8 counts as U+FFFD, as Python's errors="replace" reads it */
+  CHECK_INT(ldr_tokenizer_encode(t, &e, "a\xff\xc3", 3, NULL, 0, 0, 1, NULL), LDR_OK);
+  CHECK(e.count == 8 && e.ids[0] == 'a' + 3 && e.ids[1] == 0xef + 3 && e.ids[6] == 0xbd + 3 && e.ids[7] == 1);
+  ldr_encoding_free(&e);
+}
+
+/* As transformers' ByT5Tokenizer, from a directory that holds nothing but a tokenizer_config.json, and from its bytes alone. */
+TEST(byt5_needs_no_vocabulary) {
+  char path[256], *text, *line, *next;
+  size_t size;
+  int lines = 0;
+  if (!ldr_test_golden_path(path, sizeof path, "byt5.jsonl")) SKIP("no golden/byt5.jsonl (run from the tests folder)");
+  text = ldr_test_read(path, &size);
+  ldr__mkdir("byt5.tmp");
+  for (line = text; *line; line = next) {
+    ldr_json *j;
+    const ldr_json_node *file;
+    next = next_line(line);
+    j = ldr_json_parse(line, strlen(line), NULL, NULL);
+    file = ldr_json_node_at(j, ldr_json_get(j, 0, "file"));
+    if (file) {
+      ldr_error err;
+      ldr_tokenizer *t;
+      FILE *f = fopen("byt5.tmp/tokenizer_config.json", "wb");
+      memset(&err, 0, sizeof err);
+      CHECK(f && fwrite(line + file->begin, 1, file->end - file->begin, f) == file->end - file->begin && fclose(f) == 0);
+      t = ldr_tokenizer_load("byt5.tmp", NULL, &err);
+      CHECK_STR(err.message, "");
+      if (t) check_byt5(t, j);
+      ldr_tokenizer_free(t);
+      t = ldr_tokenizer_load_memory(line + file->begin, file->end - file->begin, NULL, &err);
+      CHECK_STR(err.message, "");
+      if (t) check_byt5(t, j);
+      ldr_tokenizer_free(t);
+      lines++;
+    }
+    ldr_json_free(j);
+  }
+  CHECK_INT(lines, 6);
+  remove("byt5.tmp/tokenizer_config.json");
+  remove("byt5.tmp");
+  free(text);
+}
+
+/* Other classes have a vocabulary, and what a ByT5 cannot be is said. */
+TEST(what_is_no_byt5_is_refused) {
+  static const struct { const char *file; ldr_status status; const char *said; } rows[] = {
+    { "{\"tokenizer_class\":\"T5Tokenizer\"}", LDR_MISSING, "no tokenizer is there" }, { "{\"tokenizer_class\":\"ByT5\"}", LDR_MISSING, "nor ByT5's tokenizer_config.json" },
+    { "{\"tokenizer_class\":7}", LDR_MISSING, "no tokenizer is there" }, { "{", LDR_MISSING, "no tokenizer is there" }, { "[]", LDR_MISSING, "no tokenizer is there" },
+    { "{\"tokenizer_class\":\"ByT5Tokenizer\",\"extra_ids\":-1}", LDR_FORMAT, "\"extra_ids\" is not a number from 0" },
+    { "{\"tokenizer_class\":\"ByT5Tokenizer\",\"extra_ids\":1e9}", LDR_FORMAT, "\"extra_ids\" is not a number from 0" },
+    { "{\"tokenizer_class\":\"ByT5Tokenizer\",\"eos_token\":\"<eos>\"}", LDR_VOCAB, "belongs to another piece" },
+    { "{\"tokenizer_class\":\"ByT5Tokenizer\",\"pad_token\":{\"content\":\"<pad>\",\"lstrip\":3}}", LDR_FORMAT, "true or false" },
+    { "{\"tokenizer_class\":\"ByT5Tokenizer\",\"added_tokens_decoder\":{\"5\":{\"content\":\"<x>\"}}}", LDR_VOCAB, "belongs to another piece" } };
+  size_t i;
+  ldr__mkdir("byt5.tmp");
+  for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    ldr_error err;
+    FILE *f = fopen("byt5.tmp/tokenizer_config.json", "wb");
+    memset(&err, 0, sizeof err);
+    CHECK(f && fputs(rows[i].file, f) >= 0 && fclose(f) == 0);
+    CHECK(ldr_tokenizer_load("byt5.tmp", NULL, &err) == NULL);
+    if (err.status != rows[i].status || !strstr(err.message, rows[i].said)) printf("  %s\n  %d %s\n", rows[i].file, (int)err.status, err.message);
+    CHECK(err.status == rows[i].status && strstr(err.message, rows[i].said));
+  }
+  remove("byt5.tmp/tokenizer_config.json");
+  remove("byt5.tmp");
+}
+
+/* No allocation of it may fail unseen. */
+TEST(byt5_out_of_memory) {
+  static const char file[] = "{\"tokenizer_class\":\"ByT5Tokenizer\",\"extra_ids\":3,\"added_tokens_decoder\":{\"262\":{\"content\":\"<x>\"}}}";
+  long n;
+  for (n = 1; n < 300; n++) {
+    ldr_test_heap h;
+    ldr_tokenizer_desc d;
+    ldr_error err;
+    ldr_tokenizer *t;
+    memset(&d, 0, sizeof d);
+    memset(&err, 0, sizeof err);
+    d.alloc = ldr_test_alloc(&h, n);
+    t = ldr_tokenizer_load_memory(file, sizeof file - 1, &d, &err);
+    if (t) CHECK_INT(ldr_tokenizer_size(t), 263);
+    else CHECK_INT(err.status, LDR_MEMORY);
+    ldr_tokenizer_free(t);
+    CHECK_INT(h.live, 0);
+    if (t) break;
+  }
+  CHECK(n > 5 && n < 300);
+}
+
 /* Every allocation of every kind of tokenizer fails once. */
 TEST(golden_out_of_memory) {
   char path[256], *text, *line, *next;
@@ -1805,7 +1946,7 @@ TEST(data_sets_come_from_memory_as_from_files) {
   X(data_sets_come_from_memory_as_from_files) X(vocabulary) X(vocabulary_lines) X(words_and_pieces) X(special_tokens_in_text) X(long_words)                    \
   X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
   X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
-  X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(golden_out_of_memory) X(hugging_face_vectors)  \
+  X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(byt5_needs_no_vocabulary) X(what_is_no_byt5_is_refused) X(byt5_out_of_memory) X(golden_out_of_memory) X(hugging_face_vectors)  \
   X(sentencepiece_vectors) X(padding) X(joined_across_unknown) X(gguf_vectors) X(gguf_tokenizers) X(gguf_model_with_vocabulary) X(regular_expressions) X(hostile_expressions) X(words_made_to_collide) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
   X(random_bytes) X(utf8_stress_files)
 

@@ -272,6 +272,7 @@ static void keep_state(void *context, int32_t layer, const float *x) {
 static int ask_teacher(distil *d) {
   ldr_batch b;
   size_t longest;
+  memset(&b, 0, sizeof b);
   b.sequences = d->now.texts;
   b.offsets = d->now.theirs;
   b.ids = d->now.their_ids;
@@ -710,6 +711,7 @@ static int fit_lesson(distil *d, void *context, int32_t first) {
   size_t k = f->in + 1, i, j;
   int32_t p, q, count = n->pair_at[n->texts];
   (void)first;
+  memset(&b, 0, sizeof b);
   b.sequences = n->texts;
   b.offsets = n->theirs;
   b.ids = n->their_ids;

@@ -675,6 +675,7 @@ static int predict_queue(answers *a) {
     memcpy(q->segments + q->offsets[i], c->segments, (size_t)c->count * sizeof *c->segments);
     q->offsets[i + 1] = q->offsets[i] + c->count;
   }
+  memset(&batch, 0, sizeof batch);
   batch.sequences = q->count;
   batch.offsets = q->offsets;
   batch.ids = q->ids;
