@@ -15040,7 +15040,7 @@ typedef struct ldr__head {
 /* How spans are scored, and whether a sequence has one of each type at most. */
 enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4, LDR__SPANS_CHAIN = 8 };
 
-static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_choice, ldr__loss_sets, ldr__loss_spans;
+static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_sets, ldr__loss_spans;
 static ldr__scores_fn ldr__softmax_rows, ldr__sigmoid_rows;
 
 #ifdef LADDER_NO_TRAIN
@@ -15049,7 +15049,7 @@ static ldr__scores_fn ldr__softmax_rows, ldr__sigmoid_rows;
 #else
   #define LDR__LOSS(of)  ldr__loss_##of
   #define LDR__TALLY(of) ldr__tally_##of
-static ldr__tally_fn ldr__tally_classes, ldr__tally_numbers, ldr__tally_tags, ldr__tally_choice, ldr__tally_words,
+static ldr__tally_fn ldr__tally_classes, ldr__tally_numbers, ldr__tally_tags, ldr__tally_words,
     ldr__tally_sets, ldr__tally_spans;
 #endif
 static const ldr__head ldr__heads[] = {
@@ -15057,7 +15057,7 @@ static const ldr__head ldr__heads[] = {
       ldr__softmax_rows, 0 },
   { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
   { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
-  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(choice), LDR__TALLY(choice), NULL, 0 },
+  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), NULL, 0 },
   /* loss: ldr__words_loss */
   { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
   { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
@@ -17051,7 +17051,7 @@ struct ldr__targets {
   const ldr_dataset *sets; /* MULTI: whose label sets */
   const ldr__pass *pass; /* spans: whose sequences */
   float smoothing;
-  int32_t choices;
+  size_t group; /* CHOICE: rows whose scores are those of one row; else 1 */
 };
 
 /* Cross-entropy of one row of n scores with label y and smoothing e:
@@ -17110,21 +17110,10 @@ static double ldr__loss_row(
 static double ldr__loss_classes(
     float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0;
-  size_t r;
-  for (r = 0; r < rows; r++)
-    loss += ldr__loss_row(dz ? dz + r * classes : NULL, z + r * classes, classes, t->labels[r], t->class_weights,
-        t->smoothing, normalizer);
-  return loss;
-}
-
-/* The scores of a group are one row. */
-static double ldr__loss_choice(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
-  double loss = 0;
-  size_t r, n = (size_t)t->choices;
-  (void)classes;
-  for (r = 0; r < rows; r += n)
-    loss += ldr__loss_row(dz ? dz + r : NULL, z + r, n, t->labels[r / n], NULL, t->smoothing, normalizer);
+  size_t r, n = classes * t->group;
+  for (r = 0; r < rows / t->group; r++)
+    loss += ldr__loss_row(dz ? dz + r * n : NULL, z + r * n, n, t->labels[r], t->class_weights, t->smoothing,
+        normalizer);
   return loss;
 }
 
@@ -19030,14 +19019,14 @@ static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *ex
 
 static ldr__targets ldr__pass_targets(
     const ldr__pass *s, const float *class_weights, float smoothing, int32_t choices) {
-  ldr__targets t = { s->labels, s->values, class_weights, s->sets, s, smoothing, choices };
+  ldr__targets t = { s->labels, s->values, class_weights, s->sets, s, smoothing,
+    s->l->d.head == LDR_HEAD_CHOICE ? (size_t)choices : 1 };
   return t;
 }
 
 static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
   double weight = 0;
-  size_t r, n = s->l->d.head == LDR_HEAD_CHOICE ? s->row_count / (size_t)t->choices
-      : ldr__spans_of(s->l->d.head) ? (size_t)s->t.sequences : s->row_count;
+  size_t r, n = ldr__spans_of(s->l->d.head) ? (size_t)s->t.sequences : s->row_count / t->group;
   for (r = 0; r < n; r++) weight += ldr__target_weight(t, s->l->d.head, r);
   return weight;
 }
@@ -19771,14 +19760,10 @@ static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s) {
   }
 }
 
-static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s) {
-  size_t r, n = (size_t)y->targets->choices;
-  for (r = 0; r < s->row_count / n; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
-}
-
 static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s) {
-  size_t r, n = (size_t)s->l->d.classes;
-  for (r = 0; r < s->row_count; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
+  size_t r, group = y->targets->group, n = (size_t)s->l->d.classes * group;
+  for (r = 0; r < s->row_count / group; r++)
+    ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
 }
 
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
