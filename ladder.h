@@ -17556,7 +17556,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
     s->guess = ldr__place_ints(p, "head", r);
     s->row_loss = (double *)ldr__place(p, "head", LDR__WORD_ROWS, sizeof(double));
     if (train && train->distil) {
-      s->teacher = dense ? ldr__place_matrix(p, "head", r, e) : s->final;
+      s->teacher = dense || l->top ? ldr__place_matrix(p, "head", r, e) : s->final;
       s->teacher_scores = ldr__place_matrix(p, "head", LDR__MIN(r, (size_t)LDR__WORD_ROWS), c);
     }
   }
@@ -18130,6 +18130,23 @@ static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
   LDR__ROW_LOOP(t, T, &s->ex, LDR__LANE_LOOP(i, d, x[t * d + i] = h[t * d + i] + s->up[t * d + i]);)
 }
 
+static void ldr__words_of(ldr__pass *s, float *words, const float *x);
+
+/* What the backbone's own last blocks make of the state h that the copies read. */
+static void ldr__top_teacher(ldr__pass *s, const float *h) {
+  const ldr_model *m = s->l->m;
+  ldr__ends tuned = s->ends;
+  ldr__tokens t = ldr__frozen_tokens(s);
+  int32_t layer;
+  if (h != s->backbone.x) memcpy(s->backbone.x, h, t.count * s->l->wide * sizeof(float));
+  for (layer = s->l->from; layer < m->layers; layer++) ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
+  s->ends = m->ends;
+  ldr__final_rows(s, s->backbone.x, 0);
+  if (s->words_u) ldr__words_of(s, s->teacher, s->final);
+  else memcpy(s->teacher, s->final, s->row_count * s->l->wide * sizeof(float));
+  s->ends = tuned;
+}
+
 /* The backbone reached the state that the copies read, which is the last tap. */
 static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h) {
   size_t d = s->l->wide;
@@ -18137,6 +18154,7 @@ static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h) {
   for (q = 0; s->fetch && q < s->t.sequences; q++) s->fetch(s->fetch_from, s, k, q);
   if (s->taps[k] && h != s->taps[k]) memcpy(s->taps[k], h, s->t.count * d * sizeof(float));
   ldr__top_input(s, s->deep.state[0], h);
+  if (s->teacher) ldr__top_teacher(s, h);
   ldr__deep_blocks_forward(s);
 }
 
@@ -18824,7 +18842,7 @@ static void ldr__head_scores(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   size_t hh = (size_t)l->d.head_hidden, R = s->row_count, r;
   if (l->d.head == LDR_HEAD_WORDS) {
-    if (s->teacher) ldr__words_of(s, s->teacher, s->final);
+    if (s->teacher && !l->top) ldr__words_of(s, s->teacher, s->final);
     ldr__words_of(s, s->words, s->hidden_in); /* last: its inner values stay for the way back */
     return;
   }
@@ -21037,9 +21055,10 @@ static ldr_status ldr__trainer_check(
     return ldr__fail(
         err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
   if (d->distil &&
-      (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l)))
-    return ldr__fail(err, LDR_ARGUMENT, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: "
-        "others have nothing to learn from the backbone's scores");
+      (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER ||
+      (!l->top && (!l->d.rung_count || !ldr__uses_final(l)))))
+    return ldr__fail(err, LDR_ARGUMENT, "distilling is for a ladder with a words head and copies, or output MIXED or "
+        "RESIDUAL: others have nothing to learn from the backbone's scores");
   for (c = 0; d->class_weights && c < l->d.classes; c++)
     if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX))
       return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
@@ -21817,6 +21836,7 @@ LDR__DEF ldr_status ldr_trainer_learn(
   int32_t batch[64], counts[2] = { ldr__examples(fresh), replay }, i, n;
   ldr__limits most = { 0, 0, 0 };
   double weight = 0, sum = 0;
+  float *teacher;
   int old;
   LDR__OWN_ERROR(err);
   if (!t || !fresh || replay < 0) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_learn: no trainer or no examples");
@@ -21833,12 +21853,14 @@ LDR__DEF ldr_status ldr_trainer_learn(
   if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example has a target");
   t->l->grads = t->grads;
   memset(t->grads, 0, t->l->size * sizeof(float));
+  teacher = t->pass.teacher; /* what is new, it does not know */
   for (old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
-      if (ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout,
-          err))
-        return err->status;
+      t->pass.teacher = old ? teacher : NULL;
+      ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout, err);
+      t->pass.teacher = teacher;
+      if (err->status) return err->status;
     }
   if (ldr__trainer_move(t, sum, (double)t->d.learn_rate, err)) return err->status;
   t->learned++;
