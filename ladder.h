@@ -1198,8 +1198,9 @@ typedef struct ldr_train_desc {
   int32_t       balance;         /* 1: weight class c by examples / (classes * examples of c); not with class_weights */
   int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that
                                     have a label, and not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w
-                                    (Hinton et al. 2015). Needs LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of
-                                    the dev set are those of the labels */
+                                    (Hinton et al. 2015). Needs copies, or LDR_OUTPUT_MIXED or RESIDUAL. Scores of
+                                    the dev set are those of the labels. With ldr_trainer_learn the replay alone is
+                                    learned so, and what is not new stays as it was (Li and Hoiem 2016) */
 
   /* Taps that are kept, and less memory for more time. */
   /* 1: keep every example's taps after the first visit; later epochs never run the backbone */

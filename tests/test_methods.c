@@ -174,12 +174,13 @@ static double teacher_entropy(fixture *x, int32_t n) {
 }
 
 /* Distilled: the loss is the cross-entropy of the two models' own scores, its gradient the difference quotient of that, and a ladder
-   that learns from it comes closer to its teacher. */
+   that learns from it comes closer to its teacher. Copies have a teacher in the blocks they stand for: alone, above rungs, and from
+   taps that are kept. */
 TEST(a_ladder_may_learn_from_the_backbone) {
   static const int32_t batch[] = { 0, 1, 2, 3, 4 };
-  static const char *const with_head[] = { "bert", "gpt2", "llama" };
+  static const char *const with_head[] = { "bert", "gpt2", "llama", "gpt2", "llama", "llama" };
   int f;
-  for (f = 0; f < 3; f++) {
+  for (f = 0; f < 6; f++) {
     tiny_spec s = tiny_default(with_head[f]);
     ldr_train_desc td = plain_training();
     ldr_ladder_desc d = method_desc(LDR_METHOD_LADDER);
@@ -188,8 +189,9 @@ TEST(a_ladder_may_learn_from_the_backbone) {
     double loss, up, down, slope = 0, start = 0, entropy;
     int32_t p, i, k;
     d.head = LDR_HEAD_WORDS;
-    d.reduction = 2;
-    d.top = -1;                                    /* narrow rungs alone */
+    d.reduction = f == 4 ? 0 : 2;
+    d.top = f < 3 ? -1 : 2;                        /* narrow rungs alone; copies */
+    td.cache = f > 3;
     td.distil = 1;
     td.rate = 3e-3f;
     td.epochs = 40;
