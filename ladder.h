@@ -1224,7 +1224,7 @@ typedef struct ldr_train_desc {
   /* Before the first step, and after the last. */
   int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states
                                     that are read once; the best on dev is kept. 0: 30, negative: none */
-  float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate */
+  float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate, with distil a half */
 
   /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with
      probability p, or the group's frozen layers. After t of T steps: LINEAR p = min(1, b + (1-b) t/(u T)); CONSTANT p =
@@ -20688,7 +20688,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
   if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : method->rate;
   if (l && method->scaled && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR)
     d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
-  if (d.learn_rate == 0) d.learn_rate = 0.1f * d.rate;
+  if (d.learn_rate == 0) d.learn_rate = (d.distil ? 0.5f : 0.1f) * d.rate;
   if (!d.epochs) d.epochs = 10;
   if (!d.batch) d.batch = 32;
   if (!d.accumulate) d.accumulate = d.reduce ? LDR__MAX(1, LDR__MIN(8, d.batch)) : 1;
