@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 /* Texts of its own to repeat, and to judge by; tokens of a text; texts repeated at a step; steps at most. */
-enum { OWN = 128, HELD = 64, LENGTH = 48, REPLAY = 32, STEPS = 200 };
+enum { OWN = 512, HELD = 64, LENGTH = 48, REPLAY = 32, STEPS = 200 };
 static ldr_encoding e;
 
 static const char notes[] = "The key of the boat house hangs behind the blue door.\n"
@@ -42,6 +42,10 @@ static ldr_status add_lines(ldr_dataset *d, const ldr_model *m, const char *path
   size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
   const char *line = f ? text : notes;
   if (f) fclose(f);
+  else if (path) {
+    err->status = LDR_IO;
+    snprintf(err->message, sizeof err->message, "%s cannot be opened", path);
+  }
   for (text[n] = 0; *line && !err->status; line += n + (line[n] != 0)) {
     n = strcspn(line, "\n");
     if (!ldr_tokenizer_encode(ldr_model_tokenizer(m), &e, line, n, NULL, 0, LENGTH, 1, err))

@@ -289,8 +289,9 @@ TEST(any_model) {
 }
 
 TEST(notes) {
-  char *text, path[LADDER_MAX_PATH], arguments[LADDER_MAX_PATH + 8];
-  double loss;
+  static const char line[] = "The key of the boat house hangs behind the blue door.\n";
+  char *text, path[LADDER_MAX_PATH], arguments[LADDER_MAX_PATH + 64], notes[128];
+  double loss, before, after;
   int status;
   NEED("12_notes");
   text = output("12_notes", "");
@@ -299,11 +300,26 @@ TEST(notes) {
   if (!ldr_test_data_path(path, sizeof path, "models/stories260k/stories260K-q8_0.gguf") || !realpath(path, arguments + 1)) SKIP("no models/stories260k (set LADDER_DATA to the data folder)");
   arguments[0] = '\'';
   strcat(arguments, "'");
+  strcat(arguments, " notes.txt \"The key of the boat\" notes.state");
+  text = run("12_notes", arguments, &status);                         /* notes that are not there */
+  CHECK_INT(status, 2);
+  CHECK(strstr(text, "notes.txt cannot be opened") != NULL);
+  free(text);
+  NEED_SPEED();
+  snprintf(notes, sizeof notes, "%s/notes.txt", folder);
+  CHECK(ldr_test_write(notes, line, strlen(line)));
   text = run("12_notes", arguments, &status);
   CHECK_INT(status, 0);
-  loss = number_behind(text, "loss ");
-  CHECK(strstr(text, "before:") && strstr(text, "after 3 texts") && loss > 0 && loss < 0.5);
+  loss = number_behind(text, "learned: loss of the notes ");
+  CHECK(strstr(text, "before: ") && strstr(text, "after 1 texts") && loss > 0 && loss < 0.05);
   CHECK_INT(count(text, "house hangs behind the blue door"), 1);      /* it was not there before */
+  before = number_behind(text, "perplexity of other texts ");
+  after = number_behind(strstr(text, "after 1 texts"), "perplexity of other texts ");
+  CHECK(before > 1 && after < 1.02 * before);
+  free(text);
+  text = run("12_notes", arguments, &status);                         /* it is still known, and nothing is learned again */
+  CHECK_INT(count(text, "house hangs behind the blue door"), 2);
+  CHECK_NEAR(number_behind(text, "perplexity of other texts "), after, 1e-9);
   free(text);
 }
 
