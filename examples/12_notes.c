@@ -10,6 +10,7 @@
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Texts of its own to repeat, and to judge by; tokens of a text; texts repeated at a step; steps at most. */
 enum { OWN = 512, HELD = 64, LENGTH = 48, REPLAY = 32, STEPS = 200 };
@@ -54,21 +55,28 @@ static ldr_status add_lines(ldr_dataset *d, const ldr_model *m, const char *path
   return err->status;
 }
 
-/* What the model says when nobody asks, by as many draws. */
+/* What the model says when nobody asks: `texts` draws, which go on together. */
 static ldr_status add_own(ldr_dataset *d, const ldr_model *m, int32_t texts, uint64_t seed, ldr_error *err) {
-  ldr_generate_desc how = {0};
-  int32_t ids[LENGTH], made = 0;
-  ldr_session *s = ldr_session_create(m, NULL, NULL, err);
-  if (s && !ldr_tokenizer_encode(ldr_model_tokenizer(m), &e, "", 0, NULL, 0, 8, 1, err) && !e.count)
+  const int32_t words = ldr_model_info_get(m).vocabulary;
+  static ldr_session *s[HELD];
+  static int32_t ids[HELD][LENGTH], last[HELD];
+  float *logits = malloc(HELD * (size_t)words * sizeof *logits);
+  ldr_sampling how = { 0 };
+  how.temperature = 1;
+  for (int i = 0; i < HELD; i++) s[i] = ldr_session_create(m, NULL, NULL, err);
+  if (!ldr_tokenizer_encode(ldr_model_tokenizer(m), &e, "", 0, NULL, 0, 8, 1, err) && !e.count)
     ldr_tokenizer_encode(ldr_model_tokenizer(m), &e, "The", 3, NULL, 0, 8, 1, err);
-  how.sampling.temperature = 1;
-  how.most = LENGTH - e.count;
-  for (how.sampling.seed = seed; texts-- && !err->status; how.sampling.seed++) {
-    for (int32_t i = 0; i < e.count; i++) ids[i] = e.ids[i];
-    if (!ldr_session_rewind(s, 0, err) && !ldr_generate(s, ids + e.count, &made, ids, e.count, &how, err))
-      add(d, ids, e.count + made, 1, err);
+  for (; texts > 0 && logits && !err->status; texts -= HELD) {
+    for (int i = 0; i < HELD && !ldr_session_rewind(s[i], 0, err); i++) last[i] = ids[i][0] = e.ids[0];
+    for (int n = 1; n < LENGTH && !ldr_session_step(s, HELD, logits, last, err); n++)
+      for (int i = 0; i < HELD; i++) {
+        how.seed = seed + (uint64_t)(texts + i); /* a draw of its own for each text */
+        last[i] = ids[i][n] = n < e.count ? e.ids[n] : ldr_sample(logits + i * words, words, &how, ids[i], n);
+      }
+    for (int i = 0; i < HELD && !err->status; i++) add(d, ids[i], LENGTH, 1, err);
   }
-  ldr_session_free(s);
+  for (int i = 0; i < HELD; i++) ldr_session_free(s[i]);
+  free(logits);
   return err->status;
 }
 
