@@ -2288,8 +2288,6 @@ typedef struct ldr__row_kernels {
   void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows,
       size_t columns);
   double (*squares)(const float *x, size_t n); /* sum x^2 */
-  /* y += W[rows,n] x, rows <= 4 */
-  void (*dots)(float *y, const float *x, const float *w, size_t ld, size_t rows, size_t n);
   /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float). */
   void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
   void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
@@ -2334,7 +2332,8 @@ typedef struct ldr__kernels {
      `padded`. */
   void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
   void (*tile_bf16)(const ldr__tile *t);
-  /* y[4] += w[4][n] x, of rows that begin with a block. 0: not for this type. NULL: for none. */
+  /* y[4] += w[4][n] x, of rows that begin with a block; four, so that memory has several streams to fetch. 0: not of
+     this type, or not where it lies. */
   int (*dots)(float *y, const float *x, const unsigned char *const *w, size_t n, ldr_dtype type);
 } ldr__kernels;
 
@@ -2771,25 +2770,6 @@ LDR__INLINE double ldr__squares_body(const float *x, size_t count) {
   return sum;
 }
 
-/* Four rows at a time, so that memory has several streams to fetch; a row that is missing is the first once more. */
-LDR__INLINE void ldr__dots_body(float *y, const float *x, const float *w, size_t ld, size_t rows, size_t count) {
-  const float *w1 = rows > 1 ? w + ld : w, *w2 = rows > 2 ? w + 2 * ld : w, *w3 = rows > 3 ? w + 3 * ld : w;
-  float sums[4][LDR__LANES];
-  size_t at, r;
-  int l;
-  memset(sums, 0, sizeof sums);
-  LDR__GROUPS(count) {
-    LDR__IN(v, x, 0);
-    LDR__IN(a, w, 0);
-    LDR__IN(b, w1, 0);
-    LDR__IN(c, w2, 0);
-    LDR__IN(d, w3, 0);
-    LDR__EACH(sums[0][l] += v[l] * a[l]; sums[1][l] += v[l] * b[l])
-    LDR__EACH(sums[2][l] += v[l] * c[l]; sums[3][l] += v[l] * d[l])
-  }
-  for (r = 0; r < rows; r++) y[r] += ldr__lanes_sum(sums[r]);
-}
-
 /* f and f' share an erf, a tanh or a sigmoid, which the compiler finds once both are in one loop. */
 LDR__INLINE void ldr__activate_both_body(float *y, float *x, size_t count, int32_t kind) {
   size_t at;
@@ -2969,8 +2949,8 @@ static const ldr__row_kernels ldr__rows_portable = {
     ldr__multiply_body,
   ldr__add_body, ldr__mask_row_body, ldr__norm_body, ldr__norm_backward_body, ldr__norm_columns_body,
     ldr__columns_body, ldr__mix_body,
-  ldr__mix_backward_body, ldr__mix_columns_body, ldr__squares_body, ldr__dots_body, ldr__pack_body,
-    ldr__unpack_int8_body, ldr__transpose_body,
+  ldr__mix_backward_body, ldr__mix_columns_body, ldr__squares_body, ldr__pack_body, ldr__unpack_int8_body,
+    ldr__transpose_body,
   ldr__moments_body };
 
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) {
@@ -3041,9 +3021,28 @@ static void ldr__tile_int8_portable(const ldr__tile *t) {
   ldr__tile_store_int8(t, sums, NR);
 }
 
+static int ldr__dots_portable(float *y, const float *x, const unsigned char *const *w, size_t count, ldr_dtype type) {
+  float sums[LDR__LANES];
+  size_t at, r;
+  int l;
+  if (type != LDR__NATIVE || (uintptr_t)w[0] % sizeof(float)) return 0;
+  for (r = 0; r < 4; r++) {
+    const float *row = (const float *)(const void *)w[r];
+    memset(sums, 0, sizeof sums);
+    LDR__GROUPS(count) {
+      LDR__IN(v, x, 0);
+      LDR__IN(u, row, 0);
+      LDR__EACH(sums[l] += v[l] * u[l])
+    }
+    y[r] += ldr__lanes_sum(sums);
+  }
+  return 1;
+}
+
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable,
     ldr__interleave_portable,
-  &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL, NULL };
+  &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL,
+  ldr__dots_portable };
 
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
@@ -3467,30 +3466,30 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
 }
 
 /* A product of few rows is as fast as b is read: LDR__FEW_COLUMNS columns of b, each in one piece, once, without
-   panels. What is neither float nor multiplied as it lies goes through `lines`, which stay in the first cache. */
+   panels. What is not multiplied as it lies goes through `lines`, which stay in the first cache. */
 enum { LDR__FEW = 8, LDR__FEW_COLUMNS = 32, LDR__FEW_DEEP = LDR__SIZE(1024, 64) };
 static void ldr__few_task(const ldr__exec *ex, const ldr__product *p, size_t task) {
   const ldr__kernels *ker = ex->kernels;
-  float lines[4 * LDR__FEW_DEEP], sums[LDR__FEW][4];
-  const int in_place = p->b.dtype == LDR__NATIVE && (uintptr_t)p->b.data % sizeof(float) == 0;
+  float lines[4][LDR__FEW_DEEP], sums[LDR__FEW][4];
   const size_t first = task * LDR__FEW_COLUMNS, end = LDR__MIN(p->n, first + LDR__FEW_COLUMNS);
   const size_t block = ldr__dtypes[p->b.dtype].block;
-  const int typed = !in_place && ker->dots && p->b.first % block == 0 && p->b.cs % block == 0 && p->k % block == 0;
+  const int whole = p->b.first % block == 0 && p->b.cs % block == 0 && p->k % block == 0; /* rows of blocks */
   const unsigned char *row[4];
   size_t j, k0, depth, width, i, x;
   ldr__finish finish = ldr__finish_at(p->finish, 0, first);
   for (j = first; j < end; j += width) {
     width = LDR__MIN((size_t)4, end - j);
     memset(sums, 0, sizeof sums);
-    for (x = 0; typed && x < 4; x++) /* a column that is missing is the last once more */
+    for (x = 0; whole && x < 4; x++) /* a column that is missing is the last once more */
       row[x] = ldr__element_at(p->b.data, p->b.dtype, p->b.first + (j + LDR__MIN(x, width - 1)) * p->b.cs);
-    for (i = 0; typed && i < p->m && ker->dots(sums[i], p->a + i * p->rs, row, p->k, p->b.dtype); i++) {}
-    for (k0 = typed && i == p->m ? p->k : 0; k0 < p->k; k0 += depth) {
-      const float *w = in_place ? (const float *)p->b.data + p->b.first + k0 + j * p->b.cs : lines;
-      depth = in_place ? p->k : LDR__MIN((size_t)LDR__FEW_DEEP, p->k - k0);
-      for (x = 0; !in_place && x < width; x++) ldr__mat_run(ker, lines + x * LDR__FEW_DEEP, &p->b, k0, j + x, depth);
-      for (i = 0; i < p->m; i++)
-        ker->rows->dots(sums[i], p->a + i * p->rs + k0, w, in_place ? p->b.cs : (size_t)LDR__FEW_DEEP, width, depth);
+    for (i = 0; whole && i < p->m && ker->dots(sums[i], p->a + i * p->rs, row, p->k, p->b.dtype); i++) {}
+    for (k0 = whole && i == p->m ? p->k : 0; k0 < p->k; k0 += depth) {
+      depth = LDR__MIN((size_t)LDR__FEW_DEEP, p->k - k0);
+      for (x = 0; x < 4; x++) {
+        row[x] = (const unsigned char *)lines[LDR__MIN(x, width - 1)];
+        if (x < width) ldr__mat_run(ker, lines[x], &p->b, k0, j + x, depth);
+      }
+      for (i = 0; i < p->m; i++) ker->dots(sums[i], p->a + i * p->rs + k0, row, depth, LDR__NATIVE);
     }
     for (i = 0; i < p->m; i++)
       for (x = 0; x < width; x++) {
@@ -23401,7 +23400,8 @@ static void ldr__interleave_neon(float *dst, const float *src, size_t stride, si
 
 static const ldr__kernels ldr__kernels_neon = {
   "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL, NULL };
+  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL,
+  ldr__dots_portable };
 
 #if LDR__HAVE_SDOT
 /* Four k of 8 bits. sdot is written out since older compilers hide its name unless all of a program is for such
@@ -23434,7 +23434,8 @@ static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t 
 
 static const ldr__kernels ldr__kernels_neondot = {
   "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL, NULL };
+  4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL,
+  ldr__dots_portable };
 #else
   #define ldr__kernels_neondot ldr__kernels_neon
 #endif
@@ -23520,7 +23521,8 @@ static void ldr__tile_int8_wasm(const ldr__tile *t) {
 
 static const ldr__kernels ldr__kernels_wasm = {
   "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL, NULL };
+  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL,
+  ldr__dots_portable };
 #endif
 
 #if LDR__X86
@@ -23961,8 +23963,9 @@ LDR__AVX2 LDR__INLINE __m128i ldr__load128(const unsigned char *p) {
   return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-/* Eight halves, or eight bf16, as floats. */
+/* Eight numbers as floats. */
 LDR__AVX2 LDR__INLINE __m256 ldr__eight_of(const unsigned char *s, ldr_dtype type) {
+  if (type == LDR_F32) return _mm256_loadu_ps((const float *)(const void *)s);
   return type == LDR_F16 ? _mm256_cvtph_ps(ldr__load128(s))
       : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(ldr__load128(s)), 16));
 }
@@ -24004,13 +24007,13 @@ LDR__AVX2 LDR__INLINE void ldr__fetch_far(const unsigned char *p) { _mm_prefetch
 
 LDR__AVX2 LDR__INLINE void ldr__dots_of(float *y, const float *x, const unsigned char *const *w, size_t n,
     ldr_dtype type) {
-  const size_t block = type == LDR_F16 || type == LDR_BF16 ? 8 : LDR__QBLOCK,
-      bytes = block == 8 ? 16 : type == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
+  const size_t block = type == LDR_Q8_0 || type == LDR_Q4_0 ? LDR__QBLOCK : 8,
+      bytes = type == LDR_F32 ? 32 : block == 8 ? 16 : type == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
   __m256 sums[4] = { _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps() }, q[4], d, t;
   size_t i, r, k, at = 0;
   for (i = 0; i + block <= n; i += block, at += bytes)
     for (r = 0; r < 4; r++) {
-      if (block > 8 || i % 32 == 0) ldr__fetch_far(w[r] + at);
+      if (block > 8 || at % 64 == 0) ldr__fetch_far(w[r] + at);
       if (block == 8) {
         sums[r] = _mm256_fmadd_ps(ldr__eight_of(w[r] + at, type), _mm256_loadu_ps(x + i), sums[r]);
         continue;
@@ -24028,9 +24031,10 @@ LDR__AVX2 LDR__INLINE void ldr__dots_of(float *y, const float *x, const unsigned
   }
 }
 
-LDR__AVX2 static int ldr__dots_typed_avx2(float *y, const float *x, const unsigned char *const *w, size_t n,
+LDR__AVX2 static int ldr__dots_avx2(float *y, const float *x, const unsigned char *const *w, size_t n,
     ldr_dtype type) {
   switch (type) {
+    case LDR_F32: ldr__dots_of(y, x, w, n, LDR_F32); return 1;
     case LDR_F16: ldr__dots_of(y, x, w, n, LDR_F16); return 1;
     case LDR_BF16: ldr__dots_of(y, x, w, n, LDR_BF16); return 1;
     case LDR_Q8_0: ldr__dots_of(y, x, w, n, LDR_Q8_0); return 1;
@@ -24391,8 +24395,6 @@ LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
   LDR__COMPILED(void, mix_columns, (float *d, const float *u, const float *s, const float *x, size_t ld, size_t m, \
                                     size_t n), \
                 (d, u, s, x, ld, m, n), set, target) \
-  LDR__COMPILED(void, dots, (float *y, const float *x, const float *w, size_t ld, size_t m, size_t n), \
-                (y, x, w, ld, m, n), set, target) \
   target static double ldr__squares_##set(const float *x, size_t n) { return ldr__squares_body(x, n); } \
   static const ldr__row_kernels ldr__rows_##set = { \
     ldr__exp_row_##set, ldr__softmax_##set, ldr__softmax_backward_##set, ldr__activate_##set, \
@@ -24400,7 +24402,7 @@ LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
     ldr__multiply_##set, ldr__add_##set, ldr__mask_row_##set, ldr__norm_##set, ldr__norm_backward_##set, \
       ldr__norm_columns_##set, \
     ldr__columns_##set, ldr__mix_##set, ldr__mix_backward_##set, ldr__mix_columns_##set, ldr__squares_##set, \
-      ldr__dots_##set, ldr__pack_##set, \
+      ldr__pack_##set, \
     ldr__unpack_int8_avx2, ldr__transpose_avx2, ldr__moments_##set };
 LDR__LOOPS(avx2, LDR__AVX2)
 LDR__LOOPS(avx512, LDR__AVX512)
@@ -24408,20 +24410,20 @@ LDR__LOOPS(avx512, LDR__AVX512)
 static const ldr__kernels ldr__kernels_avx2 = {
   "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
   2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL,
-  ldr__dots_typed_avx2 };
+  ldr__dots_avx2 };
 static const ldr__kernels ldr__kernels_avx512 = {
   "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
   2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx512, NULL, NULL,
-  ldr__dots_typed_avx2 };
+  ldr__dots_avx2 };
 static const ldr__kernels ldr__kernels_vnni = {
   "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
   4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, NULL, NULL,
-  ldr__dots_typed_avx2 };
+  ldr__dots_avx2 };
 #if LDR__HAVE_VNNI256
 static const ldr__kernels ldr__kernels_avx2vnni = {
   "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
   4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL,
-  ldr__dots_typed_avx2 };
+  ldr__dots_avx2 };
 #else
   #define ldr__kernels_avx2vnni ldr__kernels_avx2      /* a compiler that cannot make it, as if the machine lacked it */
 #endif
@@ -24429,7 +24431,7 @@ static const ldr__kernels ldr__kernels_avx2vnni = {
 static const ldr__kernels ldr__kernels_bf16 = {
   "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
   4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512,
-  ldr__dots_typed_avx2 };
+  ldr__dots_avx2 };
 #else
   #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif
