@@ -997,7 +997,7 @@ TEST(outside_gpt_nano_sort) {
 }
 
 /* The vectors of these words, as they are when the model has scaled them; to be freed. */
-static float *word_vectors(const ldr_model *m, const int32_t *ids, int32_t n) {
+static float *vectors_of_words(const ldr_model *m, const int32_t *ids, int32_t n) {
   size_t e = (size_t)m->embed_width, i;
   float *rows = (float *)malloc((size_t)n * e * sizeof *rows);
   int32_t t;
@@ -1032,7 +1032,7 @@ TEST(given_vectors_stand_for_words) {
     b.sequences = 2;
     b.offsets = offsets;
     b.segments = tiny.m->segments > 1 ? segments : NULL;
-    rows = word_vectors(tiny.m, ids, 9);
+    rows = vectors_of_words(tiny.m, ids, 9);
     want = (float *)malloc(9 * (size_t)info.width * sizeof *want);
     got = (float *)malloc(9 * (size_t)info.width * sizeof *got);
     logits[0] = (float *)malloc(9 * (size_t)info.vocabulary * sizeof(float));
@@ -1083,8 +1083,8 @@ TEST(given_vectors_stand_for_a_source) {
   m = ldr_model_load("golden/t5", NULL, &err);
   CHECK_STR(err.message, "");
   if (!m) return;
-  rows = word_vectors(ldr_model_encoder(m), ids, 4);
-  said_rows = word_vectors(m, said, 3);
+  rows = vectors_of_words(ldr_model_encoder(m), ids, 4);
+  said_rows = vectors_of_words(m, said, 3);
   b.sequences = source.sequences = 1;
   b.offsets = said_ends;
   source.offsets = ends;
@@ -1129,7 +1129,7 @@ TEST(vectors_that_cannot_be_are_refused) {
   CHECK(ldr_model_info_get(tiny.m).width <= 64);
   CHECK_INT(ldr_model_hidden(tiny.m, hidden, &b, -1, &err), LDR_ARGUMENT);
   CHECK(strstr(err.message, "a batch needs ids or rows"));
-  rows = word_vectors(tiny.m, ids, 3);
+  rows = vectors_of_words(tiny.m, ids, 3);
   b.rows = rows;
   for (i = 0; i < 2; i++) {
     memset(&err, 0, sizeof err);
