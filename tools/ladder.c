@@ -509,6 +509,14 @@ static ldr_status find_spans(run *r, ldr_predictor *p, queue *q, const ldr_batch
   }
 }
 
+/* In the order of the text. */
+static int entity_order(const void *a, const void *b) {
+  const found_entity *x = (const found_entity *)a, *y = (const found_entity *)b;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+  if (x->end != y->end) return x->end < y->end ? -1 : 1;
+  return strcmp(x->type, y->type);
+}
+
 /* Those of line i, which may overlap. */
 static int32_t spans_of_line(const run *r, const queue *q, int32_t i) {
   const ldr_encoding *c = &q->encodings[i];
@@ -521,6 +529,7 @@ static int32_t spans_of_line(const run *r, const queue *q, int32_t i) {
     q->entities[n].begin = c->begin[s->first];
     q->entities[n++].end = c->end[s->last];
   }
+  qsort(q->entities, (size_t)n, sizeof *q->entities, entity_order);
   return n;
 }
 

@@ -54,7 +54,7 @@ typedef struct task_info {
 
 #define TASK_CLASSES LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY
 #define TASK_CHOICES LDR_HEAD_CHOICE, LDR_METRIC_ACCURACY
-#define TASK_ENTITIES LDR_HEAD_TOKENS, LDR_METRIC_ENTITY_F1
+#define TASK_ENTITIES LDR_HEAD_CRF, LDR_METRIC_ENTITY_F1
 #define TASK_ANSWER LDR_HEAD_ANSWER, LDR_METRIC_ACCURACY
 #define TASK_ASKED { "answers", "question", "context" }
 #define TASK_SQUAD(v) { "train-v" v ".json|train.json|train.jsonl", "dev-v" v ".json|dev.json|dev.jsonl", \
