@@ -326,7 +326,7 @@ static const option option_table[] = {
   { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_SCORE, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
   { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL | CMD_SCORE, 0, NULL, 0, 0, "leave damaged examples out, even if they are more than one in a hundred, instead of refusing the file" },
   { "--head", KIND_WORD, AT(head), CMD_FIT, 0, "tokens|pointer|crf|spans|answer|words", 0, 0,
-    "of a task with entities: a tag a token, or pointer, spans that may overlap, or crf, a chain of tags; of one with questions: two ends, or answer, the span as a whole; words: the answer is text that the model generates, as T5 has GLUE (ladder tasks lists which), and is scored as such" },
+    "of a task with entities: crf, if not given, a chain of tags; tokens, a tag a token; pointer, spans that may overlap; of one with questions: two ends, or answer, the span as a whole; words: the answer is text that the model generates, as T5 has GLUE (ladder tasks lists which), and is scored as such" },
   { "--stride", KIND_COUNT, AT(stride), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
     "questions about long texts: tokens that one window shares with the next, 128 if not given" },
   { "--max-answer", KIND_COUNT, AT(max_answer), CMD_TRAIN | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
