@@ -769,7 +769,7 @@ LDR_API void         ldr_dataset_free(ldr_dataset *d);
 
 /* One sequence and its target. labels: one per token (TOKENS), else one (CLASSIFY; CHOICE: index
    of the right choice, the same on every sequence of the group; MULTI: a set from ldr_dataset_label_set). value:
-   REGRESS. Everything is copied. segments may be NULL. */
+   REGRESS. Everything is copied, and may not lie in the set itself, which moves. segments may be NULL. */
 typedef struct ldr_example {
   int32_t        count;
   const int32_t *ids, *segments, *labels;

@@ -1225,10 +1225,17 @@ static float *filled_values(const char *dir, int way, int32_t threads, int32_t l
   } else set = golden_stacks(&g, &m, &md, &err);
   for (i = 0; set && i < 3; i++) {                      /* and three without the first tokens: batches of 2, 2 and 1 */
     ldr_example e = ldr_dataset_get(set, i % 2);
+    int32_t ids[64], segments[64], labels[64];          /* copies: what the set holds moves as it grows */
+    size_t bytes;
     e.count -= 1 + i;
-    e.ids += 1 + i;
-    e.segments += 1 + i;
-    e.labels += 1 + i;
+    CHECK(e.count <= 64);
+    bytes = (size_t)e.count * sizeof *ids;
+    memcpy(ids, e.ids + 1 + i, bytes);
+    memcpy(segments, e.segments + 1 + i, bytes);
+    memcpy(labels, e.labels + 1 + i, bytes);
+    e.ids = ids;
+    e.segments = segments;
+    e.labels = labels;
     CHECK_INT(ldr_dataset_add(set, &e, &err), LDR_OK);
   }
   l = m && set ? stack_ladder(m, way, &err) : NULL;
