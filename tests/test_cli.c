@@ -303,7 +303,7 @@ static double output_number(const char *name) {
 
 /* What `plan` says is what `train` takes at its highest, for every method: within 2 %, and what of the program's libraries is used or not.
    Where pages of the file are given back, words that no text has do not come again: up to 1 MB of this model's embedding. What a recipe
-   tries before it chooses is freed again, but the C library keeps some of it: up to 4 MB. */
+   tries before it chooses is freed again, but the C library keeps some of it: up to 5 MB, by where it happens to lie. */
 TEST(the_plan_is_the_peak) {
   static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --pack", "ladder --cache ram", "ladder --recipe auto", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
   char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH];
@@ -317,7 +317,7 @@ TEST(the_plan_is_the_peak) {
   if (!realpath("../examples/tiny", model) || !realpath("../examples/data/train.tsv", data)) SKIP("no examples beside the tests");
   EXPECT(0, "head -n 160 '%s' > some", data);
   for (i = 0; i < sizeof runs / sizeof *runs; i++) {
-    double planned, peak, again, unread = strstr(runs[i], "--release") || strstr(runs[i], "--pack") || strstr(runs[i], "--compute") ? 1e6 : 0, kept = strstr(runs[i], "auto") ? 4e6 : 0;
+    double planned, peak, again, unread = strstr(runs[i], "--release") || strstr(runs[i], "--pack") || strstr(runs[i], "--compute") ? 1e6 : 0, kept = strstr(runs[i], "auto") ? 5e6 : 0;
     EXPECT(0, "$L plan --model '%s' --train some --dev some --threads 1 --epochs 1 --json --recipe plain --method %s", model, runs[i]);
     planned = output_number("total");
     if (i == 0) {                       /* a plan is no matter of luck */
