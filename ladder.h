@@ -1099,7 +1099,8 @@ LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
 LDR_API ldr_status   ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err);
 /* Reads ids[i] into s[i], n different sessions of one model and ladder, and gives logits[n,vocabulary] (NULL: not
    wanted): up to 32 texts go on for little more than the price of one, as every weight is read once. Sessions with
-   rungs or of two stacks take turns. LDR_LIMIT: one has no room; then none has read. */
+   rungs or of two stacks take turns. LDR_LIMIT: one has no room; LDR_DATA: no such token; LDR_ARGUMENT: one stands
+   twice, or is of another model, ladder or kept_type. Then none has read. */
 LDR_API ldr_status   ldr_session_step(ldr_session *const *s, int32_t n, float *logits, const int32_t *ids,
     ldr_error *err);
 /* Two stacks: ids[count], copied, is what the decoder will read of. The session begins anew. LDR_ARGUMENT: one stack,

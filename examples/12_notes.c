@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Texts of its own to repeat, and to judge by; tokens of a text; texts repeated at a step; steps at most. */
-enum { OWN = 512, HELD = 64, LENGTH = 48, REPLAY = 32, STEPS = 200 };
+/* Texts of its own to repeat, and to judge by, drawn so many at a time; tokens of a text; texts repeated at a step; steps
+   at most. */
+enum { OWN = 512, HELD = 64, TOGETHER = 64, LENGTH = 48, REPLAY = 32, STEPS = 200 };
 static ldr_encoding e;
 
 static const char notes[] = "The key of the boat house hangs behind the blue door.\n"
@@ -58,24 +59,24 @@ static ldr_status add_lines(ldr_dataset *d, const ldr_model *m, const char *path
 /* What the model says when nobody asks: `texts` draws, which go on together. */
 static ldr_status add_own(ldr_dataset *d, const ldr_model *m, int32_t texts, uint64_t seed, ldr_error *err) {
   const int32_t words = ldr_model_info_get(m).vocabulary;
-  static ldr_session *s[HELD];
-  static int32_t ids[HELD][LENGTH], last[HELD];
-  float *logits = malloc(HELD * (size_t)words * sizeof *logits);
+  static ldr_session *s[TOGETHER];
+  static int32_t ids[TOGETHER][LENGTH], last[TOGETHER];
+  float *logits = malloc(TOGETHER * (size_t)words * sizeof *logits);
   ldr_sampling how = { 0 };
   how.temperature = 1;
-  for (int i = 0; i < HELD; i++) s[i] = ldr_session_create(m, NULL, NULL, err);
+  for (int i = 0; i < TOGETHER; i++) s[i] = ldr_session_create(m, NULL, NULL, err);
   if (!ldr_tokenizer_encode(ldr_model_tokenizer(m), &e, "", 0, NULL, 0, 8, 1, err) && !e.count)
     ldr_tokenizer_encode(ldr_model_tokenizer(m), &e, "The", 3, NULL, 0, 8, 1, err);
-  for (; texts > 0 && logits && !err->status; texts -= HELD) {
-    for (int i = 0; i < HELD && !ldr_session_rewind(s[i], 0, err); i++) last[i] = ids[i][0] = e.ids[0];
-    for (int n = 1; n < LENGTH && !ldr_session_step(s, HELD, logits, last, err); n++)
-      for (int i = 0; i < HELD; i++) {
+  for (; texts > 0 && logits && !err->status; texts -= TOGETHER) {
+    for (int i = 0; i < TOGETHER && !ldr_session_rewind(s[i], 0, err); i++) last[i] = ids[i][0] = e.ids[0];
+    for (int n = 1; n < LENGTH && !ldr_session_step(s, TOGETHER, logits, last, err); n++)
+      for (int i = 0; i < TOGETHER; i++) {
         how.seed = seed + (uint64_t)(texts + i); /* a draw of its own for each text */
         last[i] = ids[i][n] = n < e.count ? e.ids[n] : ldr_sample(logits + i * words, words, &how, ids[i], n);
       }
-    for (int i = 0; i < HELD && !err->status; i++) add(d, ids[i], LENGTH, 1, err);
+    for (int i = 0; i < TOGETHER && !err->status; i++) add(d, ids[i], LENGTH, 1, err);
   }
-  for (int i = 0; i < HELD; i++) ldr_session_free(s[i]);
+  for (int i = 0; i < TOGETHER; i++) ldr_session_free(s[i]);
   free(logits);
   return err->status;
 }
