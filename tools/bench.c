@@ -495,7 +495,7 @@ static int bench_tokenize(const char *path, const char *file) {
 
 /* What one of `rounds` takes at best, in seconds: 512 tokens read at once (two stacks: a source of 128), or, with some `single`
    texts, 64 tokens of each, one after the other behind 16. */
-static double generate_seconds(ldr_session **s, const int32_t *ids, int single, int two, int rounds, ldr_error *err) {
+static double generate_seconds(ldr_session **s, float *logits, const int32_t *ids, int single, int two, int rounds, ldr_error *err) {
   double best = 0;
   int round, i, k;
   for (round = 0; round < rounds && !err->status; round++) {
@@ -507,8 +507,8 @@ static double generate_seconds(ldr_session **s, const int32_t *ids, int single, 
     }
     t = now();
     if (!single && two) ldr_session_source(s[0], ids, 128, err);
-    else if (!single) ldr_session_read(s[0], NULL, ids, 512, err);
-    for (k = 0; single && k < 64; k++) ldr_session_step(s, single, NULL, ids + k, err);
+    else if (!single) ldr_session_read(s[0], logits, ids, 512, err);
+    for (k = 0; single && k < 64; k++) ldr_session_step(s, single, logits, ids + k, err);
     t = now() - t;
     if (round == 0 || t < best) best = t;
   }
@@ -527,6 +527,7 @@ static int bench_generate(int argc, char **argv) {
   size_t i;
   int k, texts = 1, two;
   const char *kept = "f32";
+  float *logits; /* the scores of words are a part of every token */
   memset(&d, 0, sizeof d);
   memset(&sd, 0, sizeof sd);
   memset(&err, 0, sizeof err);
@@ -548,8 +549,9 @@ static int bench_generate(int argc, char **argv) {
   for (k = 0; m && k < texts; k++) s[k] = ldr_session_create(m, NULL, &sd, &err);
   for (i = 0; m && i < 512; i++) ids[i] = (int32_t)((uint64_t)i * 2654435761u / 7 % (uint64_t)m->vocabulary);
   for (i = 0; m && i < m->weights->count; i++) bytes += (double)m->weights->tensors[i].bytes;
-  all = !err.status ? generate_seconds(s, ids, 0, two, 3, &err) : 0;
-  one = !err.status ? generate_seconds(s, ids, texts, two, 3, &err) / 64 : 0;
+  logits = m ? (float *)malloc((size_t)texts * (size_t)m->vocabulary * sizeof *logits) : NULL;
+  all = !err.status && logits ? generate_seconds(s, logits, ids, 0, two, 3, &err) : 0;
+  one = !err.status && logits ? generate_seconds(s, logits, ids, texts, two, 3, &err) / 64 : 0;
   if (err.status) fprintf(stderr, "bench: %s\n", err.message);
   else {
     memory = memory_read(m->kernels, m->threads);
@@ -557,6 +559,7 @@ static int bench_generate(int argc, char **argv) {
         argv[2], two ? "tokens of a source" : "512 tokens", (two ? 128 : 512) / all, texts, texts / one, bytes / 1e6, bytes / one / 1e9, memory);
   }
   for (k = 0; k < texts; k++) ldr_session_free(s[k]);
+  free(logits);
   ldr_model_free(m);
   return err.status != LDR_OK;
 }
