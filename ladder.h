@@ -2037,7 +2037,8 @@ typedef struct ldr__codes {
   int zero, group; /* group: codes a scale, 16 or 32 */
 } ldr__codes;
 
-static const signed char ldr__curve[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+/* The 16 numbers of IQ4, all moved by 127. */
+static const unsigned char ldr__curve[16] = { 0, 23, 44, 62, 78, 92, 105, 117, 128, 140, 152, 165, 180, 196, 216, 240 };
 
 /* code[n] = bits of q[n] from `shift` on. */
 LDR__INLINE void ldr__codes_bits(unsigned char *code, const unsigned char *q, int n, int shift, int mask) {
@@ -2129,24 +2130,31 @@ LDR__INLINE void ldr__codes_iq4(ldr__codes *c, const unsigned char *p) {
   }
 }
 
+LDR__INLINE void ldr__codes_of(ldr__codes *c, const unsigned char *p, ldr_dtype type) {
+  memset(c->least, 0, sizeof c->least);
+  c->zero = 0;
+  c->group = 16;
+  if (type < LDR_Q2_K) ldr__codes_small(c, p, type);
+  else if (type == LDR_Q2_K) ldr__codes_q2(c, p);
+  else if (type == LDR_Q3_K) ldr__codes_q3(c, p);
+  else if (type == LDR_Q6_K) ldr__codes_q6(c, p);
+  else if (type == LDR_IQ4_XS) ldr__codes_iq4(c, p);
+  else ldr__codes_q45(c, p, type == LDR_Q5_K);
+  if (type == LDR_IQ4_NL || type == LDR_IQ4_XS) {
+    int i;
+    c->zero = 127;
+    for (i = 0; i < (type == LDR_IQ4_NL ? 32 : LDR__BLOCK_MOST); i++) c->code[i] = ldr__curve[c->code[i]];
+  }
+}
+
 /* One such block to floats. */
 LDR__INLINE void ldr__block_unpack(float *y, const unsigned char *p, ldr_dtype type) {
   ldr__codes c;
   int i, l, n = type < LDR_Q2_K ? 32 : LDR__BLOCK_MOST;
-  memset(c.least, 0, sizeof c.least);
-  c.zero = 0;
-  c.group = 16;
-  if (type < LDR_Q2_K) ldr__codes_small(&c, p, type);
-  else if (type == LDR_Q2_K) ldr__codes_q2(&c, p);
-  else if (type == LDR_Q3_K) ldr__codes_q3(&c, p);
-  else if (type == LDR_Q6_K) ldr__codes_q6(&c, p);
-  else if (type == LDR_IQ4_XS) ldr__codes_iq4(&c, p);
-  else ldr__codes_q45(&c, p, type == LDR_Q5_K);
+  ldr__codes_of(&c, p, type);
   for (i = 0; i < n; i += 16, y += 16) {
     float scale = c.scale[i / c.group], least = c.least[i / c.group], out[16];
-    const unsigned char *v = c.code + i;
-    if (type == LDR_IQ4_NL || type == LDR_IQ4_XS) for (l = 0; l < 16; l++) out[l] = scale * (float)ldr__curve[v[l]];
-    else for (l = 0; l < 16; l++) out[l] = scale * (float)((int)v[l] - c.zero) - least;
+    for (l = 0; l < 16; l++) out[l] = scale * (float)((int)c.code[i + l] - c.zero) - least;
     memcpy(y, out, sizeof out);
   }
 }
@@ -23971,31 +23979,54 @@ LDR__AVX2 LDR__INLINE __m256 ldr__eight_of(const unsigned char *s, ldr_dtype typ
       : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(ldr__load128(s)), 16));
 }
 
-/* The scale of a block of Q8_0 or Q4_0 and its 32 numbers, eight a register. */
-LDR__AVX2 LDR__INLINE __m256 ldr__block_of(__m256 *q, const unsigned char *s, ldr_dtype type) {
-  const __m128i fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
-  __m128i low = ldr__load128(s + 2), high;
+LDR__AVX2 LDR__INLINE __m256 ldr__half_of(const unsigned char *s) {
+  return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))));
+}
+
+/* A block of 32 numbers, eight a register: y = scale q + *least, which only Q4_1 and Q5_1 have. */
+LDR__AVX2 LDR__INLINE __m256 ldr__block_of(__m256 *q, __m256 *least, const unsigned char *s, ldr_dtype type) {
+  const int minimum = type == LDR_Q4_1 || type == LDR_Q5_1, five = type == LDR_Q5_0 || type == LDR_Q5_1;
+  const __m128i fifteen = _mm_set1_epi8(15), sixteen = _mm_set1_epi8(16), each = _mm_set1_epi64x(0x8040201008040201);
+  const unsigned char *p = s + 2 + 2 * minimum;
+  __m128i low = ldr__load128(p + 4 * five), high;
   if (type == LDR_Q8_0) high = ldr__load128(s + 18);
   else {
-    high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(low, 4), fifteen), eight);
-    low = _mm_sub_epi8(_mm_and_si128(low, fifteen), eight);
+    high = _mm_and_si128(_mm_srli_epi16(low, 4), fifteen);
+    low = _mm_and_si128(low, fifteen);
+  }
+  if (five) { /* bit i of these is the fifth of number i */
+    const __m128i all = _mm_set1_epi32((int)ldr__load_u32(p));
+    const __m128i one = _mm_and_si128(_mm_shuffle_epi8(all, _mm_set_epi64x(0x0101010101010101, 0)), each);
+    const __m128i two = _mm_and_si128(_mm_shuffle_epi8(all, _mm_set_epi64x(0x0303030303030303, 0x0202020202020202)), each);
+    low = _mm_or_si128(low, _mm_and_si128(_mm_cmpeq_epi8(one, each), sixteen));
+    high = _mm_or_si128(high, _mm_and_si128(_mm_cmpeq_epi8(two, each), sixteen));
+  }
+  if (type == LDR_IQ4_NL) {
+    low = _mm_shuffle_epi8(ldr__load128(ldr__curve), low);
+    high = _mm_shuffle_epi8(ldr__load128(ldr__curve), high);
+  }
+  if (type != LDR_Q8_0 && !minimum) {
+    const __m128i zero = _mm_set1_epi8(type == LDR_Q4_0 ? 8 : type == LDR_Q5_0 ? 16 : 127);
+    low = _mm_sub_epi8(low, zero);
+    high = _mm_sub_epi8(high, zero);
   }
   q[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(low));
   q[1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(low, 8)));
   q[2] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(high));
   q[3] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(high, 8)));
-  return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))));
+  *least = minimum ? ldr__half_of(s + 2) : _mm256_setzero_ps();
+  return ldr__half_of(s);
 }
 
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
   const unsigned char *s = (const unsigned char *)src;
-  __m256 q[4], d;
+  __m256 q[4], d, least;
   size_t i = 0, k;
   if (dtype == LDR_F16 || dtype == LDR_BF16)
     for (; i + 8 <= n; i += 8, s += 16) _mm256_storeu_ps(dst + i, ldr__eight_of(s, dtype));
   if (dtype == LDR_Q8_0 || dtype == LDR_Q4_0)
     for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += ldr__dtypes[dtype].size) {
-      d = ldr__block_of(q, s, dtype);
+      d = ldr__block_of(q, &least, s, dtype);
       for (k = 0; k < 4; k++) _mm256_storeu_ps(dst + i + 8 * k, _mm256_mul_ps(d, q[k]));
     }
   if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0)
@@ -24006,41 +24037,87 @@ LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype 
 /* What fetches memory by itself stops where pages and rows end. */
 LDR__AVX2 LDR__INLINE void ldr__fetch_far(const unsigned char *p) { _mm_prefetch((const char *)p + 2048, _MM_HINT_T0); }
 
+LDR__AVX2 LDR__INLINE float ldr__eight_sum(__m256 v) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+
+/* Row by row, so that memory is read in one stream; four sums, so that no product waits for the one before. Loops over
+   the four would be kept in memory by -O2. */
 LDR__AVX2 LDR__INLINE void ldr__dots_of(float *y, const float *x, const unsigned char *const *w, size_t n,
-    ldr_dtype type) {
-  const size_t block = type == LDR_Q8_0 || type == LDR_Q4_0 ? LDR__QBLOCK : 8,
-      bytes = type == LDR_F32 ? 32 : block == 8 ? 16 : type == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
-  __m256 sums[4] = { _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps() }, q[4], d, t;
-  size_t i, r, k, at = 0;
-  for (i = 0; i + block <= n; i += block, at += bytes)
-    for (r = 0; r < 4; r++) {
-      if (block > 8 || at % 64 == 0) ldr__fetch_far(w[r] + at);
-      if (block == 8) {
-        sums[r] = _mm256_fmadd_ps(ldr__eight_of(w[r] + at, type), _mm256_loadu_ps(x + i), sums[r]);
-        continue;
-      }
-      d = ldr__block_of(q, w[r] + at, type);
-      t = _mm256_mul_ps(q[0], _mm256_loadu_ps(x + i));
-      for (k = 1; k < 4; k++) t = _mm256_fmadd_ps(q[k], _mm256_loadu_ps(x + i + 8 * k), t);
-      sums[r] = _mm256_fmadd_ps(d, t, sums[r]);
-    }
+    ldr_dtype type, size_t bytes) {
+  const int minimum = type == LDR_Q4_1 || type == LDR_Q5_1;
+  size_t i, r, k;
   for (r = 0; r < 4; r++) {
-    float lanes[8], rest = 0;
-    _mm256_storeu_ps(lanes, sums[r]);
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0, q[4], least;
+    const unsigned char *row = w[r];
+    float rest = 0;
+    for (i = 0; i + 32 <= n; i += 32, row += bytes) {
+      const __m256 x0 = _mm256_loadu_ps(x + i), x1 = _mm256_loadu_ps(x + i + 8), x2 = _mm256_loadu_ps(x + i + 16),
+          x3 = _mm256_loadu_ps(x + i + 24);
+      ldr__fetch_far(row);
+      if (bytes > 64) ldr__fetch_far(row + 64);
+      if (type > LDR_BF16) {
+        const __m256 d = ldr__block_of(q, &least, row, type);
+        s0 = _mm256_fmadd_ps(d, _mm256_fmadd_ps(q[2], x2, _mm256_mul_ps(q[0], x0)), s0);
+        s1 = _mm256_fmadd_ps(d, _mm256_fmadd_ps(q[3], x3, _mm256_mul_ps(q[1], x1)), s1);
+        if (minimum) s2 = _mm256_fmadd_ps(least, _mm256_add_ps(_mm256_add_ps(x0, x1), _mm256_add_ps(x2, x3)), s2);
+      } else {
+        s0 = _mm256_fmadd_ps(ldr__eight_of(row, type), x0, s0);
+        s1 = _mm256_fmadd_ps(ldr__eight_of(row + bytes / 4, type), x1, s1);
+        s2 = _mm256_fmadd_ps(ldr__eight_of(row + bytes / 2, type), x2, s2);
+        s3 = _mm256_fmadd_ps(ldr__eight_of(row + bytes / 4 * 3, type), x3, s3);
+      }
+    }
     for (k = i; k < n; k++) rest += x[k] * ldr__load(w[r], type, k);
-    y[r] += ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7])) + rest;
+    y[r] += ldr__eight_sum(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3))) + rest;
   }
+}
+
+/* ... of blocks of codes: sum scale code x, less the sums of x times what each group is moved by. */
+LDR__AVX2 static void ldr__dots_of_codes(float *y, const float *x, const unsigned char *const *w, size_t n,
+    ldr_dtype type) {
+  const size_t bytes = ldr__dtypes[type].size;
+  __m256 sums[4] = { _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps() };
+  size_t i, r, k, at = 0;
+  for (i = 0; i < n; i += LDR__BLOCK_MOST, at += bytes)
+    for (r = 0; r < 4; r++) {
+      ldr__codes c;
+      __m256 sum = sums[r];
+      for (k = 0; k < bytes; k += 64) ldr__fetch_far(w[r] + at + k);
+      ldr__codes_of(&c, w[r] + at, type);
+      for (k = 0; k < LDR__BLOCK_MOST; k += 16) {
+        const __m128i codes = ldr__load128(c.code + k);
+        const __m256 u = _mm256_loadu_ps(x + i + k), v = _mm256_loadu_ps(x + i + k + 8);
+        const size_t group = k / 16 >> (c.group == 32);
+        const float scale = c.scale[group], least = c.least[group];
+        const __m256 t = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(codes)), u);
+        sum = _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_fmadd_ps(
+            _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(codes, 8))), v, t), sum);
+        sum = _mm256_fnmadd_ps(_mm256_set1_ps(scale * (float)c.zero + least), _mm256_add_ps(u, v), sum);
+      }
+      sums[r] = sum;
+    }
+  for (r = 0; r < 4; r++) y[r] += ldr__eight_sum(sums[r]);
 }
 
 LDR__AVX2 static int ldr__dots_avx2(float *y, const float *x, const unsigned char *const *w, size_t n,
     ldr_dtype type) {
   switch (type) {
-    case LDR_F32: ldr__dots_of(y, x, w, n, LDR_F32); return 1;
-    case LDR_F16: ldr__dots_of(y, x, w, n, LDR_F16); return 1;
-    case LDR_BF16: ldr__dots_of(y, x, w, n, LDR_BF16); return 1;
-    case LDR_Q8_0: ldr__dots_of(y, x, w, n, LDR_Q8_0); return 1;
-    case LDR_Q4_0: ldr__dots_of(y, x, w, n, LDR_Q4_0); return 1;
-    default: return 0;
+    case LDR_F32: ldr__dots_of(y, x, w, n, LDR_F32, 128); return 1;
+    case LDR_F16: ldr__dots_of(y, x, w, n, LDR_F16, 64); return 1;
+    case LDR_BF16: ldr__dots_of(y, x, w, n, LDR_BF16, 64); return 1;
+    case LDR_Q8_0: ldr__dots_of(y, x, w, n, LDR_Q8_0, LDR__Q8_0_BYTES); return 1;
+    case LDR_Q4_0: ldr__dots_of(y, x, w, n, LDR_Q4_0, LDR__Q4_0_BYTES); return 1;
+    case LDR_Q4_1: ldr__dots_of(y, x, w, n, LDR_Q4_1, 20); return 1;
+    case LDR_Q5_0: ldr__dots_of(y, x, w, n, LDR_Q5_0, 22); return 1;
+    case LDR_Q5_1: ldr__dots_of(y, x, w, n, LDR_Q5_1, 24); return 1;
+    case LDR_IQ4_NL: ldr__dots_of(y, x, w, n, LDR_IQ4_NL, 18); return 1;
+    default:
+      if (type < LDR_Q2_K || type >= LDR_DTYPE_COUNT) return 0;
+      ldr__dots_of_codes(y, x, w, n, type);
+      return 1;
   }
 }
 

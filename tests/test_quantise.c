@@ -305,6 +305,53 @@ TEST(products_with_blocks_are_products_with_their_floats) {
       }
 }
 
+/* Types that are only read: a step of one text multiplies them as they lie, on every set of kernels. */
+TEST(few_rows_of_every_kind_of_block) {
+  static const struct { ldr_dtype type; int half, halves; } kinds[] = { { LDR_Q8_0, 0, 1 }, { LDR_Q4_0, 0, 1 }, { LDR_Q4_1, 0, 2 }, { LDR_Q5_0, 0, 1 }, { LDR_Q5_1, 0, 2 }, { LDR_IQ4_NL, 0, 1 }, { LDR_Q2_K, 80, 2 }, { LDR_Q3_K, 108, 1 }, { LDR_Q4_K, 0, 2 }, { LDR_Q5_K, 0, 2 }, { LDR_Q6_K, 208, 1 }, { LDR_IQ4_XS, 0, 1 } };
+  enum { ROWS = 3, COLUMNS = 9, DEEP = 512 };
+  const ldr__kernels *sets[KERNEL_SETS];
+  int n = kernel_sets(sets), k, q, i, j, h;
+  ldr_test_rng r = { 18 };
+  for (q = 0; q < (int)(sizeof kinds / sizeof *kinds); q++) {
+    const size_t size = ldr_dtype_size(kinds[q].type), blocks = (size_t)COLUMNS * DEEP / ldr_dtype_block(kinds[q].type), all = blocks * size;
+    unsigned char *bytes = (unsigned char *)malloc(all);
+    static float x[ROWS * DEEP], v[COLUMNS * DEEP], got[ROWS * COLUMNS], want[ROWS * COLUMNS];
+    ldr__mat b;
+    size_t at;
+    for (at = 0; at < all; at++) bytes[at] = (unsigned char)ldr_test_below(&r, 256);
+    for (at = 0; at < blocks; at++)
+      for (h = 0; h < kinds[q].halves; h++) {
+        unsigned char *high = bytes + at * size + kinds[q].half + 2 * h + 1;
+        *high = (unsigned char)(0x20 | (*high & 0x83));                     /* a half that is small and finite */
+      }
+    for (i = 0; i < COLUMNS * DEEP; i++) v[i] = ldr__load(bytes, kinds[q].type, (size_t)i);
+    for (i = 0; i < ROWS * DEEP; i++) x[i] = ldr_test_uniform(&r);
+    for (i = 0; i < ROWS; i++)
+      for (j = 0; j < COLUMNS; j++) {
+        double sum = 0;
+        for (h = 0; h < DEEP; h++) sum += (double)x[i * DEEP + h] * (double)v[j * DEEP + h];
+        want[i * COLUMNS + j] = (float)sum;
+      }
+    b = ldr__mat_float(NULL, 1, DEEP);
+    b.data = bytes;
+    b.dtype = kinds[q].type;
+    for (k = 0; k < n; k++) {
+      ldr__exec ex;
+      memset(&ex, 0, sizeof ex);
+      ex.kernels = sets[k];
+      ex.threads = 1;
+      ex.few = 1;
+      for (i = 1; i <= ROWS; i += 2) {
+        memset(got, 0, sizeof got);
+        ldr__gemm(&ex, got, COLUMNS, x, DEEP, 1, b, ldr__finish_bias(NULL), (size_t)i, COLUMNS, DEEP, 0);
+        if (!(relative(got, want, (size_t)i * COLUMNS, 1e-3) < 5e-6)) printf("  %s on %s, %d rows: %g\n", ldr_dtype_name(kinds[q].type), sets[k]->name, i, relative(got, want, (size_t)i * COLUMNS, 1e-3));
+        CHECK(relative(got, want, (size_t)i * COLUMNS, 1e-3) < 5e-6);
+      }
+    }
+    free(bytes);
+  }
+}
+
 /* ---- models ---------------------------------------------------------------------------------- */
 
 /* States and logits equal those of the floats the blocks are, at any address, and are near the original's. */
@@ -662,7 +709,7 @@ TEST(outside_zh_mini_in_blocks) {
   free(config);
 }
 
-#define TESTS(X) X(halves_round_to_nearest_even) X(blocks_equal_a_naive_quantiser) X(what_has_no_block_is_refused) X(unpacking_has_the_same_bits_everywhere) X(products_with_blocks_are_products_with_their_floats) \
+#define TESTS(X) X(halves_round_to_nearest_even) X(blocks_equal_a_naive_quantiser) X(what_has_no_block_is_refused) X(unpacking_has_the_same_bits_everywhere) X(products_with_blocks_are_products_with_their_floats) X(few_rows_of_every_kind_of_block) \
   X(a_model_in_blocks_is_the_model_of_their_values) X(ladders_are_cut_and_trained_from_blocks) X(what_is_quantised_and_what_is_not) X(values_without_blocks_leave_the_old_file) X(shards_become_one_file) \
   X(every_failed_allocation_is_clean) X(metadata_that_lies_is_refused_at_its_place) X(quantised_models_that_do_not_fit) X(outside_zh_mini_in_blocks)
 LDR_TEST_MAIN("quantise", TESTS)
