@@ -106,8 +106,8 @@
                 t5); windows of local layers
      files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named
                 variables (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama,
-                qwen2, qwen3, qwen2moe, qwen3moe, gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16
-                F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+                qwen2, qwen3, qwen2moe, qwen3moe, gemma, gemma2, gemma3, gpt2, phi3, olmo2, bert, nomic-bert), in F32
+                F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
                 Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
      heads      masked and next words (ldr_model_logits); classes of a text or of each token, numbers, answers as spans,
                 choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row
@@ -13468,7 +13468,8 @@ static void ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
     else if (slot >= LDR__MATRICES)
       ldr__bind_numbers(b, &block->v[slot], b->prefix, name, "", columns, first, total, by_head, slot - LDR__QB);
     else if (by_head) ldr__bind_by_head(b, &block->m[slot], name, slot, rows, columns, total);
-    else ldr__bind_rows(b, &block->m[slot], b->prefix, name, "", rows, columns, m->family->conv1d, first, total);
+    else ldr__bind_rows(b, &block->m[slot], b->prefix, name, "", rows, columns,
+        m->family->conv1d && !ldr__is_gguf(m), first, total);
   }
   if (routed) ldr__bind_experts(b, block, layer);
 }
@@ -13702,14 +13703,25 @@ static void ldr__bind_conv(ldr__binder *b) {
   ldr__bind_norm(b, c->norm, b->prefix, "encoder.conv.LayerNorm", w, LDR_NORM_LAYER);
 }
 
+/* LongRoPE in a GGUF file: what frequencies are divided by in short texts, and in long ones */
+static const char *const ldr__rope_factors[2] = { "rope_factors_short.weight", "rope_factors_long.weight" };
+
 static void ldr__bind_rotary(ldr__binder *b) {
   ldr_model *m = b->m;
-  int32_t half = m->shape.head_dim / 2, two = m->rope[1].theta > 0, i;
+  int32_t n = m->shape.turned ? m->shape.turned : m->shape.head_dim, half = m->shape.head_dim / 2, two =
+      m->rope[1].theta > 0, i, k;
   const float *by = NULL;
+  for (i = 0; m->rope[0].kind == LDR__ROPE_LONG && ldr__is_gguf(m) && i < 2; i++) {
+    if (n / 2 > LDR__LONG_DIMS) ldr__fail(b->err, LDR_LIMIT, "longrope: more than %d frequencies", LDR__LONG_DIMS);
+    else ldr__bind_vector(b, &by, "", ldr__rope_factors[i], "", (size_t)n / 2);
+    for (k = 0; by && k < n / 2; k++) {
+      m->stretch[i][k] = by[k];
+      if (!(by[k] > 0)) ldr__fail(b->err, LDR_LIMIT, "\"%s\": a number above 0 is needed", ldr__rope_factors[i]);
+    }
+  }
   m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
   for (i = 0; m->frequency && i < 1 + (two || m->rope[0].kind == LDR__ROPE_LONG); i++)
-    ldr__rope_fill(m->frequency + i * half, &m->rope[two ? i : 0],
-        m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
+    ldr__rope_fill(m->frequency + i * half, &m->rope[two ? i : 0], n, m->stretch[i]);
   if (!ldr__bind_has(b, "", "rope_freqs.weight", "")) return;
   /* Llama 3 in a GGUF file: what each frequency is divided by */
   ldr__bind_vector(b, &by, "", "rope_freqs.weight", "", (size_t)half);
@@ -14109,7 +14121,8 @@ static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[]
   { "llama", "llama", LDR__PAIRS }, { "llama", "mixtral", LDR__PAIRS },
   { "qwen2", "qwen2", LDR__HALVES }, { "qwen3", "qwen3", LDR__HALVES },
   { "qwen2moe", "qwen2_moe", LDR__HALVES }, { "qwen3moe", "qwen3_moe", LDR__HALVES },
-  { "bert", "bert", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES }, { "gemma", "gemma", LDR__HALVES },
+  { "bert", "bert", 0 }, { "gpt2", "gpt2", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES },
+  { "gemma", "gemma", LDR__HALVES },
   { "gemma2", "gemma2", LDR__HALVES }, { "gemma3", "gemma3_text", LDR__HALVES }, { "phi3", "phi3", LDR__HALVES },
   { "olmo2", "olmo2", LDR__HALVES } };
 
@@ -14122,18 +14135,21 @@ static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
   { LDR__NORM1, "attn_norm", "attn_output_norm" }, { LDR__NORM2, "ffn_norm", "layer_output_norm" },
   { LDR__QNORM, "attn_q_norm", "attn_q_norm" }, { LDR__KNORM, "attn_k_norm", "attn_k_norm" },
   { LDR__NORM3, "post_attention_norm", "" }, { LDR__NORM4, "post_ffw_norm", "" } };
-/* Numbers of the metadata, as configurations call them; the last two of those that have no types of tokens. */
-static const struct { const char *key, *as; } ldr__gguf_numbers[] = { { "embedding_length", "hidden_size" },
-  { "block_count", "num_hidden_layers" }, { "attention.head_count", "num_attention_heads" },
-  { "feed_forward_length", "intermediate_size" }, { "context_length", "max_position_embeddings" },
-  { "attention.sliding_window", "sliding_window" }, { "expert_count", "num_experts" },
-  { "expert_used_count", "num_experts_per_tok" }, { "expert_feed_forward_length", "moe_intermediate_size" },
-  { "expert_shared_feed_forward_length", "shared_expert_intermediate_size" },
-  { "attention.head_count_kv", "num_key_value_heads" }, { "attention.key_length", "head_dim" } };
+/* Numbers of the metadata, as configurations call them, and GPT-2's; the last two of those that have no types of
+   tokens. */
+static const struct { const char *key, *as, *gpt2; } ldr__gguf_numbers[] = {
+  { "embedding_length", "hidden_size", "n_embd" }, { "block_count", "num_hidden_layers", "n_layer" },
+  { "attention.head_count", "num_attention_heads", "n_head" },
+  { "feed_forward_length", "intermediate_size", "n_inner" },
+  { "context_length", "max_position_embeddings", "n_positions" },
+  { "attention.sliding_window", "sliding_window", 0 }, { "expert_count", "num_experts", 0 },
+  { "expert_used_count", "num_experts_per_tok", 0 }, { "expert_feed_forward_length", "moe_intermediate_size", 0 },
+  { "expert_shared_feed_forward_length", "shared_expert_intermediate_size", 0 },
+  { "attention.head_count_kv", "num_key_value_heads", 0 }, { "attention.key_length", "head_dim", 0 } };
 static const char *const ldr__gguf_known = "vocab_size attention.value_length attention.layer_norm_rms_epsilon "
   "attention.layer_norm_epsilon attention.causal rope.freq_base rope.dimension_count rope.scaling.type "
-  "rope.scaling.factor rope.scaling.original_context_length pooling_type tensor_data_layout attn_logit_softcapping "
-  "final_logit_softcapping";
+  "rope.scaling.factor rope.scaling.original_context_length rope.scaling.attn_factor pooling_type "
+  "tensor_data_layout attn_logit_softcapping final_logit_softcapping";
 
 /* The name of a tensor in the family's own files, or NULL. */
 static const char *ldr__gguf_rename(const ldr_model *m, char name[256], const char *old) {
@@ -14192,26 +14208,32 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   ldr__rope *r = &m->rope[0];
   const char *scaling;
   char full[192];
+  uint64_t turned;
+  float scale;
   int32_t kind;
   if (!m->shape.rotary) return LDR_OK;
   r->theta = ldr__gguf_get_real(m, arch, "rope.freq_base", 10000, 1, 1e12, err);
-  if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) !=
-      (uint64_t)m->shape.head_dim)
+  turned = ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim);
+  if (turned != (uint64_t)m->shape.head_dim && m->shape.rotary == LDR__PAIRS)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of "
         "a head is not supported", arch, m->shape.head_dim);
+  if (ldr__config_turned(m, (int32_t)LDR__MIN(turned, 65536), err)) return err->status;
   ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
   scaling = ldr_weights_meta(m->weights, full);
   for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
   if (kind > 3 || kind == 2)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s is not supported (none, linear and yarn are)", full);
+  if (ldr_weights_find(m->weights, ldr__rope_factors[1])) kind = LDR__ROPE_LONG;
   r->kind = kind;
+  r->score = ldr__gguf_get_real(m, arch, "rope.scaling.attn_factor", 1, 1e-6, 1e6, err);
+  r->score *= r->score;
   if (!kind) return err->status;
-  r->factor = ldr__gguf_get_real(m, arch, "rope.scaling.factor", 0, 1, 1e6, err);
+  if (kind != LDR__ROPE_LONG) r->factor = ldr__gguf_get_real(m, arch, "rope.scaling.factor", 0, 1, 1e6, err);
   r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
   if (!(r->original >= 1))
     ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.original_context_length is out of its range", arch);
-  r->score = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
-  r->score *= r->score;
+  scale = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
+  r->score *= scale * scale;
   return err->status;
 }
 
@@ -14230,8 +14252,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
   }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, "
-        "bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
+    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (the manual's "
+        "\"files\" lists those that are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
   n = strlen(arch);
   for (i = 0; i < w->meta_count; i++) {
     const char *key = w->metas[i].key;
@@ -14248,7 +14270,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   ldr__format(text, sizeof text, "{\"model_type\":\"%s\"", ldr__gguf_kin[k].type);
   for (i = 0; i < LDR__COUNT(ldr__gguf_numbers) - (types || !ldr__gguf_kin[k].rotary ? 2 : 0); i++) {
     uint64_t v = ldr__gguf_get(w, arch, ldr__gguf_numbers[i].key, 0);
-    if (v || i < 5) ldr__format(text + strlen(text), 64, ",\"%s\":%U", ldr__gguf_numbers[i].as, v);
+    const char *as = strcmp(arch, "gpt2") == 0 ? ldr__gguf_numbers[i].gpt2 : ldr__gguf_numbers[i].as;
+    if (as && (v || i < 5)) ldr__format(text + strlen(text), 64, ",\"%s\":%U", as, v);
   }
   ldr__format(text + strlen(text), 128, ",\"vocab_size\":%I,\"tie_word_embeddings\":%s", words->shape[0],
       ldr_weights_find(w, "output.weight") ? "false" : "true");
@@ -23986,7 +24009,8 @@ LDR__AVX2 LDR__INLINE __m256 ldr__half_of(const unsigned char *s) {
 /* A block of 32 numbers, eight a register: y = scale q + *least, which only Q4_1 and Q5_1 have. */
 LDR__AVX2 LDR__INLINE __m256 ldr__block_of(__m256 *q, __m256 *least, const unsigned char *s, ldr_dtype type) {
   const int minimum = type == LDR_Q4_1 || type == LDR_Q5_1, five = type == LDR_Q5_0 || type == LDR_Q5_1;
-  const __m128i fifteen = _mm_set1_epi8(15), sixteen = _mm_set1_epi8(16), each = _mm_set1_epi64x(0x8040201008040201);
+  const __m128i fifteen = _mm_set1_epi8(15), sixteen = _mm_set1_epi8(16);
+  const __m128i each = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
   const unsigned char *p = s + 2 + 2 * minimum;
   __m128i low = ldr__load128(p + 4 * five), high;
   if (type == LDR_Q8_0) high = ldr__load128(s + 18);
@@ -23996,8 +24020,9 @@ LDR__AVX2 LDR__INLINE __m256 ldr__block_of(__m256 *q, __m256 *least, const unsig
   }
   if (five) { /* bit i of these is the fifth of number i */
     const __m128i all = _mm_set1_epi32((int)ldr__load_u32(p));
-    const __m128i one = _mm_and_si128(_mm_shuffle_epi8(all, _mm_set_epi64x(0x0101010101010101, 0)), each);
-    const __m128i two = _mm_and_si128(_mm_shuffle_epi8(all, _mm_set_epi64x(0x0303030303030303, 0x0202020202020202)), each);
+    const __m128i byte = _mm_set_epi32(0x01010101, 0x01010101, 0, 0), next = _mm_add_epi8(byte, _mm_set1_epi8(2));
+    const __m128i one = _mm_and_si128(_mm_shuffle_epi8(all, byte), each);
+    const __m128i two = _mm_and_si128(_mm_shuffle_epi8(all, next), each);
     low = _mm_or_si128(low, _mm_and_si128(_mm_cmpeq_epi8(one, each), sixteen));
     high = _mm_or_si128(high, _mm_and_si128(_mm_cmpeq_epi8(two, each), sixteen));
   }

@@ -749,73 +749,155 @@ TEST(outside_containers) {
 static void decoder_gguf_name(char out[128], const char *name, int after) {
   const char *const pairs[][2] = { { "post_attention_layernorm.", after ? "post_attention_norm." : "ffn_norm." }, { "pre_feedforward_layernorm.", "ffn_norm." },
     { "post_feedforward_layernorm.", "post_ffw_norm." }, { "self_attn.q_norm.", "attn_q_norm." }, { "self_attn.k_norm.", "attn_k_norm." },
-    { "self_attn.qkv_proj.", "attn_qkv." }, { "mlp.gate_up_proj.", "ffn_up." } };
+    { "self_attn.qkv_proj.", "attn_qkv." }, { "mlp.gate_up_proj.", "ffn_up." }, { ".wte.", "token_embd." }, { ".wpe.", "position_embd." }, { ".ln_f.", "output_norm." },
+    { "attn.c_attn.", "attn_qkv." }, { "attn.c_proj.", "attn_output." }, { "mlp.c_fc.", "ffn_up." }, { "mlp.c_proj.", "ffn_down." }, { "ln_1.", "attn_norm." }, { "ln_2.", "ffn_norm." },
+    { "lm_head.", "output." } };
+  const char *layer = strstr(name, "layers.") ? strstr(name, "layers.") + 7 : strstr(name, ".h.") ? strstr(name, ".h.") + 3 : NULL;
   size_t i;
   for (i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     const char *at = strstr(name, pairs[i][0]);
     if (!at) continue;
-    sprintf(out, "blk.%d.%s%s", atoi(strstr(name, "layers.") + 7), pairs[i][1], at + strlen(pairs[i][0]));
+    if (layer) sprintf(out, "blk.%d.%s%s", atoi(layer), pairs[i][1], at + strlen(pairs[i][0]));
+    else sprintf(out, "%s%s", pairs[i][1], at + strlen(pairs[i][0]));
     return;
   }
   gguf_name(out, name);
 }
 
-/* A tiny decoder as its GGUF: norms of gemma hold 1 more there. */
-static file_bytes decoder_gguf(const tiny_spec *s, const char *arch, int after) {
-  static const float one = 1;
-  size_t size, i, at = 0;
-  char *weights = tiny_weights(s, &size), name[128], key[64];
-  ldr_weights *w = ldr_weights_open_memory(weights, size, NULL, NULL);
-  const struct { const char *what; int type; uint64_t value; } keys[] = { { "block_count", 4, (uint64_t)s->layers }, { "embedding_length", 4, (uint64_t)s->width },
-    { "feed_forward_length", 4, (uint64_t)s->ffn }, { "attention.head_count", 4, (uint64_t)s->heads }, { "attention.head_count_kv", 4, (uint64_t)s->kv },
-    { "context_length", 4, (uint64_t)s->positions }, { "attention.key_length", 4, (uint64_t)(s->width / s->heads) }, { "attention.layer_norm_rms_epsilon", 6, ldr__bits_from_float(1e-6f) },
-    { "rope.freq_base", 6, ldr__bits_from_float(strcmp(arch, "gemma3") == 0 ? 1e6f : 1e4f) }, { "attention.sliding_window", 4, 3 } };
-  size_t count = sizeof keys / sizeof *keys - (strcmp(arch, "gemma3") != 0 && strcmp(arch, "phi3") != 0);
-  int32_t k, d;
+typedef struct gguf_value { const char *what; int type; uint64_t value; } gguf_value;
+typedef struct gguf_extra { const char *name; float numbers[3]; } gguf_extra;     /* a vector of three, or NULL */
+
+static uint64_t tensor_numbers(const ldr_tensor *t) {
+  uint64_t n = 1;
+  int32_t d;
+  for (d = 0; d < t->dims; d++) n *= (uint64_t)t->shape[d];
+  return n;
+}
+
+/* The weights of a decoder as its GGUF. Norms of gemma hold 1 more there; what GPT-2 has as [in,out] is [out,in]. */
+static file_bytes decoder_gguf(ldr_weights *w, const char *arch, int after, const gguf_value *values, size_t count, const gguf_extra *extra) {
+  size_t i, at = 0, more = 0;
+  char name[128], key[64];
+  int32_t k, d, gpt = strcmp(arch, "gpt2") == 0;
   file_bytes f;
   memset(&f, 0, sizeof f);
+  while (extra && extra[more].name) more++;
   put(&f, "GGUF", 4);
   put_number(&f, 3, 4);
-  put_number(&f, (uint64_t)ldr_weights_count(w), 8);
+  put_number(&f, (uint64_t)ldr_weights_count(w) + more, 8);
   put_number(&f, count + 1, 8);
   put_text(&f, "general.architecture", 8);
   put_number(&f, 8, 4);
   put_text(&f, arch, 8);
   for (i = 0; i < count; i++) {
-    sprintf(key, "%s.%s", arch, keys[i].what);
-    put_key(&f, key, keys[i].type, keys[i].value);
+    sprintf(key, "%s.%s", arch, values[i].what);
+    put_key(&f, key, (uint32_t)values[i].type, values[i].value);
   }
+#define TURNED(t) (gpt && (t)->dims == 2 && strstr((t)->name, ".h.") != NULL)
   for (k = 0; k < ldr_weights_count(w); k++) {
     const ldr_tensor *t = ldr_weights_at(w, k);
     decoder_gguf_name(name, t->name, after);
     put_text(&f, name, 8);
     put_number(&f, (uint64_t)t->dims, 4);
-    for (d = t->dims; d-- > 0;) put_number(&f, (uint64_t)t->shape[d], 8);
+    for (d = 0; d < t->dims; d++) put_number(&f, (uint64_t)t->shape[TURNED(t) ? d : t->dims - 1 - d], 8);
     put_number(&f, 0, 4);
     put_number(&f, at, 8);
-    at += ((size_t)t->bytes + 31) / 32 * 32;
+    at += ((size_t)tensor_numbers(t) * 4 + 31) / 32 * 32;
+  }
+  for (i = 0; i < more; i++, at += 32) {
+    put_text(&f, extra[i].name, 8);
+    put_number(&f, 1, 4);
+    put_number(&f, 3, 8);
+    put_number(&f, 0, 4);
+    put_number(&f, at, 8);
   }
   while (f.n % 32) put(&f, "", 1);
   for (k = 0; k < ldr_weights_count(w); k++) {
     const ldr_tensor *t = ldr_weights_at(w, k);
-    uint64_t n = t->bytes / 4, e;
+    uint64_t n = tensor_numbers(t), columns = t->dims == 2 ? (uint64_t)t->shape[1] : 1, rows = n / columns, e;
     for (e = 0; e < n; e++) {
       float v;
       unsigned char b[4];
-      ldr_tensor_read(&v, t, e, 1);
-      if (strncmp(arch, "gemma", 5) == 0 && strstr(t->name, "norm.")) v += one;
+      ldr_tensor_read(&v, t, TURNED(t) ? e % rows * columns + e / rows : e, 1);
+      if (strncmp(arch, "gemma", 5) == 0 && strstr(t->name, "norm.")) v += 1;
       ldr__store_u32(b, ldr__bits_from_float(v));
       put(&f, b, 4);
     }
     while (f.n % 32) put(&f, "", 1);
   }
+#undef TURNED
+  for (i = 0; i < more; i++) {
+    for (k = 0; k < 3; k++) put_number(&f, ldr__bits_from_float(extra[i].numbers[k]), 4);
+    while (f.n % 32) put(&f, "", 1);
+  }
+  return f;
+}
+
+/* Of a tiny decoder. */
+static file_bytes tiny_gguf(const tiny_spec *s, const char *arch, int after) {
+  const gguf_value values[] = { { "block_count", 4, (uint64_t)s->layers }, { "embedding_length", 4, (uint64_t)s->width },
+    { "feed_forward_length", 4, (uint64_t)s->ffn }, { "attention.head_count", 4, (uint64_t)s->heads }, { "context_length", 4, (uint64_t)s->positions },
+    { "attention.layer_norm_epsilon", 6, ldr__bits_from_float(1e-5f) }, { "attention.head_count_kv", 4, (uint64_t)s->kv },
+    { "attention.key_length", 4, (uint64_t)(s->width / s->heads) }, { "attention.layer_norm_rms_epsilon", 6, ldr__bits_from_float(1e-6f) },
+    { "rope.freq_base", 6, ldr__bits_from_float(strcmp(arch, "gemma3") == 0 ? 1e6f : 1e4f) }, { "attention.sliding_window", 4, 3 } };
+  const size_t count = strcmp(arch, "gpt2") == 0 ? 6 : sizeof values / sizeof *values - (strcmp(arch, "gemma3") != 0 && strcmp(arch, "phi3") != 0);
+  size_t size;
+  char *weights = tiny_weights(s, &size);
+  ldr_weights *w = ldr_weights_open_memory(weights, size, NULL, NULL);
+  file_bytes f = decoder_gguf(w, arch, after, values, count, NULL);
   ldr_weights_close(w);
   free(weights);
   return f;
 }
 
+/* Directories of transformers as llama.cpp's converter writes them: matrices that are turned, and LongRoPE, whose factors are
+   tensors there. The answers are transformers' own, of texts shorter and longer than the first length. */
+TEST(published_decoders_as_gguf) {
+  static const gguf_value gpt2[] = { { "block_count", 4, 0 }, { "embedding_length", 4, 0 }, { "feed_forward_length", 4, 0 }, { "attention.head_count", 4, 0 }, { "context_length", 4, 0 },
+    { "attention.layer_norm_epsilon", 6, 0x3727c5ac } };
+  static const gguf_value phi3[] = { { "block_count", 4, 0 }, { "embedding_length", 4, 0 }, { "feed_forward_length", 4, 0 }, { "attention.head_count", 4, 0 }, { "context_length", 4, 0 },
+    { "attention.layer_norm_rms_epsilon", 6, 0x3727c5ac }, { "attention.head_count_kv", 4, 2 }, { "rope.freq_base", 6, 0x461c4000 }, { "rope.dimension_count", 4, 6 },
+    { "rope.scaling.original_context_length", 4, 16 }, { "rope.scaling.attn_factor", 6, 0x3f9cc471 } };   /* sqrt(1 + log 4 / log 16) */
+  static const gguf_extra factors[] = { { "rope_factors_long.weight", { 1.5f, 2.5f, 4.0f } }, { "rope_factors_short.weight", { 1.0f, 1.1f, 1.3f } }, { NULL, { 0, 0, 0 } } };
+  static const struct { const char *dir, *arch; const gguf_value *values; size_t count; const gguf_extra *extra; } rows[] = {
+    { "gpt2", "gpt2", gpt2, 6, NULL }, { "phi3-longrope", "phi3", phi3, 11, factors } };
+  size_t i, k;
+  for (i = 0; i < 2; i++) {
+    char path[1024], name[128];
+    gguf_value values[11];
+    ldr_error err;
+    ldr_model *m, *own;
+    file_bytes f;
+    memset(&err, 0, sizeof err);
+    sprintf(name, "models/hf/%s", rows[i].dir);
+    if (!ldr_test_data_path(path, sizeof path - 30, name)) SKIP("no models/hf (set LADDER_DATA to the data folder)");
+    own = ldr_model_load(path, NULL, &err);
+    CHECK_STR(err.message, "");
+    if (!own) continue;
+    for (k = 0; k < rows[i].count; k++) values[k] = rows[i].values[k];
+    values[0].value = (uint64_t)own->layers;
+    values[1].value = (uint64_t)own->shape.width;
+    values[2].value = (uint64_t)own->shape.ffn;
+    values[3].value = (uint64_t)own->shape.heads;
+    values[4].value = (uint64_t)own->positions;
+    f = decoder_gguf(own->weights, rows[i].arch, 0, values, rows[i].count, rows[i].extra);
+    m = ldr_model_load_memory(NULL, 0, f.p, f.n, NULL, 0, NULL, &err);
+    CHECK_STR(err.message, "");
+    strcat(path, "/golden.safetensors");
+    if (m) CHECK_NEAR(golden_difference(m, path, &err), 0, 2e-5);
+    CHECK_STR(err.message, "");
+    ldr_model_free(m);
+    if (rows[i].extra) {                                           /* the last factor is nothing to divide by */
+      memset(f.p + f.n - 32 + 8, 0, 4);
+      CHECK(ldr_model_load_memory(NULL, 0, f.p, f.n, NULL, 0, NULL, &err) == NULL && err.status == LDR_LIMIT && strstr(err.message, "rope_factors_short") != NULL);
+    }
+    ldr_model_free(own);
+    free(f.p);
+  }
+}
+
 TEST(decoders_as_gguf_are_the_same_model) {
-  static const struct { const char *family, *arch; int after; } rows[] = { { "gemma", "gemma", 0 }, { "gemma3_text", "gemma3", 1 }, { "phi3", "phi3", 0 }, { "olmo2", "olmo2", 1 } };
+  static const struct { const char *family, *arch; int after; } rows[] = { { "gemma", "gemma", 0 }, { "gemma3_text", "gemma3", 1 }, { "phi3", "phi3", 0 }, { "olmo2", "olmo2", 1 }, { "gpt2", "gpt2", 0 } };
   size_t i;
   for (i = 0; i < sizeof rows / sizeof *rows; i++) {
     static const int32_t ids[9] = { 1, 5, 7, 2, 9, 30, 4, 4, 12 };
@@ -825,7 +907,7 @@ TEST(decoders_as_gguf_are_the_same_model) {
     ldr_batch b = one_sequence(offsets, ids, 9);
     tiny_model t;
     ldr_error err;
-    file_bytes f = decoder_gguf(&s, rows[i].arch, rows[i].after);
+    file_bytes f = tiny_gguf(&s, rows[i].arch, rows[i].after);
     ldr_model *m;
     memset(&err, 0, sizeof err);
     t = tiny_open(s, &err);
@@ -1391,7 +1473,7 @@ TEST(adapters_are_added_or_refused) {
 
 #define TESTS(X)                                                                                                          \
   X(gguf_is_the_same_model) X(gguf_in_several_files) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(a_missing_name_comes_with_one_that_is_there) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
-  X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_every_family_has_ladders) X(outside_models_are_written_again) X(outside_configurations_of_version_4) X(outside_heads_with_norms_stay_whole) X(outside_a_convolution_is_run_only) X(outside_containers) X(decoders_as_gguf_are_the_same_model) X(outside_gguf_files)  \
+  X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_every_family_has_ladders) X(outside_models_are_written_again) X(outside_configurations_of_version_4) X(outside_heads_with_norms_stay_whole) X(outside_a_convolution_is_run_only) X(outside_containers) X(decoders_as_gguf_are_the_same_model) X(published_decoders_as_gguf) X(outside_gguf_files)  \
   X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused) \
   X(a_checkpoint_of_tensorflow_is_the_same_model) X(bad_checkpoints_of_tensorflow) X(a_published_head_is_where_a_ladder_starts) X(heads_that_cannot_be_gone_on_with_are_named) X(outside_heads_equal_transformers)  \
   X(outside_adapters_equal_peft) X(adapters_are_added_or_refused)

@@ -7,6 +7,7 @@
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
            --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --simd ... --cache --int8|--bf16 --pack --json
            --target N (a T5 instead: --len tokens of a source each, N of a target)
+           --model MODEL (a language model's directory or GGUF file instead: all words of each text are foreseen)
            --accumulate 1 --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
        tools/bench generate MODEL [--threads N] [--int8|--bf16|--pack] [--texts N] [--kept-type f32|bf16|int8]
@@ -237,7 +238,7 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
 
 /* ---- one ladder step -------------------------------------------------------------------- */
 
-typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; int accumulate; ldr_simd simd; int pack, target; } step_options;
+typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; int accumulate; ldr_simd simd; int pack, target; const char *model; } step_options;
 
 static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
   size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
@@ -357,7 +358,7 @@ static int bench_step(const step_options *o, int forward) {
   memset(&ld, 0, sizeof ld);
   memset(&td, 0, sizeof td);
   memset(&dd, 0, sizeof dd);
-  floats = (o->target ? random_t5 : random_bert)(header, none, o);
+  floats = o->model ? 0 : (o->target ? random_t5 : random_bert)(header, none, o);
   length = (strlen(header) + 7) / 8 * 8;
   size = 8 + length + floats * 4;
   file = (unsigned char *)malloc(size + 4096);
@@ -366,19 +367,19 @@ static int bench_step(const step_options *o, int forward) {
   memset(file, ' ', 8 + length);
   ldr__store_u64(file, length);
   memcpy(file + 8, header, strlen(header));
-  (o->target ? random_t5 : random_bert)(header, data, o);
+  if (!o->model) (o->target ? random_t5 : random_bert)(header, data, o);
   if (o->target) sprintf(config, "{\"model_type\":\"t5\",\"architectures\":[\"T5ForConditionalGeneration\"],\"is_encoder_decoder\":true,\"vocab_size\":32128,\"d_model\":%d,\"num_layers\":%d,\"num_heads\":%d,\"d_ff\":%d,\"d_kv\":%d,\"decoder_start_token_id\":0,\"layer_norm_epsilon\":1e-06}", o->width, o->layers, o->heads, o->ffn, o->width / o->heads);
   else sprintf(config, "{\"model_type\":\"bert\",\"vocab_size\":30522,\"hidden_size\":%d,\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":512}", o->width, o->layers, o->heads, o->ffn);
   md.threads = o->threads;
   md.compute = o->compute;
   md.simd = o->simd;
   md.pack = o->pack;
-  m = ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
+  m = o->model ? ldr_model_load(o->model, &md, &err) : ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
   ld.preset = o->preset;
   ld.method = (ldr_method)o->method;
   ld.reduction = o->reduction;
   ld.classes = 2;
-  if (o->target) ld.head = dd.head = LDR_HEAD_WORDS;
+  if (o->target || o->model) ld.head = dd.head = LDR_HEAD_WORDS;
   ld.dropout = -1;                             /* off, as in the peers */
   l = m ? ldr_ladder_create(m, &ld, &err) : NULL;
   dd.max_len = 1024;
@@ -389,14 +390,15 @@ static int bench_step(const step_options *o, int forward) {
     ldr_example e;
     memset(&e, 0, sizeof e);
     for (k = 0; k < lengths[i] + o->target; k++) {
-      ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % 30522);
+      ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % (o->model && m ? (uint64_t)m->vocabulary : 30522));
       segments[k] = k >= lengths[i];
       labels[k] = segments[k] ? ids[k] : LDR_IGNORE;
+      if (k && o->model) labels[k - 1] = ids[k];
     }
     e.count = lengths[i] + o->target;
     e.ids = ids;
     e.segments = o->target ? segments : NULL;
-    e.labels = o->target ? labels : &label;
+    e.labels = o->target || o->model ? labels : &label;
     ldr_dataset_add(d, &e, &err);
   }
   base = peak_megabytes();
@@ -440,7 +442,7 @@ static int bench_step(const step_options *o, int forward) {
     median = seconds[o->steps / 2];
     rate = o->lengths && t ? (tokens + (double)ldr_trainer_progress(t).tokens) / all : o->batch * o->len / median;
     if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
-    else printf("%s%d layers x %d, %d x %s tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, tokens_each, (int)o->preset,
+    else printf("%s%s%d layers x %d, %d x %s tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->model ? "of a model, " : "", (int)m->layers, (int)m->shape.width, o->batch, tokens_each, (int)o->preset,
           m->kernels->name, o->compute == LDR_COMPUTE_BF16 ? ", bf16" : o->compute ? ", int8" : o->pack ? ", packed" : "", o->cache ? ", cached taps" : "", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
     status = 0;
   } else fprintf(stderr, "bench: %s\n", err.message);
@@ -566,7 +568,7 @@ static int bench_generate(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
-  step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0, 0 };
+  step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0, 0, NULL };
   struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
                                { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads }, { "--accumulate", &o.accumulate }, { "--target", &o.target } };
   int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
@@ -577,6 +579,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--json") == 0) o.json = 1;
     else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;
     else if (strcmp(argv[i], "--lengths") == 0 && i + 1 < argc) o.lengths = argv[++i];
+    else if (strcmp(argv[i], "--model") == 0 && i + 1 < argc) o.model = argv[++i];
     else if (strcmp(argv[i], "--recompute") == 0) o.recompute = 1;
     else if (strcmp(argv[i], "--tap-type") == 0 && i + 1 < argc) {
       i++;
@@ -606,8 +609,8 @@ int main(int argc, char **argv) {
       *options[k].value = atoi(argv[++i]);
     }
   }
-  if (o.target < 0 || o.target > 512 || (o.target && step != 1)) {
-    fprintf(stderr, "bench: --target 1 to 512, of step alone\n");
+  if (o.target < 0 || o.target > 512 || (o.target && (step != 1 || o.model)) || (o.model && step != 1)) {
+    fprintf(stderr, "bench: --target 1 to 512 or --model, of step alone\n");
     return 2;
   }
   if (o.len < 1 || o.len > 512 || o.steps < 1 || o.steps > 256 || o.batch < 1 || o.batch > 4096) {
