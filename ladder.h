@@ -6604,7 +6604,6 @@ typedef struct ldr__cutting ldr__cutting;
 typedef struct ldr__norm ldr__norm;
 typedef struct ldr__lines ldr__lines;
 typedef struct ldr__step ldr__step;
-typedef struct ldr__reading ldr__reading;
 
 /* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent or NULL. */
 typedef struct ldr__key { const char *name; int what; int32_t otherwise; const char *text; } ldr__key;
@@ -6615,12 +6614,12 @@ typedef struct ldr__part_row {
   void (*normalize)(ldr__norm *, const ldr__step *);
   void (*split)(ldr__cutting *, const ldr__step *, int, const ldr__view *);
   void (*decode)(ldr__lines *, const char *, int32_t);
-  void (*more)(ldr__reading *, ldr__step *, int32_t);
+  void (*more)(ldr_tokenizer *, ldr__step *, int32_t);
   ldr__key keys[5];
 } ldr__part_row;
 typedef struct ldr__cutter {
   const char *name;
-  void (*read)(ldr__reading *, int32_t);
+  void (*read)(ldr_tokenizer *, int32_t);
   void (*run)(ldr__cutting *, const ldr__view *);
 } ldr__cutter;
 
@@ -6675,7 +6674,6 @@ typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr_
 
 struct ldr_tokenizer {
   ldr_allocator alloc;
-  ldr_error *err; /* while it is read: the first failure */
   size_t memory_size;
   ldr__chunk *chunks;
   char *kept; /* where the next small thing goes */
@@ -6712,7 +6710,12 @@ struct ldr_tokenizer {
   unsigned char *together; /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
   double lowest, highest; /* of the scores */
 
-  int32_t room_hint, top_id; /* while reading: tokens that other files add */
+  /* while it is read */
+  ldr_error *err; /* the first failure */
+  const ldr_json *j; /* the file at hand */
+  int32_t room_hint, top_id; /* tokens that other files add */
+  int whole; /* the file is a vocab.json: an object of pieces alone */
+  int known_stay; /* added tokens that are known are not said again */
 };
 
 /* Zeroed. NULL: t->err says that there is no memory. */
@@ -9028,14 +9031,6 @@ LDR__DEF void ldr_text_free(ldr_text *text) {
 
 /* ---- reading a tokenizer.json ---- */
 
-struct ldr__reading {
-  ldr_tokenizer *t;
-  const ldr_json *j;
-  ldr_error *err; /* the first one counts */
-  int whole; /* the file is a vocab.json: an object of pieces alone */
-  int known_stay; /* added tokens that are known are not said again */
-};
-
 static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
   return n ? n->begin : LDR_NO_OFFSET;
@@ -9059,90 +9054,99 @@ static int32_t ldr__json_there(const ldr_json *j, int32_t object, const char *ke
   return ldr__json_is(j, node, LDR_JSON_NULL) ? -1 : node;
 }
 
-/* The first member of a list and the next one. */
-static int32_t ldr__json_first(const ldr_json *j, int32_t list) {
-  return ldr__json_is(j, list, LDR_JSON_ARRAY) ? ldr_json_node_at(j, list)->first : -1;
+/* The same of the file that a tokenizer is read from. */
+static int ldr__node_is(const ldr_tokenizer *t, int32_t node, int32_t type) { return ldr__json_is(t->j, node, type); }
+static int32_t ldr__member(const ldr_tokenizer *t, int32_t object, const char *key) {
+  return ldr__json_there(t->j, object, key);
 }
-static int32_t ldr__json_next(const ldr_json *j, int32_t node) { return ldr_json_node_at(j, node)->next; }
+
+/* The members of a list: how many, the first and the next one. */
+static int32_t ldr__count(const ldr_tokenizer *t, int32_t list) {
+  return ldr__node_is(t, list, LDR_JSON_ARRAY) ? ldr_json_node_at(t->j, list)->count : 0;
+}
+static int32_t ldr__first(const ldr_tokenizer *t, int32_t list) {
+  return ldr__node_is(t, list, LDR_JSON_ARRAY) ? ldr_json_node_at(t->j, list)->first : -1;
+}
+static int32_t ldr__next(const ldr_tokenizer *t, int32_t node) { return ldr_json_node_at(t->j, node)->next; }
 
 /* The error that names what is in the file. */
-static void ldr__read_fail(ldr__reading *r, ldr_status status, int32_t node, const char *what) {
+static void ldr__read_fail(ldr_tokenizer *t, ldr_status status, int32_t node, const char *what) {
   char shown[LDR__SHOWN];
-  const ldr_json_node *n = ldr_json_node_at(r->j, node);
-  if (!n) ldr__fail(r->err, status, "%s", what);
-  else ldr__fail_at(r->err, status, n->begin, "%s (found %s)", what,
-      ldr__show(shown, r->j->text + n->begin, n->end - n->begin));
+  const ldr_json_node *n = ldr_json_node_at(t->j, node);
+  if (!n) ldr__fail(t->err, status, "%s", what);
+  else ldr__fail_at(t->err, status, n->begin, "%s (found %s)", what,
+      ldr__show(shown, t->j->text + n->begin, n->end - n->begin));
 }
 
-static int ldr__read_flag(ldr__reading *r, int32_t object, const char *key, int otherwise) {
-  int32_t node = ldr__json_there(r->j, object, key);
+static int ldr__read_flag(ldr_tokenizer *t, int32_t object, const char *key, int otherwise) {
+  int32_t node = ldr__member(t, object, key);
   if (node < 0) return otherwise;
-  if (!ldr__json_is(r->j, node, LDR_JSON_TRUE) && !ldr__json_is(r->j, node, LDR_JSON_FALSE))
-    ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be true or false");
-  return ldr__json_is(r->j, node, LDR_JSON_TRUE);
+  if (!ldr__node_is(t, node, LDR_JSON_TRUE) && !ldr__node_is(t, node, LDR_JSON_FALSE))
+    ldr__read_fail(t, LDR_FORMAT, node, "a setting of the tokenizer must be true or false");
+  return ldr__node_is(t, node, LDR_JSON_TRUE);
 }
 
-static int32_t ldr__read_int(ldr__reading *r, int32_t object, const char *key, int32_t low, int32_t high,
+static int32_t ldr__read_int(ldr_tokenizer *t, int32_t object, const char *key, int32_t low, int32_t high,
     int32_t otherwise) {
-  int32_t node = ldr__json_there(r->j, object, key);
+  int32_t node = ldr__member(t, object, key);
   int64_t v = otherwise;
-  if (node >= 0 && (!ldr__json_integer(r->j, node, &v) || v < low || v > high))
-    ldr__fail_at(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+  if (node >= 0 && (!ldr__json_integer(t->j, node, &v) || v < low || v > high))
+    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
         "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
-  return r->err->status ? otherwise : (int32_t)v;
+  return t->err->status ? otherwise : (int32_t)v;
 }
 
 /* A string node, kept with the tokenizer. */
-static ldr__string ldr__read_string(ldr__reading *r, int32_t node) {
+static ldr__string ldr__read_string(ldr_tokenizer *t, int32_t node) {
   ldr__string s = ldr__string_of("");
-  ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
-  char *p = n < 0 ? NULL : (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1);
-  if (n < 0) ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
+  ptrdiff_t n = ldr_json_string(NULL, 0, t->j, node);
+  char *p = n < 0 ? NULL : (char *)ldr__tokenizer_keep(t, (size_t)n + 1);
+  if (n < 0) ldr__read_fail(t, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
   if (!p) return s;
-  ldr_json_string(p, (size_t)n + 1, r->j, node);
+  ldr_json_string(p, (size_t)n + 1, t->j, node);
   s.text = p;
   s.bytes = (int32_t)n;
   return s;
 }
 
-static ldr__string ldr__read_text(ldr__reading *r, int32_t object, const char *key, const char *otherwise) {
-  int32_t node = ldr__json_there(r->j, object, key);
-  return node < 0 ? ldr__string_of(otherwise) : ldr__read_string(r, node);
+static ldr__string ldr__read_text(ldr_tokenizer *t, int32_t object, const char *key, const char *otherwise) {
+  int32_t node = ldr__member(t, object, key);
+  return node < 0 ? ldr__string_of(otherwise) : ldr__read_string(t, node);
 }
 
-static void ldr__read_regex(ldr__reading *r, ldr__step *p, ldr__string pattern, uint64_t offset) {
+static void ldr__read_regex(ldr_tokenizer *t, ldr__step *p, ldr__string pattern, uint64_t offset) {
   p->find = LDR__FIND_REGEX;
   p->a = pattern;
-  if (!r->err->status) p->program = ldr__regex_compile(r->t, pattern, offset, r->err);
+  if (!t->err->status) p->program = ldr__regex_compile(t, pattern, offset, t->err);
 }
 
 /* {"String": ..} or {"Regex": ..}. */
-static void ldr__read_pattern(ldr__reading *r, ldr__step *p, int32_t node) {
-  int32_t pattern = ldr__json_there(r->j, node, "pattern"), text = ldr__json_there(r->j, pattern, "String"),
-      regex = ldr__json_there(r->j, pattern, "Regex");
-  if (ldr__json_is(r->j, pattern, LDR_JSON_STRING)) text = pattern;
+static void ldr__read_pattern(ldr_tokenizer *t, ldr__step *p, int32_t node) {
+  int32_t pattern = ldr__member(t, node, "pattern"), text = ldr__member(t, pattern, "String"),
+      regex = ldr__member(t, pattern, "Regex");
+  if (ldr__node_is(t, pattern, LDR_JSON_STRING)) text = pattern;
   p->find = LDR__FIND_TEXT;
-  if (text >= 0) p->a = ldr__read_string(r, text);
-  else if (regex >= 0) ldr__read_regex(r, p, ldr__read_string(r, regex), ldr__json_offset(r->j, regex));
+  if (text >= 0) p->a = ldr__read_string(t, text);
+  else if (regex >= 0) ldr__read_regex(t, p, ldr__read_string(t, regex), ldr__json_offset(t->j, regex));
   else
-    ldr__read_fail(r, LDR_UNSUPPORTED, pattern >= 0 ? pattern : node,
+    ldr__read_fail(t, LDR_UNSUPPORTED, pattern >= 0 ? pattern : node,
         "a pattern of the tokenizer is neither a String nor a Regex");
 }
 
-static void ldr__read_behaviour(ldr__reading *r, ldr__step *p, int32_t node, const char *key, int32_t otherwise) {
+static void ldr__read_behaviour(ldr_tokenizer *t, ldr__step *p, int32_t node, const char *key, int32_t otherwise) {
   static const char *const names[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext",
       NULL };
-  int32_t value = ldr__json_there(r->j, node, key);
-  p->behaviour = value < 0 ? otherwise : ldr__json_word(r->j, value, names);
-  if (p->behaviour == 5) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"behavior\" of a splitter is not known");
+  int32_t value = ldr__member(t, node, key);
+  p->behaviour = value < 0 ? otherwise : ldr__json_word(t->j, value, names);
+  if (p->behaviour == 5) ldr__read_fail(t, LDR_UNSUPPORTED, value, "the \"behavior\" of a splitter is not known");
 }
 
 /* 0 never, 1 always, 2 of the first text only. */
-static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
+static int32_t ldr__read_prepend_scheme(ldr_tokenizer *t, int32_t node) {
   static const char *const names[] = { "never", "always", "first", NULL };
-  int32_t value = ldr__json_there(r->j, node, "prepend_scheme"), scheme;
-  scheme = value < 0 ? ldr__read_flag(r, node, "add_prefix_space", 1) : ldr__json_word(r->j, value, names);
-  if (scheme == 3) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"prepend_scheme\" is not known");
+  int32_t value = ldr__member(t, node, "prepend_scheme"), scheme;
+  scheme = value < 0 ? ldr__read_flag(t, node, "add_prefix_space", 1) : ldr__json_word(t->j, value, names);
+  if (scheme == 3) ldr__read_fail(t, LDR_UNSUPPORTED, value, "the \"prepend_scheme\" is not known");
   return scheme;
 }
 
@@ -9157,45 +9161,45 @@ enum { LDR__SET_NOTHING, LDR__SET_FLAG, LDR__SET_COUNT = LDR__SET_FLAG + 4, LDR_
 #define LDR__TEXT(key, place, otherwise) { key, LDR__SET_##place, 0, otherwise }
 
 /* The settings of a part, from an object or (node -1) as they are without one. A flag of -1 follows flags[3]. */
-static void ldr__read_keys(ldr__reading *r, ldr__step *p, int32_t node) {
+static void ldr__read_keys(ldr_tokenizer *t, ldr__step *p, int32_t node) {
   const ldr__key *k;
   for (k = p->part->keys; k->what; k++) {
     int32_t other = k->otherwise;
     switch (k->what) {
     case LDR__SET_NEEDED: case LDR__SET_A:
-      p->a = ldr__read_text(r, node, k->name, k->text);
+      p->a = ldr__read_text(t, node, k->name, k->text);
       if (k->what == LDR__SET_A || p->a.bytes) break;
-      ldr__read_fail(r, LDR_FORMAT, node, "a text that a splitter looks for is empty");
+      ldr__read_fail(t, LDR_FORMAT, node, "a text that a splitter looks for is empty");
       break;
-    case LDR__SET_B: p->b = ldr__read_text(r, node, k->name, k->text); break;
+    case LDR__SET_B: p->b = ldr__read_text(t, node, k->name, k->text); break;
     case LDR__SET_FIND: p->find = other; break;
-    case LDR__SET_PATTERN: ldr__read_pattern(r, p, node); break;
-    case LDR__SET_BEHAVIOUR: ldr__read_behaviour(r, p, node, k->name, other); break;
+    case LDR__SET_PATTERN: ldr__read_pattern(t, p, node); break;
+    case LDR__SET_BEHAVIOUR: ldr__read_behaviour(t, p, node, k->name, other); break;
     case LDR__SET_SINGLE:
-      p->behaviour = ldr__read_flag(r, node, k->name, other) ? LDR__ISOLATED : LDR__CONTIGUOUS;
+      p->behaviour = ldr__read_flag(t, node, k->name, other) ? LDR__ISOLATED : LDR__CONTIGUOUS;
       break;
-    case LDR__SET_INVERT: p->invert = ldr__read_flag(r, node, k->name, other); break;
-    case LDR__SET_SCHEME: p->flags[0] = ldr__read_prepend_scheme(r, node); break;
+    case LDR__SET_INVERT: p->invert = ldr__read_flag(t, node, k->name, other); break;
+    case LDR__SET_SCHEME: p->flags[0] = ldr__read_prepend_scheme(t, node); break;
     case LDR__SET_COUNT: case LDR__SET_COUNT + 1:
-      p->flags[k->what - LDR__SET_COUNT] = ldr__read_int(r, node, k->name, other > 0, INT32_MAX, other);
+      p->flags[k->what - LDR__SET_COUNT] = ldr__read_int(t, node, k->name, other > 0, INT32_MAX, other);
       break;
-    default: p->flags[k->what - LDR__SET_FLAG] = ldr__read_flag(r, node, k->name, other < 0 ? p->flags[3] : other);
+    default: p->flags[k->what - LDR__SET_FLAG] = ldr__read_flag(t, node, k->name, other < 0 ? p->flags[3] : other);
     }
   }
 }
 
 /* One part more, behind those of its kind; NULL: err says why. */
-static ldr__step *ldr__part_add(ldr__reading *r, int kind, const ldr__part_row *part, int32_t node) {
-  ldr__parts *parts = &r->t->parts[kind];
+static ldr__step *ldr__part_add(ldr_tokenizer *t, int kind, const ldr__part_row *part, int32_t node) {
+  ldr__parts *parts = &t->parts[kind];
   ldr__step *p = &parts->steps[parts->count];
   if (parts->count == LDR__PARTS) {
-    ldr__fail(r->err, LDR_LIMIT, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
+    ldr__fail(t->err, LDR_LIMIT, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
     return NULL;
   }
   parts->count++;
   p->part = part;
-  ldr__read_keys(r, p, node);
-  if (part->more) part->more(r, p, node);
+  ldr__read_keys(t, p, node);
+  if (part->more) part->more(t, p, node);
   return p;
 }
 
@@ -9241,19 +9245,19 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
   return LDR_OK;
 }
 
-static void ldr__read_map(ldr__reading *r, ldr__step *p, int32_t node) {
+static void ldr__read_map(ldr_tokenizer *t, ldr__step *p, int32_t node) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  int32_t value = ldr__json_there(r->j, node, "precompiled_charsmap"), i, k = 0;
-  ldr__string s = ldr__read_text(r, node, "precompiled_charsmap", "");
-  unsigned char *out = (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
+  int32_t value = ldr__member(t, node, "precompiled_charsmap"), i, k = 0;
+  ldr__string s = ldr__read_text(t, node, "precompiled_charsmap", "");
+  unsigned char *out = (unsigned char *)ldr__tokenizer_keep(t, (size_t)s.bytes / 4 * 3 + 4);
   uint32_t v = 0;
-  for (i = 0; i < s.bytes && s.text[i] != '=' && !r->err->status; i++) {
+  for (i = 0; i < s.bytes && s.text[i] != '=' && !t->err->status; i++) {
     const char *d = s.text[i] ? strchr(digits, s.text[i]) : NULL;
-    if (!d) ldr__read_fail(r, LDR_FORMAT, value, "the map of characters is not base64");
+    if (!d) ldr__read_fail(t, LDR_FORMAT, value, "the map of characters is not base64");
     v = v << 6 | (uint32_t)(d ? d - digits : 0);
     if (i % 4) out[k++] = (unsigned char)(v >> (6 - i % 4 * 2) & 255);
   }
-  if (k && !r->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(r->j, value), r->err);
+  if (k && !t->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(t->j, value), t->err);
 }
 
 #define LDR__RUN_NORMALIZE(name) ldr__normalize_##name, NULL, NULL
@@ -9286,20 +9290,20 @@ static const ldr__part_row ldr__splitter_regex = { "", LDR__RUN_SPLIT(find), NUL
     { LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED) } };
 static const ldr__part_row ldr__splitter_to_bytes = { "", LDR__RUN_SPLIT(to_bytes), NULL, { LDR__FLAG(NULL, 0, 0) } };
 
-static void ldr__more_bert(ldr__reading *r, ldr__step *p, int32_t node) {
+static void ldr__more_bert(ldr_tokenizer *t, ldr__step *p, int32_t node) {
   (void)p;
   (void)node;
-  ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_punct, -1);
+  ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_punct, -1);
 }
 
 static const char ldr__gpt2_pattern[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-static void ldr__more_bytes(ldr__reading *r, ldr__step *p, int32_t node) {
+static void ldr__more_bytes(ldr_tokenizer *t, ldr__step *p, int32_t node) {
   (void)node;
   p->behaviour = LDR__ISOLATED;
-  if (p->flags[1]) ldr__read_regex(r, p, ldr__string_of(ldr__gpt2_pattern), LDR_NO_OFFSET);
-  ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+  if (p->flags[1]) ldr__read_regex(t, p, ldr__string_of(ldr__gpt2_pattern), LDR_NO_OFFSET);
+  ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
 }
 
 static const ldr__part_row ldr__splitters[] = {
@@ -9323,8 +9327,8 @@ static const ldr__part_row ldr__splitters[] = {
 
 /* ---- rows of decoders ---- */
 
-static void ldr__more_replace(ldr__reading *r, ldr__step *p, int32_t node) {
-  if (p->find == LDR__FIND_REGEX) ldr__read_fail(r, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
+static void ldr__more_replace(ldr_tokenizer *t, ldr__step *p, int32_t node) {
+  if (p->find == LDR__FIND_REGEX) ldr__read_fail(t, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
 }
 
 #define LDR__RUN_DECODE(name) NULL, NULL, ldr__decode_##name
@@ -9355,182 +9359,180 @@ static const struct { const char *what, *key, *members; const ldr__part_row *row
   { "decoder", "decoder", "decoders", LDR__PART_ROWS(ldr__decoders) },
   { "post-processor", "post_processor", "processors", NULL, 0 } };
 
-static ldr__step *ldr__part_named(ldr__reading *r, int kind, const char *name, int32_t node) {
+static ldr__step *ldr__part_named(ldr_tokenizer *t, int kind, const char *name, int32_t node) {
   size_t i;
   for (i = 0; i < ldr__kinds[kind].count; i++)
     if (strcmp(name, ldr__kinds[kind].rows[i].name) == 0)
-      return ldr__part_add(r, kind, &ldr__kinds[kind].rows[i], node);
+      return ldr__part_add(t, kind, &ldr__kinds[kind].rows[i], node);
   return NULL;
 }
 
-static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node);
+static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node);
 
-static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
+static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) {
   int32_t type, k;
   char name[32], unknown[80];
-  if (r->err->status || !ldr_json_node_at(r->j, node) || ldr__json_is(r->j, node, LDR_JSON_NULL)) return;
-  type = ldr__json_there(r->j, node, "type");
-  if (ldr_json_string(name, sizeof name, r->j, type) < 0 || depth > 8)
-    ldr__fail_at(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+  if (t->err->status || !ldr_json_node_at(t->j, node) || ldr__node_is(t, node, LDR_JSON_NULL)) return;
+  type = ldr__member(t, node, "type");
+  if (ldr_json_string(name, sizeof name, t->j, type) < 0 || depth > 8)
+    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
         "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
   else if (strcmp(name, "Sequence") == 0) {
-    k = ldr__json_there(r->j, node, ldr__kinds[kind].members);
-    if (!ldr__json_is(r->j, k, LDR_JSON_ARRAY)) ldr__read_fail(r, LDR_FORMAT, node, "a Sequence has no members");
-    for (k = ldr__json_first(r->j, k); k >= 0; k = ldr__json_next(r->j, k)) ldr__read_list(r, kind, k, depth + 1);
-  } else if (kind == LDR__PROCESSORS) ldr__read_processor(r, name, node);
-  else if (!ldr__part_named(r, kind, name, node)) {
+    k = ldr__member(t, node, ldr__kinds[kind].members);
+    if (!ldr__node_is(t, k, LDR_JSON_ARRAY)) ldr__read_fail(t, LDR_FORMAT, node, "a Sequence has no members");
+    for (k = ldr__first(t, k); k >= 0; k = ldr__next(t, k)) ldr__read_list(t, kind, k, depth + 1);
+  } else if (kind == LDR__PROCESSORS) ldr__read_processor(t, name, node);
+  else if (!ldr__part_named(t, kind, name, node)) {
     ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", ldr__kinds[kind].what);
-    ldr__read_fail(r, LDR_UNSUPPORTED, type, unknown);
+    ldr__read_fail(t, LDR_UNSUPPORTED, type, unknown);
   }
 }
 
 /* ---- post-processors ---- */
 
-static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
+static void ldr__template_add(ldr_tokenizer *t, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
   const ldr__template_item item = { sequence, id, type };
   if (m->count == LDR__TEMPLATE)
-    ldr__fail(r->err, LDR_LIMIT, "the tokenizer's template has more than %d parts", LDR__TEMPLATE);
+    ldr__fail(t->err, LDR_LIMIT, "the tokenizer's template has more than %d parts", LDR__TEMPLATE);
   else m->items[m->count++] = item;
   m->added += sequence < 0;
 }
 
 /* A template by its shape: texts A and B, tokens c and s unless they are -1, digits: the type of what follows. */
-static void ldr__template_put(ldr__reading *r, ldr__template *m, const char *shape, int32_t cls, int32_t sep) {
+static void ldr__template_put(ldr_tokenizer *t, ldr__template *m, const char *shape, int32_t cls, int32_t sep) {
   int32_t type = 0;
   memset(m, 0, sizeof *m);
   for (; *shape; shape++) {
     int32_t id = *shape == 'c' ? cls : sep;
     if (ldr__digit(*shape)) type = *shape - '0';
-    else if (*shape <= 'B') ldr__template_add(r, m, *shape - 'A', -1, type);
-    else if (id >= 0) ldr__template_add(r, m, -1, id, type);
+    else if (*shape <= 'B') ldr__template_add(t, m, *shape - 'A', -1, type);
+    else if (id >= 0) ldr__template_add(t, m, -1, id, type);
   }
 }
 
-static void ldr__templates(ldr__reading *r, const char *single, const char *pair, int32_t cls, int32_t sep) {
-  ldr__template_put(r, &r->t->single, single, cls, sep);
-  ldr__template_put(r, &r->t->pair, pair, cls, sep);
+static void ldr__templates(ldr_tokenizer *t, const char *single, const char *pair, int32_t cls, int32_t sep) {
+  ldr__template_put(t, &t->single, single, cls, sep);
+  ldr__template_put(t, &t->pair, pair, cls, sep);
 }
 
 /* "sep": ["[SEP]", 3]. */
-static int32_t ldr__read_token_pair(ldr__reading *r, int32_t node, const char *key) {
-  int32_t list = ldr__json_there(r->j, node, key), id = ldr__json_first(r->j, list);
+static int32_t ldr__read_token_pair(ldr_tokenizer *t, int32_t node, const char *key) {
+  int32_t list = ldr__member(t, node, key), id = ldr__first(t, list);
   int64_t v = -1;
-  if (id < 0 || ldr_json_node_at(r->j, list)->count != 2 ||
-      !ldr__json_integer(r->j, ldr__json_next(r->j, id), &v) || v >= r->t->count)
-    ldr__read_fail(r, LDR_FORMAT, list >= 0 ? list : node,
+  if (ldr__count(t, list) != 2 || !ldr__json_integer(t->j, ldr__next(t, id), &v) || v >= t->count)
+    ldr__read_fail(t, LDR_FORMAT, list >= 0 ? list : node,
         "the post-processor has no token with an id of the vocabulary");
   return (int32_t)v;
 }
 
 /* A list of the template, which takes each text once and in order. */
-static void ldr__read_template(ldr__reading *r, ldr__template *m, int32_t node, const char *key, int32_t texts) {
-  int32_t k = ldr__json_first(r->j, ldr__json_there(r->j, node, key)), next = 0,
-      tokens = ldr__json_there(r->j, node, "special_tokens");
+static void ldr__read_template(ldr_tokenizer *t, ldr__template *m, int32_t node, const char *key, int32_t texts) {
+  int32_t k = ldr__first(t, ldr__member(t, node, key)), next = 0,
+      tokens = ldr__member(t, node, "special_tokens");
   memset(m, 0, sizeof *m);
-  for (; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k)) {
-    int32_t text = ldr__json_there(r->j, k, "Sequence"), special = ldr__json_there(r->j, k, "SpecialToken"), i,
-        type = ldr__read_int(r, text >= 0 ? text : special, "type_id", 0, 1 << 20, 0);
+  for (; k >= 0 && !t->err->status; k = ldr__next(t, k)) {
+    int32_t text = ldr__member(t, k, "Sequence"), special = ldr__member(t, k, "SpecialToken"), i,
+        type = ldr__read_int(t, text >= 0 ? text : special, "type_id", 0, 1 << 20, 0);
     int64_t id = -1;
     if (text >= 0) {
-      int32_t which = ldr_json_equals(r->j, ldr__json_there(r->j, text, "id"), "B");
+      int32_t which = ldr_json_equals(t->j, ldr__member(t, text, "id"), "B");
       next = which == next ? next + 1 : INT32_MAX;
-      ldr__template_add(r, m, which, -1, type);
+      ldr__template_add(t, m, which, -1, type);
       continue;
     }
-    i = ldr__json_there(r->j, special, "id");
-    i = !ldr__json_is(r->j, i, LDR_JSON_STRING) ? -1
-        : ldr__json_there(r->j, ldr__json_there(r->j, tokens, ldr__read_string(r, i).text), "ids");
-    if (!ldr__json_is(r->j, i, LDR_JSON_ARRAY))
-      ldr__read_fail(r, LDR_FORMAT, k, "the template names a token that is not among its special_tokens");
-    for (i = ldr__json_first(r->j, i); i >= 0; i = ldr__json_next(r->j, i)) {
-      if (!ldr__json_integer(r->j, i, &id) || id >= r->t->count)
-        ldr__read_fail(r, LDR_FORMAT, i, "an id of the template is not in the vocabulary");
-      ldr__template_add(r, m, -1, (int32_t)id, type);
+    i = ldr__member(t, special, "id");
+    i = !ldr__node_is(t, i, LDR_JSON_STRING) ? -1
+        : ldr__member(t, ldr__member(t, tokens, ldr__read_string(t, i).text), "ids");
+    if (!ldr__node_is(t, i, LDR_JSON_ARRAY))
+      ldr__read_fail(t, LDR_FORMAT, k, "the template names a token that is not among its special_tokens");
+    for (i = ldr__first(t, i); i >= 0; i = ldr__next(t, i)) {
+      if (!ldr__json_integer(t->j, i, &id) || id >= t->count)
+        ldr__read_fail(t, LDR_FORMAT, i, "an id of the template is not in the vocabulary");
+      ldr__template_add(t, m, -1, (int32_t)id, type);
     }
   }
   if (next != texts)
-    ldr__read_fail(r, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
+    ldr__read_fail(t, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
 }
 
-static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node) {
+static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node) {
   int roberta = strcmp(type, "RobertaProcessing") == 0;
   int32_t cls;
-  if ((roberta || strcmp(type, "ByteLevel") == 0) && ldr__read_flag(r, node, "trim_offsets", 1)) {
-    r->t->trim = 1;
-    r->t->trim_prefix = ldr__read_flag(r, node, "add_prefix_space", 1);
+  if ((roberta || strcmp(type, "ByteLevel") == 0) && ldr__read_flag(t, node, "trim_offsets", 1)) {
+    t->trim = 1;
+    t->trim_prefix = ldr__read_flag(t, node, "add_prefix_space", 1);
   }
   if (strcmp(type, "TemplateProcessing") == 0) {
-    if (!ldr__json_is(r->j, ldr__json_there(r->j, node, "single"), LDR_JSON_ARRAY))
-      ldr__read_fail(r, LDR_FORMAT, node, "the template has no \"single\" list");
-    else ldr__read_template(r, &r->t->single, node, "single", 1);
-    if (ldr__json_is(r->j, ldr__json_there(r->j, node, "pair"), LDR_JSON_ARRAY))
-      ldr__read_template(r, &r->t->pair, node, "pair", 2);
+    if (!ldr__node_is(t, ldr__member(t, node, "single"), LDR_JSON_ARRAY))
+      ldr__read_fail(t, LDR_FORMAT, node, "the template has no \"single\" list");
+    else ldr__read_template(t, &t->single, node, "single", 1);
+    if (ldr__node_is(t, ldr__member(t, node, "pair"), LDR_JSON_ARRAY))
+      ldr__read_template(t, &t->pair, node, "pair", 2);
   } else if (roberta || strcmp(type, "BertProcessing") == 0) {
-    cls = ldr__read_token_pair(r, node, "cls");
-    ldr__templates(r, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(r, node, "sep"));
+    cls = ldr__read_token_pair(t, node, "cls");
+    ldr__templates(t, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(t, node, "sep"));
   } else if (strcmp(type, "ByteLevel") != 0)
-    ldr__read_fail(r, LDR_UNSUPPORTED, ldr__json_there(r->j, node, "type"),
+    ldr__read_fail(t, LDR_UNSUPPORTED, ldr__member(t, node, "type"),
         "the tokenizer has a post-processor that is not known");
 }
 
 /* ---- rows of cutters ---- */
 
 /* A piece from a JSON string. */
-static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
-  ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
-  char *p = ldr__piece_put(r->t, id, (size_t)n);
-  if (p) ldr_json_string(p, (size_t)n + 1, r->j, node);
+static void ldr__read_piece(ldr_tokenizer *t, int32_t id, int32_t node) {
+  ptrdiff_t n = ldr_json_string(NULL, 0, t->j, node);
+  char *p = ldr__piece_put(t, id, (size_t)n);
+  if (p) ldr_json_string(p, (size_t)n + 1, t->j, node);
   if (p && strlen(p) != (size_t)n)
-    ldr__read_fail(r, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
+    ldr__read_fail(t, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
 }
 
 /* A piece from bytes, with a text before them. */
-static void ldr__piece_add(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n) {
+static void ldr__piece_add(ldr_tokenizer *t, int32_t id, const char *front, const void *s, size_t n) {
   size_t before = strlen(front);
-  char *p = ldr__piece_put(r->t, id, before + n);
+  char *p = ldr__piece_put(t, id, before + n);
   if (p) memcpy(p, front, before);
   if (p && n) memcpy(p + before, s, n);
 }
 
 /* model.vocab, an object of pieces and ids: every id once; there may be holes, but not more than pieces. */
-static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
-  ldr_tokenizer *t = r->t;
-  int32_t vocab = r->whole ? model : ldr__json_there(r->j, model, "vocab"), key, value;
-  const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
+static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
+  int32_t vocab = t->whole ? model : ldr__member(t, model, "vocab"), key, value;
+  const ldr_json_node *v = ldr_json_node_at(t->j, vocab);
   int64_t id = -1, top = -1;
-  if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT))
-    ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
+  if (!ldr__node_is(t, vocab, LDR_JSON_OBJECT))
+    ldr__fail_at(t->err, LDR_VOCAB, ldr__json_offset(t->j, vocab >= 0 ? vocab : model),
         "model.vocab is not a table of pieces and ids");
-  for (key = r->err->status ? -1 : v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
-    value = ldr__json_next(r->j, key);
-    if (!ldr__json_integer(r->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
-      ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
+  for (key = t->err->status ? -1 : v->first; key >= 0 && !t->err->status; key = ldr__next(t, value)) {
+    value = ldr__next(t, key);
+    if (!ldr__json_integer(t->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
+      ldr__fail_at(t->err, LDR_VOCAB, ldr__json_offset(t->j, value),
           "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them", (int)v->count);
     top = LDR__MAX(top, id);
   }
-  if (r->err->status) return;
+  if (t->err->status) return;
   ldr__pieces_begin(t, (int32_t)top + 1 + extra, 0, 0, (v->end - v->begin) / 2);
-  for (key = v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
-    value = ldr__json_next(r->j, key);
-    ldr__json_integer(r->j, value, &id);
+  for (key = v->first; key >= 0 && !t->err->status; key = ldr__next(t, value)) {
+    value = ldr__next(t, key);
+    ldr__json_integer(t->j, value, &id);
     if (t->pieces[id].start)
-      ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I", id);
-    else ldr__read_piece(r, (int32_t)id, key);
+      ldr__fail_at(t->err, LDR_VOCAB, ldr__json_offset(t->j, value), "two pieces of the vocabulary have the id %I", id);
+    else ldr__read_piece(t, (int32_t)id, key);
   }
-  if (!t->count) ldr__fail(r->err, LDR_VOCAB, "the vocabulary is empty");
+  if (!t->count) ldr__fail(t->err, LDR_VOCAB, "the vocabulary is empty");
   ldr__pieces_index(t);
 }
 
 /* The unknown token of the model; it must be a piece. */
-static void ldr__read_unknown(ldr__reading *r, int32_t model, const char *otherwise) {
-  ldr__string unk = ldr__read_text(r, model, "unk_token", otherwise);
+static void ldr__read_unknown(ldr_tokenizer *t, int32_t model, const char *otherwise) {
+  ldr__string unk = ldr__read_text(t, model, "unk_token", otherwise);
   char shown[LDR__SHOWN];
-  if (r->err->status || !unk.bytes) return;
-  r->t->unk = ldr__piece_find(r->t, unk.text, (size_t)unk.bytes);
-  if (r->t->unk < 0)
-    ldr__fail(r->err, LDR_VOCAB,
+  if (t->err->status || !unk.bytes) return;
+  t->unk = ldr__piece_find(t, unk.text, (size_t)unk.bytes);
+  if (t->unk < 0)
+    ldr__fail(t->err, LDR_VOCAB,
         "none of the %d pieces is %s, which stands for unknown words; is this the right vocabulary?",
-        (int)r->t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
+        (int)t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
 }
 
 /* What stands before a piece inside a word. */
@@ -9539,55 +9541,52 @@ static void ldr__set_prefix(ldr_tokenizer *t, ldr__string prefix) {
   t->prefix_hash = ldr__vocab_hash(ldr__address_hash(t), prefix.text, (size_t)prefix.bytes);
 }
 
-static void ldr__read_wordlevel(ldr__reading *r, int32_t model) { ldr__read_unknown(r, model, "<unk>"); }
+static void ldr__read_wordlevel(ldr_tokenizer *t, int32_t model) { ldr__read_unknown(t, model, "<unk>"); }
 
-static void ldr__read_wordpiece(ldr__reading *r, int32_t model) {
-  int32_t chars = ldr__json_there(r->j, model, "max_input_chars_per_word");
+static void ldr__read_wordpiece(ldr_tokenizer *t, int32_t model) {
+  int32_t chars = ldr__member(t, model, "max_input_chars_per_word");
   int64_t n = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
-  ldr__set_prefix(r->t, ldr__read_text(r, model, "continuing_subword_prefix", "##"));
-  if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS))
-    ldr__fail_at(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars), "model.max_input_chars_per_word is not a number "
+  ldr__set_prefix(t, ldr__read_text(t, model, "continuing_subword_prefix", "##"));
+  if (chars >= 0 && (!ldr__json_integer(t->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS))
+    ldr__fail_at(t->err, LDR_LIMIT, ldr__json_offset(t->j, chars), "model.max_input_chars_per_word is not a number "
         "from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
-  r->t->word_chars = (int32_t)n;
-  ldr__read_unknown(r, model, "[UNK]");
+  t->word_chars = (int32_t)n;
+  ldr__read_unknown(t, model, "[UNK]");
 }
 
 /* A piece into a trie, under its id. */
-static void ldr__trie_piece(ldr__reading *r, ldr__trie *trie, int32_t id) {
-  ldr__trie_add(r->t, trie, ldr__piece_text(r->t, id), ldr__piece_bytes(r->t, id), id, 1);
+static void ldr__trie_piece(ldr_tokenizer *t, ldr__trie *trie, int32_t id) {
+  ldr__trie_add(t, trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1);
 }
 
-static void ldr__read_unigram(ldr__reading *r, int32_t model) {
-  ldr_tokenizer *t = r->t;
+static void ldr__read_unigram(ldr_tokenizer *t, int32_t model) {
   int32_t id;
-  t->unk = ldr__read_int(r, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
-  t->byte_fallback = ldr__read_flag(r, model, "byte_fallback", 0);
+  t->unk = ldr__read_int(t, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
+  t->byte_fallback = ldr__read_flag(t, model, "byte_fallback", 0);
   t->lowest = t->count ? t->scores[0] : 0;
-  for (id = 0; id < t->count && !r->err->status; id++) {
+  for (id = 0; id < t->count && !t->err->status; id++) {
     if (t->scores[id] < t->lowest) t->lowest = t->scores[id];
-    ldr__trie_piece(r, &t->pieces_trie, id);
+    ldr__trie_piece(t, &t->pieces_trie, id);
   }
 }
 
 /* [[piece, score], ..] */
-static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
-  ldr_tokenizer *t = r->t;
-  int32_t vocab = ldr__json_there(r->j, model, "vocab"), k, id = 0, score;
-  const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
-  if (!ldr__json_is(r->j, vocab, LDR_JSON_ARRAY) || !v->count)
-    ldr__read_fail(r, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a list of pieces and scores");
-  if (r->err->status) return;
+static void ldr__read_scored(ldr_tokenizer *t, int32_t model, int32_t extra) {
+  int32_t vocab = ldr__member(t, model, "vocab"), k, id = 0, score;
+  const ldr_json_node *v = ldr_json_node_at(t->j, vocab);
+  if (!ldr__node_is(t, vocab, LDR_JSON_ARRAY) || !v->count)
+    ldr__read_fail(t, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a list of pieces and scores");
+  if (t->err->status) return;
   ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3);
-  for (k = v->first; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k), id++) {
-    int32_t piece = ldr__json_first(r->j, k);
-    score = ldr__json_is(r->j, piece, LDR_JSON_STRING) && ldr_json_node_at(r->j, k)->count == 2
-        ? ldr__json_next(r->j, piece) : -1;
-    t->scores[id] = ldr_json_number(r->j, score, 0);
-    if (!ldr__json_is(r->j, score, LDR_JSON_NUMBER))
-      ldr__read_fail(r, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
+  for (k = v->first; k >= 0 && !t->err->status; k = ldr__next(t, k), id++) {
+    int32_t piece = ldr__first(t, k);
+    score = ldr__node_is(t, piece, LDR_JSON_STRING) && ldr__count(t, k) == 2 ? ldr__next(t, piece) : -1;
+    t->scores[id] = ldr_json_number(t->j, score, 0);
+    if (!ldr__node_is(t, score, LDR_JSON_NUMBER))
+      ldr__read_fail(t, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
     else if (t->scores[id] - t->scores[id] != 0)
-      ldr__read_fail(r, LDR_VOCAB, score, "the score of a piece is not finite");
-    else ldr__read_piece(r, id, piece);
+      ldr__read_fail(t, LDR_VOCAB, score, "the score of a piece is not finite");
+    else ldr__read_piece(t, id, piece);
   }
   ldr__pieces_index(t);
 }
@@ -9643,39 +9642,38 @@ static const char *ldr__merge_text(ldr_tokenizer *t, const char *s, size_t n, ui
 }
 
 /* "a b" or ["a", "b"]. */
-static void ldr__read_merge(ldr__reading *r, int32_t node, uint32_t rank) {
+static void ldr__read_merge(ldr_tokenizer *t, int32_t node, uint32_t rank) {
   char s[1024];
-  int list = ldr__json_is(r->j, node, LDR_JSON_ARRAY) && ldr_json_node_at(r->j, node)->count == 2;
-  int32_t first = list ? ldr__json_first(r->j, node) : node, second = list ? ldr__json_next(r->j, first) : -1;
-  ptrdiff_t an = ldr_json_string(NULL, 0, r->j, first), bn = list ? ldr_json_string(NULL, 0, r->j, second) : 0;
+  int list = ldr__count(t, node) == 2;
+  int32_t first = list ? ldr__first(t, node) : node, second = list ? ldr__next(t, first) : -1;
+  ptrdiff_t an = ldr_json_string(NULL, 0, t->j, first), bn = list ? ldr_json_string(NULL, 0, t->j, second) : 0;
   const char *why = an < 0 || bn < 0 ? ldr__no_merge : "a merge is longer than 1000 bytes";
   if (an >= 0 && bn >= 0 && (size_t)(an + bn) + 2 <= sizeof s) {
-    ldr_json_string(s, (size_t)an + 1, r->j, first);
-    if (list) ldr_json_string(s + an + 1, (size_t)bn + 1, r->j, second);
-    why = !list ? ldr__merge_text(r->t, s, (size_t)an, rank)
-        : ldr__merge_add(r->t, s, (size_t)an, s + an + 1, (size_t)bn, rank);
+    ldr_json_string(s, (size_t)an + 1, t->j, first);
+    if (list) ldr_json_string(s + an + 1, (size_t)bn + 1, t->j, second);
+    why = !list ? ldr__merge_text(t, s, (size_t)an, rank)
+        : ldr__merge_add(t, s, (size_t)an, s + an + 1, (size_t)bn, rank);
   }
-  if (why) ldr__read_fail(r, LDR_VOCAB, node, why);
+  if (why) ldr__read_fail(t, LDR_VOCAB, node, why);
 }
 
-static void ldr__read_bpe(ldr__reading *r, int32_t model) {
-  ldr_tokenizer *t = r->t;
-  int32_t merges = ldr__json_there(r->j, model, "merges"), k;
+static void ldr__read_bpe(ldr_tokenizer *t, int32_t model) {
+  int32_t merges = ldr__member(t, model, "merges"), k;
   uint32_t rank = 0;
-  ldr__set_prefix(t, ldr__read_text(r, model, "continuing_subword_prefix", ""));
-  t->suffix = ldr__read_text(r, model, "end_of_word_suffix", "");
+  ldr__set_prefix(t, ldr__read_text(t, model, "continuing_subword_prefix", ""));
+  t->suffix = ldr__read_text(t, model, "end_of_word_suffix", "");
   if (t->prefix.bytes > 32 || t->suffix.bytes > 32)
-    ldr__read_fail(r, LDR_LIMIT, model, "the prefix or suffix of pieces is longer than 32 bytes");
-  t->fuse_unk = ldr__read_flag(r, model, "fuse_unk", 0);
-  t->byte_fallback = ldr__read_flag(r, model, "byte_fallback", 0);
-  t->ignore_merges = ldr__read_flag(r, model, "ignore_merges", 0);
-  ldr__read_unknown(r, model, "");
-  if (!ldr__json_is(r->j, merges, LDR_JSON_ARRAY))
-    ldr__read_fail(r, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
-  if (r->err->status) return;
-  ldr__merges_begin(t, (size_t)ldr_json_node_at(r->j, merges)->count);
-  for (k = ldr__json_first(r->j, merges); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
-    ldr__read_merge(r, k, rank++);
+    ldr__read_fail(t, LDR_LIMIT, model, "the prefix or suffix of pieces is longer than 32 bytes");
+  t->fuse_unk = ldr__read_flag(t, model, "fuse_unk", 0);
+  t->byte_fallback = ldr__read_flag(t, model, "byte_fallback", 0);
+  t->ignore_merges = ldr__read_flag(t, model, "ignore_merges", 0);
+  ldr__read_unknown(t, model, "");
+  if (!ldr__node_is(t, merges, LDR_JSON_ARRAY))
+    ldr__read_fail(t, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
+  if (t->err->status) return;
+  ldr__merges_begin(t, (size_t)ldr_json_node_at(t->j, merges)->count);
+  for (k = ldr__first(t, merges); k >= 0 && !t->err->status; k = ldr__next(t, k))
+    ldr__read_merge(t, k, rank++);
 }
 
 static const ldr__cutter ldr__cutters[] = {
@@ -9688,17 +9686,17 @@ static const ldr__cutter ldr__cutter_by_score = { "SentencePiece", NULL, ldr__cu
 
 enum { LDR__WORDPIECE, LDR__BPE, LDR__UNIGRAM, LDR__WORDLEVEL, LDR__CUTTERS };
 
-static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
-  int32_t type = ldr__json_there(r->j, model, "type"), i = 0;
-  if (type >= 0) while (i < LDR__CUTTERS && !ldr_json_equals(r->j, type, ldr__cutters[i].name)) i++;
+static const ldr__cutter *ldr__cutter_of(ldr_tokenizer *t, int32_t model) {
+  int32_t type = ldr__member(t, model, "type"), i = 0;
+  if (type >= 0) while (i < LDR__CUTTERS && !ldr_json_equals(t->j, type, ldr__cutters[i].name)) i++;
   /* without a type, as old files are: what is in it decides */
-  else if (ldr__json_there(r->j, model, "merges") >= 0) i = LDR__BPE;
-  else if (ldr__json_is(r->j, ldr__json_there(r->j, model, "vocab"), LDR_JSON_ARRAY)) i = LDR__UNIGRAM;
-  else if (ldr__json_there(r->j, model, "continuing_subword_prefix") < 0 &&
-      ldr__json_there(r->j, model, "max_input_chars_per_word") < 0)
-    i = ldr__json_there(r->j, model, "vocab") >= 0 ? LDR__WORDLEVEL : LDR__CUTTERS;
+  else if (ldr__member(t, model, "merges") >= 0) i = LDR__BPE;
+  else if (ldr__node_is(t, ldr__member(t, model, "vocab"), LDR_JSON_ARRAY)) i = LDR__UNIGRAM;
+  else if (ldr__member(t, model, "continuing_subword_prefix") < 0 &&
+      ldr__member(t, model, "max_input_chars_per_word") < 0)
+    i = ldr__member(t, model, "vocab") >= 0 ? LDR__WORDLEVEL : LDR__CUTTERS;
   if (i < LDR__CUTTERS) return &ldr__cutters[i];
-  ldr__read_fail(r, LDR_UNSUPPORTED, type >= 0 ? type : model, type >= 0
+  ldr__read_fail(t, LDR_UNSUPPORTED, type >= 0 ? type : model, type >= 0
       ? "the tokenizer's model is of a type that is not known: WordPiece, BPE, Unigram and WordLevel are"
       : "the tokenizer's model has no \"type\" and is of no kind that is known");
   return NULL;
@@ -9708,20 +9706,19 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
 
 /* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter
    does not see it. node: where it stands. */
-static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
-  ldr_tokenizer *t = r->t;
+static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) {
   int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
       id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
-  if (r->err->status) return;
+  if (t->err->status) return;
   if (at >= 0) id = t->added[at].id; /* said again: the last word counts */
   else if (id < 0) {
     /* an id far off is not believed: the next one, as upstream */
     id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;
     if (id >= t->piece_room || (id < t->count && t->pieces[id].start))
-      ldr__read_fail(r, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
-    else ldr__piece_add(r, id, "", a->text.text, (size_t)a->text.bytes);
+      ldr__read_fail(t, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
+    else ldr__piece_add(t, id, "", a->text.text, (size_t)a->text.bytes);
   }
-  if (r->err->status) return;
+  if (t->err->status) return;
   if (at < 0) ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, at = t->added_count++, 1);
   t->added[at] = *a;
   t->added[at].id = id;
@@ -9759,53 +9756,51 @@ static void ldr__added_finish(ldr_tokenizer *t) {
 
 /* An added token: an object or (beside: in a file beside the vocabulary, which gives the id) also a text alone.
    special: what it is where nothing is said. */
-static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int special, int beside) {
+static void ldr__read_added(ldr_tokenizer *t, int32_t node, int64_t id, int special, int beside) {
   ldr__added a;
-  int32_t text = beside && ldr__json_is(r->j, node, LDR_JSON_STRING),
-      content = text ? node : ldr__json_there(r->j, node, "content");
-  if (!beside && !ldr__json_is(r->j, content, LDR_JSON_STRING))
-    ldr__read_fail(r, LDR_FORMAT, node, "an added token has no content");
-  if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) return;
+  int32_t text = beside && ldr__node_is(t, node, LDR_JSON_STRING),
+      content = text ? node : ldr__member(t, node, "content");
+  if (!beside && !ldr__node_is(t, content, LDR_JSON_STRING))
+    ldr__read_fail(t, LDR_FORMAT, node, "an added token has no content");
+  if (!ldr__node_is(t, content, LDR_JSON_STRING)) return;
   memset(&a, 0, sizeof a);
-  a.text = ldr__read_string(r, content);
-  a.id = beside ? (int32_t)id : ldr__read_int(r, node, "id", 0, INT32_MAX - 1, -1);
-  a.special = (unsigned char)ldr__read_flag(r, node, "special", special);
-  a.lstrip = (unsigned char)ldr__read_flag(r, node, "lstrip", 0);
-  a.rstrip = (unsigned char)ldr__read_flag(r, node, "rstrip", 0);
-  a.single_word = (unsigned char)ldr__read_flag(r, node, "single_word", 0);
-  a.normalized = (unsigned char)ldr__read_flag(r, node, "normalized", !a.special);
-  if (r->err->status || !a.text.bytes) return;
+  a.text = ldr__read_string(t, content);
+  a.id = beside ? (int32_t)id : ldr__read_int(t, node, "id", 0, INT32_MAX - 1, -1);
+  a.special = (unsigned char)ldr__read_flag(t, node, "special", special);
+  a.lstrip = (unsigned char)ldr__read_flag(t, node, "lstrip", 0);
+  a.rstrip = (unsigned char)ldr__read_flag(t, node, "rstrip", 0);
+  a.single_word = (unsigned char)ldr__read_flag(t, node, "single_word", 0);
+  a.normalized = (unsigned char)ldr__read_flag(t, node, "normalized", !a.special);
+  if (t->err->status || !a.text.bytes) return;
   if (strlen(a.text.text) != (size_t)a.text.bytes)
-    ldr__read_fail(r, LDR_VOCAB, content, "an added token holds a NUL character");
-  if (beside && (r->known_stay || text) && ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
-  ldr__added_put(r, &a, node);
+    ldr__read_fail(t, LDR_VOCAB, content, "an added token holds a NUL character");
+  if (beside && (t->known_stay || text) && ldr__trie_find(&t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
+  ldr__added_put(t, &a, node);
 }
 
 /* ---- the whole file ---- */
 
 /* Room for added tokens: `more`, and those of the files beside. */
-static void ldr__added_room(ldr__reading *r, int32_t more) {
-  ldr_tokenizer *t = r->t;
+static void ldr__added_room(ldr_tokenizer *t, int32_t more) {
   t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)t->room_hint + (size_t)more) * sizeof *t->added);
 }
 
-static void ldr__read_tokenizer(ldr__reading *r) {
+static void ldr__read_tokenizer(ldr_tokenizer *t) {
   static const int order[] = { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__PROCESSORS, LDR__DECODERS };
-  ldr_tokenizer *t = r->t;
-  int32_t model = ldr_json_get(r->j, 0, "model"), added = ldr__json_there(r->j, 0, "added_tokens"), extra = 0, k;
-  if (!ldr__json_is(r->j, model, LDR_JSON_OBJECT))
-    ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
-  else t->cutter = ldr__cutter_of(r, model);
-  if (ldr__json_is(r->j, added, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, added)->count;
-  if (r->err->status) return;
-  if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(r, model, extra + t->room_hint);
-  else ldr__read_vocab(r, model, extra + t->room_hint);
-  if (!r->err->status) t->cutter->read(r, model);
-  ldr__templates(r, "A", "A1B", -1, -1);
-  ldr__added_room(r, extra + 1);
-  for (k = ldr__json_first(r->j, added); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
-    ldr__read_added(r, k, -1, 0, 0);
-  for (k = 0; k < 4; k++) ldr__read_list(r, order[k], ldr__json_there(r->j, 0, ldr__kinds[order[k]].key), 0);
+  int32_t model = ldr_json_get(t->j, 0, "model"), added = ldr__member(t, 0, "added_tokens"),
+      extra = ldr__count(t, added), k;
+  if (!ldr__node_is(t, model, LDR_JSON_OBJECT))
+    ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
+  else t->cutter = ldr__cutter_of(t, model);
+  if (t->err->status) return;
+  if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(t, model, extra + t->room_hint);
+  else ldr__read_vocab(t, model, extra + t->room_hint);
+  if (!t->err->status) t->cutter->read(t, model);
+  ldr__templates(t, "A", "A1B", -1, -1);
+  ldr__added_room(t, extra + 1);
+  for (k = ldr__first(t, added); k >= 0 && !t->err->status; k = ldr__next(t, k))
+    ldr__read_added(t, k, -1, 0, 0);
+  for (k = 0; k < 4; k++) ldr__read_list(t, order[k], ldr__member(t, 0, ldr__kinds[order[k]].key), 0);
 
 }
 
@@ -9846,53 +9841,52 @@ static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
 }
 
 /* A piece of the vocabulary as a special token that text may hold: its id, or -1. */
-static int32_t ldr__added_special(ldr__reading *r, const char *name, int lstrip) {
+static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip) {
   ldr__added a;
   memset(&a, 0, sizeof a);
-  a.id = ldr__piece_find(r->t, name, strlen(name));
+  a.id = ldr__piece_find(t, name, strlen(name));
   a.text = ldr__string_of(name);
   a.special = 1;
   a.lstrip = (unsigned char)lstrip;
-  if (a.id >= 0) ldr__added_put(r, &a, -1);
+  if (a.id >= 0) ldr__added_put(t, &a, -1);
   return a.id;
 }
 
 /* The parts of BERT around a WordPiece vocabulary. */
-static void ldr__parts_bert(ldr__reading *r) {
-  ldr_tokenizer *t = r->t;
+static void ldr__parts_bert(ldr_tokenizer *t) {
   int32_t cls, sep;
   t->cutter = &ldr__cutters[LDR__WORDPIECE];
   t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
   ldr__set_prefix(t, ldr__string_of("##"));
-  t->unk = ldr__added_special(r, "[UNK]", 0);
-  cls = ldr__added_special(r, "[CLS]", 0);
-  sep = ldr__added_special(r, "[SEP]", 0);
-  ldr__added_special(r, "[PAD]", 0);
-  ldr__added_special(r, "[MASK]", 0);
-  ldr__part_named(r, LDR__NORMALIZERS, "BertNormalizer", -1);
-  ldr__part_named(r, LDR__SPLITTERS, "BertPreTokenizer", -1);
-  ldr__part_named(r, LDR__DECODERS, "WordPiece", -1);
+  t->unk = ldr__added_special(t, "[UNK]", 0);
+  cls = ldr__added_special(t, "[CLS]", 0);
+  sep = ldr__added_special(t, "[SEP]", 0);
+  ldr__added_special(t, "[PAD]", 0);
+  ldr__added_special(t, "[MASK]", 0);
+  ldr__part_named(t, LDR__NORMALIZERS, "BertNormalizer", -1);
+  ldr__part_named(t, LDR__SPLITTERS, "BertPreTokenizer", -1);
+  ldr__part_named(t, LDR__DECODERS, "WordPiece", -1);
   t->no_template = cls < 0 || sep < 0;
-  ldr__templates(r, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
+  ldr__templates(t, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
   if (t->unk < 0)
-    ldr__fail(r->err, LDR_VOCAB, "none of the %d pieces is [UNK], which stands for unknown words; "
+    ldr__fail(t->err, LDR_VOCAB, "none of the %d pieces is [UNK], which stands for unknown words; "
         "is this the WordPiece vocabulary of a BERT?", (int)t->count);
 }
 
-static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
+static void ldr__read_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) {
   size_t at = ldr__utf8_bad(s, n, 1), next, length;
   int32_t count = 0;
   if (at < n)
-    ldr__fail_at(r->err, LDR_VOCAB, at,
+    ldr__fail_at(t->err, LDR_VOCAB, at,
         "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
   for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
-  ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count);
-  for (at = 0, count = 0; at < n && !r->err->status; at += next, count++) {
+  ldr__pieces_begin(t, count + t->room_hint, 0, 0, n + (size_t)count);
+  for (at = 0, count = 0; at < n && !t->err->status; at += next, count++) {
     length = ldr__vocab_line(s + at, n - at, &next);
-    ldr__piece_add(r, count, "", s + at, length);
+    ldr__piece_add(t, count, "", s + at, length);
   }
-  ldr__pieces_index(r->t);
-  if (!r->err->status) ldr__parts_bert(r);
+  ldr__pieces_index(t);
+  if (!t->err->status) ldr__parts_bert(t);
 }
 
 /* ---- SentencePiece's model files ---- */
@@ -9924,79 +9918,77 @@ static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score,
 }
 
 /* A map of characters, kept. */
-static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset) {
-  unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(r->t, n);
+static void ldr__sp_map(ldr_tokenizer *t, ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset) {
+  unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(t, n);
   if (copy) memcpy(copy, bytes, n);
-  if (copy) ldr__map_open(p, copy, n, offset, r->err);
+  if (copy) ldr__map_open(p, copy, n, offset, t->err);
 }
 
 /* The rules of normalising that are in the file. */
-static void ldr__sp_normalizer(ldr__reading *r, ldr__cursor spec, uint64_t offset) {
-  ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
+static void ldr__sp_normalizer(ldr_tokenizer *t, ldr__cursor spec, uint64_t offset) {
+  ldr__step *p = ldr__part_add(t, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
   ldr__cursor part, map = ldr__cursor_of(NULL, 0);
   uint64_t field, value;
   while ((field = ldr__take_field(&spec, &value, &part)) != 0) {
     if (field == 2 && part.p) map = part;
     if (field >= 3 && field <= 5) p->flags[field - 3] = value != 0;
   }
-  if (map.size) ldr__sp_map(r, p, map.p, map.size, offset);
+  if (map.size) ldr__sp_map(t, p, map.p, map.size, offset);
 }
 
-static void ldr__sp_decoders(ldr__reading *r, int prefix) {
-  ldr__step *p = ldr__part_named(r, LDR__DECODERS, "Metaspace", -1);
+static void ldr__sp_decoders(ldr_tokenizer *t, int prefix) {
+  ldr__step *p = ldr__part_named(t, LDR__DECODERS, "Metaspace", -1);
   p->flags[0] = 0;
-  ldr__part_named(r, LDR__DECODERS, "ByteFallback", -1);
-  ldr__part_named(r, LDR__DECODERS, "Fuse", -1);
-  if (prefix) ldr__part_named(r, LDR__DECODERS, "Strip", -1)->flags[0] = 1;
+  ldr__part_named(t, LDR__DECODERS, "ByteFallback", -1);
+  ldr__part_named(t, LDR__DECODERS, "Fuse", -1);
+  if (prefix) ldr__part_named(t, LDR__DECODERS, "Strip", -1)->flags[0] = 1;
 }
 
 /* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is
    no beginning, else Llama's beginning; `rules` may say otherwise. An id that is none: there is no such token. */
-static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairseq, uint64_t begin, uint64_t end) {
-  ldr_tokenizer *t = r->t;
+static void ldr__sp_template(ldr_tokenizer *t, const ldr__rules *rules, int fairseq, uint64_t begin, uint64_t end) {
   int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5),
       bos = begin < (uint64_t)t->count ? (int32_t)begin : -1, eos = end < (uint64_t)t->count ? (int32_t)end : -1;
   int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0),
       has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0);
-  if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAs1Bs", cls, sep);
-  else if (fairseq) ldr__templates(r, "cAs", "cAssBs", 0, 2);
-  else ldr__templates(r, "cAs", has_bos ? "cAs1cBs" : "cAscBs", has_bos ? bos : -1, has_eos ? eos : -1);
+  if (cls >= 0 && sep >= 0) ldr__templates(t, "cAs", "cAs1Bs", cls, sep);
+  else if (fairseq) ldr__templates(t, "cAs", "cAssBs", 0, 2);
+  else ldr__templates(t, "cAs", has_bos ? "cAs1cBs" : "cAscBs", has_bos ? bos : -1, has_eos ? eos : -1);
 }
 
 /* A piece of a model whose pieces have scores and types. */
-static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n, float score,
+static void ldr__piece_typed(ldr_tokenizer *t, int32_t id, const char *front, const void *s, size_t n, float score,
     int type) {
-  ldr__piece_add(r, id, front, s, n);
-  if (r->err->status) return;
-  r->t->scores[id] = (double)score;
-  r->t->types[id] = (unsigned char)type;
-  if (type == LDR__SP_UNKNOWN && r->t->unk < 0) r->t->unk = id;
+  ldr__piece_add(t, id, front, s, n);
+  if (t->err->status) return;
+  t->scores[id] = (double)score;
+  t->types[id] = (unsigned char)type;
+  if (type == LDR__SP_UNKNOWN && t->unk < 0) t->unk = id;
 }
 
 /* The pieces; with `fairseq` XLM-RoBERTa's: <s> <pad> </s> <unk>, the model's from the fourth on, <mask>. */
-static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
+static void ldr__sp_pieces(ldr_tokenizer *t, const unsigned char *s, size_t n, int32_t count, int fairseq) {
   static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
   ldr__cursor c = ldr__cursor_of(s, n), part, text;
   int32_t id = 0, k;
   uint64_t type, field, value;
   float score;
-  ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n);
+  ldr__pieces_begin(t, count + 2 * fairseq + t->room_hint, 1, 1, n);
   for (k = 0; fairseq && k < 4; k++)
-    ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
-  while (!r->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
+    ldr__piece_typed(t, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
+  while (!t->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
     const char *why = field == 1 ? ldr__sp_piece(part, &text, &score, &type) : NULL;
     if (field != 1) continue;
-    if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at - part.size, "%s", why);
-    else if (!fairseq || id >= 3) ldr__piece_typed(r, id + fairseq, "", text.p, text.size, score, (int)type);
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at - part.size, "%s", why);
+    else if (!fairseq || id >= 3) ldr__piece_typed(t, id + fairseq, "", text.p, text.size, score, (int)type);
     id++;
   }
-  if (fairseq) ldr__piece_typed(r, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
-  ldr__pieces_index(r->t);
+  if (fairseq) ldr__piece_typed(t, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
+  ldr__pieces_index(t);
 }
 
 /* What the cutters need: the range of scores, Unigram's pieces, those that are never cut. */
-static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
-  ldr_tokenizer *t = r->t;
+static void ldr__sp_cutter(ldr_tokenizer *t, uint64_t kind) {
   int32_t id, i, n;
   uint32_t c, before = 0;
   int any = 0;
@@ -10005,7 +9997,7 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
   t->by_score = kind == 2;
   t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
 
-  for (id = 0; id < t->count && !r->err->status; id++) {
+  for (id = 0; id < t->count && !t->err->status; id++) {
     int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
         (type == LDR__SP_UNUSED && kind != 1);
     if (type == LDR__SP_NORMAL) {
@@ -10013,8 +10005,8 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
       if (!any || t->scores[id] > t->highest) t->highest = t->scores[id];
       any = 1;
     }
-    if (type == LDR__SP_USER) ldr__trie_piece(r, &t->frozen, id);
-    if (cuts && kind == 1) ldr__trie_piece(r, &t->pieces_trie, id);
+    if (type == LDR__SP_USER) ldr__trie_piece(t, &t->frozen, id);
+    if (cuts && kind == 1) ldr__trie_piece(t, &t->pieces_trie, id);
     for (i = 0; cuts && kind == 2 && i < (int32_t)t->pieces[id].bytes; i += n, before = c) {
       c = ldr__utf8_at(ldr__piece_text(t, id) + i, &n);
       if (i) ldr__meet(t, before, ldr__piece_text(t, id) + i);
@@ -10022,7 +10014,7 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
   }
 }
 
-static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, size_t n, const ldr__rules *rules) {
+static void ldr__read_sentencepiece(ldr_tokenizer *t, const unsigned char *s, size_t n, const ldr__rules *rules) {
   static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
   ldr__cursor c = ldr__cursor_of(s, n), part, inner, spec = ldr__cursor_of(NULL, 0);
   uint64_t kind = 1, bos = 1, eos = 2, field, value;
@@ -10032,26 +10024,26 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
     if (field == 3 && part.p) spec = part;
     for (inner = part; field == 2 && (field = ldr__take_field(&inner, &value, &part)) != 0; field = 2) {
       if (field == 3) kind = value;
-      if (field == 35) r->t->byte_fallback = value != 0;
+      if (field == 35) t->byte_fallback = value != 0;
       if (field == 41) bos = value;
       if (field == 42) eos = value;
       if (field == 24 && value)
-        ldr__fail_at(r->err, LDR_UNSUPPORTED, (uint64_t)(inner.p - s),
+        ldr__fail_at(t->err, LDR_UNSUPPORTED, (uint64_t)(inner.p - s),
             "the model puts blanks behind words, which is not supported");
     }
   }
-  if (c.bad || count < 3) ldr__fail_at(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
+  if (c.bad || count < 3) ldr__fail_at(t->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
   else if (kind < 1 || kind > 4 || kind == 3)
-    ldr__fail(r->err, LDR_UNSUPPORTED, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
+    ldr__fail(t->err, LDR_UNSUPPORTED, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
         kind <= 4 ? kinds[kind] : "unknown");
-  if (!r->err->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
-  if (!r->err->status) ldr__sp_cutter(r, kind);
-  if (!r->err->status) ldr__sp_normalizer(r, spec, spec.p ? (uint64_t)(spec.p - s) : LDR_NO_OFFSET);
-  if (r->err->status) return;
-  ldr__sp_decoders(r, r->t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
-  if (bos >= (uint64_t)count || r->t->types[(int32_t)bos + shift] != LDR__SP_CONTROL) bos = UINT64_MAX;
-  if (eos >= (uint64_t)count || r->t->types[(int32_t)eos + shift] != LDR__SP_CONTROL) eos = UINT64_MAX;
-  ldr__sp_template(r, rules, rules->fairseq, bos, eos);
+  if (!t->err->status) ldr__sp_pieces(t, s, n, count, rules->fairseq);
+  if (!t->err->status) ldr__sp_cutter(t, kind);
+  if (!t->err->status) ldr__sp_normalizer(t, spec, spec.p ? (uint64_t)(spec.p - s) : LDR_NO_OFFSET);
+  if (t->err->status) return;
+  ldr__sp_decoders(t, t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
+  if (bos >= (uint64_t)count || t->types[(int32_t)bos + shift] != LDR__SP_CONTROL) bos = UINT64_MAX;
+  if (eos >= (uint64_t)count || t->types[(int32_t)eos + shift] != LDR__SP_CONTROL) eos = UINT64_MAX;
+  ldr__sp_template(t, rules, rules->fairseq, bos, eos);
 }
 
 /* ---- vocab.json and merges.txt ---- */
@@ -10090,73 +10082,72 @@ static const ldr__pair_row ldr__pair_rows[] = {
   { "", "", " gpt-4o llama4 ", NULL, LDR__GPT4O_PATTERN, NULL, NULL, 0, 0, 0, 0, 0 },
 };
 
-static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
+static void ldr__read_merge_lines(ldr_tokenizer *t, const char *s, size_t n) {
   size_t at, next, length, lines = 0;
   uint32_t rank = 0;
   for (at = 0; at < n; at += next) lines += ldr__vocab_line((const unsigned char *)s + at, n - at, &next) > 0;
-  ldr__merges_begin(r->t, lines);
-  for (at = 0; at < n && !r->err->status; at += next) {
+  ldr__merges_begin(t, lines);
+  for (at = 0; at < n && !t->err->status; at += next) {
     const char *why;
     length = ldr__vocab_line((const unsigned char *)s + at, n - at, &next);
     if (!length || (at == 0 && length >= 8 && memcmp(s, "#version", 8) == 0)) continue;
-    why = ldr__merge_text(r->t, s + at, length, rank++);
-    if (why) ldr__fail_at(r->err, LDR_VOCAB, at, "merges.txt: %s", why);
+    why = ldr__merge_text(t, s + at, length, rank++);
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, at, "merges.txt: %s", why);
   }
 }
 
-static ldr__step *ldr__part_regex(ldr__reading *r, const char *pattern) {
-  ldr__step *p = ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1);
-  ldr__read_regex(r, p, ldr__string_of(pattern), LDR_NO_OFFSET);
+static ldr__step *ldr__part_regex(ldr_tokenizer *t, const char *pattern) {
+  ldr__step *p = ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_regex, -1);
+  ldr__read_regex(t, p, ldr__string_of(pattern), LDR_NO_OFFSET);
   return p;
 }
 
 /* The parts around a byte-level BPE. prefix: a blank in front of the first word. */
-static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefix) {
-  ldr_tokenizer *t = r->t;
+static void ldr__pair_parts(ldr_tokenizer *t, const ldr__pair_row *row, int prefix) {
   ldr__step *p;
   int32_t cls = -1, sep = -1;
   t->cutter = &ldr__cutters[LDR__BPE];
   t->unk = -1; /* bytes are never unknown */
   t->ignore_merges = row->whole;
-  if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
-  if (row->lower) ldr__part_named(r, LDR__NORMALIZERS, "Lowercase", -1);
-  if (row->first) ldr__part_regex(r, row->first);
-  p = row->pattern ? ldr__part_regex(r, row->pattern) : ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
-  if (row->pattern) ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+  if (row->nfc) ldr__part_named(t, LDR__NORMALIZERS, "NFC", -1);
+  if (row->lower) ldr__part_named(t, LDR__NORMALIZERS, "Lowercase", -1);
+  if (row->first) ldr__part_regex(t, row->first);
+  p = row->pattern ? ldr__part_regex(t, row->pattern) : ldr__part_named(t, LDR__SPLITTERS, "ByteLevel", -1);
+  if (row->pattern) ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
   p->flags[0] = prefix;
   if (row->suffix) {
     p->behaviour = LDR__REMOVED;
     p->invert = 1;
   }
-  ldr__part_named(r, LDR__DECODERS, "ByteLevel", -1);
+  ldr__part_named(t, LDR__DECODERS, "ByteLevel", -1);
   if (row->cls) {
-    cls = ldr__added_special(r, row->cls, 0);
-    sep = ldr__added_special(r, row->sep, 0);
-  } else ldr__added_special(r, "<|endoftext|>", 0);
-  if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAssBs", cls, sep);
-  else ldr__templates(r, "A", "A1B", -1, -1);
+    cls = ldr__added_special(t, row->cls, 0);
+    sep = ldr__added_special(t, row->sep, 0);
+  } else ldr__added_special(t, "<|endoftext|>", 0);
+  if (cls >= 0 && sep >= 0) ldr__templates(t, "cAs", "cAssBs", cls, sep);
+  else ldr__templates(t, "A", "A1B", -1, -1);
   t->trim = cls >= 0 && !row->suffix;
   t->trim_prefix = prefix;
   if (strcmp(row->sign, "<mask>") != 0) return;
-  ldr__added_special(r, "<pad>", 0);
-  ldr__added_special(r, "<unk>", 0);
-  ldr__added_special(r, "<mask>", 1);
+  ldr__added_special(t, "<pad>", 0);
+  ldr__added_special(t, "<unk>", 0);
+  ldr__added_special(t, "<mask>", 1);
 }
 
 /* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
-static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
+static void ldr__read_vocab_merges(ldr_tokenizer *t, const char *merges, size_t size, const ldr__rules *rules) {
   const ldr__pair_row *row = ldr__pair_rows;
-  r->whole = 1;
-  ldr__read_vocab(r, 0, r->t->room_hint + 8);
-  if (r->err->status) return;
+  t->whole = 1;
+  ldr__read_vocab(t, 0, t->room_hint + 8);
+  if (t->err->status) return;
   while (*row->sign &&
       !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
-      : ldr__piece_find(r->t, row->sign, strlen(row->sign)) >= 0)) row++;
-  ldr__set_prefix(r->t, ldr__string_of(""));
-  r->t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
-  ldr__added_room(r, 8);
-  if (!r->err->status) ldr__read_merge_lines(r, merges, size);
-  ldr__pair_parts(r, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
+      : ldr__piece_find(t, row->sign, strlen(row->sign)) >= 0)) row++;
+  ldr__set_prefix(t, ldr__string_of(""));
+  t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
+  ldr__added_room(t, 8);
+  if (!t->err->status) ldr__read_merge_lines(t, merges, size);
+  ldr__pair_parts(t, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
 }
 
 /* ---- tokenizers in GGUF files ---- */
@@ -10175,79 +10166,78 @@ static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__curso
 }
 
 /* The pieces. BERT's are turned back: what begins a word has U+2581 in front there, and what goes on nothing. */
-static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
+static void ldr__gguf_pieces(ldr_tokenizer *t, const ldr_weights *w, int bert) {
   ldr__cursor tokens, scores, types;
   uint32_t of[3] = { 0, 0, 0 };
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.tokens", &tokens, &of[0]), i,
       ns = ldr__gguf_list(w, "tokenizer.ggml.scores", &scores, &of[1]),
       nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
   if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) || (nt && (nt != n || of[2] < 4 || of[2] > 5)))
-    ldr__fail_at(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
+    ldr__fail_at(t->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
         "scores, token_type) are no vocabulary", n, ns, nt);
-  else ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n));
-  for (i = 0; i < n && !r->err->status; i++) {
+  else ldr__pieces_begin(t, (int32_t)n, 1, 1, (size_t)(8 * n));
+  for (i = 0; i < n && !t->err->status; i++) {
     uint64_t size = ldr__take_number(&tokens, 8), at = tokens.at;
     const unsigned char *s = ldr__take(&tokens, size);
     int type = nt ? (int)ldr__take_number(&types, 4) : LDR__SP_NORMAL, plain, start;
     float score = ns ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores, 4)) : 0;
     if (!s || ldr__utf8_bad(s, (size_t)size, 1) < size || type < LDR__SP_NORMAL || type > LDR__SP_BYTE ||
         !(score - score == 0)) {
-      ldr__fail_at(r->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
+      ldr__fail_at(t->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
       return;
     }
     plain = !bert || (size > 1 && s[0] == '[' && s[size - 1] == ']');
     start = !plain && size >= 3 && memcmp(s, "\xe2\x96\x81", 3) == 0 ? 3 : 0;
-    ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score, type);
+    ldr__piece_typed(t, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score, type);
   }
-  ldr__pieces_index(r->t);
+  ldr__pieces_index(t);
 }
 
-static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
+static void ldr__gguf_merges(ldr_tokenizer *t, const ldr_weights *w) {
   ldr__cursor c;
   uint32_t of = 0, rank;
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
-  ldr__set_prefix(r->t, r->t->suffix = ldr__string_of(""));
-  if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
-  else ldr__merges_begin(r->t, (size_t)n);
-  for (rank = 0; rank < n && !r->err->status; rank++) {
+  ldr__set_prefix(t, t->suffix = ldr__string_of(""));
+  if (of != 8 || n > 1 << 28) ldr__fail(t->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
+  else ldr__merges_begin(t, (size_t)n);
+  for (rank = 0; rank < n && !t->err->status; rank++) {
     const char *s, *why = "a merge is cut off";
     size = ldr__take_number(&c, 8);
     s = (const char *)ldr__take(&c, size);
-    if (s) why = ldr__merge_text(r->t, s, (size_t)size, rank);
-    if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
+    if (s) why = ldr__merge_text(t, s, (size_t)size, rank);
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
   }
 }
 
 /* The normaliser of a SentencePiece model (Unigram or not), whose map of characters is a list of bytes. */
-static void ldr__gguf_sentencepiece(ldr__reading *r, const ldr_weights *w, int unigram) {
-  ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
+static void ldr__gguf_sentencepiece(ldr_tokenizer *t, const ldr_weights *w, int unigram) {
+  ldr__step *p = ldr__part_add(t, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
   ldr__cursor c;
   uint32_t of = 0;
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.precompiled_charsmap", &c, &of);
-  r->t->byte_fallback = 1;
+  t->byte_fallback = 1;
   p->flags[0] = ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 1) != 0;
   p->flags[1] = ldr__gguf_whole(w, "tokenizer.ggml.remove_extra_whitespaces", (uint64_t)unigram) != 0;
-  if (n && of <= 1 && n <= c.size - c.at) ldr__sp_map(r, p, c.p + c.at, (size_t)n, c.at);
-  ldr__sp_decoders(r, p->flags[0]);
+  if (n && of <= 1 && n <= c.size - c.at) ldr__sp_map(t, p, c.p + c.at, (size_t)n, c.at);
+  ldr__sp_decoders(t, p->flags[0]);
 }
 
 /* The tokens around texts, and those that texts may hold: control tokens, and where no cutter sees them others. */
-static void ldr__gguf_specials(ldr__reading *r, const ldr_weights *w, const ldr__rules *rules, int plain, int bytes) {
-  ldr_tokenizer *t = r->t;
+static void ldr__gguf_specials(ldr_tokenizer *t, const ldr_weights *w, const ldr__rules *rules, int plain, int bytes) {
   uint64_t bos = ldr__gguf_whole(w, "tokenizer.ggml.bos_token_id", UINT64_MAX),
       eos = ldr__gguf_whole(w, "tokenizer.ggml.eos_token_id", UINT64_MAX);
   int32_t id, n = t->count;
-  if (plain && rules->bos == LDR_OFF && rules->eos == LDR_OFF) ldr__templates(r, "A", "A1B", -1, -1);
-  else if (plain) ldr__sp_template(r, rules, 0, bos, eos);
-  for (id = 0; id < n && !r->err->status; id++) {
+  if (plain && rules->bos == LDR_OFF && rules->eos == LDR_OFF) ldr__templates(t, "A", "A1B", -1, -1);
+  else if (plain) ldr__sp_template(t, rules, 0, bos, eos);
+  for (id = 0; id < n && !t->err->status; id++) {
     int type = t->types[id];
     if (type != LDR__SP_CONTROL && type != (bytes ? LDR__SP_USER : LDR__SP_UNKNOWN)) continue;
-    ldr__added_special(r, ldr__piece_text(t, id), 0);
+    ldr__added_special(t, ldr__piece_text(t, id), 0);
     if (type == LDR__SP_USER) t->added[t->added_count - 1].special = 0;
   }
 }
 
-static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
+static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
   const char *model = ldr_weights_meta(w, "tokenizer.ggml.model"), *pre = ldr_weights_meta(w, "tokenizer.ggml.pre");
   int bytes = model && strcmp(model, "gpt2") == 0, bert = model && strcmp(model, "bert") == 0,
       unigram = model && strcmp(model, "t5") == 0, llama = model && strcmp(model, "llama") == 0;
@@ -10256,33 +10246,33 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
   char name[64];
   size_t i;
   int32_t id, more = 8;
-  if (!model) ldr__fail(r->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
+  if (!model) ldr__fail(t->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
   else if (!bytes && !bert && !unigram && !llama)
-    ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
+    ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
         "and t5 are known", model);
   ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
   for (i = 0; bytes && i < LDR__COUNT(ldr__pair_rows); i++)
     if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
   if (bytes && !row)
-    ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
+    ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
         "that is not known", pre ? pre : "");
-  if (!r->err->status) ldr__gguf_pieces(r, w, bert);
-  if (r->err->status) return;
-  for (id = 0; id < r->t->count; id++) more += r->t->types[id] != LDR__SP_NORMAL && r->t->types[id] != LDR__SP_BYTE;
-  ldr__added_room(r, more);
-  if (r->err->status) return;
-  if (bert) ldr__parts_bert(r);
+  if (!t->err->status) ldr__gguf_pieces(t, w, bert);
+  if (t->err->status) return;
+  for (id = 0; id < t->count; id++) more += t->types[id] != LDR__SP_NORMAL && t->types[id] != LDR__SP_BYTE;
+  ldr__added_room(t, more);
+  if (t->err->status) return;
+  if (bert) ldr__parts_bert(t);
   if (bytes) {
-    ldr__gguf_merges(r, w);
-    ldr__pair_parts(r, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
+    ldr__gguf_merges(t, w);
+    ldr__pair_parts(t, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
   } else if (!bert) {
-    ldr__sp_cutter(r, unigram ? 1 : 2);
-    ldr__gguf_sentencepiece(r, w, unigram);
+    ldr__sp_cutter(t, unigram ? 1 : 2);
+    ldr__gguf_sentencepiece(t, w, unigram);
   }
   memset(&rules, 0, sizeof rules);
   rules.bos = ldr__gguf_whole(w, "tokenizer.ggml.add_bos_token", llama || (row && row->bos)) ? LDR_ON : LDR_OFF;
   rules.eos = ldr__gguf_whole(w, "tokenizer.ggml.add_eos_token", (uint64_t)unigram) ? LDR_ON : LDR_OFF;
-  if (!r->err->status) ldr__gguf_specials(r, w, &rules, !bert && !(row && row->cls), bytes);
+  if (!t->err->status) ldr__gguf_specials(t, w, &rules, !bert && !(row && row->cls), bytes);
 }
 
 /* ---- files beside the vocabulary ---- */
@@ -10293,104 +10283,102 @@ static const char *const ldr__beside_names[] = {
   "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
 
 /* The first member of the object of tokens and ids of such a file, or -1. */
-static int32_t ldr__beside_list(const ldr__reading *r, int which) {
-  int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : 0;
-  if (which == LDR__BESIDE_MAP || !ldr__json_is(r->j, list, LDR_JSON_OBJECT)) return -1;
-  return ldr_json_node_at(r->j, list)->first;
+static int32_t ldr__beside_list(const ldr_tokenizer *t, int which) {
+  int32_t list = which == LDR__BESIDE_CONFIG ? ldr__member(t, 0, "added_tokens_decoder") : 0;
+  if (which == LDR__BESIDE_MAP || !ldr__node_is(t, list, LDR_JSON_OBJECT)) return -1;
+  return ldr_json_node_at(t->j, list)->first;
 }
 
 /* The id of a member of it: of a text, or the key itself; -1: none. */
-static int64_t ldr__beside_id(const ldr__reading *r, int which, int32_t key) {
+static int64_t ldr__beside_id(const ldr_tokenizer *t, int which, int32_t key) {
   char digits[11];
   int64_t id = 0;
-  int32_t i, n = (int32_t)ldr_json_string(digits, sizeof digits, r->j, key);
+  int32_t i, n = (int32_t)ldr_json_string(digits, sizeof digits, t->j, key);
   if (which == LDR__BESIDE_ADDED)
-    return ldr__json_integer(r->j, ldr__json_next(r->j, key), &id) && id <= 1 << 28 ? id : -1;
+    return ldr__json_integer(t->j, ldr__next(t, key), &id) && id <= 1 << 28 ? id : -1;
   for (i = 0; i < n && id >= 0; i++) id = n < 10 && ldr__digit(digits[i]) ? id * 10 + (digits[i] - '0') : -1;
   return n ? id : -1;
 }
 
 /* How many tokens a file beside the vocabulary may add, and the highest id it gives. */
-static void ldr__besides_count(ldr__reading *r, int which) {
-  int32_t more = ldr__json_there(r->j, 0, "additional_special_tokens"), k;
-  if (which == LDR__BESIDE_MAP)
-    r->t->room_hint += 8 + (ldr__json_is(r->j, more, LDR_JSON_ARRAY) ? ldr_json_node_at(r->j, more)->count : 0);
-  for (k = ldr__beside_list(r, which); k >= 0; k = ldr__json_next(r->j, ldr__json_next(r->j, k))) {
-    int64_t id = ldr__beside_id(r, which, k);
-    r->t->room_hint++;
-    if (id > r->t->top_id && id < 1 << 28) r->t->top_id = (int32_t)id;
+static void ldr__besides_count(ldr_tokenizer *t, int which) {
+  int32_t k;
+  if (which == LDR__BESIDE_MAP) t->room_hint += 8 + ldr__count(t, ldr__member(t, 0, "additional_special_tokens"));
+  for (k = ldr__beside_list(t, which); k >= 0; k = ldr__next(t, ldr__next(t, k))) {
+    int64_t id = ldr__beside_id(t, which, k);
+    t->room_hint++;
+    if (id > t->top_id && id < 1 << 28) t->top_id = (int32_t)id;
   }
 }
 
 /* All added tokens of a file beside the vocabulary. */
-static void ldr__read_besides(ldr__reading *r, int which) {
+static void ldr__read_besides(ldr_tokenizer *t, int which) {
   static const char *const names[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
       "mask_token" };
   int32_t k, value;
   size_t i;
-  for (k = ldr__beside_list(r, which); k >= 0 && !r->err->status; k = ldr__json_next(r->j, value)) {
-    int64_t id = ldr__beside_id(r, which, k);
-    value = ldr__json_next(r->j, k);
+  for (k = ldr__beside_list(t, which); k >= 0 && !t->err->status; k = ldr__next(t, value)) {
+    int64_t id = ldr__beside_id(t, which, k);
+    value = ldr__next(t, k);
     if (id < 0)
-      ldr__read_fail(r, LDR_VOCAB, which == LDR__BESIDE_ADDED ? value : k,
+      ldr__read_fail(t, LDR_VOCAB, which == LDR__BESIDE_ADDED ? value : k,
           "the id of an added token is no number of a token");
-    else ldr__read_added(r, which == LDR__BESIDE_ADDED ? k : value, id, 0, 1);
+    else ldr__read_added(t, which == LDR__BESIDE_ADDED ? k : value, id, 0, 1);
   }
   if (which != LDR__BESIDE_MAP) return;
   for (i = 0; i < LDR__COUNT(names); i++)
-    ldr__read_added(r, ldr__json_there(r->j, 0, names[i]), -1, 1, 1);
-  k = ldr__json_first(r->j, ldr__json_there(r->j, 0, "additional_special_tokens"));
-  for (; k >= 0; k = ldr__json_next(r->j, k)) ldr__read_added(r, k, -1, 1, 1);
+    ldr__read_added(t, ldr__member(t, 0, names[i]), -1, 1, 1);
+  k = ldr__first(t, ldr__member(t, 0, "additional_special_tokens"));
+  for (; k >= 0; k = ldr__next(t, k)) ldr__read_added(t, k, -1, 1, 1);
 }
 
 /* ---- tokenizers without a vocabulary ---- */
 
 /* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. r->j is its tokenizer_config.json. */
-static void ldr__read_byt5(ldr__reading *r) {
+static void ldr__read_byt5(ldr_tokenizer *t) {
   static const char *const first[][2] = { { "<pad>", "pad_token" }, { "</s>", "eos_token" }, { "<unk>", "unk_token" } };
-  ldr_tokenizer *t = r->t;
   ldr__added a;
-  int32_t list = ldr__json_there(r->j, 0, "additional_special_tokens"), i,
-      extra = ldr__read_int(r, 0, "extra_ids", 0, 1 << 16, 125);
+  int32_t list = ldr__member(t, 0, "additional_special_tokens"), i,
+      extra = ldr__read_int(t, 0, "extra_ids", 0, 1 << 16, 125);
   char text[8], *own;
-  if (list < 0) list = ldr__json_there(r->j, 0, "extra_special_tokens");
-  if (ldr__json_is(r->j, list, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, list)->count;
+  if (list < 0) list = ldr__member(t, 0, "extra_special_tokens");
+  if (ldr__node_is(t, list, LDR_JSON_ARRAY)) extra = ldr_json_node_at(t->j, list)->count;
   else list = -1;
-  ldr__besides_count(r, LDR__BESIDE_CONFIG);
+  ldr__besides_count(t, LDR__BESIDE_CONFIG);
   ldr__pieces_begin(t, 259 + extra + t->room_hint, 0, 0, 1024);
-  ldr__added_room(r, 3 + extra);
+  ldr__added_room(t, 3 + extra);
   for (i = 0; i < 256; i++)
-    ldr__piece_add(r, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
+    ldr__piece_add(t, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
   ldr__pieces_index(t);
-  if (r->err->status) return;
+  if (t->err->status) return;
   memset(&a, 0, sizeof a);
   a.special = a.lstrip = a.rstrip = 1; /* unless an object says otherwise */
   for (; a.id < 3; a.id++) {
     a.text = ldr__string_of(first[a.id][0]);
-    ldr__added_put(r, &a, -1);
-    ldr__read_added(r, ldr__json_there(r->j, 0, first[a.id][1]), a.id, 1, 1);
+    ldr__added_put(t, &a, -1);
+    ldr__read_added(t, ldr__member(t, 0, first[a.id][1]), a.id, 1, 1);
   }
-  ldr__read_besides(r, LDR__BESIDE_CONFIG);
-  for (i = ldr__json_first(r->j, list); i >= 0; i = ldr__json_next(r->j, i)) ldr__read_added(r, i, -1, 1, 1);
+  ldr__read_besides(t, LDR__BESIDE_CONFIG);
+  for (i = ldr__first(t, list); i >= 0; i = ldr__next(t, i)) ldr__read_added(t, i, -1, 1, 1);
   a.lstrip = a.rstrip = 0;
   for (a.id = 259; list < 0 && a.id < 259 + extra; a.id++)
     if ((own = (char *)ldr__tokenizer_keep(t, 20)) != NULL) {
       ldr__format(own, 20, "<extra_id_%d>", a.id - 259);
       a.text = ldr__string_of(own);
-      ldr__added_put(r, &a, -1);
+      ldr__added_put(t, &a, -1);
     }
-  for (i = 0; i < 3 && !r->err->status; i++) t->added[i].special = 1;
+  for (i = 0; i < 3 && !t->err->status; i++) t->added[i].special = 1;
   t->cutter = &ldr__cutters[LDR__BPE];
   t->once = 1;
   ldr__set_prefix(t, t->suffix = ldr__string_of(""));
   ldr__merges_begin(t, 0);
-  ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
-  ldr__part_named(r, LDR__DECODERS, "ByteLevel", -1)->flags[0] = 1; /* what is no UTF-8 vanishes */
-  ldr__templates(r, "As", "AsBs", -1, 1);
+  ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+  ldr__part_named(t, LDR__DECODERS, "ByteLevel", -1)->flags[0] = 1; /* what is no UTF-8 vanishes */
+  ldr__templates(t, "As", "AsBs", -1, 1);
 }
 
 /* By the class in tokenizer_config.json. */
-static const struct ldr__alone { const char *name; void (*read)(ldr__reading *r); } ldr__alone_rows[] = {
+static const struct ldr__alone { const char *name; void (*read)(ldr_tokenizer *t); } ldr__alone_rows[] = {
   { "ByT5Tokenizer", ldr__read_byt5 } };
 
 static const struct ldr__alone *ldr__alone_of(const ldr_json *j) {
@@ -10418,103 +10406,101 @@ static int ldr__looks_like_json(const unsigned char *s, size_t n) {
   return i < n && (s[i] == '"' || s[i] == '}');
 }
 
-static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char *key) {
-  int32_t n = ldr__json_there(j, object, key);
-  return ldr__json_is(j, n, LDR_JSON_TRUE) ? LDR_ON : ldr__json_is(j, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
+static ldr_choice ldr__read_choice(const ldr_tokenizer *t, const char *key) {
+  int32_t n = ldr__member(t, 0, key);
+  return ldr__node_is(t, n, LDR_JSON_TRUE) ? LDR_ON : ldr__node_is(t, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
 }
 
 /* tokenizer_config.json: switches, the class, and two keys of Japanese models, whose splitters are not BERT's. */
-static void ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
+static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
       { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
-  int32_t node = ldr__json_there(j, 0, "tokenizer_class");
+  int32_t node = ldr__member(t, 0, "tokenizer_class");
   char shown[LDR__SHOWN];
   int k;
-  r->lower = ldr__json_choice(j, 0, "do_lower_case");
-  r->strip = ldr__json_choice(j, 0, "strip_accents");
-  r->cjk = ldr__json_choice(j, 0, "tokenize_chinese_chars");
-  r->bos = ldr__json_choice(j, 0, "add_bos_token");
-  r->eos = ldr__json_choice(j, 0, "add_eos_token");
-  r->prefix_space = ldr__json_choice(j, 0, "add_prefix_space");
-  if (ldr__json_is(j, node, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, j, node);
+  r->lower = ldr__read_choice(t, "do_lower_case");
+  r->strip = ldr__read_choice(t, "strip_accents");
+  r->cjk = ldr__read_choice(t, "tokenize_chinese_chars");
+  r->bos = ldr__read_choice(t, "add_bos_token");
+  r->eos = ldr__read_choice(t, "add_eos_token");
+  r->prefix_space = ldr__read_choice(t, "add_prefix_space");
+  if (ldr__node_is(t, node, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, t->j, node);
   if (strncmp(r->class_name, "XLMRoberta", 10) == 0) r->fairseq = 1;
   for (k = 0; k < 2; k++) {
-    const ldr_json_node *n = ldr_json_node_at(j, node = ldr__json_there(j, 0, only[k][0]));
-    if (n && !ldr_json_equals(j, node, only[k][1]))
-      ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
-          ldr__show(shown, j->text + n->begin, n->end - n->begin), only[k][1]);
+    const ldr_json_node *n = ldr_json_node_at(t->j, node = ldr__member(t, 0, only[k][0]));
+    if (n && !ldr_json_equals(t->j, node, only[k][1]))
+      ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
+          ldr__show(shown, t->j->text + n->begin, n->end - n->begin), only[k][1]);
   }
 }
 
 /* The main file, whatever it is: its content decides. */
-static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
+static void ldr__read_main(ldr_tokenizer *t, const ldr__files *f, ldr_json **j) {
   const unsigned char *s = f->data;
   size_t n = f->size;
   int32_t model;
   if (ldr__gguf_is(s, n)) {
-    ldr_weights *w = ldr_weights_open_memory(s, n, &r->t->alloc, r->err);
-    if (w) ldr__read_gguf(r, w);
+    ldr_weights *w = ldr_weights_open_memory(s, n, &t->alloc, t->err);
+    if (w) ldr__read_gguf(t, w);
     ldr_weights_close(w);
     return;
   }
-  if (ldr__looks_like_json(s, n)) r->j = *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
-  else ldr__added_room(r, 8);
+  if (ldr__looks_like_json(s, n)) t->j = *j = ldr_json_parse((const char *)s, n, &t->alloc, t->err);
+  else ldr__added_room(t, 8);
   model = ldr_json_get(*j, 0, "model");
-  if (r->err->status) return;
-  if (!*j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
-  else if (!*j) ldr__read_lines(r, s, n);
-  else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
-  else if (ldr__alone_of(*j)) ldr__alone_of(*j)->read(r);
+  if (t->err->status) return;
+  if (!*j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(t, s, n, &f->rules);
+  else if (!*j) ldr__read_lines(t, s, n);
+  else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(t);
+  else if (ldr__alone_of(*j)) ldr__alone_of(*j)->read(t);
   else if (!f->beside[LDR__BESIDE_MERGES])
-    ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
+    ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
         "(A vocab.json needs the merges.txt beside it)");
-  else ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
+  else ldr__read_vocab_merges(t, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
       &f->rules);
 }
 
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
-  ldr__reading r;
-  ldr_json *main_json = NULL, *beside[LDR__BESIDES];
+  ldr_tokenizer *t = NULL;
+  ldr_json *json[LDR__BESIDES]; /* of the files beside; merges.txt is none, and its place is the main file's */
   char message[sizeof err->message];
   int k, failed = -1;
-  memset(&r, 0, sizeof r);
-  memset(beside, 0, sizeof beside);
-  r.err = err;
   if (f->size == 0) ldr__fail_at(err, LDR_VOCAB, 0, "the vocabulary is empty");
   else if (f->size > LDR__VOCAB_BYTES && !ldr__gguf_is(f->data, f->size))
     ldr__fail(err, LDR_LIMIT, "the vocabulary is %U bytes long, and at most %U are read",
         (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
-  else if ((r.t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *r.t)) == NULL)
+  else if ((t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *t)) == NULL)
     ldr__fail(err, LDR_MEMORY, "out of memory while reading a tokenizer");
-  if (!r.t) return NULL;
-  memset(r.t, 0, sizeof *r.t);
-  r.t->err = err;
-  r.t->alloc = desc->alloc;
-  r.t->memory_size = sizeof *r.t;
-  r.t->unk = -1;
+  if (!t) return NULL;
+  memset(t, 0, sizeof *t);
+  memset(json, 0, sizeof json);
+  t->err = err;
+  t->alloc = desc->alloc;
+  t->memory_size = sizeof *t;
+  t->unk = -1;
   for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
     if (!f->beside[k]) continue;
-    r.j = beside[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
-    if (r.j && k == LDR__BESIDE_CONFIG) ldr__rules_read(&f->rules, r.j, err);
-    if (r.j) ldr__besides_count(&r, k);
+    t->j = json[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
+    if (t->j && k == LDR__BESIDE_CONFIG) ldr__rules_read(t, &f->rules);
+    if (t->j) ldr__besides_count(t, k);
     if (err->status) failed = k;
   }
-  if (!err->status) ldr__read_main(&r, f, &main_json);
-  r.known_stay = main_json && !r.whole;
+  if (!err->status) ldr__read_main(t, f, &json[LDR__BESIDE_MERGES]);
+  t->known_stay = json[LDR__BESIDE_MERGES] && !t->whole;
   for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
-    r.j = beside[k];
-    if (r.j) ldr__read_besides(&r, k);
+    t->j = json[k];
+    if (t->j) ldr__read_besides(t, k);
     if (err->status) failed = k;
   }
   memcpy(message, err->message, sizeof message);
   if (failed >= 0) ldr__format(err->message, sizeof message, "%s: %s", ldr__beside_names[failed], message);
-  ldr__rules_apply(r.t, desc, &f->rules);
-  if (!err->status) ldr__added_finish(r.t);
-  ldr_json_free(main_json);
-  for (k = 0; k < LDR__BESIDES; k++) ldr_json_free(beside[k]);
-  r.t->err = NULL;
-  if (!err->status) return r.t;
-  ldr_tokenizer_free(r.t);
+  ldr__rules_apply(t, desc, &f->rules);
+  if (!err->status) ldr__added_finish(t);
+  for (k = 0; k < LDR__BESIDES; k++) ldr_json_free(json[k]);
+  t->err = NULL;
+  t->j = NULL;
+  if (!err->status) return t;
+  ldr_tokenizer_free(t);
   return NULL;
 }
 
