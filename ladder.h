@@ -6779,6 +6779,11 @@ static uint32_t ldr__vocab_hash(uint32_t h, const char *s, size_t n) {
 static size_t ldr__piece_bytes(const ldr_tokenizer *t, int32_t id) { return t->pieces[id].bytes; }
 static const char *ldr__piece_text(const ldr_tokenizer *t, int32_t id) { return t->text + t->pieces[id].start; }
 
+static ldr__string ldr__piece(const ldr_tokenizer *t, int32_t id) {
+  const ldr__string s = { ldr__piece_text(t, id), (int32_t)ldr__piece_bytes(t, id) };
+  return s;
+}
+
 /* The slot of prefix + s, or the free one where it would go. */
 static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, const char *prefix, size_t prefix_bytes,
     const char *s, size_t n) {
@@ -6795,6 +6800,9 @@ static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, co
 
 static int32_t ldr__piece_find(const ldr_tokenizer *t, const char *s, size_t n) {
   return ldr__slot_find(t, ldr__vocab_hash(ldr__address_hash(t), s, n), "", 0, s, n)->id;
+}
+static int32_t ldr__piece_named(const ldr_tokenizer *t, const char *name) {
+  return ldr__piece_find(t, name, strlen(name));
 }
 
 /* Room for ids below `room`, with scores and types where the file has them; `text` bytes of pieces to begin with. */
@@ -6866,26 +6874,22 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
 
 /* ---- all beginnings of some texts ---- */
 
-/* Where a key's way begins; by the address as well, as with words. */
-static uint32_t ldr__trie_mix(const ldr__trie *trie, uint32_t key) {
-  uint32_t h = (key ^ (uint32_t)((uintptr_t)trie->slots >> 4)) * 2654435769u;
-  return (h ^ h >> 15) & trie->mask;
+/* The slot of a key, or the free one where it would go; where its way begins is hashed as with words. */
+LDR__INLINE uint32_t *ldr__trie_slot(const ldr__trie *trie, uint32_t key) {
+  uint32_t h = (key ^ (uint32_t)((uintptr_t)trie->slots >> 4)) * 2654435769u, i = (h ^ h >> 15) & trie->mask;
+  while (trie->slots[i][0] && trie->slots[i][0] != key) i = (i + 1) & trie->mask;
+  return trie->slots[i];
 }
 
 /* The node one byte further, or 0. */
 LDR__INLINE uint32_t ldr__trie_step(const ldr__trie *trie, uint32_t node, unsigned char byte) {
-  uint32_t key = node * 256 + byte + 1, i;
-  if (!node) return trie->root[byte];
-  for (i = ldr__trie_mix(trie, key); trie->slots[i][0]; i = (i + 1) & trie->mask)
-    if (trie->slots[i][0] == key) return trie->slots[i][1];
-  return 0;
+  return node ? ldr__trie_slot(trie, node * 256 + byte + 1)[1] : trie->root[byte];
 }
 
 static void ldr__trie_hang(ldr__trie *trie, uint32_t key, uint32_t child) {
-  uint32_t i = ldr__trie_mix(trie, key);
-  while (trie->slots[i][0]) i = (i + 1) & trie->mask;
-  trie->slots[i][0] = key;
-  trie->slots[i][1] = child;
+  uint32_t *slot = ldr__trie_slot(trie, key);
+  slot[0] = key;
+  slot[1] = child;
 }
 
 /* Twice the room, or the first, of which node 0 is the root. */
@@ -6907,22 +6911,23 @@ static void ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
 }
 
 /* The first or (again) the last of two equal texts counts. */
-static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, const char *s, size_t n, int32_t value, int again) {
+static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, ldr__string s, int32_t value, int again) {
   uint32_t node = 0, next;
-  size_t i;
-  for (i = 0; i < n; i++, node = next) {
+  int32_t i;
+  for (i = 0; i < s.bytes; i++, node = next) {
+    unsigned char byte = (unsigned char)s.text[i];
     if (trie->nodes == trie->room) ldr__trie_grow(t, trie);
     if (trie->nodes == trie->room || trie->nodes == 0xfffffe)
       ldr__fail(t->err, LDR_MEMORY, "the tokenizer has too many pieces");
     if (t->err->status) return;
-    next = ldr__trie_step(trie, node, (unsigned char)s[i]);
+    next = ldr__trie_step(trie, node, byte);
     if (next) continue;
     next = trie->nodes++;
     trie->values[next] = -1;
-    if (node) ldr__trie_hang(trie, node * 256 + (unsigned char)s[i] + 1, next);
-    else trie->root[(unsigned char)s[i]] = next;
+    if (node) ldr__trie_hang(trie, node * 256 + byte + 1, next);
+    else trie->root[byte] = next;
   }
-  if (n && (again || trie->values[node] < 0)) trie->values[node] = value;
+  if (node && (again || trie->values[node] < 0)) trie->values[node] = value;
 }
 
 /* The longest text of the trie that s begins with: its value and bytes, or -1. */
@@ -6939,10 +6944,17 @@ static int32_t ldr__trie_longest(const ldr__trie *trie, const char *s, int32_t n
   }
   return value;
 }
+
+/* Does s begin with a piece that is never cut? *bytes: of it, or of the character. */
+static int ldr__frozen(const ldr_tokenizer *t, const char *s, int32_t n, int32_t *bytes) {
+  *bytes = ldr__utf8_bytes(*s);
+  return t->frozen.root[(unsigned char)*s] && ldr__trie_longest(&t->frozen, s, n, bytes) >= 0;
+}
+
 /* The id under which a trie knows the whole of s, or -1. */
-static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
-  int32_t bytes = 0, value = trie->room && n < INT32_MAX ? ldr__trie_longest(trie, s, (int32_t)n, &bytes) : -1;
-  return (size_t)bytes == n ? value : -1;
+static int32_t ldr__trie_find(const ldr__trie *trie, ldr__string s) {
+  int32_t bytes = 0, value = ldr__trie_longest(trie, s.text, s.bytes, &bytes);
+  return bytes == s.bytes ? value : -1;
 }
 
 /* ---- text on its way ---- */
@@ -7071,12 +7083,6 @@ static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
   for (; change <= 0 && p->at < p->in.size; change++) p->at += ldr__utf8_bytes(p->in.text[p->at]);
 }
 
-/* A string in the place of what lies between p->at and `to`: all of it comes from the last byte of that. */
-static void ldr__put_string(ldr__norm *p, ldr__string s, int32_t to) {
-  ldr__str_put(p->c, p->out, s.text, s.bytes, ldr__norm_before(p, to));
-  p->at = to;
-}
-
 /* The bytes up to `to` as they are. */
 static void ldr__put_same(ldr__norm *p, int32_t to) {
   if (to > p->at) ldr__str_copy(p->c, p->out, &p->in, p->at, to);
@@ -7090,12 +7096,8 @@ static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
     uint32_t parts[24], ch = (unsigned char)p->in.text[p->at];
     int32_t n = 1;
     int k, count = 1;
-    if (ch < 0x80) {
+    if (ch >= 32 && ch < 0x7f) { /* the same, quickly */
       p->at++;
-      if (clean && (ch < 32 || ch == 0x7f)) {
-        if (ldr__char_control(ch)) continue;
-        ch = ' ';
-      }
       if (lower && ch >= 'A' && ch <= 'Z') ch += 32;
       if (ldr__str_room(p->c, p->out, 1)) ldr__str_byte(p->out, (char)ch, from);
       continue;
@@ -7362,10 +7364,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     const char *s = p->in.text + at, *by = NULL;
     ldr__origin from = p->in.from[at];
     const ldr__origin before = { from.begin, from.begin };
-    int frozen = p->c->t->frozen.root[(unsigned char)*s] &&
-        ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0;
-    if (!frozen && m->unit_count) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
-    if (!frozen && !by) bytes = ldr__utf8_bytes(*s);
+    if (!ldr__frozen(p->c->t, s, p->in.size - at, &bytes)) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
     n = by ? (int32_t)strlen(by) : bytes;
     if (!by) by = s;
     from.end = p->in.from[at + bytes - 1].end;
@@ -7447,6 +7446,12 @@ static void ldr__rx_front(ldr__rx *r, int32_t at, int32_t n, int32_t a, int32_t 
   if (r->why) return;
   memmove(r->code + at + n, r->code + at, (size_t)(r->used - at - n) * sizeof *r->code);
   memcpy(r->code + at, numbers, (size_t)n * sizeof *r->code);
+}
+
+/* Puts the code from `at` on into a look around or a group without way back. */
+static void ldr__rx_look(ldr__rx *r, int32_t at, int32_t kind) {
+  ldr__rx_put(r, LDR__RX_ACCEPT);
+  ldr__rx_front(r, at, 3, LDR__RX_LOOK, kind, r->used + 3 - at, 0);
 }
 
 static int ldr__rx_more(const ldr__rx *r) { return r->at < r->n && !r->why; }
@@ -7674,8 +7679,7 @@ static int ldr__rx_group(ldr__rx *r) {
   if (ldr__rx_char(r) != ')') ldr__rx_fail(r, "has a group without end");
   r->fold = fold;
   if (kind < 0) return least;
-  ldr__rx_put(r, LDR__RX_ACCEPT);
-  ldr__rx_front(r, start, 3, LDR__RX_LOOK, kind, r->used + 3 - start, 0);
+  ldr__rx_look(r, start, kind);
   if ((kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND) && !r->why && (r->code[start + 3] > LDR__RX_CLASS ||
       r->code[start + 3 + ldr__regex_size(r->code + start + 3)] != LDR__RX_ACCEPT))
     ldr__rx_fail(r, "looks back at more than one character");
@@ -7764,8 +7768,7 @@ static int ldr__rx_sequence(ldr__rx *r) {
       else if (kind != LDR__RUN_POSSESSIVE) ldr__rx_repeat(r, start, least, most, kind);
       else {
         ldr__rx_repeat(r, start, least, most, LDR__RUN_GREEDY);
-        ldr__rx_put(r, LDR__RX_ACCEPT);
-        ldr__rx_front(r, start, 3, LDR__RX_LOOK, LDR__LOOK_ATOMIC, r->used + 3 - start, 0);
+        ldr__rx_look(r, start, LDR__LOOK_ATOMIC);
       }
       one = 0;
       size = least > 0 ? size : 0;
@@ -7815,10 +7818,7 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
 LDR__INLINE int ldr__regex_one(const int32_t *code, const char *s, int32_t n, int32_t at, int32_t *bytes) {
   uint32_t c;
   if (at >= n) return 0;
-  if ((unsigned char)s[at] < 0x80) {
-    c = (unsigned char)s[at];
-    *bytes = 1;
-  } else c = ldr__utf8_at(s + at, bytes);
+  c = ldr__utf8_at(s + at, bytes);
   if (code[0] == LDR__RX_CLASS) return ldr__rx_class_has(code, c);
   if (code[0] == LDR__RX_ANY) return c != '\n';
   return (code[0] == LDR__RX_CHAR ? c : ldr__char_fold(c)) == (uint32_t)code[1];
@@ -7897,7 +7897,8 @@ static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at,
     int32_t base) {
   int32_t frames = base, bytes = 0, to;
-  for (;;) {
+  for (;; at = to) {
+    to = at;
     switch (pc[0]) {
     case LDR__RX_ACCEPT: return at;
     case LDR__RX_CHAR: case LDR__RX_FOLD: case LDR__RX_ANY: case LDR__RX_CLASS:
@@ -7912,13 +7913,9 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
     }
     case LDR__RX_SPLIT: case LDR__RX_RSPLIT:
       ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, at);
-      pc = pc[0] == LDR__RX_SPLIT ? pc + 2 : pc + pc[1];
-      to = at;
+      pc += pc[0] == LDR__RX_SPLIT ? 2 : pc[1];
       break;
-    case LDR__RX_JUMP:
-      pc += pc[1];
-      to = at;
-      break;
+    case LDR__RX_JUMP: pc += pc[1]; break;
     case LDR__RX_LOOK:
       to = ldr__regex_look(c, pc, s, n, at, frames);
       pc += pc[2];
@@ -7930,7 +7927,6 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
     }
     if (to < 0) to = ldr__regex_back(c, &pc, s, &frames, base);
     if (to < 0 || c->status) return -1;
-    at = to;
   }
 }
 
@@ -8106,24 +8102,21 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
 static size_t ldr__encoding_bytes(int32_t capacity) { return (size_t)capacity * LDR__COLUMNS * sizeof(int32_t); }
 
 static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
-  int32_t capacity = e->capacity ? e->capacity : 64, *block;
-  size_t k, n;
-  while (capacity < need && capacity <= INT32_MAX / 2) capacity *= 2;
+  size_t n = (size_t)e->capacity, old = n, k;
+  void *grown = e->ids;
+  int32_t *block;
   if (e->capacity >= need) return LDR_OK;
-  n = (size_t)capacity;
-  block = capacity < need || n > SIZE_MAX / (LDR__COLUMNS * sizeof *block) ? NULL
-      : (int32_t *)ldr__alloc(&e->alloc, ldr__encoding_bytes(capacity));
-  if (!block) return LDR_MEMORY;
-  for (k = 0; k < LDR__COLUMNS && e->count; k++)
-    memcpy(block + k * n, e->ids + k * (size_t)e->capacity, (size_t)e->count * sizeof *block);
-  ldr__free(&e->alloc, e->ids, ldr__encoding_bytes(e->capacity));
-  e->ids = block;
+  if (need > 1 << 30 || !ldr__grow(&e->alloc, &grown, &n, (size_t)LDR__MAX(need, 64), LDR__COLUMNS * sizeof *block))
+    return LDR_MEMORY;
+  e->ids = block = (int32_t *)grown;
+  for (k = LDR__COLUMNS - 1; k > 0 && e->count; k--)
+    memmove(block + k * n, block + k * old, (size_t)e->count * sizeof *block);
   e->segments = block + n;
   e->text = block + 2 * n;
   e->begin = block + 3 * n;
   e->end = block + 4 * n;
   e->surface = block + 5 * n;
-  e->capacity = capacity;
+  e->capacity = (int32_t)n;
   return LDR_OK;
 }
 
@@ -8157,17 +8150,17 @@ LDR__INLINE void ldr__token_set(ldr_encoding *e, int32_t at, int32_t id, int32_t
   e->surface[at] = -1;
 }
 
-static void ldr__emit(ldr__cutting *c, int32_t id, int32_t text, int32_t begin, int32_t end) {
+static void ldr__emit(ldr__cutting *c, int32_t id, int32_t begin, int32_t end) {
   ldr_encoding *out = c->out;
   if (out->count == out->capacity && !c->status && ldr__encoding_grow(out, out->count + 1))
     ldr__cut_fail(c, LDR_MEMORY, "out of memory");
   if (c->status) return;
-  ldr__token_set(out, out->count++, id, c->which, text, begin, end);
+  ldr__token_set(out, out->count++, id, c->which, c->which, begin, end);
 }
 
 /* Bytes from..to of the view as a token. */
 LDR__INLINE void ldr__emit_part(ldr__cutting *c, int32_t id, const ldr__view *v, int32_t from, int32_t to) {
-  ldr__emit(c, id, c->which, v->from[from].begin, v->from[to - 1].end);
+  ldr__emit(c, id, v->from[from].begin, v->from[to - 1].end);
 }
 
 /* The last token reads otherwise than its piece: its length and its text, kept until the next encoding. */
@@ -8459,9 +8452,7 @@ static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, 
 static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
   int32_t n = 0, i, bytes, unknown = -1;
   for (i = 0; i < v->size && !c->status; i += bytes) {
-    int frozen = c->t->frozen.root[(unsigned char)v->text[i]] &&
-        ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0;
-    if (!frozen) bytes = ldr__utf8_bytes(v->text[i]);
+    int frozen = ldr__frozen(c->t, v->text + i, v->size - i, &bytes);
     ldr__symbol_add(c, &n, frozen ? -2 : -1, i, bytes);
   }
   if (c->t->by_score && !c->status) n = ldr__bpe(c, v->text, n);
@@ -8603,11 +8594,12 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
 }
 
 /* The token of an added one; what it took along belongs to its text. */
-static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const char *s, int32_t begin, int32_t end) {
-  const ldr__added *a = hit->token;
-  ldr__emit(c, a->id, c->which, begin, end);
-  if (!ldr__string_is(a->text, s + hit->begin, hit->end - hit->begin))
-    ldr__emit_surface(c, s + hit->begin, hit->end - hit->begin);
+static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const ldr__view *v) {
+  const char *s = v->text + hit->begin;
+  int32_t n = hit->end - hit->begin;
+  if (v->from) ldr__emit_part(c, hit->token->id, v, hit->begin, hit->end);
+  else ldr__emit(c, hit->token->id, hit->begin, hit->end);
+  if (!ldr__string_is(hit->token->text, s, n)) ldr__emit_surface(c, s, n);
 }
 
 /* Bytes from..to of the text through all normalisers. */
@@ -8641,8 +8633,7 @@ static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ld
       ldr__normalize(c, (const unsigned char *)v->text, at, to, &part);
       ldr__encode_between(c, &c->t->normal, &part);
     }
-    if (found && v->from) ldr__emit_added(c, &hit, v->text, v->from[hit.begin].begin, v->from[hit.end - 1].end);
-    else if (found) ldr__emit_added(c, &hit, v->text, hit.begin, hit.end);
+    if (found) ldr__emit_added(c, &hit, v);
     at = hit.end;
   }
 }
@@ -8809,28 +8800,29 @@ struct ldr__lines {
   const ldr_allocator *alloc;
   const ldr__step *p; /* of the decoder under way */
   int32_t place; /* the line it is at */
-  void *text, *ends; /* of char and of int32_t */
+  char *text;
+  int32_t *ends;
   size_t used, room, ends_room;
   int32_t count;
   int failed;
   uint32_t pending_used; /* bytes of a run of <0x..> */
 };
 
-static int32_t ldr__lines_at(const ldr__lines *l, int32_t i) { return i < 0 ? 0 : ((const int32_t *)l->ends)[i]; }
-
 static void ldr__lines_put(ldr__lines *l, const char *s, int32_t bytes) {
   size_t n = (size_t)bytes;
-  if (l->used + n > INT32_MAX / 2 || !ldr__grow(l->alloc, &l->text, &l->room, l->used + n + 1, 1)) l->failed = 1;
+  if (l->used + n <= INT32_MAX / 2) l->text = (char *)ldr__grown(l->alloc, l->text, &l->room, l->used + n + 1, 1);
+  l->failed |= l->used + n >= l->room;
   if (l->failed) return;
-  if (n) memcpy((char *)l->text + l->used, s, n);
+  if (n) memcpy(l->text + l->used, s, n);
   l->used += n;
 }
 
 /* The line that ends here, with s as the last of it. */
 static void ldr__lines_end(ldr__lines *l, const char *s, int32_t n) {
   ldr__lines_put(l, s, n);
-  if (!ldr__grow(l->alloc, &l->ends, &l->ends_room, (size_t)l->count + 1, sizeof(int32_t))) l->failed = 1;
-  if (!l->failed) ((int32_t *)l->ends)[l->count++] = (int32_t)l->used;
+  l->ends = (int32_t *)ldr__grown(l->alloc, l->ends, &l->ends_room, (size_t)l->count + 1, sizeof *l->ends);
+  l->failed |= (size_t)l->count >= l->ends_room;
+  if (!l->failed) l->ends[l->count++] = (int32_t)l->used;
 }
 
 /* s with every `from` replaced by `to`. */
@@ -8851,7 +8843,7 @@ static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
   static const char *const pairs[][2] = { { " .", "." }, { " ?", "?" }, { " !", "!" }, { " ,", "," }, { " ' ", "'" },
       { " n't", "n't" }, { " 'm", "'m" }, { " do not", " don't" }, { " 's", "'s" }, { " 've", "'ve" },
       { " 're", "'re" } };
-  char *text = (char *)l->text;
+  char *text = l->text;
   size_t i, k, w;
   for (i = 0; i < LDR__COUNT(pairs) && !l->failed; i++) {
     size_t a = strlen(pairs[i][0]), b = strlen(pairs[i][1]), hit;
@@ -8907,7 +8899,7 @@ static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
 /* A run of <0x..>: its bytes if they are UTF-8, else U+FFFD for each. */
 static void ldr__decode_fallback_end(ldr__lines *l) {
   size_t i, bytes = l->pending_used, start = l->used - bytes;
-  int good = !bytes || ldr__utf8_bad((const char *)l->text + start, bytes, 0) == bytes;
+  int good = !bytes || ldr__utf8_bad(l->text + start, bytes, 0) == bytes;
   l->pending_used = 0;
   if (bytes && good) ldr__lines_end(l, NULL, 0);
   if (!good) l->used = start;
@@ -8965,8 +8957,8 @@ static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__s
   out->count = 0;
   out->p = p;
   for (i = 0; i < in->count && !out->failed; before = n, from += n, i++) {
-    const char *s = in->text ? (const char *)in->text + from : "";
-    n = ldr__lines_at(in, i) - from;
+    const char *s = in->text + from;
+    n = in->ends[i] - from;
     if (p->part->decode == ldr__decode_ctc && n == before && memcmp(s, s - n, (size_t)n) == 0) continue;
     out->place = p->invert && i + 1 == in->count ? -1 : i;
     p->part->decode(out, s, n);
@@ -8980,9 +8972,8 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
   ldr__string piece;
   int32_t k;
   if (id < 0 || id >= t->count || !t->pieces[id].start) return;
-  piece.text = ldr__piece_text(t, id);
-  piece.bytes = (int32_t)ldr__piece_bytes(t, id);
-  k = ldr__trie_find(&t->names, piece.text, (size_t)piece.bytes);
+  piece = ldr__piece(t, id);
+  k = ldr__trie_find(&t->names, piece);
   if (k >= 0 && skip_special && t->added[k].special && t->added[k].shown.text == t->added[k].text.text) return;
   if (k >= 0) piece = t->added[k].shown;
   if (t->sentencepiece && t->types[id] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
@@ -9009,7 +9000,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     ldr__lines *to = &lines[in == &lines[0]];
     ldr__decode_part(to, in, p);
     if (p->part->decode != ldr__decode_bytes || to->failed) in = to;
-    else ldr__lines_utf8(in, (const char *)to->text, to->used, p->flags[0] ? "" : "\xef\xbf\xbd");
+    else ldr__lines_utf8(in, to->text, to->used, p->flags[0] ? "" : "\xef\xbf\xbd");
   }
   if (!in->failed) out->data = (char *)ldr__grown(&out->alloc, out->data, &out->capacity, in->used + 1, 1);
   failed = in->failed || out->capacity <= in->used;
@@ -9018,7 +9009,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
   if (!failed) out->data[out->size] = 0;
   for (i = 0; i < 2; i++) {
     ldr__free(&out->alloc, lines[i].text, lines[i].room);
-    ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof(int32_t));
+    ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof *lines[i].ends);
   }
   return !failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
 }
@@ -9209,7 +9200,9 @@ static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
   int32_t from = 0, begin = 0, end = 0;
   while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, &from, &begin, &end)) {
     ldr__put_same(p, begin);
-    ldr__put_string(p, part->b, end);
+    /* all of it comes from the last byte of what it replaces */
+    ldr__str_put(p->c, p->out, part->b.text, part->b.bytes, ldr__norm_before(p, end));
+    p->at = end;
   }
   ldr__put_same(p, p->in.size);
 }
@@ -9554,11 +9547,6 @@ static void ldr__read_wordpiece(ldr_tokenizer *t, int32_t model) {
   ldr__read_unknown(t, model, "[UNK]");
 }
 
-/* A piece into a trie, under its id. */
-static void ldr__trie_piece(ldr_tokenizer *t, ldr__trie *trie, int32_t id) {
-  ldr__trie_add(t, trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1);
-}
-
 static void ldr__read_unigram(ldr_tokenizer *t, int32_t model) {
   int32_t id;
   t->unk = ldr__read_int(t, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
@@ -9566,7 +9554,7 @@ static void ldr__read_unigram(ldr_tokenizer *t, int32_t model) {
   t->lowest = t->count ? t->scores[0] : 0;
   for (id = 0; id < t->count && !t->err->status; id++) {
     if (t->scores[id] < t->lowest) t->lowest = t->scores[id];
-    ldr__trie_piece(t, &t->pieces_trie, id);
+    ldr__trie_add(t, &t->pieces_trie, ldr__piece(t, id), id, 1);
   }
 }
 
@@ -9707,7 +9695,7 @@ static const ldr__cutter *ldr__cutter_of(ldr_tokenizer *t, int32_t model) {
 /* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter
    does not see it. node: where it stands. */
 static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) {
-  int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
+  int32_t at = ldr__trie_find(&t->names, a->text),
       id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
   if (t->err->status) return;
   if (at >= 0) id = t->added[at].id; /* said again: the last word counts */
@@ -9719,7 +9707,7 @@ static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) 
     else ldr__piece_add(t, id, "", a->text.text, (size_t)a->text.bytes);
   }
   if (t->err->status) return;
-  if (at < 0) ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, at = t->added_count++, 1);
+  if (at < 0) ldr__trie_add(t, &t->names, a->text, at = t->added_count++, 1);
   t->added[at] = *a;
   t->added[at].id = id;
 }
@@ -9748,7 +9736,7 @@ static void ldr__added_finish(ldr_tokenizer *t) {
         a->shown.text = p;
         a->shown.bytes = p ? v.size : 0;
       }
-      ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, a->shown.text, (size_t)a->shown.bytes, i, 0);
+      ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, a->shown, i, 0);
     }
   if (c.status) ldr__fail(t->err, c.status, "an added token: %s", c.why);
   ldr_encoding_free(&e);
@@ -9774,7 +9762,7 @@ static void ldr__read_added(ldr_tokenizer *t, int32_t node, int64_t id, int spec
   if (t->err->status || !a.text.bytes) return;
   if (strlen(a.text.text) != (size_t)a.text.bytes)
     ldr__read_fail(t, LDR_VOCAB, content, "an added token holds a NUL character");
-  if (beside && (t->known_stay || text) && ldr__trie_find(&t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
+  if (beside && (t->known_stay || text) && ldr__trie_find(&t->names, a.text) >= 0) return;
   ldr__added_put(t, &a, node);
 }
 
@@ -9844,7 +9832,7 @@ static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
 static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip) {
   ldr__added a;
   memset(&a, 0, sizeof a);
-  a.id = ldr__piece_find(t, name, strlen(name));
+  a.id = ldr__piece_named(t, name);
   a.text = ldr__string_of(name);
   a.special = 1;
   a.lstrip = (unsigned char)lstrip;
@@ -9947,7 +9935,7 @@ static void ldr__sp_decoders(ldr_tokenizer *t, int prefix) {
 /* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is
    no beginning, else Llama's beginning; `rules` may say otherwise. An id that is none: there is no such token. */
 static void ldr__sp_template(ldr_tokenizer *t, const ldr__rules *rules, int fairseq, uint64_t begin, uint64_t end) {
-  int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5),
+  int32_t cls = ldr__piece_named(t, "[CLS]"), sep = ldr__piece_named(t, "[SEP]"),
       bos = begin < (uint64_t)t->count ? (int32_t)begin : -1, eos = end < (uint64_t)t->count ? (int32_t)end : -1;
   int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0),
       has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0);
@@ -10005,8 +9993,8 @@ static void ldr__sp_cutter(ldr_tokenizer *t, uint64_t kind) {
       if (!any || t->scores[id] > t->highest) t->highest = t->scores[id];
       any = 1;
     }
-    if (type == LDR__SP_USER) ldr__trie_piece(t, &t->frozen, id);
-    if (cuts && kind == 1) ldr__trie_piece(t, &t->pieces_trie, id);
+    if (type == LDR__SP_USER) ldr__trie_add(t, &t->frozen, ldr__piece(t, id), id, 1);
+    if (cuts && kind == 1) ldr__trie_add(t, &t->pieces_trie, ldr__piece(t, id), id, 1);
     for (i = 0; cuts && kind == 2 && i < (int32_t)t->pieces[id].bytes; i += n, before = c) {
       c = ldr__utf8_at(ldr__piece_text(t, id) + i, &n);
       if (i) ldr__meet(t, before, ldr__piece_text(t, id) + i);
@@ -10142,7 +10130,7 @@ static void ldr__read_vocab_merges(ldr_tokenizer *t, const char *merges, size_t 
   if (t->err->status) return;
   while (*row->sign &&
       !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
-      : ldr__piece_find(t, row->sign, strlen(row->sign)) >= 0)) row++;
+      : ldr__piece_named(t, row->sign) >= 0)) row++;
   ldr__set_prefix(t, ldr__string_of(""));
   t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
   ldr__added_room(t, 8);
@@ -10277,10 +10265,11 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
 
 /* ---- files beside the vocabulary ---- */
 
-/* In the order in which they count: the first word on a token stays. */
-enum { LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
+/* The main file, which has many names, and the others in the order in which they count: the first word on a token
+   stays. */
+enum { LDR__MAIN_FILE, LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__FILES };
 static const char *const ldr__beside_names[] = {
-  "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
+  NULL, "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
 
 /* The first member of the object of tokens and ids of such a file, or -1. */
 static int32_t ldr__beside_list(const ldr_tokenizer *t, int which) {
@@ -10393,8 +10382,8 @@ static const struct ldr__alone *ldr__alone_of(const ldr_json *j) {
 
 /* Everything a tokenizer is read from: the main file, and those beside it where they are. */
 typedef struct ldr__files {
-  const unsigned char *data, *beside[LDR__BESIDES];
-  size_t size, beside_size[LDR__BESIDES];
+  ldr__source of[LDR__FILES];
+  ldr_json *json[LDR__FILES]; /* of those that are JSON */
   ldr__rules rules;
 } ldr__files;
 
@@ -10435,9 +10424,11 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
 }
 
 /* The main file, whatever it is: its content decides. */
-static void ldr__read_main(ldr_tokenizer *t, const ldr__files *f, ldr_json **j) {
-  const unsigned char *s = f->data;
-  size_t n = f->size;
+static void ldr__read_main(ldr_tokenizer *t, ldr__files *f) {
+  const ldr__source *merges = &f->of[LDR__BESIDE_MERGES];
+  const unsigned char *s = f->of[LDR__MAIN_FILE].data;
+  size_t n = f->of[LDR__MAIN_FILE].size;
+  ldr_json *j = NULL;
   int32_t model;
   if (ldr__gguf_is(s, n)) {
     ldr_weights *w = ldr_weights_open_memory(s, n, &t->alloc, t->err);
@@ -10445,58 +10436,57 @@ static void ldr__read_main(ldr_tokenizer *t, const ldr__files *f, ldr_json **j) 
     ldr_weights_close(w);
     return;
   }
-  if (ldr__looks_like_json(s, n)) t->j = *j = ldr_json_parse((const char *)s, n, &t->alloc, t->err);
+  if (ldr__looks_like_json(s, n))
+    t->j = f->json[LDR__MAIN_FILE] = j = ldr_json_parse((const char *)s, n, &t->alloc, t->err);
   else ldr__added_room(t, 8);
-  model = ldr_json_get(*j, 0, "model");
+  model = ldr_json_get(j, 0, "model");
   if (t->err->status) return;
-  if (!*j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(t, s, n, &f->rules);
-  else if (!*j) ldr__read_lines(t, s, n);
-  else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(t);
-  else if (ldr__alone_of(*j)) ldr__alone_of(*j)->read(t);
-  else if (!f->beside[LDR__BESIDE_MERGES])
+  if (!j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(t, s, n, &f->rules);
+  else if (!j) ldr__read_lines(t, s, n);
+  else if (model >= 0 && !ldr__json_is(j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(t);
+  else if (ldr__alone_of(j)) ldr__alone_of(j)->read(t);
+  else if (!merges->data)
     ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
         "(A vocab.json needs the merges.txt beside it)");
-  else ldr__read_vocab_merges(t, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
-      &f->rules);
+  else ldr__read_vocab_merges(t, (const char *)merges->data, merges->size, &f->rules);
 }
 
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
+  const ldr__source *main_file = &f->of[LDR__MAIN_FILE];
   ldr_tokenizer *t = NULL;
-  ldr_json *json[LDR__BESIDES]; /* of the files beside; merges.txt is none, and its place is the main file's */
   char message[sizeof err->message];
-  int k, failed = -1;
-  if (f->size == 0) ldr__fail_at(err, LDR_VOCAB, 0, "the vocabulary is empty");
-  else if (f->size > LDR__VOCAB_BYTES && !ldr__gguf_is(f->data, f->size))
+  int k, failed = 0;
+  if (main_file->size == 0) ldr__fail_at(err, LDR_VOCAB, 0, "the vocabulary is empty");
+  else if (main_file->size > LDR__VOCAB_BYTES && !ldr__gguf_is(main_file->data, main_file->size))
     ldr__fail(err, LDR_LIMIT, "the vocabulary is %U bytes long, and at most %U are read",
-        (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
+        (uint64_t)main_file->size, (uint64_t)LDR__VOCAB_BYTES);
   else if ((t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *t)) == NULL)
     ldr__fail(err, LDR_MEMORY, "out of memory while reading a tokenizer");
   if (!t) return NULL;
   memset(t, 0, sizeof *t);
-  memset(json, 0, sizeof json);
   t->err = err;
   t->alloc = desc->alloc;
   t->memory_size = sizeof *t;
   t->unk = -1;
-  for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
-    if (!f->beside[k]) continue;
-    t->j = json[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
+  for (k = LDR__BESIDE_ADDED; k < LDR__BESIDE_MERGES && !err->status; k++) {
+    if (!f->of[k].data) continue;
+    t->j = f->json[k] = ldr_json_parse((const char *)f->of[k].data, f->of[k].size, &desc->alloc, err);
     if (t->j && k == LDR__BESIDE_CONFIG) ldr__rules_read(t, &f->rules);
     if (t->j) ldr__besides_count(t, k);
     if (err->status) failed = k;
   }
-  if (!err->status) ldr__read_main(t, f, &json[LDR__BESIDE_MERGES]);
-  t->known_stay = json[LDR__BESIDE_MERGES] && !t->whole;
-  for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
-    t->j = json[k];
+  if (!err->status) ldr__read_main(t, f);
+  t->known_stay = f->json[LDR__MAIN_FILE] && !t->whole;
+  for (k = LDR__BESIDE_ADDED; k < LDR__BESIDE_MERGES && !err->status; k++) {
+    t->j = f->json[k];
     if (t->j) ldr__read_besides(t, k);
     if (err->status) failed = k;
   }
   memcpy(message, err->message, sizeof message);
-  if (failed >= 0) ldr__format(err->message, sizeof message, "%s: %s", ldr__beside_names[failed], message);
+  if (failed) ldr__format(err->message, sizeof message, "%s: %s", ldr__beside_names[failed], message);
   ldr__rules_apply(t, desc, &f->rules);
   if (!err->status) ldr__added_finish(t);
-  for (k = 0; k < LDR__BESIDES; k++) ldr_json_free(json[k]);
+  for (k = 0; k < LDR__FILES; k++) ldr_json_free(f->json[k]);
   t->err = NULL;
   t->j = NULL;
   if (!err->status) return t;
@@ -10504,32 +10494,26 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
   return NULL;
 }
 
-/* The choices, checked; an earlier error stays as it is, and *local takes this one. */
-static ldr_error *ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenizer_desc *desc, ldr_error *err,
-    ldr_error *local, const char *why) {
+/* The choices, checked; why: what else is wrong, or NULL. */
+static ldr_status ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenizer_desc *desc, const char *why,
+    ldr_error *err) {
   memset(d, 0, sizeof *d);
-  memset(local, 0, sizeof *local);
-  if (!err || err->status) err = local;
   if (desc) *d = *desc;
   if (!ldr__allocator_valid(&d->alloc)) why = "the allocator has one function of two; set both or neither";
   else if ((unsigned)d->lower_case > LDR_OFF || (unsigned)d->strip_accents > LDR_OFF ||
       (unsigned)d->cjk_spacing > LDR_OFF) why = "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF";
-  if (why) ldr__fail(err, LDR_ARGUMENT, "%s", why);
-  return err;
+  return why ? ldr__fail(err, LDR_ARGUMENT, "%s", why) : LDR_OK;
 }
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
     ldr_error *err) {
   ldr_tokenizer_desc d;
   ldr__files f;
-  ldr_error local;
+  LDR__OWN_ERROR(err);
+  if (ldr__tokenizer_begin(&d, desc, !data && size ? "data is NULL" : NULL, err)) return NULL;
   memset(&f, 0, sizeof f);
-  err = ldr__tokenizer_begin(&d, desc, err, &local, !data && size ? "data is NULL" : NULL);
-  if (err->status) return NULL;
-  f.data = (const unsigned char *)data;
-  f.size = size;
-  f.beside[LDR__BESIDE_MERGES] = (const unsigned char *)d.merges;
-  f.beside_size[LDR__BESIDE_MERGES] = d.merges_size;
+  ldr__source_borrow(&f.of[LDR__MAIN_FILE], data, size);
+  ldr__source_borrow(&f.of[LDR__BESIDE_MERGES], d.merges, d.merges_size);
   return ldr__tokenizer_build(&f, &d, err);
 }
 
@@ -10567,15 +10551,18 @@ static int ldr__tokenizer_main(char *path, const char *dir) {
   return f < end;
 }
 
-/* Opens what is there, dir's main file or the file itself, and reads it. */
-static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
-  ldr__source source, beside[LDR__BESIDES];
+LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
+  ldr_tokenizer_desc d;
   ldr__files f;
   ldr_tokenizer *t = NULL;
-  char other[LADDER_MAX_PATH], folder[LADDER_MAX_PATH];
-  int directory = ldr__tokenizer_has(path, dir, "."), k, opened = 0;
-  size_t n = strlen(dir);
+  char path[LADDER_MAX_PATH], other[LADDER_MAX_PATH], folder[LADDER_MAX_PATH];
+  size_t n = dir ? strlen(dir) : 0;
+  int directory, k;
+  LDR__OWN_ERROR(err);
+  if (ldr__tokenizer_begin(&d, desc, !n ? "no path of a tokenizer was given"
+      : n > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL, err)) return NULL;
   memset(&f, 0, sizeof f);
+  directory = ldr__tokenizer_has(path, dir, ".");
   if (!directory) memcpy(path, dir, n + 1);
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
@@ -10584,34 +10571,15 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
   while (!directory && n > 0 && dir[n - 1] != '/' && dir[n - 1] != '\\') n--;
   memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
   folder[LDR__MAX(n, 1)] = 0;
-  if (err->status || ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
-  f.data = source.data;
-  f.size = source.size;
   f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
-  for (k = 0; k < LDR__BESIDES; k++, opened = k) {
-    memset(&beside[k], 0, sizeof beside[k]);
-    if ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k]))
+  for (k = LDR__MAIN_FILE; k < LDR__FILES && !err->status; k++) {
+    int beside = k != LDR__MAIN_FILE;
+    if (beside && ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k])))
       continue;
-    if (ldr__source_open(&beside[k], other, &desc->alloc, err)) break;
-    f.beside[k] = beside[k].data;
-    f.beside_size[k] = beside[k].size;
+    ldr__source_open(&f.of[k], beside ? other : path, &d.alloc, err);
   }
-  if (opened == LDR__BESIDES) t = ldr__tokenizer_build(&f, desc, err);
-  while (opened > 0) ldr__source_close(&beside[--opened]);
-  ldr__source_close(&source);
-  return t;
-}
-
-LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
-  ldr_tokenizer_desc d;
-  ldr_error local;
-  ldr_tokenizer *t;
-  char path[LADDER_MAX_PATH];
-  err = ldr__tokenizer_begin(&d, desc, err, &local, !dir || !*dir ? "no path of a tokenizer was given"
-      : strlen(dir) > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL);
-  if (err->status) return NULL;
-  memcpy(path, dir, strlen(dir) + 1);
-  t = ldr__tokenizer_open(path, dir, &d, err);
+  if (!err->status) t = ldr__tokenizer_build(&f, &d, err);
+  for (k = 0; k < LDR__FILES; k++) ldr__source_close(&f.of[k]);
   if (!t) ldr__fail_in_file(err, path);
   return t;
 }
@@ -10624,9 +10592,9 @@ LDR__DEF const char *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id) {
 }
 
 LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
-  int32_t added = t && piece ? ldr__trie_find(&t->names, piece, strlen(piece)) : -1;
+  int32_t added = t && piece && strlen(piece) < INT32_MAX ? ldr__trie_find(&t->names, ldr__string_of(piece)) : -1;
   if (added >= 0) return t->added[added].id;
-  return t && piece ? ldr__piece_find(t, piece, strlen(piece)) : -1;
+  return t && piece ? ldr__piece_named(t, piece) : -1;
 }
 #endif /* LADDER_NO_TOKENIZER */
 
