@@ -6608,13 +6608,12 @@ typedef struct ldr__step ldr__step;
 /* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent or NULL. */
 typedef struct ldr__key { const char *name; int what; int32_t otherwise; const char *text; } ldr__key;
 
-/* A kind of part: its name in a tokenizer.json, one of three functions, its settings, and a reader of what is left. */
+/* A kind of part: its name in a tokenizer.json, one of three functions, and its settings. */
 typedef struct ldr__part_row {
   const char *name;
   void (*normalize)(ldr__norm *, const ldr__step *);
   void (*split)(ldr__cutting *, const ldr__step *, int, const ldr__view *);
   void (*decode)(ldr__lines *, const char *, int32_t);
-  void (*more)(ldr_tokenizer *, ldr__step *, int32_t);
   ldr__key keys[5];
 } ldr__part_row;
 typedef struct ldr__cutter {
@@ -6665,7 +6664,7 @@ typedef struct ldr__template { int32_t count, added; ldr__template_item items[LD
 typedef struct ldr__added {
   int32_t id;
   ldr__string text, shown;
-  unsigned char lstrip, rstrip, single_word, normalized, special;
+  int lstrip, rstrip, single_word, normalized, special;
 } ldr__added;
 
 /* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
@@ -6689,7 +6688,7 @@ struct ldr_tokenizer {
   unsigned char *types; /* [count], of SentencePiece's models */
   int32_t unk; /* the token of what is unknown, or -1 */
   ldr__added *added;
-  int32_t added_count;
+  int32_t added_count, added_room;
   ldr__trie raw, normal, names, pieces_trie, frozen; /* added tokens before and after normalising, all by name;
                                                               Unigram's pieces; pieces never cut */
   /* parts, in the order in which text passes */
@@ -6757,6 +6756,15 @@ static void *ldr__tokenizer_keep(ldr_tokenizer *t, size_t bytes) {
   return t->kept - size;
 }
 
+/* More room for what lies at p, of which `used` bytes stay. */
+static void *ldr__tokenizer_grow(ldr_tokenizer *t, void *p, size_t used, size_t bytes) {
+  void *more = ldr__tokenizer_alloc(t, bytes);
+  if (!more) return NULL;
+  if (used) memcpy(more, p, used);
+  ldr__tokenizer_release(t, p);
+  return more;
+}
+
 LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
   ldr_allocator alloc = ldr__allocator(t ? &t->alloc : NULL);
   while (t && t->chunks) ldr__tokenizer_release(t, (char *)t->chunks + LDR__CHUNK_HEAD);
@@ -6805,9 +6813,12 @@ static int32_t ldr__piece_named(const ldr_tokenizer *t, const char *name) {
   return ldr__piece_find(t, name, strlen(name));
 }
 
-/* Room for ids below `room`, with scores and types where the file has them; `text` bytes of pieces to begin with. */
+/* Room for ids below `room` and the tokens that other files add, with scores and types where the file has them; `text`
+   bytes of pieces to begin with. */
 static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
-  size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
+  size_t n;
+  room += t->room_hint;
+  n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
   t->pieces = (ldr__vocab_piece *)ldr__tokenizer_alloc(t, n * sizeof *t->pieces);
   if (scores) t->scores = (double *)ldr__tokenizer_alloc(t, n * sizeof *t->scores);
   if (types) t->types = (unsigned char *)ldr__tokenizer_alloc(t, n);
@@ -6823,10 +6834,8 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
   char *p = t->text;
   if (t->err->status) return NULL;
   if (need > t->text_room) {
-    p = (char *)ldr__tokenizer_alloc(t, room);
+    p = (char *)ldr__tokenizer_grow(t, p, t->text_used, room);
     if (!p) return NULL;
-    memcpy(p, t->text, t->text_used);
-    ldr__tokenizer_release(t, t->text);
     t->text = p;
     t->text_room = room;
   }
@@ -6895,15 +6904,14 @@ static void ldr__trie_hang(ldr__trie *trie, uint32_t key, uint32_t child) {
 /* Twice the room, or the first, of which node 0 is the root. */
 static void ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
   uint32_t old = trie->room * 2, room = old ? old : 64, (*slots)[2] = trie->slots, i;
-  int32_t *values = (int32_t *)ldr__tokenizer_alloc(t, room * sizeof *values);
+  int32_t *values = trie->values;
   void *more = ldr__tokenizer_alloc(t, 2 * (size_t)room * sizeof *slots);
-  if (!values || !more) return;
-  if (old) memcpy(values, trie->values, trie->nodes * sizeof *values);
-  else values[trie->nodes++] = -1;
-  ldr__tokenizer_release(t, trie->values);
+  if (more) values = (int32_t *)ldr__tokenizer_grow(t, values, trie->nodes * sizeof *values, room * sizeof *values);
+  if (!more || !values) return;
+  trie->values = values;
+  if (!old) trie->values[trie->nodes++] = -1;
   trie->slots = (uint32_t (*)[2])more;
   trie->mask = room * 2 - 1;
-  trie->values = values;
   trie->room = room;
   for (i = 0; i < old; i++)
     if (slots[i][0]) ldr__trie_hang(trie, slots[i][0], slots[i][1]);
@@ -9124,75 +9132,23 @@ static void ldr__read_pattern(ldr_tokenizer *t, ldr__step *p, int32_t node) {
         "a pattern of the tokenizer is neither a String nor a Regex");
 }
 
-static void ldr__read_behaviour(ldr_tokenizer *t, ldr__step *p, int32_t node, const char *key, int32_t otherwise) {
-  static const char *const names[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext",
-      NULL };
-  int32_t value = ldr__member(t, node, key);
-  p->behaviour = value < 0 ? otherwise : ldr__json_word(t->j, value, names);
-  if (p->behaviour == 5) ldr__read_fail(t, LDR_UNSUPPORTED, value, "the \"behavior\" of a splitter is not known");
-}
-
-/* 0 never, 1 always, 2 of the first text only. */
-static int32_t ldr__read_prepend_scheme(ldr_tokenizer *t, int32_t node) {
-  static const char *const names[] = { "never", "always", "first", NULL };
-  int32_t value = ldr__member(t, node, "prepend_scheme"), scheme;
-  scheme = value < 0 ? ldr__read_flag(t, node, "add_prefix_space", 1) : ldr__json_word(t->j, value, names);
-  if (scheme == 3) ldr__read_fail(t, LDR_UNSUPPORTED, value, "the \"prepend_scheme\" is not known");
-  return scheme;
+/* The place of a word among those known. */
+static int32_t ldr__read_word(ldr_tokenizer *t, int32_t node, const char *const *words, const char *why) {
+  int32_t i = ldr__json_word(t->j, node, words);
+  if (!words[i]) ldr__read_fail(t, LDR_UNSUPPORTED, node, why);
+  return i;
 }
 
 /* ---- settings ---- */
 
 enum { LDR__SET_NOTHING, LDR__SET_FLAG, LDR__SET_COUNT = LDR__SET_FLAG + 4, LDR__SET_A = LDR__SET_COUNT + 2,
-    LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_BEHAVIOUR, LDR__SET_SINGLE,
-    LDR__SET_INVERT, LDR__SET_SCHEME };
+    LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_REGEX, LDR__SET_MAP, LDR__SET_BEHAVIOUR,
+    LDR__SET_SINGLE, LDR__SET_INVERT, LDR__SET_SCHEME, LDR__SET_PUNCT, LDR__SET_BYTES };
 
+#define LDR__NO_KEYS                     { NULL, LDR__SET_NOTHING, 0, NULL }
 #define LDR__KEY(key, what, otherwise)   { key, LDR__SET_##what, otherwise, NULL }
 #define LDR__FLAG(key, place, otherwise) { key, LDR__SET_FLAG + place, otherwise, NULL }
 #define LDR__TEXT(key, place, otherwise) { key, LDR__SET_##place, 0, otherwise }
-
-/* The settings of a part, from an object or (node -1) as they are without one. A flag of -1 follows flags[3]. */
-static void ldr__read_keys(ldr_tokenizer *t, ldr__step *p, int32_t node) {
-  const ldr__key *k;
-  for (k = p->part->keys; k->what; k++) {
-    int32_t other = k->otherwise;
-    switch (k->what) {
-    case LDR__SET_NEEDED: case LDR__SET_A:
-      p->a = ldr__read_text(t, node, k->name, k->text);
-      if (k->what == LDR__SET_A || p->a.bytes) break;
-      ldr__read_fail(t, LDR_FORMAT, node, "a text that a splitter looks for is empty");
-      break;
-    case LDR__SET_B: p->b = ldr__read_text(t, node, k->name, k->text); break;
-    case LDR__SET_FIND: p->find = other; break;
-    case LDR__SET_PATTERN: ldr__read_pattern(t, p, node); break;
-    case LDR__SET_BEHAVIOUR: ldr__read_behaviour(t, p, node, k->name, other); break;
-    case LDR__SET_SINGLE:
-      p->behaviour = ldr__read_flag(t, node, k->name, other) ? LDR__ISOLATED : LDR__CONTIGUOUS;
-      break;
-    case LDR__SET_INVERT: p->invert = ldr__read_flag(t, node, k->name, other); break;
-    case LDR__SET_SCHEME: p->flags[0] = ldr__read_prepend_scheme(t, node); break;
-    case LDR__SET_COUNT: case LDR__SET_COUNT + 1:
-      p->flags[k->what - LDR__SET_COUNT] = ldr__read_int(t, node, k->name, other > 0, INT32_MAX, other);
-      break;
-    default: p->flags[k->what - LDR__SET_FLAG] = ldr__read_flag(t, node, k->name, other < 0 ? p->flags[3] : other);
-    }
-  }
-}
-
-/* One part more, behind those of its kind; NULL: err says why. */
-static ldr__step *ldr__part_add(ldr_tokenizer *t, int kind, const ldr__part_row *part, int32_t node) {
-  ldr__parts *parts = &t->parts[kind];
-  ldr__step *p = &parts->steps[parts->count];
-  if (parts->count == LDR__PARTS) {
-    ldr__fail(t->err, LDR_LIMIT, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
-    return NULL;
-  }
-  parts->count++;
-  p->part = part;
-  ldr__read_keys(t, p, node);
-  if (part->more) part->more(t, p, node);
-  return p;
-}
 
 /* ---- rows of normalisers ---- */
 
@@ -9238,10 +9194,10 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
   return LDR_OK;
 }
 
-static void ldr__read_map(ldr_tokenizer *t, ldr__step *p, int32_t node) {
+static void ldr__read_map(ldr_tokenizer *t, ldr__step *p, int32_t node, const char *key) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  int32_t value = ldr__member(t, node, "precompiled_charsmap"), i, k = 0;
-  ldr__string s = ldr__read_text(t, node, "precompiled_charsmap", "");
+  int32_t value = ldr__member(t, node, key), i, k = 0;
+  ldr__string s = ldr__read_text(t, node, key, "");
   unsigned char *out = (unsigned char *)ldr__tokenizer_keep(t, (size_t)s.bytes / 4 * 3 + 4);
   uint32_t v = 0;
   for (i = 0; i < s.bytes && s.text[i] != '=' && !t->err->status; i++) {
@@ -9253,96 +9209,142 @@ static void ldr__read_map(ldr_tokenizer *t, ldr__step *p, int32_t node) {
   if (k && !t->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(t->j, value), t->err);
 }
 
-#define LDR__RUN_NORMALIZE(name) ldr__normalize_##name, NULL, NULL
+#define LDR__NORMALIZER(name, run, ...) \
+  { name, ldr__normalize_##run, NULL, NULL, { __VA_ARGS__ } }
 static const ldr__part_row ldr__normalizers[] = {
-  { "BertNormalizer", LDR__RUN_NORMALIZE(bert), NULL,
-      { LDR__FLAG("clean_text", 0, 1), LDR__FLAG("handle_chinese_chars", 1, 1), LDR__FLAG("lowercase", 3, 1),
-      LDR__FLAG("strip_accents", 2, -1) } },
-  { "NFD", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "NFKD", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 1) } },
-  { "NFC", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 1, 1) } },
-  { "NFKC", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1) } },
-  { "Lowercase", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "StripAccents", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 1) } },
-  { "Nmt", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 2) } },
-  { "Strip", LDR__RUN_NORMALIZE(strip), NULL, { LDR__FLAG("strip_left", 0, 1), LDR__FLAG("strip_right", 1, 1) } },
-  { "Prepend", LDR__RUN_NORMALIZE(prepend), NULL, { LDR__TEXT("prepend", A, "") } },
-  { "Replace", LDR__RUN_NORMALIZE(replace), NULL, { LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "") } },
-  { "Precompiled", LDR__RUN_NORMALIZE(map), ldr__read_map, { LDR__FLAG(NULL, 0, 0) } },
-  { "ByteLevel", LDR__RUN_NORMALIZE(bytes), NULL, { LDR__FLAG(NULL, 0, 0) } },
+  LDR__NORMALIZER("BertNormalizer", bert, LDR__FLAG("clean_text", 0, 1), LDR__FLAG("handle_chinese_chars", 1, 1),
+      LDR__FLAG("lowercase", 3, 1), LDR__FLAG("strip_accents", 2, -1)),
+  LDR__NORMALIZER("NFD", form, LDR__NO_KEYS),
+  LDR__NORMALIZER("NFKD", form, LDR__FLAG(NULL, 0, 1)),
+  LDR__NORMALIZER("NFC", form, LDR__FLAG(NULL, 1, 1)),
+  LDR__NORMALIZER("NFKC", form, LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1)),
+  LDR__NORMALIZER("Lowercase", chars, LDR__NO_KEYS),
+  LDR__NORMALIZER("StripAccents", chars, LDR__FLAG(NULL, 0, 1)),
+  LDR__NORMALIZER("Nmt", chars, LDR__FLAG(NULL, 0, 2)),
+  LDR__NORMALIZER("Strip", strip, LDR__FLAG("strip_left", 0, 1), LDR__FLAG("strip_right", 1, 1)),
+  LDR__NORMALIZER("Prepend", prepend, LDR__TEXT("prepend", A, "")),
+  LDR__NORMALIZER("Replace", replace, LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "")),
+  LDR__NORMALIZER("Precompiled", map, LDR__KEY("precompiled_charsmap", MAP, 0)),
+  LDR__NORMALIZER("ByteLevel", bytes, LDR__NO_KEYS),
 };
-static const ldr__part_row ldr__normalizer_sentencepiece = { "SentencePiece", LDR__RUN_NORMALIZE(sentencepiece), NULL,
-    { LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1), LDR__FLAG(NULL, 2, 1) } };
+static const ldr__part_row ldr__normalizer_sentencepiece = LDR__NORMALIZER("SentencePiece", sentencepiece,
+      LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1), LDR__FLAG(NULL, 2, 1));
 
 /* ---- rows of splitters ---- */
 
-#define LDR__RUN_SPLIT(name) NULL, ldr__split_##name, NULL
-static const ldr__part_row ldr__splitter_punct = { "", LDR__RUN_SPLIT(find), NULL,
-    { LDR__KEY(NULL, FIND, LDR__FIND_PUNCT), LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED) } };
-static const ldr__part_row ldr__splitter_regex = { "", LDR__RUN_SPLIT(find), NULL,
-    { LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED) } };
-static const ldr__part_row ldr__splitter_to_bytes = { "", LDR__RUN_SPLIT(to_bytes), NULL, { LDR__FLAG(NULL, 0, 0) } };
-
-static void ldr__more_bert(ldr_tokenizer *t, ldr__step *p, int32_t node) {
-  (void)p;
-  (void)node;
-  ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_punct, -1);
-}
+#define LDR__SPLITTER(name, run, ...) \
+  { name, NULL, ldr__split_##run, NULL, { __VA_ARGS__ } }
+static const ldr__part_row ldr__splitter_punct = LDR__SPLITTER("", find, LDR__KEY(NULL, FIND, LDR__FIND_PUNCT),
+      LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED));
+static const ldr__part_row ldr__splitter_regex = LDR__SPLITTER("", find, LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED));
+static const ldr__part_row ldr__splitter_to_bytes = LDR__SPLITTER("", to_bytes, LDR__NO_KEYS);
 
 static const char ldr__gpt2_pattern[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-static void ldr__more_bytes(ldr_tokenizer *t, ldr__step *p, int32_t node) {
-  (void)node;
-  p->behaviour = LDR__ISOLATED;
-  if (p->flags[1]) ldr__read_regex(t, p, ldr__string_of(ldr__gpt2_pattern), LDR_NO_OFFSET);
-  ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
-}
-
 static const ldr__part_row ldr__splitters[] = {
-  { "BertPreTokenizer", LDR__RUN_SPLIT(find), ldr__more_bert, { LDR__KEY(NULL, FIND, LDR__FIND_WHITE) } },
-  { "Whitespace", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, FIND, LDR__FIND_WORD), LDR__KEY(NULL, INVERT, 1) } },
-  { "WhitespaceSplit", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, FIND, LDR__FIND_WHITE) } },
-  { "Metaspace", LDR__RUN_SPLIT(metaspace), NULL, { LDR__TEXT("replacement", NEEDED, "\xe2\x96\x81"),
-      LDR__KEY(NULL, SCHEME, 0), LDR__FLAG("split", 1, 1), LDR__KEY(NULL, BEHAVIOUR, LDR__WITH_NEXT) } },
-  { "ByteLevel", LDR__RUN_SPLIT(bytes), ldr__more_bytes,
-      { LDR__FLAG("add_prefix_space", 0, 1), LDR__FLAG("use_regex", 1, 1) } },
-  { "Split", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED),
-      LDR__KEY("invert", INVERT, 0) } },
-  { "Digits", LDR__RUN_SPLIT(find), NULL,
-      { LDR__KEY(NULL, FIND, LDR__FIND_NUMBER), LDR__KEY("individual_digits", SINGLE, 0) } },
-  { "Punctuation", LDR__RUN_SPLIT(find), NULL,
-      { LDR__KEY(NULL, FIND, LDR__FIND_PUNCT), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED) } },
-  { "CharDelimiterSplit", LDR__RUN_SPLIT(find), NULL, { LDR__TEXT("delimiter", NEEDED, "") } },
-  { "UnicodeScripts", LDR__RUN_SPLIT(scripts), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "FixedLength", LDR__RUN_SPLIT(lengths), NULL, { LDR__KEY("length", COUNT, 5) } },
+  LDR__SPLITTER("BertPreTokenizer", find, LDR__KEY(NULL, FIND, LDR__FIND_WHITE), LDR__KEY(NULL, PUNCT, 0)),
+  LDR__SPLITTER("Whitespace", find, LDR__KEY(NULL, FIND, LDR__FIND_WORD), LDR__KEY(NULL, INVERT, 1)),
+  LDR__SPLITTER("WhitespaceSplit", find, LDR__KEY(NULL, FIND, LDR__FIND_WHITE)),
+  LDR__SPLITTER("Metaspace", metaspace, LDR__TEXT("replacement", NEEDED, "\xe2\x96\x81"), LDR__KEY(NULL, SCHEME, 0),
+      LDR__FLAG("split", 1, 1), LDR__KEY(NULL, BEHAVIOUR, LDR__WITH_NEXT)),
+  LDR__SPLITTER("ByteLevel", bytes, LDR__FLAG("add_prefix_space", 0, 1), LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED),
+      LDR__KEY("use_regex", REGEX, 1), LDR__KEY(NULL, BYTES, 0)),
+  LDR__SPLITTER("Split", find, LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED),
+      LDR__KEY("invert", INVERT, 0)),
+  LDR__SPLITTER("Digits", find, LDR__KEY(NULL, FIND, LDR__FIND_NUMBER), LDR__KEY("individual_digits", SINGLE, 0)),
+  LDR__SPLITTER("Punctuation", find, LDR__KEY(NULL, FIND, LDR__FIND_PUNCT),
+      LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED)),
+  LDR__SPLITTER("CharDelimiterSplit", find, LDR__TEXT("delimiter", NEEDED, "")),
+  LDR__SPLITTER("UnicodeScripts", scripts, LDR__NO_KEYS),
+  LDR__SPLITTER("FixedLength", lengths, LDR__KEY("length", COUNT, 5)),
 };
 
 /* ---- rows of decoders ---- */
 
-static void ldr__more_replace(ldr_tokenizer *t, ldr__step *p, int32_t node) {
-  if (p->find == LDR__FIND_REGEX) ldr__read_fail(t, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
-}
-
-#define LDR__RUN_DECODE(name) NULL, NULL, ldr__decode_##name
+#define LDR__DECODER(name, run, ...) \
+  { name, NULL, NULL, ldr__decode_##run, { __VA_ARGS__ } }
 static const ldr__part_row ldr__decoders[] = {
-  { "WordPiece", LDR__RUN_DECODE(wordpiece), NULL, { LDR__TEXT("prefix", A, "##"), LDR__FLAG("cleanup", 0, 1) } },
-  { "ByteLevel", LDR__RUN_DECODE(bytes), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "ByteFallback", LDR__RUN_DECODE(fallback), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "Fuse", NULL, NULL, ldr__lines_put, NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "Strip", LDR__RUN_DECODE(strip), NULL, { LDR__TEXT("content", A, " "), LDR__KEY("start", COUNT, 0),
-      { "stop", LDR__SET_COUNT + 1, 0, NULL } } },
-  { "Replace", LDR__RUN_DECODE(replace), ldr__more_replace,
-      { LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "") } },
-  { "Metaspace", LDR__RUN_DECODE(replace), NULL,
-      { LDR__TEXT("replacement", A, "\xe2\x96\x81"), LDR__TEXT(NULL, B, " "), LDR__KEY(NULL, SCHEME, 0) } },
-  { "BPEDecoder", LDR__RUN_DECODE(replace), NULL,
-      { LDR__TEXT("suffix", A, "</w>"), LDR__TEXT(NULL, B, " "), LDR__KEY(NULL, INVERT, 1) } },
-  { "CTC", LDR__RUN_DECODE(ctc), NULL, { LDR__TEXT("pad_token", A, "<pad>"),
-      LDR__TEXT("word_delimiter_token", B, "|"), LDR__FLAG("cleanup", 0, 1) } },
+  LDR__DECODER("WordPiece", wordpiece, LDR__TEXT("prefix", A, "##"), LDR__FLAG("cleanup", 0, 1)),
+  LDR__DECODER("ByteLevel", bytes, LDR__NO_KEYS),
+  LDR__DECODER("ByteFallback", fallback, LDR__NO_KEYS),
+  { "Fuse", NULL, NULL, ldr__lines_put, { LDR__NO_KEYS } },
+  LDR__DECODER("Strip", strip, LDR__TEXT("content", A, " "), LDR__KEY("start", COUNT, 0),
+      { "stop", LDR__SET_COUNT + 1, 0, NULL }),
+  LDR__DECODER("Replace", replace, LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "")),
+  LDR__DECODER("Metaspace", replace, LDR__TEXT("replacement", A, "\xe2\x96\x81"), LDR__TEXT(NULL, B, " "),
+      LDR__KEY(NULL, SCHEME, 0)),
+  LDR__DECODER("BPEDecoder", replace, LDR__TEXT("suffix", A, "</w>"), LDR__TEXT(NULL, B, " "),
+      LDR__KEY(NULL, INVERT, 1)),
+  LDR__DECODER("CTC", ctc, LDR__TEXT("pad_token", A, "<pad>"), LDR__TEXT("word_delimiter_token", B, "|"),
+      LDR__FLAG("cleanup", 0, 1)),
 };
 
 /* ---- lists of parts ---- */
+
+static ldr__step *ldr__part_add(ldr_tokenizer *t, int kind, const ldr__part_row *part, int32_t node);
+
+/* The settings of a part, from an object or (node -1) as they are without one. A flag of -1 follows flags[3]. PUNCT and
+   BYTES: a part that goes on with what this one leaves. */
+static void ldr__read_keys(ldr_tokenizer *t, ldr__step *p, int32_t node) {
+  static const char *const behaviours[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext",
+      NULL }, *const schemes[] = { "never", "always", "first", NULL };
+  const ldr__key *k;
+  for (k = p->part->keys; k->what; k++) {
+    int32_t other = k->otherwise, value;
+    switch (k->what) {
+    case LDR__SET_NEEDED: case LDR__SET_A:
+      p->a = ldr__read_text(t, node, k->name, k->text);
+      if (k->what == LDR__SET_A || p->a.bytes) break;
+      ldr__read_fail(t, LDR_FORMAT, node, "a text that a splitter looks for is empty");
+      break;
+    case LDR__SET_B: p->b = ldr__read_text(t, node, k->name, k->text); break;
+    case LDR__SET_FIND: p->find = other; break;
+    case LDR__SET_PATTERN: ldr__read_pattern(t, p, node); break;
+    case LDR__SET_REGEX:
+      p->flags[1] = ldr__read_flag(t, node, k->name, other);
+      if (p->flags[1]) ldr__read_regex(t, p, ldr__string_of(ldr__gpt2_pattern), LDR_NO_OFFSET);
+      break;
+    case LDR__SET_MAP: ldr__read_map(t, p, node, k->name); break;
+    case LDR__SET_BEHAVIOUR:
+      value = ldr__member(t, node, k->name);
+      p->behaviour = value < 0 ? other
+          : ldr__read_word(t, value, behaviours, "the \"behavior\" of a splitter is not known");
+      break;
+    case LDR__SET_SINGLE:
+      p->behaviour = ldr__read_flag(t, node, k->name, other) ? LDR__ISOLATED : LDR__CONTIGUOUS;
+      break;
+    case LDR__SET_INVERT: p->invert = ldr__read_flag(t, node, k->name, other); break;
+    case LDR__SET_SCHEME:
+      value = ldr__member(t, node, "prepend_scheme");
+      p->flags[0] = value < 0 ? ldr__read_flag(t, node, "add_prefix_space", 1)
+          : ldr__read_word(t, value, schemes, "the \"prepend_scheme\" is not known");
+      break;
+    case LDR__SET_PUNCT: ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_punct, -1); break;
+    case LDR__SET_BYTES: ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1); break;
+    case LDR__SET_COUNT: case LDR__SET_COUNT + 1:
+      p->flags[k->what - LDR__SET_COUNT] = ldr__read_int(t, node, k->name, other > 0, INT32_MAX, other);
+      break;
+    default: p->flags[k->what - LDR__SET_FLAG] = ldr__read_flag(t, node, k->name, other < 0 ? p->flags[3] : other);
+    }
+  }
+  if (p->part->decode && p->find == LDR__FIND_REGEX)
+    ldr__read_fail(t, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
+}
+
+/* One part more, behind those of its kind; NULL: err says why. */
+static ldr__step *ldr__part_add(ldr_tokenizer *t, int kind, const ldr__part_row *part, int32_t node) {
+  ldr__parts *parts = &t->parts[kind];
+  ldr__step *p = &parts->steps[parts->count];
+  if (parts->count == LDR__PARTS) {
+    ldr__fail(t->err, LDR_LIMIT, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
+    return NULL;
+  }
+  parts->count++;
+  p->part = part;
+  ldr__read_keys(t, p, node);
+  return p;
+}
 
 /* The kinds of parts: what a file calls one, the list, and the members of a sequence; and their rows. */
 #define LDR__PART_ROWS(table) table, LDR__COUNT(table)
@@ -9706,6 +9708,13 @@ static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) 
       ldr__read_fail(t, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
     else ldr__piece_add(t, id, "", a->text.text, (size_t)a->text.bytes);
   }
+  if (at < 0 && t->added_count == t->added_room) {
+    int32_t room = LDR__MAX(2 * t->added_room, 16);
+    void *more = ldr__tokenizer_grow(t, t->added, (size_t)t->added_count * sizeof *a, (size_t)room * sizeof *a);
+    if (!more) return;
+    t->added = (ldr__added *)more;
+    t->added_room = room;
+  }
   if (t->err->status) return;
   if (at < 0) ldr__trie_add(t, &t->names, a->text, at = t->added_count++, 1);
   t->added[at] = *a;
@@ -9754,11 +9763,11 @@ static void ldr__read_added(ldr_tokenizer *t, int32_t node, int64_t id, int spec
   memset(&a, 0, sizeof a);
   a.text = ldr__read_string(t, content);
   a.id = beside ? (int32_t)id : ldr__read_int(t, node, "id", 0, INT32_MAX - 1, -1);
-  a.special = (unsigned char)ldr__read_flag(t, node, "special", special);
-  a.lstrip = (unsigned char)ldr__read_flag(t, node, "lstrip", 0);
-  a.rstrip = (unsigned char)ldr__read_flag(t, node, "rstrip", 0);
-  a.single_word = (unsigned char)ldr__read_flag(t, node, "single_word", 0);
-  a.normalized = (unsigned char)ldr__read_flag(t, node, "normalized", !a.special);
+  a.special = ldr__read_flag(t, node, "special", special);
+  a.lstrip = ldr__read_flag(t, node, "lstrip", 0);
+  a.rstrip = ldr__read_flag(t, node, "rstrip", 0);
+  a.single_word = ldr__read_flag(t, node, "single_word", 0);
+  a.normalized = ldr__read_flag(t, node, "normalized", !a.special);
   if (t->err->status || !a.text.bytes) return;
   if (strlen(a.text.text) != (size_t)a.text.bytes)
     ldr__read_fail(t, LDR_VOCAB, content, "an added token holds a NUL character");
@@ -9768,11 +9777,6 @@ static void ldr__read_added(ldr_tokenizer *t, int32_t node, int64_t id, int spec
 
 /* ---- the whole file ---- */
 
-/* Room for added tokens: `more`, and those of the files beside. */
-static void ldr__added_room(ldr_tokenizer *t, int32_t more) {
-  t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)t->room_hint + (size_t)more) * sizeof *t->added);
-}
-
 static void ldr__read_tokenizer(ldr_tokenizer *t) {
   static const int order[] = { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__PROCESSORS, LDR__DECODERS };
   int32_t model = ldr_json_get(t->j, 0, "model"), added = ldr__member(t, 0, "added_tokens"),
@@ -9781,11 +9785,9 @@ static void ldr__read_tokenizer(ldr_tokenizer *t) {
     ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
   else t->cutter = ldr__cutter_of(t, model);
   if (t->err->status) return;
-  if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(t, model, extra + t->room_hint);
-  else ldr__read_vocab(t, model, extra + t->room_hint);
+  if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(t, model, extra);
+  else ldr__read_vocab(t, model, extra);
   if (!t->err->status) t->cutter->read(t, model);
-  ldr__templates(t, "A", "A1B", -1, -1);
-  ldr__added_room(t, extra + 1);
   for (k = ldr__first(t, added); k >= 0 && !t->err->status; k = ldr__next(t, k))
     ldr__read_added(t, k, -1, 0, 0);
   for (k = 0; k < 4; k++) ldr__read_list(t, order[k], ldr__member(t, 0, ldr__kinds[order[k]].key), 0);
@@ -9835,7 +9837,7 @@ static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip
   a.id = ldr__piece_named(t, name);
   a.text = ldr__string_of(name);
   a.special = 1;
-  a.lstrip = (unsigned char)lstrip;
+  a.lstrip = lstrip;
   if (a.id >= 0) ldr__added_put(t, &a, -1);
   return a.id;
 }
@@ -9868,7 +9870,7 @@ static void ldr__read_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) 
     ldr__fail_at(t->err, LDR_VOCAB, at,
         "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
   for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
-  ldr__pieces_begin(t, count + t->room_hint, 0, 0, n + (size_t)count);
+  ldr__pieces_begin(t, count, 0, 0, n + (size_t)count);
   for (at = 0, count = 0; at < n && !t->err->status; at += next, count++) {
     length = ldr__vocab_line(s + at, n - at, &next);
     ldr__piece_add(t, count, "", s + at, length);
@@ -9934,13 +9936,13 @@ static void ldr__sp_decoders(ldr_tokenizer *t, int prefix) {
 
 /* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is
    no beginning, else Llama's beginning; `rules` may say otherwise. An id that is none: there is no such token. */
-static void ldr__sp_template(ldr_tokenizer *t, const ldr__rules *rules, int fairseq, uint64_t begin, uint64_t end) {
+static void ldr__sp_template(ldr_tokenizer *t, const ldr__rules *rules, uint64_t begin, uint64_t end) {
   int32_t cls = ldr__piece_named(t, "[CLS]"), sep = ldr__piece_named(t, "[SEP]"),
       bos = begin < (uint64_t)t->count ? (int32_t)begin : -1, eos = end < (uint64_t)t->count ? (int32_t)end : -1;
   int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0),
       has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0);
   if (cls >= 0 && sep >= 0) ldr__templates(t, "cAs", "cAs1Bs", cls, sep);
-  else if (fairseq) ldr__templates(t, "cAs", "cAssBs", 0, 2);
+  else if (rules->fairseq) ldr__templates(t, "cAs", "cAssBs", 0, 2);
   else ldr__templates(t, "cAs", has_bos ? "cAs1cBs" : "cAscBs", has_bos ? bos : -1, has_eos ? eos : -1);
 }
 
@@ -9961,7 +9963,7 @@ static void ldr__sp_pieces(ldr_tokenizer *t, const unsigned char *s, size_t n, i
   int32_t id = 0, k;
   uint64_t type, field, value;
   float score;
-  ldr__pieces_begin(t, count + 2 * fairseq + t->room_hint, 1, 1, n);
+  ldr__pieces_begin(t, count + 2 * fairseq, 1, 1, n);
   for (k = 0; fairseq && k < 4; k++)
     ldr__piece_typed(t, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
   while (!t->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
@@ -10031,7 +10033,7 @@ static void ldr__read_sentencepiece(ldr_tokenizer *t, const unsigned char *s, si
   ldr__sp_decoders(t, t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
   if (bos >= (uint64_t)count || t->types[(int32_t)bos + shift] != LDR__SP_CONTROL) bos = UINT64_MAX;
   if (eos >= (uint64_t)count || t->types[(int32_t)eos + shift] != LDR__SP_CONTROL) eos = UINT64_MAX;
-  ldr__sp_template(t, rules, rules->fairseq, bos, eos);
+  ldr__sp_template(t, rules, bos, eos);
 }
 
 /* ---- vocab.json and merges.txt ---- */
@@ -10070,16 +10072,16 @@ static const ldr__pair_row ldr__pair_rows[] = {
   { "", "", " gpt-4o llama4 ", NULL, LDR__GPT4O_PATTERN, NULL, NULL, 0, 0, 0, 0, 0 },
 };
 
-static void ldr__read_merge_lines(ldr_tokenizer *t, const char *s, size_t n) {
+static void ldr__read_merge_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) {
   size_t at, next, length, lines = 0;
   uint32_t rank = 0;
-  for (at = 0; at < n; at += next) lines += ldr__vocab_line((const unsigned char *)s + at, n - at, &next) > 0;
+  for (at = 0; at < n; at += next) lines += ldr__vocab_line(s + at, n - at, &next) > 0;
   ldr__merges_begin(t, lines);
   for (at = 0; at < n && !t->err->status; at += next) {
     const char *why;
-    length = ldr__vocab_line((const unsigned char *)s + at, n - at, &next);
+    length = ldr__vocab_line(s + at, n - at, &next);
     if (!length || (at == 0 && length >= 8 && memcmp(s, "#version", 8) == 0)) continue;
-    why = ldr__merge_text(t, s + at, length, rank++);
+    why = ldr__merge_text(t, (const char *)s + at, length, rank++);
     if (why) ldr__fail_at(t->err, LDR_VOCAB, at, "merges.txt: %s", why);
   }
 }
@@ -10113,7 +10115,6 @@ static void ldr__pair_parts(ldr_tokenizer *t, const ldr__pair_row *row, int pref
     sep = ldr__added_special(t, row->sep, 0);
   } else ldr__added_special(t, "<|endoftext|>", 0);
   if (cls >= 0 && sep >= 0) ldr__templates(t, "cAs", "cAssBs", cls, sep);
-  else ldr__templates(t, "A", "A1B", -1, -1);
   t->trim = cls >= 0 && !row->suffix;
   t->trim_prefix = prefix;
   if (strcmp(row->sign, "<mask>") != 0) return;
@@ -10123,18 +10124,16 @@ static void ldr__pair_parts(ldr_tokenizer *t, const ldr__pair_row *row, int pref
 }
 
 /* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
-static void ldr__read_vocab_merges(ldr_tokenizer *t, const char *merges, size_t size, const ldr__rules *rules) {
+static void ldr__read_vocab_merges(ldr_tokenizer *t, const ldr__source *merges, const ldr__rules *rules) {
   const ldr__pair_row *row = ldr__pair_rows;
   t->whole = 1;
-  ldr__read_vocab(t, 0, t->room_hint + 8);
+  ldr__read_vocab(t, 0, 8);
   if (t->err->status) return;
   while (*row->sign &&
       !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
       : ldr__piece_named(t, row->sign) >= 0)) row++;
-  ldr__set_prefix(t, ldr__string_of(""));
-  t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
-  ldr__added_room(t, 8);
-  if (!t->err->status) ldr__read_merge_lines(t, merges, size);
+  if (row->suffix) t->suffix = ldr__string_of("</w>");
+  if (!t->err->status) ldr__read_merge_lines(t, merges->data, merges->size);
   ldr__pair_parts(t, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
 }
 
@@ -10185,7 +10184,6 @@ static void ldr__gguf_merges(ldr_tokenizer *t, const ldr_weights *w) {
   ldr__cursor c;
   uint32_t of = 0, rank;
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
-  ldr__set_prefix(t, t->suffix = ldr__string_of(""));
   if (of != 8 || n > 1 << 28) ldr__fail(t->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
   else ldr__merges_begin(t, (size_t)n);
   for (rank = 0; rank < n && !t->err->status; rank++) {
@@ -10215,8 +10213,7 @@ static void ldr__gguf_specials(ldr_tokenizer *t, const ldr_weights *w, const ldr
   uint64_t bos = ldr__gguf_whole(w, "tokenizer.ggml.bos_token_id", UINT64_MAX),
       eos = ldr__gguf_whole(w, "tokenizer.ggml.eos_token_id", UINT64_MAX);
   int32_t id, n = t->count;
-  if (plain && rules->bos == LDR_OFF && rules->eos == LDR_OFF) ldr__templates(t, "A", "A1B", -1, -1);
-  else if (plain) ldr__sp_template(t, rules, 0, bos, eos);
+  if (plain && (rules->bos == LDR_ON || rules->eos == LDR_ON)) ldr__sp_template(t, rules, bos, eos);
   for (id = 0; id < n && !t->err->status; id++) {
     int type = t->types[id];
     if (type != LDR__SP_CONTROL && type != (bytes ? LDR__SP_USER : LDR__SP_UNKNOWN)) continue;
@@ -10233,7 +10230,6 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
   ldr__rules rules;
   char name[64];
   size_t i;
-  int32_t id, more = 8;
   if (!model) ldr__fail(t->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
   else if (!bytes && !bert && !unigram && !llama)
     ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
@@ -10245,9 +10241,6 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
     ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
         "that is not known", pre ? pre : "");
   if (!t->err->status) ldr__gguf_pieces(t, w, bert);
-  if (t->err->status) return;
-  for (id = 0; id < t->count; id++) more += t->types[id] != LDR__SP_NORMAL && t->types[id] != LDR__SP_BYTE;
-  ldr__added_room(t, more);
   if (t->err->status) return;
   if (bert) ldr__parts_bert(t);
   if (bytes) {
@@ -10300,6 +10293,11 @@ static void ldr__besides_count(ldr_tokenizer *t, int which) {
   }
 }
 
+static void ldr__read_added_list(ldr_tokenizer *t, int32_t list) {
+  int32_t k;
+  for (k = ldr__first(t, list); k >= 0; k = ldr__next(t, k)) ldr__read_added(t, k, -1, 1, 1);
+}
+
 /* All added tokens of a file beside the vocabulary. */
 static void ldr__read_besides(ldr_tokenizer *t, int which) {
   static const char *const names[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
@@ -10317,8 +10315,7 @@ static void ldr__read_besides(ldr_tokenizer *t, int which) {
   if (which != LDR__BESIDE_MAP) return;
   for (i = 0; i < LDR__COUNT(names); i++)
     ldr__read_added(t, ldr__member(t, 0, names[i]), -1, 1, 1);
-  k = ldr__first(t, ldr__member(t, 0, "additional_special_tokens"));
-  for (; k >= 0; k = ldr__next(t, k)) ldr__read_added(t, k, -1, 1, 1);
+  ldr__read_added_list(t, ldr__member(t, 0, "additional_special_tokens"));
 }
 
 /* ---- tokenizers without a vocabulary ---- */
@@ -10331,11 +10328,10 @@ static void ldr__read_byt5(ldr_tokenizer *t) {
       extra = ldr__read_int(t, 0, "extra_ids", 0, 1 << 16, 125);
   char text[8], *own;
   if (list < 0) list = ldr__member(t, 0, "extra_special_tokens");
-  if (ldr__node_is(t, list, LDR_JSON_ARRAY)) extra = ldr_json_node_at(t->j, list)->count;
-  else list = -1;
+  list = ldr__node_is(t, list, LDR_JSON_ARRAY) ? list : -1;
+  if (list >= 0) extra = ldr__count(t, list);
   ldr__besides_count(t, LDR__BESIDE_CONFIG);
-  ldr__pieces_begin(t, 259 + extra + t->room_hint, 0, 0, 1024);
-  ldr__added_room(t, 3 + extra);
+  ldr__pieces_begin(t, 259 + extra, 0, 0, 1024);
   for (i = 0; i < 256; i++)
     ldr__piece_add(t, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
   ldr__pieces_index(t);
@@ -10348,7 +10344,7 @@ static void ldr__read_byt5(ldr_tokenizer *t) {
     ldr__read_added(t, ldr__member(t, 0, first[a.id][1]), a.id, 1, 1);
   }
   ldr__read_besides(t, LDR__BESIDE_CONFIG);
-  for (i = ldr__first(t, list); i >= 0; i = ldr__next(t, i)) ldr__read_added(t, i, -1, 1, 1);
+  ldr__read_added_list(t, list);
   a.lstrip = a.rstrip = 0;
   for (a.id = 259; list < 0 && a.id < 259 + extra; a.id++)
     if ((own = (char *)ldr__tokenizer_keep(t, 20)) != NULL) {
@@ -10359,23 +10355,15 @@ static void ldr__read_byt5(ldr_tokenizer *t) {
   for (i = 0; i < 3 && !t->err->status; i++) t->added[i].special = 1;
   t->cutter = &ldr__cutters[LDR__BPE];
   t->once = 1;
-  ldr__set_prefix(t, t->suffix = ldr__string_of(""));
   ldr__merges_begin(t, 0);
   ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
   ldr__part_named(t, LDR__DECODERS, "ByteLevel", -1)->flags[0] = 1; /* what is no UTF-8 vanishes */
   ldr__templates(t, "As", "AsBs", -1, 1);
 }
 
-/* By the class in tokenizer_config.json. */
-static const struct ldr__alone { const char *name; void (*read)(ldr_tokenizer *t); } ldr__alone_rows[] = {
-  { "ByT5Tokenizer", ldr__read_byt5 } };
-
-static const struct ldr__alone *ldr__alone_of(const ldr_json *j) {
-  size_t i = LDR__COUNT(ldr__alone_rows);
-  while (i-- > 0)
-    if (ldr_json_equals(j, ldr__json_there(j, 0, "tokenizer_class"), ldr__alone_rows[i].name))
-      return &ldr__alone_rows[i];
-  return NULL;
+/* Does a tokenizer_config.json stand for such a one? */
+static int ldr__is_byt5(const ldr_json *j) {
+  return ldr_json_equals(j, ldr__json_there(j, 0, "tokenizer_class"), "ByT5Tokenizer");
 }
 
 /* ---- loading ---- */
@@ -10438,17 +10426,16 @@ static void ldr__read_main(ldr_tokenizer *t, ldr__files *f) {
   }
   if (ldr__looks_like_json(s, n))
     t->j = f->json[LDR__MAIN_FILE] = j = ldr_json_parse((const char *)s, n, &t->alloc, t->err);
-  else ldr__added_room(t, 8);
   model = ldr_json_get(j, 0, "model");
   if (t->err->status) return;
   if (!j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(t, s, n, &f->rules);
   else if (!j) ldr__read_lines(t, s, n);
   else if (model >= 0 && !ldr__json_is(j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(t);
-  else if (ldr__alone_of(j)) ldr__alone_of(j)->read(t);
+  else if (ldr__is_byt5(j)) ldr__read_byt5(t);
   else if (!merges->data)
     ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
         "(A vocab.json needs the merges.txt beside it)");
-  else ldr__read_vocab_merges(t, (const char *)merges->data, merges->size, &f->rules);
+  else ldr__read_vocab_merges(t, merges, &f->rules);
 }
 
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
@@ -10468,6 +10455,8 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
   t->alloc = desc->alloc;
   t->memory_size = sizeof *t;
   t->unk = -1;
+  ldr__set_prefix(t, t->suffix = ldr__string_of(""));
+  ldr__templates(t, "A", "A1B", -1, -1);
   for (k = LDR__BESIDE_ADDED; k < LDR__BESIDE_MERGES && !err->status; k++) {
     if (!f->of[k].data) continue;
     t->j = f->json[k] = ldr_json_parse((const char *)f->of[k].data, f->of[k].size, &desc->alloc, err);
@@ -10530,7 +10519,7 @@ static int ldr__tokenizer_alone(const char *path) {
   int found;
   if (ldr__source_open(&s, path, NULL, NULL)) return 0;
   j = ldr_json_parse((const char *)s.data, s.size, NULL, NULL);
-  found = ldr__alone_of(j) != NULL;
+  found = ldr__is_byt5(j);
   ldr_json_free(j);
   ldr__source_close(&s);
   return found;
