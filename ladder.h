@@ -6611,8 +6611,8 @@ typedef struct ldr__key { const char *name; int what; int32_t otherwise; const c
 /* A kind of part: its name in a tokenizer.json, one of three functions, and its settings. */
 typedef struct ldr__part_row {
   const char *name;
-  void (*normalize)(ldr__norm *, const ldr__step *);
-  void (*split)(ldr__cutting *, const ldr__step *, int, const ldr__view *);
+  void (*normalize)(ldr__norm *);
+  void (*split)(ldr__cutting *, const ldr__step *, const ldr__view *);
   void (*decode)(ldr__lines *, const char *, int32_t);
   ldr__key keys[5];
 } ldr__part_row;
@@ -6848,15 +6848,6 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
   return p;
 }
 
-/* A piece that occurs twice is found under its last id, as in the originals, whose vocabulary is a map. */
-static void ldr__piece_index(ldr_tokenizer *t, int32_t id) {
-  uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), ldr__piece_text(t, id), ldr__piece_bytes(t, id));
-  ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, ldr__piece_text(t, id), ldr__piece_bytes(t, id));
-  LDR__SIZE(slot->hash = hash;, )
-  slot->id = id;
-  if (ldr__piece_bytes(t, id) > t->longest) t->longest = ldr__piece_bytes(t, id);
-}
-
 /* Builds the index of all pieces; there is room in it for piece_room. */
 static void ldr__pieces_index(ldr_tokenizer *t) {
   static const char hex[] = "0123456789ABCDEF";
@@ -6867,8 +6858,17 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
   if (!t->slots) return;
   t->slot_count = n;
   for (i = 0; i < n; i++) t->slots[i].id = -1;
-  for (id = 0; id < t->count; id++)
-    if (t->pieces[id].start) ldr__piece_index(t, id);
+  for (id = 0; id < t->count; id++) {
+    const char *s = ldr__piece_text(t, id);
+    size_t bytes = ldr__piece_bytes(t, id);
+    uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), s, bytes);
+    ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, s, bytes);
+    if (!t->pieces[id].start) continue;
+    /* a piece that occurs twice is found under its last id, as in the originals, whose vocabulary is a map */
+    LDR__SIZE(slot->hash = hash;, )
+    slot->id = id;
+    t->longest = LDR__MAX(t->longest, bytes);
+  }
   for (i = 0; i < LDR__LOW; i++) {
     char utf8[4];
     t->low[i] = ldr__piece_find(t, utf8, ldr__utf8_put(utf8, (uint32_t)i));
@@ -6982,6 +6982,8 @@ struct ldr__cutting {
   const ldr_tokenizer *t;
   ldr_encoding *out;
   ldr__work *w;
+  const char *text[2]; /* as it came */
+  size_t size[2];
   int32_t which; /* 0 first text, 1 second */
   int32_t stop; /* tokens after which the rest would be cut away */
   int64_t steps; /* left to regular expressions */
@@ -7078,7 +7080,7 @@ static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int3
 /* One normaliser under way. Where a character of the result came from follows the original's rule: a character put with
    change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one
    before. */
-struct ldr__norm { ldr__cutting *c; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
+struct ldr__norm { ldr__cutting *c; const ldr__step *part; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
 
 /* Where the byte of `in` before `at` came from, or the beginning. */
 static ldr__origin ldr__norm_before(const ldr__norm *p, int32_t at) {
@@ -7097,8 +7099,8 @@ static void ldr__put_same(ldr__norm *p, int32_t to) {
   p->at = LDR__MAX(p->at, to);
 }
 
-static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
-  int clean = part->flags[0], cjk = part->flags[1], strip = part->flags[2], lower = part->flags[3];
+static void ldr__normalize_bert(ldr__norm *p) {
+  int clean = p->part->flags[0], cjk = p->part->flags[1], strip = p->part->flags[2], lower = p->part->flags[3];
   while (p->at < p->in.size && !p->c->status) {
     ldr__origin from = p->in.from[p->at];
     uint32_t parts[24], ch = (unsigned char)p->in.text[p->at];
@@ -7128,11 +7130,11 @@ static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
 }
 
 /* Normalisers of single characters: flags[0] of them takes marks out, 2 is Nmt's of control characters and blanks. */
-static void ldr__normalize_chars(ldr__norm *p, const ldr__step *part) {
+static void ldr__normalize_chars(ldr__norm *p) {
   int32_t n;
   while (p->at < p->in.size && !p->c->status) {
     uint32_t ch = ldr__utf8_at(p->in.text + p->at, &n);
-    int kind = part->flags[0], space = kind == 2 && (ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 ||
+    int kind = p->part->flags[0], space = kind == 2 && (ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 ||
         (ch >= 0x200b && ch <= 0x200f) || ch == 0x2028 || ch == 0x2029 || ch == 0x2581 || ch == 0xfeff || ch == 0xfffd);
     if (kind == 0) {
       ldr__put(p, ch == 0x130 ? 'i' : ldr__char_lower(ch), 0);
@@ -7143,10 +7145,10 @@ static void ldr__normalize_chars(ldr__norm *p, const ldr__step *part) {
   }
 }
 
-static void ldr__normalize_strip(ldr__norm *p, const ldr__step *part) {
+static void ldr__normalize_strip(ldr__norm *p) {
   int32_t n, to = p->in.size;
-  while (part->flags[0] && p->at < to && ldr__char_white(ldr__utf8_at(p->in.text + p->at, &n))) p->at += n;
-  while (part->flags[1] && to > p->at) {
+  while (p->part->flags[0] && p->at < to && ldr__char_white(ldr__utf8_at(p->in.text + p->at, &n))) p->at += n;
+  while (p->part->flags[1] && to > p->at) {
     int32_t before = ldr__utf8_before(p->in.text, to);
     if (!ldr__char_white(ldr__utf8_at(p->in.text + before, &n))) break;
     to = before;
@@ -7154,11 +7156,11 @@ static void ldr__normalize_strip(ldr__norm *p, const ldr__step *part) {
   ldr__put_same(p, to);
 }
 
-static void ldr__normalize_prepend(ldr__norm *p, const ldr__step *part) {
+static void ldr__normalize_prepend(ldr__norm *p) {
   int32_t n;
   if (!p->in.size) return;
   n = ldr__utf8_bytes(p->in.text[0]);
-  ldr__str_put(p->c, p->out, part->a.text, part->a.bytes, p->in.from[n - 1]);
+  ldr__str_put(p->c, p->out, p->part->a.text, p->part->a.bytes, p->in.from[n - 1]);
   ldr__put_same(p, p->in.size);
 }
 
@@ -7180,8 +7182,7 @@ static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
   for (i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
 }
 
-static void ldr__normalize_bytes(ldr__norm *p, const ldr__step *part) {
-  (void)part;
+static void ldr__normalize_bytes(ldr__norm *p) {
   ldr__put_bytes(p->c, p->out, &p->in);
 }
 
@@ -7236,11 +7237,11 @@ static int ldr__form_inert(uint32_t c, int compat, int compose) {
   return c < (compose && !compat ? 0x300u : 0xa0u) || (c >= 0x3400 && c < 0xa000);
 }
 
-static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
-  int compat = part->flags[0];
+static void ldr__normalize_form(ldr__norm *p) {
+  int compat = p->part->flags[0];
   int32_t i, n, seen = 0;
   const ldr__mark none = { 0, 0, 0 };
-  ldr__form f = { p, 0, 0, part->flags[1], 0, -1, none };
+  ldr__form f = { p, 0, 0, p->part->flags[1], 0, -1, none };
   ldr__mark m;
   while (seen < p->in.size && ldr__form_inert(ldr__utf8_at(p->in.text + seen, &n), compat, f.compose)) seen += n;
   p->same = seen == p->in.size;
@@ -7341,7 +7342,8 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
 }
 
 /* As Hugging Face does it: a grapheme of less than 6 bytes becomes what its shortest known beginning becomes. */
-static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
+static void ldr__normalize_map(ldr__norm *p) {
+  const ldr__step *m = p->part;
   int32_t at, to, chars, n;
   ldr__mark last;
   memset(&last, 0, sizeof last);
@@ -7363,7 +7365,8 @@ static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
 
 /* As SentencePiece does it: the longest known beginning at each place; blanks at the ends and behind blanks go
    (flags[1]), one comes before all (flags[0]), and each is U+2581 (flags[2]). Pieces that are never cut stay. */
-static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
+static void ldr__normalize_sentencepiece(ldr__norm *p) {
+  const ldr__step *m = p->part;
   static const char blank[] = "\xe2\x96\x81";
   const char *space = m->flags[2] ? blank : " ";
   int32_t wide = m->flags[2] ? 3 : 1, at = 0, n, k, bytes, start = p->out->size;
@@ -7415,7 +7418,8 @@ enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WOR
 
 /* The categories in their order. One letter means all that begin with it, and so do these words. */
 static const char ldr__categories[] = "CnCcCfCoCsLuLlLtLmLoMnMcMeNdNlNoPcPdPsPePiPfPoSmScSkSoZsZlZp";
-static const char *const ldr__category_words[] = { "Letter", "Mark", "Number", "Punctuation", "Symbol", "Separator" };
+static const char *const ldr__category_words[][2] = { { "Letter", "L" }, { "Mark", "M" }, { "Number", "N" },
+  { "Punctuation", "P" }, { "Symbol", "S" }, { "Separator", "Z" } };
 
 /* In the order of the table of scripts (>>unicode). */
 static const char *const ldr__scripts[] = {
@@ -7491,14 +7495,10 @@ static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
 /* The set of a name, 0 if there is none. */
 static uint32_t ldr__category_set(const char *name) {
   uint32_t set = 0, i;
-  char first = name[0];
   for (i = 0; i < LDR__COUNT(ldr__category_words); i++)
-    if (strcmp(name, ldr__category_words[i]) == 0) {
-      first = i < 5 ? first : 'Z';
-      name = "L";
-    }
+    if (strcmp(name, ldr__category_words[i][0]) == 0) name = ldr__category_words[i][1];
   for (i = 0; i < LDR__CATS; i++)
-    if (first == ldr__categories[2 * i] && (!name[1] || (name[1] == ldr__categories[2 * i + 1] && !name[2])))
+    if (name[0] == ldr__categories[2 * i] && (!name[1] || (name[1] == ldr__categories[2 * i + 1] && !name[2])))
       set |= LDR__BIT(i);
   return set;
 }
@@ -7989,19 +7989,26 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
   return 0;
 }
 
-static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v);
+static void ldr__split(ldr__cutting *c, const ldr__step *p, const ldr__view *v);
 
-/* Bytes from..to of a text on to the next splitter. */
-static void ldr__split_part(ldr__cutting *c, int stage, const ldr__view *v, int32_t from, int32_t to) {
+/* Bytes from..to of a text on to splitter p. */
+static void ldr__split_part(ldr__cutting *c, const ldr__step *p, const ldr__view *v, int32_t from, int32_t to) {
   const ldr__view part = { v->text + from, v->from + from, to - from, 0 };
-  ldr__split(c, stage + 1, &part);
+  ldr__split(c, p, &part);
+}
+
+/* Where a splitter writes its text: empty. */
+static ldr__str *ldr__split_text(ldr__cutting *c, const ldr__step *p) {
+  ldr__str *out = &c->w->str[2 + (p - c->t->parts[LDR__SPLITTERS].steps)];
+  out->size = 0;
+  return out;
 }
 
 typedef struct ldr__splits {
   ldr__cutting *c;
   const ldr__step *p;
   const ldr__view *v;
-  int stage, match;
+  int match;
   int32_t from, to; /* the stretch held back; from -1: none */
 } ldr__splits;
 
@@ -8012,31 +8019,30 @@ static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match)
   if (behaviour == LDR__REMOVED && match) return;
   joins = s->from >= 0 && ((behaviour == LDR__CONTIGUOUS && s->match == match) ||
       (behaviour == LDR__WITH_PREVIOUS && match && !s->match) || (behaviour == LDR__WITH_NEXT && s->match && !match));
-  if (!joins && s->to > s->from && s->from >= 0) ldr__split_part(s->c, s->stage, s->v, s->from, s->to);
+  if (!joins && s->to > s->from && s->from >= 0) ldr__split_part(s->c, s->p + 1, s->v, s->from, s->to);
   if (!joins) s->from = from;
   s->to = to;
   s->match = match;
 }
 
-static void ldr__split_find(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
+static void ldr__split_find(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
   int32_t at = 0, from = 0, begin = 0, end = 0;
-  ldr__splits s = { c, p, v, stage, 0, -1, 0 };
+  ldr__splits s = { c, p, v, 0, -1, 0 };
   while (!c->status && c->out->count < c->stop && ldr__find(c, p, v->text, v->size, &from, &begin, &end)) {
     if (begin > at) ldr__splits_add(&s, at, begin, 0);
     if (end > begin || (p->behaviour != LDR__REMOVED && begin > at)) ldr__splits_add(&s, begin, end, 1);
     at = end;
   }
   if (at < v->size) ldr__splits_add(&s, at, v->size, 0);
-  if (s.to > s.from && s.from >= 0) ldr__split_part(c, stage, v, s.from, s.to);
+  if (s.to > s.from && s.from >= 0) ldr__split_part(c, p + 1, v, s.from, s.to);
 }
 
 /* Blanks become the sign for a blank (a), one comes in front (flags[0]: 0 never, 1 always, 2 of the first text), and
    (flags[1]) each starts a text of its own. */
-static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-  ldr__str *out = &c->w->str[2 + stage];
+static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
+  ldr__str *out = ldr__split_text(c, p);
   int starts = v->text[0] == ' ' || ldr__string_starts(p->a, v->text, v->size);
   int32_t i, to;
-  out->size = 0;
   if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->from[0].begin == 0)))
     ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[0]);
   for (i = 0; i < v->size && !c->status; i = to) {
@@ -8044,62 +8050,60 @@ static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage,
     if (to > i) ldr__str_copy(c, out, v, i, to);
     else ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[to++]);
   }
-  if (p->flags[1]) ldr__split_find(c, p, stage, out);
-  else ldr__split(c, stage + 1, out);
+  if (p->flags[1]) ldr__split_find(c, p, out);
+  else ldr__split(c, p + 1, out);
 }
 
 /* A blank in front (flags[0]), GPT-2's expression (flags[1]), then every byte a character that can be seen. */
-static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-  ldr__str *out = &c->w->str[2 + stage];
-  out->size = 0;
+static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
+  ldr__str *out = ldr__split_text(c, p);
   if (p->flags[0] && v->text[0] != ' ') {
     ldr__str_char(c, out, ' ', v->from[0]);
     ldr__str_copy(c, out, v, 0, v->size);
     v = out;
   }
-  if (p->flags[1]) ldr__split_find(c, p, stage, v);
-  else ldr__split(c, stage + 1, v);
+  if (p->flags[1]) ldr__split_find(c, p, v);
+  else ldr__split(c, p + 1, v);
 }
 
-static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-  c->w->str[2 + stage].size = 0;
-  ldr__put_bytes(c, &c->w->str[2 + stage], v);
-  ldr__split(c, stage + 1, &c->w->str[2 + stage]);
-  (void)p;
+static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
+  ldr__str *out = ldr__split_text(c, p);
+  ldr__put_bytes(c, out, v);
+  ldr__split(c, p + 1, out);
 }
 
 /* A new text where the script changes; kana are Han, a blank is of any, what comes before the first script goes. */
-static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
+static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
   int32_t i, n, from = -1;
   int last = -1, script;
-  for (i = 0, (void)p; i < v->size; i += n) {
+  for (i = 0; i < v->size; i += n) {
     uint32_t ch = ldr__utf8_at(v->text + i, &n);
     script = ch == ' ' ? LDR__SCRIPT_NONE : ch == 0x30fc ? LDR__SCRIPT_HAN : ldr__char_script(ch);
     if (script == LDR__SCRIPT_HIRAGANA || script == LDR__SCRIPT_KATAKANA) script = LDR__SCRIPT_HAN;
     if (script == LDR__SCRIPT_NONE || last == script) continue;
-    if (from >= 0) ldr__split_part(c, stage, v, from, i);
+    if (from >= 0) ldr__split_part(c, p + 1, v, from, i);
     from = i;
     last = script;
   }
-  if (from >= 0) ldr__split_part(c, stage, v, from, v->size);
+  if (from >= 0) ldr__split_part(c, p + 1, v, from, v->size);
 }
 
-static void ldr__split_lengths(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
+static void ldr__split_lengths(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
   int32_t i = 0, from = 0, chars = 0;
   while (i < v->size) {
     i += ldr__utf8_bytes(v->text[i]);
     if (++chars < p->flags[0] && i < v->size) continue;
-    ldr__split_part(c, stage, v, from, i);
+    ldr__split_part(c, p + 1, v, from, i);
     from = i;
     chars = 0;
   }
 }
 
-/* The text through the splitters from `stage` on, and then to the cutter. */
-static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
+/* The text through the splitters from p on, and then to the cutter. */
+static void ldr__split(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
   const ldr__parts *parts = &c->t->parts[LDR__SPLITTERS];
   if (!v->size || c->status || c->out->count >= c->stop) return;
-  if (stage < parts->count) parts->steps[stage].part->split(c, &parts->steps[stage], stage, v);
+  if (p < parts->steps + parts->count) p->part->split(c, p, v);
   else c->t->cutter->run(c, v);
 }
 
@@ -8107,7 +8111,6 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
 
 /* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all of them or none. */
 #define LDR__COLUMNS 6
-static size_t ldr__encoding_bytes(int32_t capacity) { return (size_t)capacity * LDR__COLUMNS * sizeof(int32_t); }
 
 static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
   size_t n = (size_t)e->capacity, old = n, k;
@@ -8138,7 +8141,7 @@ LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
   ldr__work *w;
   int i;
   if (!e) return;
-  ldr__free(&e->alloc, e->ids, ldr__encoding_bytes(e->capacity));
+  ldr__free(&e->alloc, e->ids, (size_t)e->capacity * LDR__COLUMNS * sizeof *e->ids);
   w = (ldr__work *)e->work;
   if (w) {
     for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
@@ -8251,21 +8254,19 @@ LDR__INLINE ldr__merge *ldr__merge_find(const ldr_tokenizer *t, uint32_t a, uint
   return &t->merges[i];
 }
 
-/* Scores as numbers of which the smallest belongs to the highest score. */
-static uint32_t ldr__score_rank(double score) {
-  uint32_t bits = ldr__bits_from_float((float)score);
-  bits = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return LDR__MIN(~bits, LDR__NO_RANK - 1);
-}
-
 static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
   ldr__pair p = { LDR__NO_RANK, -1 };
+  uint32_t bits;
   if (t->by_score) {
     if (a->id == -2 || b->id == -2) return p;
     p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
     if (p.id >= 0 && t->types[p.id] != LDR__SP_NORMAL && t->types[p.id] != LDR__SP_USER &&
         t->types[p.id] != LDR__SP_UNUSED) p.id = -1;
-    if (p.id >= 0) p.rank = ldr__score_rank(t->scores[p.id]);
+    if (p.id < 0) return p;
+    /* scores as numbers of which the smallest belongs to the highest score */
+    bits = ldr__bits_from_float((float)t->scores[p.id]);
+    bits = bits & 0x80000000u ? bits : ~bits & 0x7fffffffu;
+    p.rank = LDR__MIN(bits, LDR__NO_RANK - 1);
   } else if (a->id >= 0 && b->id >= 0 && t->merge_slots) {
     const ldr__merge *m = ldr__merge_find(t, (uint32_t)a->id, (uint32_t)b->id);
     p.rank = m->rank;
@@ -8448,15 +8449,6 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
 
 /* ---- SentencePiece's BPE: joins the two neighbours that make the piece of highest score ---- */
 
-/* Bytes from..to, which are a symbol: its piece, or the two it was made of where that is never used. */
-static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to, int32_t *unknown) {
-  int32_t id = ldr__piece_find(c->t, v->text + from, (size_t)(to - from)), count = c->out->count;
-  if (id >= 0 && c->t->types[id] != LDR__SP_UNKNOWN) ldr__emit_part(c, id, v, from, to);
-  else if (*unknown == count && count > 0 && !ldr__bytes_known(c->t, v->text + from, to - from))
-    c->out->end[count - 1] = v->from[to - 1].end;
-  else if (ldr__emit_unknown(c, v, from, to)) *unknown = c->out->count;
-}
-
 static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
   int32_t n = 0, i, bytes, unknown = -1;
   for (i = 0; i < v->size && !c->status; i += bytes) {
@@ -8466,7 +8458,12 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
   if (c->t->by_score && !c->status) n = ldr__bpe(c, v->text, n);
   for (i = 0; i < n && !c->status; i++) {
     const ldr__symbol *s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS] + i;
-    ldr__emit_symbol(c, v, s->at, s->at + s->bytes, &unknown);
+    const char *text = v->text + s->at;
+    int32_t end = s->at + s->bytes, count = c->out->count, id = ldr__piece_find(c->t, text, (size_t)s->bytes);
+    if (id >= 0 && c->t->types[id] != LDR__SP_UNKNOWN) ldr__emit_part(c, id, v, s->at, end);
+    else if (unknown == count && count > 0 && !ldr__bytes_known(c->t, text, s->bytes))
+      c->out->end[count - 1] = v->from[end - 1].end; /* neighbours that are unknown are one token */
+    else if (ldr__emit_unknown(c, v, s->at, end)) unknown = c->out->count;
   }
 }
 
@@ -8616,9 +8613,9 @@ static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from
   ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1];
   int32_t i;
   for (i = 0; i < parts->count && !c->status; i++) {
-    ldr__norm p = { c, *in, out, 0, from, 0 };
+    ldr__norm p = { c, &parts->steps[i], *in, out, 0, from, 0 };
     out->size = 0;
-    parts->steps[i].part->normalize(&p, &parts->steps[i]);
+    p.part->part->normalize(&p);
     if (p.same) continue;
     out = in;
     in = p.out;
@@ -8635,7 +8632,7 @@ static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ld
   while (found && !c->status && c->out->count < c->stop) {
     found = ldr__added_find(c->t, trie, v->text, v->size, at, &hit);
     to = found ? hit.begin : v->size;
-    if (at < to && v->from) ldr__split_part(c, -1, v, at, to);
+    if (at < to && v->from) ldr__split_part(c, c->t->parts[LDR__SPLITTERS].steps, v, at, to);
     else if (at < to) {
       ldr__view part;
       ldr__normalize(c, (const unsigned char *)v->text, at, to, &part);
@@ -8715,32 +8712,30 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
 }
 
 /* The tokens of both texts, one after the other, each up to `limit`: what comes behind those is cut away anyway. */
-static void ldr__encode_texts(ldr__cutting *c, const char *const text[2], const size_t size[2], int32_t limit,
-    int32_t n[2]) {
+static void ldr__encode_texts(ldr__cutting *c, int32_t limit, int32_t n[2]) {
   int32_t before, k;
   n[0] = n[1] = c->out->count = 0;
-  for (k = 0; k < 2 && (k == 0 || text[k]) && !c->status; k++) {
-    const ldr__view v = { (char *)(uintptr_t)text[k], NULL, (int32_t)size[k], 0 };
+  for (k = 0; k < 2 && (k == 0 || c->text[k]) && !c->status; k++) {
+    const ldr__view v = { (char *)(uintptr_t)c->text[k], NULL, (int32_t)c->size[k], 0 };
     before = c->out->count;
     c->which = k;
     c->stop = limit < INT32_MAX - before ? before + limit : INT32_MAX;
-    c->steps = 1000000 + (int64_t)size[k] * 4000;
+    c->steps = 1000000 + (int64_t)c->size[k] * 4000;
     ldr__encode_between(c, &c->t->raw, &v);
     n[k] = LDR__MIN(c->out->count - before, limit);
     c->out->count = before + n[k];
   }
 }
 
-static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const size_t size[2],
-    const ldr_encode_desc *d) {
-  const ldr__template *m = text[1] ? &c->t->pair : &c->t->single;
+static void ldr__encode_both(ldr__cutting *c, const ldr_encode_desc *d) {
+  const ldr__template *m = c->text[1] ? &c->t->pair : &c->t->single;
   int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX, n[2], keep[2];
   int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1, cut, k;
-  ldr__encode_texts(c, text, size, room < INT32_MAX ? room + 1 : room, n);
+  ldr__encode_texts(c, room < INT32_MAX ? room + 1 : room, n);
   /* which is longer decides */
-  if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, text, size, INT32_MAX, n);
+  if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, INT32_MAX, n);
   cut = n[0] > room - n[1];
-  keep[0] = text[1] ? ldr__longest_first(n[0], n[1], room) : LDR__MIN(n[0], room);
+  keep[0] = c->text[1] ? ldr__longest_first(n[0], n[1], room) : LDR__MIN(n[0], room);
   keep[1] = LDR__MIN(n[1], room - keep[0]);
   if (cut && only >= 0 && room) {
     keep[1 - only] = n[1 - only];
@@ -8756,16 +8751,14 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
   ldr__encoding_move(c->out, keep[0], n[0], keep[1]);
   c->out->count = keep[0] + keep[1];
   if (c->t->trim) {
-    ldr__encode_trim(c, text[0], 0, keep[0]);
-    ldr__encode_trim(c, text[1], keep[0], keep[1]);
+    ldr__encode_trim(c, c->text[0], 0, keep[0]);
+    ldr__encode_trim(c, c->text[1], keep[0], keep[1]);
   }
   ldr__encode_template(c, m, keep[0], keep[1], !d->no_special);
 }
 
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
-  const char *texts[2] = { text, text2 };
-  size_t sizes[2] = { size, size2 };
   ldr__cutting c;
   ldr_encode_desc d;
   ldr_status status;
@@ -8775,7 +8768,13 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
   if (out) out->count = out->cut = 0;
   if (status) return status;
   if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
-  if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, texts, sizes, &d);
+  if (ldr__cutting_begin(&c, t, out)) {
+    c.text[0] = text;
+    c.text[1] = text2;
+    c.size[0] = size;
+    c.size[1] = size2;
+    ldr__encode_both(&c, &d);
+  }
   if (!c.status) return LDR_OK;
   out->count = 0;
   return ldr__fail(err, c.status, "%s (while encoding a text of %U bytes)", c.why, (uint64_t)size + size2);
@@ -9152,12 +9151,12 @@ enum { LDR__SET_NOTHING, LDR__SET_FLAG, LDR__SET_COUNT = LDR__SET_FLAG + 4, LDR_
 
 /* ---- rows of normalisers ---- */
 
-static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
+static void ldr__normalize_replace(ldr__norm *p) {
   int32_t from = 0, begin = 0, end = 0;
-  while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, &from, &begin, &end)) {
+  while (!p->c->status && ldr__find(p->c, p->part, p->in.text, p->in.size, &from, &begin, &end)) {
     ldr__put_same(p, begin);
     /* all of it comes from the last byte of what it replaces */
-    ldr__str_put(p->c, p->out, part->b.text, part->b.bytes, ldr__norm_before(p, end));
+    ldr__str_put(p->c, p->out, p->part->b.text, p->part->b.bytes, ldr__norm_before(p, end));
     p->at = end;
   }
   ldr__put_same(p, p->in.size);
@@ -9791,7 +9790,6 @@ static void ldr__read_tokenizer(ldr_tokenizer *t) {
   for (k = ldr__first(t, added); k >= 0 && !t->err->status; k = ldr__next(t, k))
     ldr__read_added(t, k, -1, 0, 0);
   for (k = 0; k < 4; k++) ldr__read_list(t, order[k], ldr__member(t, 0, ldr__kinds[order[k]].key), 0);
-
 }
 
 /* ---- other vocabularies ---- */
@@ -9880,7 +9878,6 @@ static void ldr__read_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) 
 }
 
 /* ---- SentencePiece's model files ---- */
-
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
@@ -9986,7 +9983,6 @@ static void ldr__sp_cutter(ldr_tokenizer *t, uint64_t kind) {
   t->cutter = kind == 1 ? &ldr__cutters[LDR__UNIGRAM] : &ldr__cutter_by_score;
   t->by_score = kind == 2;
   t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
-
   for (id = 0; id < t->count && !t->err->status; id++) {
     int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
         (type == LDR__SP_UNUSED && kind != 1);
@@ -10264,14 +10260,7 @@ enum { LDR__MAIN_FILE, LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, L
 static const char *const ldr__beside_names[] = {
   NULL, "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
 
-/* The first member of the object of tokens and ids of such a file, or -1. */
-static int32_t ldr__beside_list(const ldr_tokenizer *t, int which) {
-  int32_t list = which == LDR__BESIDE_CONFIG ? ldr__member(t, 0, "added_tokens_decoder") : 0;
-  if (which == LDR__BESIDE_MAP || !ldr__node_is(t, list, LDR_JSON_OBJECT)) return -1;
-  return ldr_json_node_at(t->j, list)->first;
-}
-
-/* The id of a member of it: of a text, or the key itself; -1: none. */
+/* The id of a member of an object of tokens and ids: of a text, or the key itself; -1: none. */
 static int64_t ldr__beside_id(const ldr_tokenizer *t, int which, int32_t key) {
   char digits[11];
   int64_t id = 0;
@@ -10282,40 +10271,35 @@ static int64_t ldr__beside_id(const ldr_tokenizer *t, int which, int32_t key) {
   return n ? id : -1;
 }
 
-/* How many tokens a file beside the vocabulary may add, and the highest id it gives. */
-static void ldr__besides_count(ldr_tokenizer *t, int which) {
-  int32_t k;
-  if (which == LDR__BESIDE_MAP) t->room_hint += 8 + ldr__count(t, ldr__member(t, 0, "additional_special_tokens"));
-  for (k = ldr__beside_list(t, which); k >= 0; k = ldr__next(t, ldr__next(t, k))) {
-    int64_t id = ldr__beside_id(t, which, k);
-    t->room_hint++;
-    if (id > t->top_id && id < 1 << 28) t->top_id = (int32_t)id;
-  }
-}
-
 static void ldr__read_added_list(ldr_tokenizer *t, int32_t list) {
   int32_t k;
   for (k = ldr__first(t, list); k >= 0; k = ldr__next(t, k)) ldr__read_added(t, k, -1, 1, 1);
 }
 
-/* All added tokens of a file beside the vocabulary. */
-static void ldr__read_besides(ldr_tokenizer *t, int which) {
+/* The added tokens of a file beside the vocabulary, or (count) only how many it may add and the highest id it gives. */
+static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
   static const char *const names[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
       "mask_token" };
-  int32_t k, value;
+  int32_t list = which == LDR__BESIDE_CONFIG ? ldr__member(t, 0, "added_tokens_decoder") : 0,
+      more = ldr__member(t, 0, "additional_special_tokens"), k = -1, value;
   size_t i;
-  for (k = ldr__beside_list(t, which); k >= 0 && !t->err->status; k = ldr__next(t, value)) {
+  if (which != LDR__BESIDE_MAP && ldr__node_is(t, list, LDR_JSON_OBJECT)) k = ldr_json_node_at(t->j, list)->first;
+  for (; k >= 0 && !t->err->status; k = ldr__next(t, value)) {
     int64_t id = ldr__beside_id(t, which, k);
     value = ldr__next(t, k);
-    if (id < 0)
+    if (count) {
+      t->room_hint++;
+      if (id > t->top_id && id < 1 << 28) t->top_id = (int32_t)id;
+    } else if (id < 0)
       ldr__read_fail(t, LDR_VOCAB, which == LDR__BESIDE_ADDED ? value : k,
           "the id of an added token is no number of a token");
     else ldr__read_added(t, which == LDR__BESIDE_ADDED ? k : value, id, 0, 1);
   }
-  if (which != LDR__BESIDE_MAP) return;
+  if (which == LDR__BESIDE_MAP && count) t->room_hint += 8 + ldr__count(t, more);
+  if (which != LDR__BESIDE_MAP || count) return;
   for (i = 0; i < LDR__COUNT(names); i++)
     ldr__read_added(t, ldr__member(t, 0, names[i]), -1, 1, 1);
-  ldr__read_added_list(t, ldr__member(t, 0, "additional_special_tokens"));
+  ldr__read_added_list(t, more);
 }
 
 /* ---- tokenizers without a vocabulary ---- */
@@ -10330,7 +10314,7 @@ static void ldr__read_byt5(ldr_tokenizer *t) {
   if (list < 0) list = ldr__member(t, 0, "extra_special_tokens");
   list = ldr__node_is(t, list, LDR_JSON_ARRAY) ? list : -1;
   if (list >= 0) extra = ldr__count(t, list);
-  ldr__besides_count(t, LDR__BESIDE_CONFIG);
+  ldr__read_besides(t, LDR__BESIDE_CONFIG, 1);
   ldr__pieces_begin(t, 259 + extra, 0, 0, 1024);
   for (i = 0; i < 256; i++)
     ldr__piece_add(t, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
@@ -10343,7 +10327,7 @@ static void ldr__read_byt5(ldr_tokenizer *t) {
     ldr__added_put(t, &a, -1);
     ldr__read_added(t, ldr__member(t, 0, first[a.id][1]), a.id, 1, 1);
   }
-  ldr__read_besides(t, LDR__BESIDE_CONFIG);
+  ldr__read_besides(t, LDR__BESIDE_CONFIG, 0);
   ldr__read_added_list(t, list);
   a.lstrip = a.rstrip = 0;
   for (a.id = 259; list < 0 && a.id < 259 + extra; a.id++)
@@ -10461,14 +10445,14 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
     if (!f->of[k].data) continue;
     t->j = f->json[k] = ldr_json_parse((const char *)f->of[k].data, f->of[k].size, &desc->alloc, err);
     if (t->j && k == LDR__BESIDE_CONFIG) ldr__rules_read(t, &f->rules);
-    if (t->j) ldr__besides_count(t, k);
+    if (t->j) ldr__read_besides(t, k, 1);
     if (err->status) failed = k;
   }
   if (!err->status) ldr__read_main(t, f);
   t->known_stay = f->json[LDR__MAIN_FILE] && !t->whole;
   for (k = LDR__BESIDE_ADDED; k < LDR__BESIDE_MERGES && !err->status; k++) {
     t->j = f->json[k];
-    if (t->j) ldr__read_besides(t, k);
+    if (t->j) ldr__read_besides(t, k, 0);
     if (err->status) failed = k;
   }
   memcpy(message, err->message, sizeof message);
