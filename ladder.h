@@ -7018,10 +7018,11 @@ static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
   return bytes <= w->bytes[which] ? w->room[which] : NULL;
 }
 
-/* Item `at` of those of one kind, which are `size` bytes each. */
-static void *ldr__room_item(ldr__cutting *c, int which, size_t at, size_t size) {
-  char *p = (char *)ldr__room(c, which, (at + 1) * size);
-  return p ? p + at * size : NULL;
+/* One item more, of `size` bytes, behind the *n of one kind. */
+LDR__INLINE void ldr__room_push(ldr__cutting *c, int which, int32_t *n, const void *item, size_t size) {
+  char *p = (char *)ldr__room(c, which, ((size_t)*n + 1) * size);
+  if (p) memcpy(p + (size_t)*n * size, item, size);
+  *n += p != NULL;
 }
 
 static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (sizeof(ldr__origin) + 1); }
@@ -7189,24 +7190,18 @@ static void ldr__normalize_bytes(ldr__norm *p) {
 /* ---- normal forms ---- */
 
 typedef struct ldr__mark { uint32_t c; int32_t change, rank; } ldr__mark;
-typedef struct ldr__form { ldr__norm *p; size_t marks, behind; int compose, any, last; ldr__mark starter; } ldr__form;
-
-static void ldr__form_push(ldr__form *f, int room, size_t *n, const ldr__mark *m) {
-  ldr__mark *to = (ldr__mark *)ldr__room_item(f->p->c, room, *n, sizeof *to);
-  if (to) *to = *m;
-  *n += to != NULL;
-}
+typedef struct ldr__form { ldr__norm *p; int32_t marks, behind; int compose, any, last; ldr__mark starter; } ldr__form;
 
 /* The canonical composition algorithm, one character in canonical order at a time. */
 static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
   const ldr__mark *behind = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_BEHIND];
   uint32_t whole = f->any && f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
-  size_t i;
+  int32_t i;
   if (whole) {
     f->starter.c = whole;
     f->starter.change += m->change - 1;
   } else if (f->any && m->rank) {
-    ldr__form_push(f, LDR__ROOM_BEHIND, &f->behind, m);
+    ldr__room_push(f->p->c, LDR__ROOM_BEHIND, &f->behind, m, sizeof *m);
     f->last = m->rank;
   } else {
     if (f->any) ldr__put(f->p, f->starter.c, f->starter.change);
@@ -7222,8 +7217,7 @@ static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
 /* The marks since the last starter, in the order of their classes: a pass for each class that is there. */
 static void ldr__form_flush(ldr__form *f) {
   const ldr__mark *list = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_MARKS];
-  int32_t rank = 0, next = 0;
-  size_t i, n = f->marks;
+  int32_t rank = 0, next = 0, i, n = f->marks;
   for (f->marks = 0; next < 256; rank = next) {
     for (i = 0; i < n && rank; i++)
       if (list[i].rank == rank) ldr__form_compose(f, &list[i]);
@@ -7255,7 +7249,7 @@ static void ldr__normalize_form(ldr__norm *p) {
       m.change = i > 0;
       m.rank = ldr__char_class(out[i]);
       if (!m.rank && f.marks) ldr__form_flush(&f);
-      if (m.rank) ldr__form_push(&f, LDR__ROOM_MARKS, &f.marks, &m);
+      if (m.rank) ldr__room_push(p->c, LDR__ROOM_MARKS, &f.marks, &m, sizeof m);
       else ldr__form_compose(&f, &m);
     }
   }
@@ -7375,7 +7369,8 @@ static void ldr__normalize_sentencepiece(ldr__norm *p) {
     const char *s = p->in.text + at, *by = NULL;
     ldr__origin from = p->in.from[at];
     const ldr__origin before = { from.begin, from.begin };
-    if (!ldr__frozen(p->c->t, s, p->in.size - at, &bytes)) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
+    if (!ldr__frozen(p->c->t, s, p->in.size - at, &bytes) && m->unit_count)
+      by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
     n = by ? (int32_t)strlen(by) : bytes;
     if (!by) by = s;
     from.end = p->in.from[at + bytes - 1].end;
@@ -7407,6 +7402,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p) {
 enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR__RX_SPLIT, LDR__RX_RSPLIT,
     LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT, LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN,
     LDR__RX_WORDB, LDR__RX_NWORDB };
+/* 1: not; 2: behind. */
 enum { LDR__LOOK_AHEAD, LDR__LOOK_NOT_AHEAD, LDR__LOOK_BEHIND, LDR__LOOK_NOT_BEHIND, LDR__LOOK_ATOMIC };
 enum { LDR__RUN_GREEDY, LDR__RUN_POSSESSIVE, LDR__RUN_LAZY };
 /* Items of a class; `and` joins what stands before and behind it. Odd: not. */
@@ -7688,7 +7684,7 @@ static int ldr__rx_group(ldr__rx *r) {
   r->fold = fold;
   if (kind < 0) return least;
   ldr__rx_look(r, start, kind);
-  if ((kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND) && !r->why && (r->code[start + 3] > LDR__RX_CLASS ||
+  if ((kind & 2) && !r->why && (r->code[start + 3] > LDR__RX_CLASS ||
       r->code[start + 3 + ldr__regex_size(r->code + start + 3)] != LDR__RX_ACCEPT))
     ldr__rx_fail(r, "looks back at more than one character");
   return kind == LDR__LOOK_ATOMIC ? least : 0;
@@ -7856,9 +7852,7 @@ typedef struct ldr__frame { const int32_t *pc; int32_t at, least; } ldr__frame;
 
 static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
   const ldr__frame f = { pc, at, least };
-  ldr__frame *to = (ldr__frame *)ldr__room_item(c, LDR__ROOM_FRAMES, (size_t)*frames, sizeof f);
-  if (to) *to = f;
-  *frames += to != NULL;
+  ldr__room_push(c, LDR__ROOM_FRAMES, frames, &f, sizeof f);
 }
 
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base);
@@ -7866,10 +7860,10 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
 /* A look around or a group without way back: where to go on, or -1. */
 static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base) {
   int32_t bytes = 0, to, kind = pc[1];
-  if (kind != LDR__LOOK_BEHIND && kind != LDR__LOOK_NOT_BEHIND) to = ldr__regex_match(c, pc + 3, s, n, at, base);
+  if (!(kind & 2)) to = ldr__regex_match(c, pc + 3, s, n, at, base);
   else to = at > 0 && ldr__regex_one(pc + 3, s, n, ldr__utf8_before(s, at), &bytes) ? at : -1;
   if (kind == LDR__LOOK_ATOMIC) return to;
-  return (to >= 0) == (kind == LDR__LOOK_AHEAD || kind == LDR__LOOK_BEHIND) ? at : -1;
+  return (to >= 0) != (kind & 1) ? at : -1;
 }
 
 /* A run of characters: takes as many as it may, and leaves a frame to come back to. */
@@ -8279,22 +8273,18 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
 
 /* A few symbols: the ranks of all pairs in a row. Returns how many symbols stay. */
 static int32_t ldr__bpe_short(const ldr_tokenizer *t, const char *text, ldr__symbol *s, int32_t n) {
-  ldr__pair pairs[LDR__BPE_SHORT];
   int32_t i, best;
-  for (i = 0; i + 1 < n; i++) pairs[i] = ldr__pair_find(t, text, &s[i], &s[i + 1]);
+  for (i = 0; i + 1 < n; i++) s[i].pair = ldr__pair_find(t, text, &s[i], &s[i + 1]);
   while (n > 1) {
     for (best = 0, i = 1; i + 1 < n; i++)
-      if (pairs[i].rank < pairs[best].rank) best = i;
-    if (pairs[best].rank == LDR__NO_RANK) break;
-    s[best].id = pairs[best].id;
+      if (s[i].pair.rank < s[best].pair.rank) best = i;
+    if (s[best].pair.rank == LDR__NO_RANK) break;
+    s[best].id = s[best].pair.id;
     s[best].bytes += s[best + 1].bytes;
     n--;
-    for (i = best + 1; i < n; i++) {
-      s[i] = s[i + 1];
-      pairs[i - 1] = pairs[i];
-    }
-    if (best + 1 < n) pairs[best] = ldr__pair_find(t, text, &s[best], &s[best + 1]);
-    if (best > 0) pairs[best - 1] = ldr__pair_find(t, text, &s[best - 1], &s[best]);
+    for (i = best + 1; i < n; i++) s[i] = s[i + 1];
+    if (best + 1 < n) s[best].pair = ldr__pair_find(t, text, &s[best], &s[best + 1]);
+    if (best > 0) s[best - 1].pair = ldr__pair_find(t, text, &s[best - 1], &s[best]);
   }
   return n;
 }
@@ -8387,12 +8377,12 @@ static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
 }
 
 static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at, int32_t bytes) {
-  ldr__symbol *s = (ldr__symbol *)ldr__room_item(c, LDR__ROOM_SYMBOLS, (size_t)*n, sizeof *s);
+  ldr__symbol *s = (ldr__symbol *)ldr__room(c, LDR__ROOM_SYMBOLS, ((size_t)*n + 1) * sizeof *s);
   if (!s) return;
+  s += (*n)++;
   s->id = id;
   s->at = at;
   s->bytes = bytes;
-  ++*n;
 }
 
 /* The piece of one character, with what marks the inside and the end of words. */
@@ -8991,34 +8981,34 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
 
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
     int32_t skip_special, ldr_error *err) {
-  ldr__lines lines[2], *in = &lines[0];
-  int32_t i, failed = 0;
+  ldr__lines lines[2], *in = &lines[0], *to = &lines[1];
+  int32_t i;
   if (!t || !out || count < 0 || (!ids && count))
     return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
   if (!ldr__allocator_valid(&out->alloc))
     return ldr__fail(err, LDR_ARGUMENT, "the allocator of the text has one function of two; set both or neither");
   if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
-  out->size = 0;
   memset(lines, 0, sizeof lines);
-  lines[0].alloc = lines[1].alloc = &out->alloc;
+  in->alloc = to->alloc = &out->alloc;
+  in->text = out->data;
+  in->room = out->capacity;
   for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
   for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
     const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
-    ldr__lines *to = &lines[in == &lines[0]];
     ldr__decode_part(to, in, p);
-    if (p->part->decode != ldr__decode_bytes || to->failed) in = to;
-    else ldr__lines_utf8(in, to->text, to->used, p->flags[0] ? "" : "\xef\xbf\xbd");
+    if (p->part->decode != ldr__decode_bytes || to->failed) {
+      to = in;
+      in = &lines[to == &lines[0]];
+    } else ldr__lines_utf8(in, to->text, to->used, p->flags[0] ? "" : "\xef\xbf\xbd");
   }
-  if (!in->failed) out->data = (char *)ldr__grown(&out->alloc, out->data, &out->capacity, in->used + 1, 1);
-  failed = in->failed || out->capacity <= in->used;
-  out->size = failed ? 0 : in->used;
-  if (out->size) memcpy(out->data, in->text, out->size);
-  if (!failed) out->data[out->size] = 0;
-  for (i = 0; i < 2; i++) {
-    ldr__free(&out->alloc, lines[i].text, lines[i].room);
-    ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof *lines[i].ends);
-  }
-  return !failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
+  ldr__lines_put(in, NULL, 0);
+  out->data = in->text;
+  out->capacity = in->room;
+  out->size = in->failed ? 0 : in->used;
+  if (!in->failed) out->data[out->size] = 0;
+  ldr__free(&out->alloc, to->text, to->room);
+  for (i = 0; i < 2; i++) ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof *lines[i].ends);
+  return !in->failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
 }
 
 LDR__DEF void ldr_text_free(ldr_text *text) {
@@ -10304,7 +10294,7 @@ static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
 
 /* ---- tokenizers without a vocabulary ---- */
 
-/* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. r->j is its tokenizer_config.json. */
+/* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. t->j is its tokenizer_config.json. */
 static void ldr__read_byt5(ldr_tokenizer *t) {
   static const char *const first[][2] = { { "<pad>", "pad_token" }, { "</s>", "eos_token" }, { "<unk>", "unk_token" } };
   ldr__added a;
