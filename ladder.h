@@ -7158,10 +7158,9 @@ static void ldr__normalize_strip(ldr__norm *p) {
 }
 
 static void ldr__normalize_prepend(ldr__norm *p) {
-  int32_t n;
+  ldr__string a = p->part->a;
   if (!p->in.size) return;
-  n = ldr__utf8_bytes(p->in.text[0]);
-  ldr__str_put(p->c, p->out, p->part->a.text, p->part->a.bytes, p->in.from[n - 1]);
+  ldr__str_put(p->c, p->out, a.text, a.bytes, ldr__norm_before(p, ldr__utf8_bytes(p->in.text[0])));
   ldr__put_same(p, p->in.size);
 }
 
@@ -7803,7 +7802,7 @@ static int ldr__rx_alternatives(ldr__rx *r) {
 }
 
 /* Reads a pattern into a program of the tokenizer's; NULL with an error that says what is not understood. */
-static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset, ldr_error *err) {
+static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset) {
   int32_t *program, *code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *code);
   ldr__rx r = { pattern.text, pattern.bytes, 0, 0, code ? LDR__RX_SIZE : 0, 0, 0, code, NULL, 0 };
   ldr__rx_alternatives(&r);
@@ -7811,10 +7810,10 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
   ldr__rx_put(&r, LDR__RX_ACCEPT);
   program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
   if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
-  if (!code) ldr__fail(err, LDR_MEMORY, "out of memory for a regular expression");
+  if (!code) ldr__fail(t->err, LDR_MEMORY, "out of memory for a regular expression");
   ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
   if (r.why)
-    ldr__fail_at(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
+    ldr__fail_at(t->err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
   return program;
 }
 
@@ -8248,14 +8247,16 @@ LDR__INLINE ldr__merge *ldr__merge_find(const ldr_tokenizer *t, uint32_t a, uint
   return &t->merges[i];
 }
 
+/* May BPE by scores make a piece of this type? */
+static int ldr__sp_joins(int type) { return type == LDR__SP_NORMAL || type == LDR__SP_USER || type == LDR__SP_UNUSED; }
+
 static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
   ldr__pair p = { LDR__NO_RANK, -1 };
   uint32_t bits;
   if (t->by_score) {
     if (a->id == -2 || b->id == -2) return p;
     p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
-    if (p.id >= 0 && t->types[p.id] != LDR__SP_NORMAL && t->types[p.id] != LDR__SP_USER &&
-        t->types[p.id] != LDR__SP_UNUSED) p.id = -1;
+    if (p.id >= 0 && !ldr__sp_joins(t->types[p.id])) p.id = -1;
     if (p.id < 0) return p;
     /* scores as numbers of which the smallest belongs to the highest score */
     bits = ldr__bits_from_float((float)t->scores[p.id]);
@@ -9105,7 +9106,7 @@ static ldr__string ldr__read_text(ldr_tokenizer *t, int32_t object, const char *
 static void ldr__read_regex(ldr_tokenizer *t, ldr__step *p, ldr__string pattern, uint64_t offset) {
   p->find = LDR__FIND_REGEX;
   p->a = pattern;
-  if (!t->err->status) p->program = ldr__regex_compile(t, pattern, offset, t->err);
+  if (!t->err->status) p->program = ldr__regex_compile(t, pattern, offset);
 }
 
 /* {"String": ..} or {"Regex": ..}. */
@@ -9198,8 +9199,7 @@ static void ldr__read_map(ldr_tokenizer *t, ldr__step *p, int32_t node, const ch
   if (k && !t->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(t->j, value), t->err);
 }
 
-#define LDR__NORMALIZER(name, run, ...) \
-  { name, ldr__normalize_##run, NULL, NULL, { __VA_ARGS__ } }
+#define LDR__NORMALIZER(name, run, ...) { name, ldr__normalize_##run, NULL, NULL, { __VA_ARGS__ } }
 static const ldr__part_row ldr__normalizers[] = {
   LDR__NORMALIZER("BertNormalizer", bert, LDR__FLAG("clean_text", 0, 1), LDR__FLAG("handle_chinese_chars", 1, 1),
       LDR__FLAG("lowercase", 3, 1), LDR__FLAG("strip_accents", 2, -1)),
@@ -9221,8 +9221,7 @@ static const ldr__part_row ldr__normalizer_sentencepiece = LDR__NORMALIZER("Sent
 
 /* ---- rows of splitters ---- */
 
-#define LDR__SPLITTER(name, run, ...) \
-  { name, NULL, ldr__split_##run, NULL, { __VA_ARGS__ } }
+#define LDR__SPLITTER(name, run, ...) { name, NULL, ldr__split_##run, NULL, { __VA_ARGS__ } }
 static const ldr__part_row ldr__splitter_punct = LDR__SPLITTER("", find, LDR__KEY(NULL, FIND, LDR__FIND_PUNCT),
       LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED));
 static const ldr__part_row ldr__splitter_regex = LDR__SPLITTER("", find, LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED));
@@ -9251,8 +9250,7 @@ static const ldr__part_row ldr__splitters[] = {
 
 /* ---- rows of decoders ---- */
 
-#define LDR__DECODER(name, run, ...) \
-  { name, NULL, NULL, ldr__decode_##run, { __VA_ARGS__ } }
+#define LDR__DECODER(name, run, ...) { name, NULL, NULL, ldr__decode_##run, { __VA_ARGS__ } }
 static const ldr__part_row ldr__decoders[] = {
   LDR__DECODER("WordPiece", wordpiece, LDR__TEXT("prefix", A, "##"), LDR__FLAG("cleanup", 0, 1)),
   LDR__DECODER("ByteLevel", bytes, LDR__NO_KEYS),
@@ -9351,27 +9349,6 @@ static ldr__step *ldr__part_named(ldr_tokenizer *t, int kind, const char *name, 
   return NULL;
 }
 
-static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node);
-
-static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) {
-  int32_t type, k;
-  char name[32], unknown[80];
-  if (t->err->status || !ldr_json_node_at(t->j, node) || ldr__node_is(t, node, LDR_JSON_NULL)) return;
-  type = ldr__member(t, node, "type");
-  if (ldr_json_string(name, sizeof name, t->j, type) < 0 || depth > 8)
-    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
-        "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
-  else if (strcmp(name, "Sequence") == 0) {
-    k = ldr__member(t, node, ldr__kinds[kind].members);
-    if (!ldr__node_is(t, k, LDR_JSON_ARRAY)) ldr__read_fail(t, LDR_FORMAT, node, "a Sequence has no members");
-    for (k = ldr__first(t, k); k >= 0; k = ldr__next(t, k)) ldr__read_list(t, kind, k, depth + 1);
-  } else if (kind == LDR__PROCESSORS) ldr__read_processor(t, name, node);
-  else if (!ldr__part_named(t, kind, name, node)) {
-    ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", ldr__kinds[kind].what);
-    ldr__read_fail(t, LDR_UNSUPPORTED, type, unknown);
-  }
-}
-
 /* ---- post-processors ---- */
 
 static void ldr__template_add(ldr_tokenizer *t, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
@@ -9458,6 +9435,27 @@ static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node
   } else if (strcmp(type, "ByteLevel") != 0)
     ldr__read_fail(t, LDR_UNSUPPORTED, ldr__member(t, node, "type"),
         "the tokenizer has a post-processor that is not known");
+}
+
+/* ---- sequences of parts ---- */
+
+static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) {
+  int32_t type, k;
+  char name[32], unknown[80];
+  if (t->err->status || !ldr_json_node_at(t->j, node) || ldr__node_is(t, node, LDR_JSON_NULL)) return;
+  type = ldr__member(t, node, "type");
+  if (ldr_json_string(name, sizeof name, t->j, type) < 0 || depth > 8)
+    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
+        "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
+  else if (strcmp(name, "Sequence") == 0) {
+    k = ldr__member(t, node, ldr__kinds[kind].members);
+    if (!ldr__node_is(t, k, LDR_JSON_ARRAY)) ldr__read_fail(t, LDR_FORMAT, node, "a Sequence has no members");
+    for (k = ldr__first(t, k); k >= 0; k = ldr__next(t, k)) ldr__read_list(t, kind, k, depth + 1);
+  } else if (kind == LDR__PROCESSORS) ldr__read_processor(t, name, node);
+  else if (!ldr__part_named(t, kind, name, node)) {
+    ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", ldr__kinds[kind].what);
+    ldr__read_fail(t, LDR_UNSUPPORTED, type, unknown);
+  }
 }
 
 /* ---- rows of cutters ---- */
@@ -9974,8 +9972,7 @@ static void ldr__sp_cutter(ldr_tokenizer *t, uint64_t kind) {
   t->by_score = kind == 2;
   t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
   for (id = 0; id < t->count && !t->err->status; id++) {
-    int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
-        (type == LDR__SP_UNUSED && kind != 1);
+    int type = t->types[id], cuts = ldr__sp_joins(type) && (type != LDR__SP_UNUSED || kind != 1);
     if (type == LDR__SP_NORMAL) {
       if (!any || t->scores[id] < t->lowest) t->lowest = t->scores[id];
       if (!any || t->scores[id] > t->highest) t->highest = t->scores[id];
@@ -10032,8 +10029,6 @@ typedef struct ldr__pair_row {
   int nfc, lower, suffix, whole, bos;
 } ldr__pair_row;
 
-#define LDR__CLIP_PATTERN \
-  "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
 #define LDR__TIKTOKEN_PATTERN(digits) \
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" \
   "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -10047,8 +10042,9 @@ typedef struct ldr__pair_row {
 static const ldr__pair_row ldr__pair_rows[] = {
   { "Qwen2Tokenizer", "<|im_start|>", " qwen2 deepseek-r1-qwen ", NULL, LDR__TIKTOKEN_PATTERN("\\p{N}"),
       NULL, NULL, 1, 0, 0, 0, 0 },
-  { "CLIPTokenizer", "<|startoftext|>", "", NULL, LDR__CLIP_PATTERN, "<|startoftext|>", "<|endoftext|>",
-      1, 1, 1, 0, 0 },
+  { "CLIPTokenizer", "<|startoftext|>", "", NULL,
+      "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+",
+      "<|startoftext|>", "<|endoftext|>", 1, 1, 1, 0, 0 },
   { "RobertaTokenizer", "<mask>", " roberta-bpe ", NULL, NULL, "<s>", "</s>", 0, 0, 0, 0, 0 },
   { "GPT2Tokenizer", "", " gpt-2 phi-2 mpt olmo jais ", NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0 },
   { "", "", " llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 ", NULL,
