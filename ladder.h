@@ -7107,7 +7107,7 @@ static void ldr__normalize_bert(ldr__norm *p) {
     uint32_t parts[24], ch = (unsigned char)p->in.text[p->at];
     int32_t n = 1;
     int k, count = 1;
-    if (ch >= 32 && ch < 0x7f) { /* the same, quickly */
+    if (ch >= 32 && ch < 0x7f) { /* the same as below, quickly */
       p->at++;
       if (lower && ch >= 'A' && ch <= 'Z') ch += 32;
       if (ldr__str_room(p->c, p->out, 1)) ldr__str_byte(p->out, (char)ch, from);
@@ -10200,7 +10200,7 @@ static void ldr__gguf_specials(ldr_tokenizer *t, const ldr_weights *w, const ldr
     int type = t->types[id];
     if (type != LDR__SP_CONTROL && type != (bytes ? LDR__SP_USER : LDR__SP_UNKNOWN)) continue;
     ldr__added_special(t, ldr__piece_text(t, id), 0);
-    if (type == LDR__SP_USER) t->added[t->added_count - 1].special = 0;
+    if (type == LDR__SP_USER && !t->err->status) t->added[t->added_count - 1].special = 0;
   }
 }
 
