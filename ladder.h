@@ -6612,23 +6612,21 @@ typedef struct ldr__cutting ldr__cutting;
 typedef struct ldr__norm ldr__norm;
 typedef struct ldr__lines ldr__lines;
 typedef struct ldr__step ldr__step;
-typedef struct ldr__reading ldr__reading;
 
 /* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent or NULL. */
 typedef struct ldr__key { const char *name; int what; int32_t otherwise; const char *text; } ldr__key;
 
-/* A kind of part: its name in a tokenizer.json, one of three functions, its settings, and a reader of what is left. */
+/* A kind of part: its name in a tokenizer.json, one of three functions, and its settings. */
 typedef struct ldr__part_row {
   const char *name;
-  void (*normalize)(ldr__norm *, const ldr__step *);
-  void (*split)(ldr__cutting *, const ldr__step *, int, const ldr__view *);
+  void (*normalize)(ldr__norm *);
+  void (*split)(ldr__cutting *, const ldr__step *, const ldr__view *);
   void (*decode)(ldr__lines *, const char *, int32_t);
-  void (*more)(ldr__reading *, ldr__step *, int32_t);
   ldr__key keys[5];
 } ldr__part_row;
 typedef struct ldr__cutter {
   const char *name;
-  void (*read)(ldr__reading *, int32_t);
+  void (*read)(ldr_tokenizer *, int32_t);
   void (*run)(ldr__cutting *, const ldr__view *);
 } ldr__cutter;
 
@@ -6674,7 +6672,7 @@ typedef struct ldr__template { int32_t count, added; ldr__template_item items[LD
 typedef struct ldr__added {
   int32_t id;
   ldr__string text, shown;
-  unsigned char lstrip, rstrip, single_word, normalized, special;
+  int lstrip, rstrip, single_word, normalized, special;
 } ldr__added;
 
 /* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
@@ -6683,7 +6681,6 @@ typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr_
 
 struct ldr_tokenizer {
   ldr_allocator alloc;
-  ldr_error *err; /* while it is read: the first failure */
   size_t memory_size;
   ldr__chunk *chunks;
   char *kept; /* where the next small thing goes */
@@ -6699,7 +6696,7 @@ struct ldr_tokenizer {
   unsigned char *types; /* [count], of SentencePiece's models */
   int32_t unk; /* the token of what is unknown, or -1 */
   ldr__added *added;
-  int32_t added_count;
+  int32_t added_count, added_room;
   ldr__trie raw, normal, names, pieces_trie, frozen; /* added tokens before and after normalising, all by name;
                                                               Unigram's pieces; pieces never cut */
   /* parts, in the order in which text passes */
@@ -6720,7 +6717,12 @@ struct ldr_tokenizer {
   unsigned char *together; /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
   double lowest, highest; /* of the scores */
 
-  int32_t room_hint, top_id; /* while reading: tokens that other files add */
+  /* while it is read */
+  ldr_error *err; /* the first failure */
+  const ldr_json *j; /* the file at hand */
+  int32_t room_hint, top_id; /* tokens that other files add */
+  int whole; /* the file is a vocab.json: an object of pieces alone */
+  int known_stay; /* added tokens that are known are not said again */
 };
 
 /* Zeroed. NULL: t->err says that there is no memory. */
@@ -6762,6 +6764,15 @@ static void *ldr__tokenizer_keep(ldr_tokenizer *t, size_t bytes) {
   return t->kept - size;
 }
 
+/* More room for what lies at p, of which `used` bytes stay. */
+static void *ldr__tokenizer_grow(ldr_tokenizer *t, void *p, size_t used, size_t bytes) {
+  void *more = ldr__tokenizer_alloc(t, bytes);
+  if (!more) return NULL;
+  if (used) memcpy(more, p, used);
+  ldr__tokenizer_release(t, p);
+  return more;
+}
+
 LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
   ldr_allocator alloc = ldr__allocator(t ? &t->alloc : NULL);
   while (t && t->chunks) ldr__tokenizer_release(t, (char *)t->chunks + LDR__CHUNK_HEAD);
@@ -6784,6 +6795,11 @@ static uint32_t ldr__vocab_hash(uint32_t h, const char *s, size_t n) {
 static size_t ldr__piece_bytes(const ldr_tokenizer *t, int32_t id) { return t->pieces[id].bytes; }
 static const char *ldr__piece_text(const ldr_tokenizer *t, int32_t id) { return t->text + t->pieces[id].start; }
 
+static ldr__string ldr__piece(const ldr_tokenizer *t, int32_t id) {
+  const ldr__string s = { ldr__piece_text(t, id), (int32_t)ldr__piece_bytes(t, id) };
+  return s;
+}
+
 /* The slot of prefix + s, or the free one where it would go. */
 static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, const char *prefix, size_t prefix_bytes,
     const char *s, size_t n) {
@@ -6801,10 +6817,16 @@ static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, co
 static int32_t ldr__piece_find(const ldr_tokenizer *t, const char *s, size_t n) {
   return ldr__slot_find(t, ldr__vocab_hash(ldr__address_hash(t), s, n), "", 0, s, n)->id;
 }
+static int32_t ldr__piece_named(const ldr_tokenizer *t, const char *name) {
+  return ldr__piece_find(t, name, strlen(name));
+}
 
-/* Room for ids below `room`, with scores and types where the file has them; `text` bytes of pieces to begin with. */
+/* Room for ids below `room` and the tokens that other files add, with scores and types where the file has them; `text`
+   bytes of pieces to begin with. */
 static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
-  size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
+  size_t n;
+  room += t->room_hint;
+  n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
   t->pieces = (ldr__vocab_piece *)ldr__tokenizer_alloc(t, n * sizeof *t->pieces);
   if (scores) t->scores = (double *)ldr__tokenizer_alloc(t, n * sizeof *t->scores);
   if (types) t->types = (unsigned char *)ldr__tokenizer_alloc(t, n);
@@ -6820,10 +6842,8 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
   char *p = t->text;
   if (t->err->status) return NULL;
   if (need > t->text_room) {
-    p = (char *)ldr__tokenizer_alloc(t, room);
+    p = (char *)ldr__tokenizer_grow(t, p, t->text_used, room);
     if (!p) return NULL;
-    memcpy(p, t->text, t->text_used);
-    ldr__tokenizer_release(t, t->text);
     t->text = p;
     t->text_room = room;
   }
@@ -6836,15 +6856,6 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
   return p;
 }
 
-/* A piece that occurs twice is found under its last id, as in the originals, whose vocabulary is a map. */
-static void ldr__piece_index(ldr_tokenizer *t, int32_t id) {
-  uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), ldr__piece_text(t, id), ldr__piece_bytes(t, id));
-  ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, ldr__piece_text(t, id), ldr__piece_bytes(t, id));
-  LDR__SIZE(slot->hash = hash;, )
-  slot->id = id;
-  if (ldr__piece_bytes(t, id) > t->longest) t->longest = ldr__piece_bytes(t, id);
-}
-
 /* Builds the index of all pieces; there is room in it for piece_room. */
 static void ldr__pieces_index(ldr_tokenizer *t) {
   static const char hex[] = "0123456789ABCDEF";
@@ -6855,8 +6866,17 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
   if (!t->slots) return;
   t->slot_count = n;
   for (i = 0; i < n; i++) t->slots[i].id = -1;
-  for (id = 0; id < t->count; id++)
-    if (t->pieces[id].start) ldr__piece_index(t, id);
+  for (id = 0; id < t->count; id++) {
+    const char *s = ldr__piece_text(t, id);
+    size_t bytes = ldr__piece_bytes(t, id);
+    uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), s, bytes);
+    ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, s, bytes);
+    if (!t->pieces[id].start) continue;
+    /* a piece that occurs twice is found under its last id, as in the originals, whose vocabulary is a map */
+    LDR__SIZE(slot->hash = hash;, )
+    slot->id = id;
+    t->longest = LDR__MAX(t->longest, bytes);
+  }
   for (i = 0; i < LDR__LOW; i++) {
     char utf8[4];
     t->low[i] = ldr__piece_find(t, utf8, ldr__utf8_put(utf8, (uint32_t)i));
@@ -6871,40 +6891,35 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
 
 /* ---- all beginnings of some texts ---- */
 
-/* Where a key's way begins; by the address as well, as with words. */
-static uint32_t ldr__trie_mix(const ldr__trie *trie, uint32_t key) {
-  uint32_t h = (key ^ (uint32_t)((uintptr_t)trie->slots >> 4)) * 2654435769u;
-  return (h ^ h >> 15) & trie->mask;
+/* The slot of a key, or the free one where it would go; where its way begins is hashed as with words. */
+LDR__INLINE uint32_t *ldr__trie_slot(const ldr__trie *trie, uint32_t key) {
+  uint32_t h = (key ^ (uint32_t)((uintptr_t)trie->slots >> 4)) * 2654435769u, i = (h ^ h >> 15) & trie->mask;
+  while (trie->slots[i][0] && trie->slots[i][0] != key) i = (i + 1) & trie->mask;
+  return trie->slots[i];
 }
 
 /* The node one byte further, or 0. */
 LDR__INLINE uint32_t ldr__trie_step(const ldr__trie *trie, uint32_t node, unsigned char byte) {
-  uint32_t key = node * 256 + byte + 1, i;
-  if (!node) return trie->root[byte];
-  for (i = ldr__trie_mix(trie, key); trie->slots[i][0]; i = (i + 1) & trie->mask)
-    if (trie->slots[i][0] == key) return trie->slots[i][1];
-  return 0;
+  return node ? ldr__trie_slot(trie, node * 256 + byte + 1)[1] : trie->root[byte];
 }
 
 static void ldr__trie_hang(ldr__trie *trie, uint32_t key, uint32_t child) {
-  uint32_t i = ldr__trie_mix(trie, key);
-  while (trie->slots[i][0]) i = (i + 1) & trie->mask;
-  trie->slots[i][0] = key;
-  trie->slots[i][1] = child;
+  uint32_t *slot = ldr__trie_slot(trie, key);
+  slot[0] = key;
+  slot[1] = child;
 }
 
 /* Twice the room, or the first, of which node 0 is the root. */
 static void ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
   uint32_t old = trie->room * 2, room = old ? old : 64, (*slots)[2] = trie->slots, i;
-  int32_t *values = (int32_t *)ldr__tokenizer_alloc(t, room * sizeof *values);
+  int32_t *values = trie->values;
   void *more = ldr__tokenizer_alloc(t, 2 * (size_t)room * sizeof *slots);
-  if (!values || !more) return;
-  if (old) memcpy(values, trie->values, trie->nodes * sizeof *values);
-  else values[trie->nodes++] = -1;
-  ldr__tokenizer_release(t, trie->values);
+  if (more) values = (int32_t *)ldr__tokenizer_grow(t, values, trie->nodes * sizeof *values, room * sizeof *values);
+  if (!more || !values) return;
+  trie->values = values;
+  if (!old) trie->values[trie->nodes++] = -1;
   trie->slots = (uint32_t (*)[2])more;
   trie->mask = room * 2 - 1;
-  trie->values = values;
   trie->room = room;
   for (i = 0; i < old; i++)
     if (slots[i][0]) ldr__trie_hang(trie, slots[i][0], slots[i][1]);
@@ -6912,22 +6927,23 @@ static void ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
 }
 
 /* The first or (again) the last of two equal texts counts. */
-static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, const char *s, size_t n, int32_t value, int again) {
+static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, ldr__string s, int32_t value, int again) {
   uint32_t node = 0, next;
-  size_t i;
-  for (i = 0; i < n; i++, node = next) {
+  int32_t i;
+  for (i = 0; i < s.bytes; i++, node = next) {
+    unsigned char byte = (unsigned char)s.text[i];
     if (trie->nodes == trie->room) ldr__trie_grow(t, trie);
     if (trie->nodes == trie->room || trie->nodes == 0xfffffe)
       ldr__fail(t->err, LDR_MEMORY, "the tokenizer has too many pieces");
     if (t->err->status) return;
-    next = ldr__trie_step(trie, node, (unsigned char)s[i]);
+    next = ldr__trie_step(trie, node, byte);
     if (next) continue;
     next = trie->nodes++;
     trie->values[next] = -1;
-    if (node) ldr__trie_hang(trie, node * 256 + (unsigned char)s[i] + 1, next);
-    else trie->root[(unsigned char)s[i]] = next;
+    if (node) ldr__trie_hang(trie, node * 256 + byte + 1, next);
+    else trie->root[byte] = next;
   }
-  if (n && (again || trie->values[node] < 0)) trie->values[node] = value;
+  if (node && (again || trie->values[node] < 0)) trie->values[node] = value;
 }
 
 /* The longest text of the trie that s begins with: its value and bytes, or -1. */
@@ -6944,10 +6960,17 @@ static int32_t ldr__trie_longest(const ldr__trie *trie, const char *s, int32_t n
   }
   return value;
 }
+
+/* Does s begin with a piece that is never cut? *bytes: of it, or of the character. */
+static int ldr__frozen(const ldr_tokenizer *t, const char *s, int32_t n, int32_t *bytes) {
+  *bytes = ldr__utf8_bytes(*s);
+  return t->frozen.root[(unsigned char)*s] && ldr__trie_longest(&t->frozen, s, n, bytes) >= 0;
+}
+
 /* The id under which a trie knows the whole of s, or -1. */
-static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
-  int32_t bytes = 0, value = trie->room && n < INT32_MAX ? ldr__trie_longest(trie, s, (int32_t)n, &bytes) : -1;
-  return (size_t)bytes == n ? value : -1;
+static int32_t ldr__trie_find(const ldr__trie *trie, ldr__string s) {
+  int32_t bytes = 0, value = ldr__trie_longest(trie, s.text, s.bytes, &bytes);
+  return bytes == s.bytes ? value : -1;
 }
 
 /* ---- text on its way ---- */
@@ -6967,6 +6990,8 @@ struct ldr__cutting {
   const ldr_tokenizer *t;
   ldr_encoding *out;
   ldr__work *w;
+  const char *text[2]; /* as it came */
+  size_t size[2];
   int32_t which; /* 0 first text, 1 second */
   int32_t stop; /* tokens after which the rest would be cut away */
   int64_t steps; /* left to regular expressions */
@@ -7001,10 +7026,11 @@ static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
   return bytes <= w->bytes[which] ? w->room[which] : NULL;
 }
 
-/* Item `at` of those of one kind, which are `size` bytes each. */
-static void *ldr__room_item(ldr__cutting *c, int which, size_t at, size_t size) {
-  char *p = (char *)ldr__room(c, which, (at + 1) * size);
-  return p ? p + at * size : NULL;
+/* One item more, of `size` bytes, behind the *n of one kind. */
+LDR__INLINE void ldr__room_push(ldr__cutting *c, int which, int32_t *n, const void *item, size_t size) {
+  char *p = (char *)ldr__room(c, which, ((size_t)*n + 1) * size);
+  if (p) memcpy(p + (size_t)*n * size, item, size);
+  *n += p != NULL;
 }
 
 static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (sizeof(ldr__origin) + 1); }
@@ -7063,7 +7089,7 @@ static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int3
 /* One normaliser under way. Where a character of the result came from follows the original's rule: a character put with
    change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one
    before. */
-struct ldr__norm { ldr__cutting *c; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
+struct ldr__norm { ldr__cutting *c; const ldr__step *part; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
 
 /* Where the byte of `in` before `at` came from, or the beginning. */
 static ldr__origin ldr__norm_before(const ldr__norm *p, int32_t at) {
@@ -7076,31 +7102,21 @@ static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
   for (; change <= 0 && p->at < p->in.size; change++) p->at += ldr__utf8_bytes(p->in.text[p->at]);
 }
 
-/* A string in the place of what lies between p->at and `to`: all of it comes from the last byte of that. */
-static void ldr__put_string(ldr__norm *p, ldr__string s, int32_t to) {
-  ldr__str_put(p->c, p->out, s.text, s.bytes, ldr__norm_before(p, to));
-  p->at = to;
-}
-
 /* The bytes up to `to` as they are. */
 static void ldr__put_same(ldr__norm *p, int32_t to) {
   if (to > p->at) ldr__str_copy(p->c, p->out, &p->in, p->at, to);
   p->at = LDR__MAX(p->at, to);
 }
 
-static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
-  int clean = part->flags[0], cjk = part->flags[1], strip = part->flags[2], lower = part->flags[3];
+static void ldr__normalize_bert(ldr__norm *p) {
+  int clean = p->part->flags[0], cjk = p->part->flags[1], strip = p->part->flags[2], lower = p->part->flags[3];
   while (p->at < p->in.size && !p->c->status) {
     ldr__origin from = p->in.from[p->at];
     uint32_t parts[24], ch = (unsigned char)p->in.text[p->at];
     int32_t n = 1;
     int k, count = 1;
-    if (ch < 0x80) {
+    if (ch >= 32 && ch < 0x7f) { /* the same as below, quickly */
       p->at++;
-      if (clean && (ch < 32 || ch == 0x7f)) {
-        if (ldr__char_control(ch)) continue;
-        ch = ' ';
-      }
       if (lower && ch >= 'A' && ch <= 'Z') ch += 32;
       if (ldr__str_room(p->c, p->out, 1)) ldr__str_byte(p->out, (char)ch, from);
       continue;
@@ -7123,11 +7139,11 @@ static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
 }
 
 /* Normalisers of single characters: flags[0] of them takes marks out, 2 is Nmt's of control characters and blanks. */
-static void ldr__normalize_chars(ldr__norm *p, const ldr__step *part) {
+static void ldr__normalize_chars(ldr__norm *p) {
   int32_t n;
   while (p->at < p->in.size && !p->c->status) {
     uint32_t ch = ldr__utf8_at(p->in.text + p->at, &n);
-    int kind = part->flags[0], space = kind == 2 && (ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 ||
+    int kind = p->part->flags[0], space = kind == 2 && (ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 ||
         (ch >= 0x200b && ch <= 0x200f) || ch == 0x2028 || ch == 0x2029 || ch == 0x2581 || ch == 0xfeff || ch == 0xfffd);
     if (kind == 0) {
       ldr__put(p, ch == 0x130 ? 'i' : ldr__char_lower(ch), 0);
@@ -7138,10 +7154,10 @@ static void ldr__normalize_chars(ldr__norm *p, const ldr__step *part) {
   }
 }
 
-static void ldr__normalize_strip(ldr__norm *p, const ldr__step *part) {
+static void ldr__normalize_strip(ldr__norm *p) {
   int32_t n, to = p->in.size;
-  while (part->flags[0] && p->at < to && ldr__char_white(ldr__utf8_at(p->in.text + p->at, &n))) p->at += n;
-  while (part->flags[1] && to > p->at) {
+  while (p->part->flags[0] && p->at < to && ldr__char_white(ldr__utf8_at(p->in.text + p->at, &n))) p->at += n;
+  while (p->part->flags[1] && to > p->at) {
     int32_t before = ldr__utf8_before(p->in.text, to);
     if (!ldr__char_white(ldr__utf8_at(p->in.text + before, &n))) break;
     to = before;
@@ -7149,11 +7165,10 @@ static void ldr__normalize_strip(ldr__norm *p, const ldr__step *part) {
   ldr__put_same(p, to);
 }
 
-static void ldr__normalize_prepend(ldr__norm *p, const ldr__step *part) {
-  int32_t n;
+static void ldr__normalize_prepend(ldr__norm *p) {
+  ldr__string a = p->part->a;
   if (!p->in.size) return;
-  n = ldr__utf8_bytes(p->in.text[0]);
-  ldr__str_put(p->c, p->out, part->a.text, part->a.bytes, p->in.from[n - 1]);
+  ldr__str_put(p->c, p->out, a.text, a.bytes, ldr__norm_before(p, ldr__utf8_bytes(p->in.text[0])));
   ldr__put_same(p, p->in.size);
 }
 
@@ -7175,32 +7190,25 @@ static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
   for (i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
 }
 
-static void ldr__normalize_bytes(ldr__norm *p, const ldr__step *part) {
-  (void)part;
+static void ldr__normalize_bytes(ldr__norm *p) {
   ldr__put_bytes(p->c, p->out, &p->in);
 }
 
 /* ---- normal forms ---- */
 
 typedef struct ldr__mark { uint32_t c; int32_t change, rank; } ldr__mark;
-typedef struct ldr__form { ldr__norm *p; size_t marks, behind; int compose, any, last; ldr__mark starter; } ldr__form;
-
-static void ldr__form_push(ldr__form *f, int room, size_t *n, const ldr__mark *m) {
-  ldr__mark *to = (ldr__mark *)ldr__room_item(f->p->c, room, *n, sizeof *to);
-  if (to) *to = *m;
-  *n += to != NULL;
-}
+typedef struct ldr__form { ldr__norm *p; int32_t marks, behind; int compose, any, last; ldr__mark starter; } ldr__form;
 
 /* The canonical composition algorithm, one character in canonical order at a time. */
 static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
   const ldr__mark *behind = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_BEHIND];
   uint32_t whole = f->any && f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
-  size_t i;
+  int32_t i;
   if (whole) {
     f->starter.c = whole;
     f->starter.change += m->change - 1;
   } else if (f->any && m->rank) {
-    ldr__form_push(f, LDR__ROOM_BEHIND, &f->behind, m);
+    ldr__room_push(f->p->c, LDR__ROOM_BEHIND, &f->behind, m, sizeof *m);
     f->last = m->rank;
   } else {
     if (f->any) ldr__put(f->p, f->starter.c, f->starter.change);
@@ -7216,8 +7224,7 @@ static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
 /* The marks since the last starter, in the order of their classes: a pass for each class that is there. */
 static void ldr__form_flush(ldr__form *f) {
   const ldr__mark *list = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_MARKS];
-  int32_t rank = 0, next = 0;
-  size_t i, n = f->marks;
+  int32_t rank = 0, next = 0, i, n = f->marks;
   for (f->marks = 0; next < 256; rank = next) {
     for (i = 0; i < n && rank; i++)
       if (list[i].rank == rank) ldr__form_compose(f, &list[i]);
@@ -7231,11 +7238,11 @@ static int ldr__form_inert(uint32_t c, int compat, int compose) {
   return c < (compose && !compat ? 0x300u : 0xa0u) || (c >= 0x3400 && c < 0xa000);
 }
 
-static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
-  int compat = part->flags[0];
+static void ldr__normalize_form(ldr__norm *p) {
+  int compat = p->part->flags[0];
   int32_t i, n, seen = 0;
   const ldr__mark none = { 0, 0, 0 };
-  ldr__form f = { p, 0, 0, part->flags[1], 0, -1, none };
+  ldr__form f = { p, 0, 0, p->part->flags[1], 0, -1, none };
   ldr__mark m;
   while (seen < p->in.size && ldr__form_inert(ldr__utf8_at(p->in.text + seen, &n), compat, f.compose)) seen += n;
   p->same = seen == p->in.size;
@@ -7249,7 +7256,7 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
       m.change = i > 0;
       m.rank = ldr__char_class(out[i]);
       if (!m.rank && f.marks) ldr__form_flush(&f);
-      if (m.rank) ldr__form_push(&f, LDR__ROOM_MARKS, &f.marks, &m);
+      if (m.rank) ldr__room_push(p->c, LDR__ROOM_MARKS, &f.marks, &m, sizeof m);
       else ldr__form_compose(&f, &m);
     }
   }
@@ -7336,7 +7343,8 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
 }
 
 /* As Hugging Face does it: a grapheme of less than 6 bytes becomes what its shortest known beginning becomes. */
-static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
+static void ldr__normalize_map(ldr__norm *p) {
+  const ldr__step *m = p->part;
   int32_t at, to, chars, n;
   ldr__mark last;
   memset(&last, 0, sizeof last);
@@ -7358,7 +7366,8 @@ static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
 
 /* As SentencePiece does it: the longest known beginning at each place; blanks at the ends and behind blanks go
    (flags[1]), one comes before all (flags[0]), and each is U+2581 (flags[2]). Pieces that are never cut stay. */
-static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
+static void ldr__normalize_sentencepiece(ldr__norm *p) {
+  const ldr__step *m = p->part;
   static const char blank[] = "\xe2\x96\x81";
   const char *space = m->flags[2] ? blank : " ";
   int32_t wide = m->flags[2] ? 3 : 1, at = 0, n, k, bytes, start = p->out->size;
@@ -7367,10 +7376,8 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     const char *s = p->in.text + at, *by = NULL;
     ldr__origin from = p->in.from[at];
     const ldr__origin before = { from.begin, from.begin };
-    int frozen = p->c->t->frozen.root[(unsigned char)*s] &&
-        ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0;
-    if (!frozen && m->unit_count) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
-    if (!frozen && !by) bytes = ldr__utf8_bytes(*s);
+    if (!ldr__frozen(p->c->t, s, p->in.size - at, &bytes) && m->unit_count)
+      by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
     n = by ? (int32_t)strlen(by) : bytes;
     if (!by) by = s;
     from.end = p->in.from[at + bytes - 1].end;
@@ -7402,6 +7409,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
 enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR__RX_SPLIT, LDR__RX_RSPLIT,
     LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT, LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN,
     LDR__RX_WORDB, LDR__RX_NWORDB };
+/* 1: not; 2: behind. */
 enum { LDR__LOOK_AHEAD, LDR__LOOK_NOT_AHEAD, LDR__LOOK_BEHIND, LDR__LOOK_NOT_BEHIND, LDR__LOOK_ATOMIC };
 enum { LDR__RUN_GREEDY, LDR__RUN_POSSESSIVE, LDR__RUN_LAZY };
 /* Items of a class; `and` joins what stands before and behind it. Odd: not. */
@@ -7413,7 +7421,8 @@ enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WOR
 
 /* The categories in their order. One letter means all that begin with it, and so do these words. */
 static const char ldr__categories[] = "CnCcCfCoCsLuLlLtLmLoMnMcMeNdNlNoPcPdPsPePiPfPoSmScSkSoZsZlZp";
-static const char *const ldr__category_words[] = { "Letter", "Mark", "Number", "Punctuation", "Symbol", "Separator" };
+static const char *const ldr__category_words[][2] = { { "Letter", "L" }, { "Mark", "M" }, { "Number", "N" },
+  { "Punctuation", "P" }, { "Symbol", "S" }, { "Separator", "Z" } };
 
 /* In the order of the table of scripts (>>unicode). */
 static const char *const ldr__scripts[] = {
@@ -7454,6 +7463,12 @@ static void ldr__rx_front(ldr__rx *r, int32_t at, int32_t n, int32_t a, int32_t 
   memcpy(r->code + at, numbers, (size_t)n * sizeof *r->code);
 }
 
+/* Puts the code from `at` on into a look around or a group without way back. */
+static void ldr__rx_look(ldr__rx *r, int32_t at, int32_t kind) {
+  ldr__rx_put(r, LDR__RX_ACCEPT);
+  ldr__rx_front(r, at, 3, LDR__RX_LOOK, kind, r->used + 3 - at, 0);
+}
+
 static int ldr__rx_more(const ldr__rx *r) { return r->at < r->n && !r->why; }
 static char ldr__rx_peek(const ldr__rx *r) { return r->at < r->n ? r->s[r->at] : 0; }
 /* Does the pattern go on with this word? Then behind it. */
@@ -7483,14 +7498,10 @@ static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
 /* The set of a name, 0 if there is none. */
 static uint32_t ldr__category_set(const char *name) {
   uint32_t set = 0, i;
-  char first = name[0];
   for (i = 0; i < LDR__COUNT(ldr__category_words); i++)
-    if (strcmp(name, ldr__category_words[i]) == 0) {
-      first = i < 5 ? first : 'Z';
-      name = "L";
-    }
+    if (strcmp(name, ldr__category_words[i][0]) == 0) name = ldr__category_words[i][1];
   for (i = 0; i < LDR__CATS; i++)
-    if (first == ldr__categories[2 * i] && (!name[1] || (name[1] == ldr__categories[2 * i + 1] && !name[2])))
+    if (name[0] == ldr__categories[2 * i] && (!name[1] || (name[1] == ldr__categories[2 * i + 1] && !name[2])))
       set |= LDR__BIT(i);
   return set;
 }
@@ -7679,9 +7690,8 @@ static int ldr__rx_group(ldr__rx *r) {
   if (ldr__rx_char(r) != ')') ldr__rx_fail(r, "has a group without end");
   r->fold = fold;
   if (kind < 0) return least;
-  ldr__rx_put(r, LDR__RX_ACCEPT);
-  ldr__rx_front(r, start, 3, LDR__RX_LOOK, kind, r->used + 3 - start, 0);
-  if ((kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND) && !r->why && (r->code[start + 3] > LDR__RX_CLASS ||
+  ldr__rx_look(r, start, kind);
+  if ((kind & 2) && !r->why && (r->code[start + 3] > LDR__RX_CLASS ||
       r->code[start + 3 + ldr__regex_size(r->code + start + 3)] != LDR__RX_ACCEPT))
     ldr__rx_fail(r, "looks back at more than one character");
   return kind == LDR__LOOK_ATOMIC ? least : 0;
@@ -7769,8 +7779,7 @@ static int ldr__rx_sequence(ldr__rx *r) {
       else if (kind != LDR__RUN_POSSESSIVE) ldr__rx_repeat(r, start, least, most, kind);
       else {
         ldr__rx_repeat(r, start, least, most, LDR__RUN_GREEDY);
-        ldr__rx_put(r, LDR__RX_ACCEPT);
-        ldr__rx_front(r, start, 3, LDR__RX_LOOK, LDR__LOOK_ATOMIC, r->used + 3 - start, 0);
+        ldr__rx_look(r, start, LDR__LOOK_ATOMIC);
       }
       one = 0;
       size = least > 0 ? size : 0;
@@ -7801,7 +7810,7 @@ static int ldr__rx_alternatives(ldr__rx *r) {
 }
 
 /* Reads a pattern into a program of the tokenizer's; NULL with an error that says what is not understood. */
-static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset, ldr_error *err) {
+static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset) {
   int32_t *program, *code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *code);
   ldr__rx r = { pattern.text, pattern.bytes, 0, 0, code ? LDR__RX_SIZE : 0, 0, 0, code, NULL, 0 };
   ldr__rx_alternatives(&r);
@@ -7809,10 +7818,10 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
   ldr__rx_put(&r, LDR__RX_ACCEPT);
   program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
   if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
-  if (!code) ldr__fail(err, LDR_MEMORY, "out of memory for a regular expression");
+  if (!code) ldr__fail(t->err, LDR_MEMORY, "out of memory for a regular expression");
   ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
   if (r.why)
-    ldr__fail_at(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
+    ldr__fail_at(t->err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
   return program;
 }
 
@@ -7820,10 +7829,7 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
 LDR__INLINE int ldr__regex_one(const int32_t *code, const char *s, int32_t n, int32_t at, int32_t *bytes) {
   uint32_t c;
   if (at >= n) return 0;
-  if ((unsigned char)s[at] < 0x80) {
-    c = (unsigned char)s[at];
-    *bytes = 1;
-  } else c = ldr__utf8_at(s + at, bytes);
+  c = ldr__utf8_at(s + at, bytes);
   if (code[0] == LDR__RX_CLASS) return ldr__rx_class_has(code, c);
   if (code[0] == LDR__RX_ANY) return c != '\n';
   return (code[0] == LDR__RX_CHAR ? c : ldr__char_fold(c)) == (uint32_t)code[1];
@@ -7853,9 +7859,7 @@ typedef struct ldr__frame { const int32_t *pc; int32_t at, least; } ldr__frame;
 
 static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
   const ldr__frame f = { pc, at, least };
-  ldr__frame *to = (ldr__frame *)ldr__room_item(c, LDR__ROOM_FRAMES, (size_t)*frames, sizeof f);
-  if (to) *to = f;
-  *frames += to != NULL;
+  ldr__room_push(c, LDR__ROOM_FRAMES, frames, &f, sizeof f);
 }
 
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base);
@@ -7863,10 +7867,10 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
 /* A look around or a group without way back: where to go on, or -1. */
 static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base) {
   int32_t bytes = 0, to, kind = pc[1];
-  if (kind != LDR__LOOK_BEHIND && kind != LDR__LOOK_NOT_BEHIND) to = ldr__regex_match(c, pc + 3, s, n, at, base);
+  if (!(kind & 2)) to = ldr__regex_match(c, pc + 3, s, n, at, base);
   else to = at > 0 && ldr__regex_one(pc + 3, s, n, ldr__utf8_before(s, at), &bytes) ? at : -1;
   if (kind == LDR__LOOK_ATOMIC) return to;
-  return (to >= 0) == (kind == LDR__LOOK_AHEAD || kind == LDR__LOOK_BEHIND) ? at : -1;
+  return (to >= 0) != (kind & 1) ? at : -1;
 }
 
 /* A run of characters: takes as many as it may, and leaves a frame to come back to. */
@@ -7902,7 +7906,8 @@ static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at,
     int32_t base) {
   int32_t frames = base, bytes = 0, to;
-  for (;;) {
+  for (;; at = to) {
+    to = at;
     switch (pc[0]) {
     case LDR__RX_ACCEPT: return at;
     case LDR__RX_CHAR: case LDR__RX_FOLD: case LDR__RX_ANY: case LDR__RX_CLASS:
@@ -7917,13 +7922,9 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
     }
     case LDR__RX_SPLIT: case LDR__RX_RSPLIT:
       ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, at);
-      pc = pc[0] == LDR__RX_SPLIT ? pc + 2 : pc + pc[1];
-      to = at;
+      pc += pc[0] == LDR__RX_SPLIT ? 2 : pc[1];
       break;
-    case LDR__RX_JUMP:
-      pc += pc[1];
-      to = at;
-      break;
+    case LDR__RX_JUMP: pc += pc[1]; break;
     case LDR__RX_LOOK:
       to = ldr__regex_look(c, pc, s, n, at, frames);
       pc += pc[2];
@@ -7935,7 +7936,6 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
     }
     if (to < 0) to = ldr__regex_back(c, &pc, s, &frames, base);
     if (to < 0 || c->status) return -1;
-    at = to;
   }
 }
 
@@ -7990,19 +7990,26 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
   return 0;
 }
 
-static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v);
+static void ldr__split(ldr__cutting *c, const ldr__step *p, const ldr__view *v);
 
-/* Bytes from..to of a text on to the next splitter. */
-static void ldr__split_part(ldr__cutting *c, int stage, const ldr__view *v, int32_t from, int32_t to) {
+/* Bytes from..to of a text on to splitter p. */
+static void ldr__split_part(ldr__cutting *c, const ldr__step *p, const ldr__view *v, int32_t from, int32_t to) {
   const ldr__view part = { v->text + from, v->from + from, to - from, 0 };
-  ldr__split(c, stage + 1, &part);
+  ldr__split(c, p, &part);
+}
+
+/* Where a splitter writes its text: empty. */
+static ldr__str *ldr__split_text(ldr__cutting *c, const ldr__step *p) {
+  ldr__str *out = &c->w->str[2 + (p - c->t->parts[LDR__SPLITTERS].steps)];
+  out->size = 0;
+  return out;
 }
 
 typedef struct ldr__splits {
   ldr__cutting *c;
   const ldr__step *p;
   const ldr__view *v;
-  int stage, match;
+  int match;
   int32_t from, to; /* the stretch held back; from -1: none */
 } ldr__splits;
 
@@ -8013,31 +8020,30 @@ static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match)
   if (behaviour == LDR__REMOVED && match) return;
   joins = s->from >= 0 && ((behaviour == LDR__CONTIGUOUS && s->match == match) ||
       (behaviour == LDR__WITH_PREVIOUS && match && !s->match) || (behaviour == LDR__WITH_NEXT && s->match && !match));
-  if (!joins && s->to > s->from && s->from >= 0) ldr__split_part(s->c, s->stage, s->v, s->from, s->to);
+  if (!joins && s->to > s->from && s->from >= 0) ldr__split_part(s->c, s->p + 1, s->v, s->from, s->to);
   if (!joins) s->from = from;
   s->to = to;
   s->match = match;
 }
 
-static void ldr__split_find(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
+static void ldr__split_find(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
   int32_t at = 0, from = 0, begin = 0, end = 0;
-  ldr__splits s = { c, p, v, stage, 0, -1, 0 };
+  ldr__splits s = { c, p, v, 0, -1, 0 };
   while (!c->status && c->out->count < c->stop && ldr__find(c, p, v->text, v->size, &from, &begin, &end)) {
     if (begin > at) ldr__splits_add(&s, at, begin, 0);
     if (end > begin || (p->behaviour != LDR__REMOVED && begin > at)) ldr__splits_add(&s, begin, end, 1);
     at = end;
   }
   if (at < v->size) ldr__splits_add(&s, at, v->size, 0);
-  if (s.to > s.from && s.from >= 0) ldr__split_part(c, stage, v, s.from, s.to);
+  if (s.to > s.from && s.from >= 0) ldr__split_part(c, p + 1, v, s.from, s.to);
 }
 
 /* Blanks become the sign for a blank (a), one comes in front (flags[0]: 0 never, 1 always, 2 of the first text), and
    (flags[1]) each starts a text of its own. */
-static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-  ldr__str *out = &c->w->str[2 + stage];
+static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
+  ldr__str *out = ldr__split_text(c, p);
   int starts = v->text[0] == ' ' || ldr__string_starts(p->a, v->text, v->size);
   int32_t i, to;
-  out->size = 0;
   if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->from[0].begin == 0)))
     ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[0]);
   for (i = 0; i < v->size && !c->status; i = to) {
@@ -8045,62 +8051,60 @@ static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage,
     if (to > i) ldr__str_copy(c, out, v, i, to);
     else ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[to++]);
   }
-  if (p->flags[1]) ldr__split_find(c, p, stage, out);
-  else ldr__split(c, stage + 1, out);
+  if (p->flags[1]) ldr__split_find(c, p, out);
+  else ldr__split(c, p + 1, out);
 }
 
 /* A blank in front (flags[0]), GPT-2's expression (flags[1]), then every byte a character that can be seen. */
-static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-  ldr__str *out = &c->w->str[2 + stage];
-  out->size = 0;
+static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
+  ldr__str *out = ldr__split_text(c, p);
   if (p->flags[0] && v->text[0] != ' ') {
     ldr__str_char(c, out, ' ', v->from[0]);
     ldr__str_copy(c, out, v, 0, v->size);
     v = out;
   }
-  if (p->flags[1]) ldr__split_find(c, p, stage, v);
-  else ldr__split(c, stage + 1, v);
+  if (p->flags[1]) ldr__split_find(c, p, v);
+  else ldr__split(c, p + 1, v);
 }
 
-static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-  c->w->str[2 + stage].size = 0;
-  ldr__put_bytes(c, &c->w->str[2 + stage], v);
-  ldr__split(c, stage + 1, &c->w->str[2 + stage]);
-  (void)p;
+static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
+  ldr__str *out = ldr__split_text(c, p);
+  ldr__put_bytes(c, out, v);
+  ldr__split(c, p + 1, out);
 }
 
 /* A new text where the script changes; kana are Han, a blank is of any, what comes before the first script goes. */
-static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
+static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
   int32_t i, n, from = -1;
   int last = -1, script;
-  for (i = 0, (void)p; i < v->size; i += n) {
+  for (i = 0; i < v->size; i += n) {
     uint32_t ch = ldr__utf8_at(v->text + i, &n);
     script = ch == ' ' ? LDR__SCRIPT_NONE : ch == 0x30fc ? LDR__SCRIPT_HAN : ldr__char_script(ch);
     if (script == LDR__SCRIPT_HIRAGANA || script == LDR__SCRIPT_KATAKANA) script = LDR__SCRIPT_HAN;
     if (script == LDR__SCRIPT_NONE || last == script) continue;
-    if (from >= 0) ldr__split_part(c, stage, v, from, i);
+    if (from >= 0) ldr__split_part(c, p + 1, v, from, i);
     from = i;
     last = script;
   }
-  if (from >= 0) ldr__split_part(c, stage, v, from, v->size);
+  if (from >= 0) ldr__split_part(c, p + 1, v, from, v->size);
 }
 
-static void ldr__split_lengths(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
+static void ldr__split_lengths(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
   int32_t i = 0, from = 0, chars = 0;
   while (i < v->size) {
     i += ldr__utf8_bytes(v->text[i]);
     if (++chars < p->flags[0] && i < v->size) continue;
-    ldr__split_part(c, stage, v, from, i);
+    ldr__split_part(c, p + 1, v, from, i);
     from = i;
     chars = 0;
   }
 }
 
-/* The text through the splitters from `stage` on, and then to the cutter. */
-static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
+/* The text through the splitters from p on, and then to the cutter. */
+static void ldr__split(ldr__cutting *c, const ldr__step *p, const ldr__view *v) {
   const ldr__parts *parts = &c->t->parts[LDR__SPLITTERS];
   if (!v->size || c->status || c->out->count >= c->stop) return;
-  if (stage < parts->count) parts->steps[stage].part->split(c, &parts->steps[stage], stage, v);
+  if (p < parts->steps + parts->count) p->part->split(c, p, v);
   else c->t->cutter->run(c, v);
 }
 
@@ -8108,27 +8112,23 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
 
 /* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all of them or none. */
 #define LDR__COLUMNS 6
-static size_t ldr__encoding_bytes(int32_t capacity) { return (size_t)capacity * LDR__COLUMNS * sizeof(int32_t); }
 
 static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
-  int32_t capacity = e->capacity ? e->capacity : 64, *block;
-  size_t k, n;
-  while (capacity < need && capacity <= INT32_MAX / 2) capacity *= 2;
+  size_t n = (size_t)e->capacity, old = n, k;
+  void *grown = e->ids;
+  int32_t *block;
   if (e->capacity >= need) return LDR_OK;
-  n = (size_t)capacity;
-  block = capacity < need || n > SIZE_MAX / (LDR__COLUMNS * sizeof *block) ? NULL
-      : (int32_t *)ldr__alloc(&e->alloc, ldr__encoding_bytes(capacity));
-  if (!block) return LDR_MEMORY;
-  for (k = 0; k < LDR__COLUMNS && e->count; k++)
-    memcpy(block + k * n, e->ids + k * (size_t)e->capacity, (size_t)e->count * sizeof *block);
-  ldr__free(&e->alloc, e->ids, ldr__encoding_bytes(e->capacity));
-  e->ids = block;
+  if (need > 1 << 30 || !ldr__grow(&e->alloc, &grown, &n, (size_t)LDR__MAX(need, 64), LDR__COLUMNS * sizeof *block))
+    return LDR_MEMORY;
+  e->ids = block = (int32_t *)grown;
+  for (k = LDR__COLUMNS - 1; k > 0 && e->count; k--)
+    memmove(block + k * n, block + k * old, (size_t)e->count * sizeof *block);
   e->segments = block + n;
   e->text = block + 2 * n;
   e->begin = block + 3 * n;
   e->end = block + 4 * n;
   e->surface = block + 5 * n;
-  e->capacity = capacity;
+  e->capacity = (int32_t)n;
   return LDR_OK;
 }
 
@@ -8142,7 +8142,7 @@ LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
   ldr__work *w;
   int i;
   if (!e) return;
-  ldr__free(&e->alloc, e->ids, ldr__encoding_bytes(e->capacity));
+  ldr__free(&e->alloc, e->ids, (size_t)e->capacity * LDR__COLUMNS * sizeof *e->ids);
   w = (ldr__work *)e->work;
   if (w) {
     for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
@@ -8162,17 +8162,17 @@ LDR__INLINE void ldr__token_set(ldr_encoding *e, int32_t at, int32_t id, int32_t
   e->surface[at] = -1;
 }
 
-static void ldr__emit(ldr__cutting *c, int32_t id, int32_t text, int32_t begin, int32_t end) {
+static void ldr__emit(ldr__cutting *c, int32_t id, int32_t begin, int32_t end) {
   ldr_encoding *out = c->out;
   if (out->count == out->capacity && !c->status && ldr__encoding_grow(out, out->count + 1))
     ldr__cut_fail(c, LDR_MEMORY, "out of memory");
   if (c->status) return;
-  ldr__token_set(out, out->count++, id, c->which, text, begin, end);
+  ldr__token_set(out, out->count++, id, c->which, c->which, begin, end);
 }
 
 /* Bytes from..to of the view as a token. */
 LDR__INLINE void ldr__emit_part(ldr__cutting *c, int32_t id, const ldr__view *v, int32_t from, int32_t to) {
-  ldr__emit(c, id, c->which, v->from[from].begin, v->from[to - 1].end);
+  ldr__emit(c, id, v->from[from].begin, v->from[to - 1].end);
 }
 
 /* The last token reads otherwise than its piece: its length and its text, kept until the next encoding. */
@@ -8255,21 +8255,21 @@ LDR__INLINE ldr__merge *ldr__merge_find(const ldr_tokenizer *t, uint32_t a, uint
   return &t->merges[i];
 }
 
-/* Scores as numbers of which the smallest belongs to the highest score. */
-static uint32_t ldr__score_rank(double score) {
-  uint32_t bits = ldr__bits_from_float((float)score);
-  bits = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return LDR__MIN(~bits, LDR__NO_RANK - 1);
-}
+/* May BPE by scores make a piece of this type? */
+static int ldr__sp_joins(int type) { return type == LDR__SP_NORMAL || type == LDR__SP_USER || type == LDR__SP_UNUSED; }
 
 static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
   ldr__pair p = { LDR__NO_RANK, -1 };
+  uint32_t bits;
   if (t->by_score) {
     if (a->id == -2 || b->id == -2) return p;
     p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
-    if (p.id >= 0 && t->types[p.id] != LDR__SP_NORMAL && t->types[p.id] != LDR__SP_USER &&
-        t->types[p.id] != LDR__SP_UNUSED) p.id = -1;
-    if (p.id >= 0) p.rank = ldr__score_rank(t->scores[p.id]);
+    if (p.id >= 0 && !ldr__sp_joins(t->types[p.id])) p.id = -1;
+    if (p.id < 0) return p;
+    /* scores as numbers of which the smallest belongs to the highest score */
+    bits = ldr__bits_from_float((float)t->scores[p.id]);
+    bits = bits & 0x80000000u ? bits : ~bits & 0x7fffffffu;
+    p.rank = LDR__MIN(bits, LDR__NO_RANK - 1);
   } else if (a->id >= 0 && b->id >= 0 && t->merge_slots) {
     const ldr__merge *m = ldr__merge_find(t, (uint32_t)a->id, (uint32_t)b->id);
     p.rank = m->rank;
@@ -8282,22 +8282,18 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
 
 /* A few symbols: the ranks of all pairs in a row. Returns how many symbols stay. */
 static int32_t ldr__bpe_short(const ldr_tokenizer *t, const char *text, ldr__symbol *s, int32_t n) {
-  ldr__pair pairs[LDR__BPE_SHORT];
   int32_t i, best;
-  for (i = 0; i + 1 < n; i++) pairs[i] = ldr__pair_find(t, text, &s[i], &s[i + 1]);
+  for (i = 0; i + 1 < n; i++) s[i].pair = ldr__pair_find(t, text, &s[i], &s[i + 1]);
   while (n > 1) {
     for (best = 0, i = 1; i + 1 < n; i++)
-      if (pairs[i].rank < pairs[best].rank) best = i;
-    if (pairs[best].rank == LDR__NO_RANK) break;
-    s[best].id = pairs[best].id;
+      if (s[i].pair.rank < s[best].pair.rank) best = i;
+    if (s[best].pair.rank == LDR__NO_RANK) break;
+    s[best].id = s[best].pair.id;
     s[best].bytes += s[best + 1].bytes;
     n--;
-    for (i = best + 1; i < n; i++) {
-      s[i] = s[i + 1];
-      pairs[i - 1] = pairs[i];
-    }
-    if (best + 1 < n) pairs[best] = ldr__pair_find(t, text, &s[best], &s[best + 1]);
-    if (best > 0) pairs[best - 1] = ldr__pair_find(t, text, &s[best - 1], &s[best]);
+    for (i = best + 1; i < n; i++) s[i] = s[i + 1];
+    if (best + 1 < n) s[best].pair = ldr__pair_find(t, text, &s[best], &s[best + 1]);
+    if (best > 0) s[best - 1].pair = ldr__pair_find(t, text, &s[best - 1], &s[best]);
   }
   return n;
 }
@@ -8390,12 +8386,12 @@ static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
 }
 
 static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at, int32_t bytes) {
-  ldr__symbol *s = (ldr__symbol *)ldr__room_item(c, LDR__ROOM_SYMBOLS, (size_t)*n, sizeof *s);
+  ldr__symbol *s = (ldr__symbol *)ldr__room(c, LDR__ROOM_SYMBOLS, ((size_t)*n + 1) * sizeof *s);
   if (!s) return;
+  s += (*n)++;
   s->id = id;
   s->at = at;
   s->bytes = bytes;
-  ++*n;
 }
 
 /* The piece of one character, with what marks the inside and the end of words. */
@@ -8452,27 +8448,21 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
 
 /* ---- SentencePiece's BPE: joins the two neighbours that make the piece of highest score ---- */
 
-/* Bytes from..to, which are a symbol: its piece, or the two it was made of where that is never used. */
-static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to, int32_t *unknown) {
-  int32_t id = ldr__piece_find(c->t, v->text + from, (size_t)(to - from)), count = c->out->count;
-  if (id >= 0 && c->t->types[id] != LDR__SP_UNKNOWN) ldr__emit_part(c, id, v, from, to);
-  else if (*unknown == count && count > 0 && !ldr__bytes_known(c->t, v->text + from, to - from))
-    c->out->end[count - 1] = v->from[to - 1].end;
-  else if (ldr__emit_unknown(c, v, from, to)) *unknown = c->out->count;
-}
-
 static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
   int32_t n = 0, i, bytes, unknown = -1;
   for (i = 0; i < v->size && !c->status; i += bytes) {
-    int frozen = c->t->frozen.root[(unsigned char)v->text[i]] &&
-        ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0;
-    if (!frozen) bytes = ldr__utf8_bytes(v->text[i]);
+    int frozen = ldr__frozen(c->t, v->text + i, v->size - i, &bytes);
     ldr__symbol_add(c, &n, frozen ? -2 : -1, i, bytes);
   }
   if (c->t->by_score && !c->status) n = ldr__bpe(c, v->text, n);
   for (i = 0; i < n && !c->status; i++) {
     const ldr__symbol *s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS] + i;
-    ldr__emit_symbol(c, v, s->at, s->at + s->bytes, &unknown);
+    const char *text = v->text + s->at;
+    int32_t end = s->at + s->bytes, count = c->out->count, id = ldr__piece_find(c->t, text, (size_t)s->bytes);
+    if (id >= 0 && c->t->types[id] != LDR__SP_UNKNOWN) ldr__emit_part(c, id, v, s->at, end);
+    else if (unknown == count && count > 0 && !ldr__bytes_known(c->t, text, s->bytes))
+      c->out->end[count - 1] = v->from[end - 1].end; /* neighbours that are unknown are one token */
+    else if (ldr__emit_unknown(c, v, s->at, end)) unknown = c->out->count;
   }
 }
 
@@ -8608,11 +8598,12 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
 }
 
 /* The token of an added one; what it took along belongs to its text. */
-static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const char *s, int32_t begin, int32_t end) {
-  const ldr__added *a = hit->token;
-  ldr__emit(c, a->id, c->which, begin, end);
-  if (!ldr__string_is(a->text, s + hit->begin, hit->end - hit->begin))
-    ldr__emit_surface(c, s + hit->begin, hit->end - hit->begin);
+static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const ldr__view *v) {
+  const char *s = v->text + hit->begin;
+  int32_t n = hit->end - hit->begin;
+  if (v->from) ldr__emit_part(c, hit->token->id, v, hit->begin, hit->end);
+  else ldr__emit(c, hit->token->id, hit->begin, hit->end);
+  if (!ldr__string_is(hit->token->text, s, n)) ldr__emit_surface(c, s, n);
 }
 
 /* Bytes from..to of the text through all normalisers. */
@@ -8621,9 +8612,9 @@ static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from
   ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1];
   int32_t i;
   for (i = 0; i < parts->count && !c->status; i++) {
-    ldr__norm p = { c, *in, out, 0, from, 0 };
+    ldr__norm p = { c, &parts->steps[i], *in, out, 0, from, 0 };
     out->size = 0;
-    parts->steps[i].part->normalize(&p, &parts->steps[i]);
+    p.part->part->normalize(&p);
     if (p.same) continue;
     out = in;
     in = p.out;
@@ -8640,14 +8631,13 @@ static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ld
   while (found && !c->status && c->out->count < c->stop) {
     found = ldr__added_find(c->t, trie, v->text, v->size, at, &hit);
     to = found ? hit.begin : v->size;
-    if (at < to && v->from) ldr__split_part(c, -1, v, at, to);
+    if (at < to && v->from) ldr__split_part(c, c->t->parts[LDR__SPLITTERS].steps, v, at, to);
     else if (at < to) {
       ldr__view part;
       ldr__normalize(c, (const unsigned char *)v->text, at, to, &part);
       ldr__encode_between(c, &c->t->normal, &part);
     }
-    if (found && v->from) ldr__emit_added(c, &hit, v->text, v->from[hit.begin].begin, v->from[hit.end - 1].end);
-    else if (found) ldr__emit_added(c, &hit, v->text, hit.begin, hit.end);
+    if (found) ldr__emit_added(c, &hit, v);
     at = hit.end;
   }
 }
@@ -8721,32 +8711,30 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
 }
 
 /* The tokens of both texts, one after the other, each up to `limit`: what comes behind those is cut away anyway. */
-static void ldr__encode_texts(ldr__cutting *c, const char *const text[2], const size_t size[2], int32_t limit,
-    int32_t n[2]) {
+static void ldr__encode_texts(ldr__cutting *c, int32_t limit, int32_t n[2]) {
   int32_t before, k;
   n[0] = n[1] = c->out->count = 0;
-  for (k = 0; k < 2 && (k == 0 || text[k]) && !c->status; k++) {
-    const ldr__view v = { (char *)(uintptr_t)text[k], NULL, (int32_t)size[k], 0 };
+  for (k = 0; k < 2 && (k == 0 || c->text[k]) && !c->status; k++) {
+    const ldr__view v = { (char *)(uintptr_t)c->text[k], NULL, (int32_t)c->size[k], 0 };
     before = c->out->count;
     c->which = k;
     c->stop = limit < INT32_MAX - before ? before + limit : INT32_MAX;
-    c->steps = 1000000 + (int64_t)size[k] * 4000;
+    c->steps = 1000000 + (int64_t)c->size[k] * 4000;
     ldr__encode_between(c, &c->t->raw, &v);
     n[k] = LDR__MIN(c->out->count - before, limit);
     c->out->count = before + n[k];
   }
 }
 
-static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const size_t size[2],
-    const ldr_encode_desc *d) {
-  const ldr__template *m = text[1] ? &c->t->pair : &c->t->single;
+static void ldr__encode_both(ldr__cutting *c, const ldr_encode_desc *d) {
+  const ldr__template *m = c->text[1] ? &c->t->pair : &c->t->single;
   int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX, n[2], keep[2];
   int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1, cut, k;
-  ldr__encode_texts(c, text, size, room < INT32_MAX ? room + 1 : room, n);
+  ldr__encode_texts(c, room < INT32_MAX ? room + 1 : room, n);
   /* which is longer decides */
-  if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, text, size, INT32_MAX, n);
+  if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, INT32_MAX, n);
   cut = n[0] > room - n[1];
-  keep[0] = text[1] ? ldr__longest_first(n[0], n[1], room) : LDR__MIN(n[0], room);
+  keep[0] = c->text[1] ? ldr__longest_first(n[0], n[1], room) : LDR__MIN(n[0], room);
   keep[1] = LDR__MIN(n[1], room - keep[0]);
   if (cut && only >= 0 && room) {
     keep[1 - only] = n[1 - only];
@@ -8762,16 +8750,14 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
   ldr__encoding_move(c->out, keep[0], n[0], keep[1]);
   c->out->count = keep[0] + keep[1];
   if (c->t->trim) {
-    ldr__encode_trim(c, text[0], 0, keep[0]);
-    ldr__encode_trim(c, text[1], keep[0], keep[1]);
+    ldr__encode_trim(c, c->text[0], 0, keep[0]);
+    ldr__encode_trim(c, c->text[1], keep[0], keep[1]);
   }
   ldr__encode_template(c, m, keep[0], keep[1], !d->no_special);
 }
 
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
-  const char *texts[2] = { text, text2 };
-  size_t sizes[2] = { size, size2 };
   ldr__cutting c;
   ldr_encode_desc d;
   ldr_status status;
@@ -8781,7 +8767,13 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
   if (out) out->count = out->cut = 0;
   if (status) return status;
   if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
-  if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, texts, sizes, &d);
+  if (ldr__cutting_begin(&c, t, out)) {
+    c.text[0] = text;
+    c.text[1] = text2;
+    c.size[0] = size;
+    c.size[1] = size2;
+    ldr__encode_both(&c, &d);
+  }
   if (!c.status) return LDR_OK;
   out->count = 0;
   return ldr__fail(err, c.status, "%s (while encoding a text of %U bytes)", c.why, (uint64_t)size + size2);
@@ -8814,28 +8806,29 @@ struct ldr__lines {
   const ldr_allocator *alloc;
   const ldr__step *p; /* of the decoder under way */
   int32_t place; /* the line it is at */
-  void *text, *ends; /* of char and of int32_t */
+  char *text;
+  int32_t *ends;
   size_t used, room, ends_room;
   int32_t count;
   int failed;
   uint32_t pending_used; /* bytes of a run of <0x..> */
 };
 
-static int32_t ldr__lines_at(const ldr__lines *l, int32_t i) { return i < 0 ? 0 : ((const int32_t *)l->ends)[i]; }
-
 static void ldr__lines_put(ldr__lines *l, const char *s, int32_t bytes) {
   size_t n = (size_t)bytes;
-  if (l->used + n > INT32_MAX / 2 || !ldr__grow(l->alloc, &l->text, &l->room, l->used + n + 1, 1)) l->failed = 1;
+  if (l->used + n <= INT32_MAX / 2) l->text = (char *)ldr__grown(l->alloc, l->text, &l->room, l->used + n + 1, 1);
+  l->failed |= l->used + n >= l->room;
   if (l->failed) return;
-  if (n) memcpy((char *)l->text + l->used, s, n);
+  if (n) memcpy(l->text + l->used, s, n);
   l->used += n;
 }
 
 /* The line that ends here, with s as the last of it. */
 static void ldr__lines_end(ldr__lines *l, const char *s, int32_t n) {
   ldr__lines_put(l, s, n);
-  if (!ldr__grow(l->alloc, &l->ends, &l->ends_room, (size_t)l->count + 1, sizeof(int32_t))) l->failed = 1;
-  if (!l->failed) ((int32_t *)l->ends)[l->count++] = (int32_t)l->used;
+  l->ends = (int32_t *)ldr__grown(l->alloc, l->ends, &l->ends_room, (size_t)l->count + 1, sizeof *l->ends);
+  l->failed |= (size_t)l->count >= l->ends_room;
+  if (!l->failed) l->ends[l->count++] = (int32_t)l->used;
 }
 
 /* s with every `from` replaced by `to`. */
@@ -8856,7 +8849,7 @@ static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
   static const char *const pairs[][2] = { { " .", "." }, { " ?", "?" }, { " !", "!" }, { " ,", "," }, { " ' ", "'" },
       { " n't", "n't" }, { " 'm", "'m" }, { " do not", " don't" }, { " 's", "'s" }, { " 've", "'ve" },
       { " 're", "'re" } };
-  char *text = (char *)l->text;
+  char *text = l->text;
   size_t i, k, w;
   for (i = 0; i < LDR__COUNT(pairs) && !l->failed; i++) {
     size_t a = strlen(pairs[i][0]), b = strlen(pairs[i][1]), hit;
@@ -8912,7 +8905,7 @@ static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
 /* A run of <0x..>: its bytes if they are UTF-8, else U+FFFD for each. */
 static void ldr__decode_fallback_end(ldr__lines *l) {
   size_t i, bytes = l->pending_used, start = l->used - bytes;
-  int good = !bytes || ldr__utf8_bad((const char *)l->text + start, bytes, 0) == bytes;
+  int good = !bytes || ldr__utf8_bad(l->text + start, bytes, 0) == bytes;
   l->pending_used = 0;
   if (bytes && good) ldr__lines_end(l, NULL, 0);
   if (!good) l->used = start;
@@ -8970,8 +8963,8 @@ static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__s
   out->count = 0;
   out->p = p;
   for (i = 0; i < in->count && !out->failed; before = n, from += n, i++) {
-    const char *s = in->text ? (const char *)in->text + from : "";
-    n = ldr__lines_at(in, i) - from;
+    const char *s = in->text + from;
+    n = in->ends[i] - from;
     if (p->part->decode == ldr__decode_ctc && n == before && memcmp(s, s - n, (size_t)n) == 0) continue;
     out->place = p->invert && i + 1 == in->count ? -1 : i;
     p->part->decode(out, s, n);
@@ -8985,9 +8978,8 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
   ldr__string piece;
   int32_t k;
   if (id < 0 || id >= t->count || !t->pieces[id].start) return;
-  piece.text = ldr__piece_text(t, id);
-  piece.bytes = (int32_t)ldr__piece_bytes(t, id);
-  k = ldr__trie_find(&t->names, piece.text, (size_t)piece.bytes);
+  piece = ldr__piece(t, id);
+  k = ldr__trie_find(&t->names, piece);
   if (k >= 0 && skip_special && t->added[k].special && t->added[k].shown.text == t->added[k].text.text) return;
   if (k >= 0) piece = t->added[k].shown;
   if (t->sentencepiece && t->types[id] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
@@ -8998,34 +8990,34 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
 
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
     int32_t skip_special, ldr_error *err) {
-  ldr__lines lines[2], *in = &lines[0];
-  int32_t i, failed = 0;
+  ldr__lines lines[2], *in = &lines[0], *to = &lines[1];
+  int32_t i;
   if (!t || !out || count < 0 || (!ids && count))
     return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
   if (!ldr__allocator_valid(&out->alloc))
     return ldr__fail(err, LDR_ARGUMENT, "the allocator of the text has one function of two; set both or neither");
   if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
-  out->size = 0;
   memset(lines, 0, sizeof lines);
-  lines[0].alloc = lines[1].alloc = &out->alloc;
+  in->alloc = to->alloc = &out->alloc;
+  in->text = out->data;
+  in->room = out->capacity;
   for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
   for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
     const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
-    ldr__lines *to = &lines[in == &lines[0]];
     ldr__decode_part(to, in, p);
-    if (p->part->decode != ldr__decode_bytes || to->failed) in = to;
-    else ldr__lines_utf8(in, (const char *)to->text, to->used, p->flags[0] ? "" : "\xef\xbf\xbd");
+    if (p->part->decode != ldr__decode_bytes || to->failed) {
+      to = in;
+      in = &lines[to == &lines[0]];
+    } else ldr__lines_utf8(in, to->text, to->used, p->flags[0] ? "" : "\xef\xbf\xbd");
   }
-  if (!in->failed) out->data = (char *)ldr__grown(&out->alloc, out->data, &out->capacity, in->used + 1, 1);
-  failed = in->failed || out->capacity <= in->used;
-  out->size = failed ? 0 : in->used;
-  if (out->size) memcpy(out->data, in->text, out->size);
-  if (!failed) out->data[out->size] = 0;
-  for (i = 0; i < 2; i++) {
-    ldr__free(&out->alloc, lines[i].text, lines[i].room);
-    ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof(int32_t));
-  }
-  return !failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
+  ldr__lines_put(in, NULL, 0);
+  out->data = in->text;
+  out->capacity = in->room;
+  out->size = in->failed ? 0 : in->used;
+  if (!in->failed) out->data[out->size] = 0;
+  ldr__free(&out->alloc, to->text, to->room);
+  for (i = 0; i < 2; i++) ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof *lines[i].ends);
+  return !in->failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
 }
 
 LDR__DEF void ldr_text_free(ldr_text *text) {
@@ -9035,14 +9027,6 @@ LDR__DEF void ldr_text_free(ldr_text *text) {
 }
 
 /* ---- reading a tokenizer.json ---- */
-
-struct ldr__reading {
-  ldr_tokenizer *t;
-  const ldr_json *j;
-  ldr_error *err; /* the first one counts */
-  int whole; /* the file is a vocab.json: an object of pieces alone */
-  int known_stay; /* added tokens that are known are not said again */
-};
 
 static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
@@ -9067,153 +9051,112 @@ static int32_t ldr__json_there(const ldr_json *j, int32_t object, const char *ke
   return ldr__json_is(j, node, LDR_JSON_NULL) ? -1 : node;
 }
 
-/* The first member of a list and the next one. */
-static int32_t ldr__json_first(const ldr_json *j, int32_t list) {
-  return ldr__json_is(j, list, LDR_JSON_ARRAY) ? ldr_json_node_at(j, list)->first : -1;
+/* The same of the file that a tokenizer is read from. */
+static int ldr__node_is(const ldr_tokenizer *t, int32_t node, int32_t type) { return ldr__json_is(t->j, node, type); }
+static int32_t ldr__member(const ldr_tokenizer *t, int32_t object, const char *key) {
+  return ldr__json_there(t->j, object, key);
 }
-static int32_t ldr__json_next(const ldr_json *j, int32_t node) { return ldr_json_node_at(j, node)->next; }
+
+/* The members of a list: how many, the first and the next one. */
+static int32_t ldr__count(const ldr_tokenizer *t, int32_t list) {
+  return ldr__node_is(t, list, LDR_JSON_ARRAY) ? ldr_json_node_at(t->j, list)->count : 0;
+}
+static int32_t ldr__first(const ldr_tokenizer *t, int32_t list) {
+  return ldr__node_is(t, list, LDR_JSON_ARRAY) ? ldr_json_node_at(t->j, list)->first : -1;
+}
+static int32_t ldr__next(const ldr_tokenizer *t, int32_t node) { return ldr_json_node_at(t->j, node)->next; }
 
 /* The error that names what is in the file. */
-static void ldr__read_fail(ldr__reading *r, ldr_status status, int32_t node, const char *what) {
+static void ldr__read_fail(ldr_tokenizer *t, ldr_status status, int32_t node, const char *what) {
   char shown[LDR__SHOWN];
-  const ldr_json_node *n = ldr_json_node_at(r->j, node);
-  if (!n) ldr__fail(r->err, status, "%s", what);
-  else ldr__fail_at(r->err, status, n->begin, "%s (found %s)", what,
-      ldr__show(shown, r->j->text + n->begin, n->end - n->begin));
+  const ldr_json_node *n = ldr_json_node_at(t->j, node);
+  if (!n) ldr__fail(t->err, status, "%s", what);
+  else ldr__fail_at(t->err, status, n->begin, "%s (found %s)", what,
+      ldr__show(shown, t->j->text + n->begin, n->end - n->begin));
 }
 
-static int ldr__read_flag(ldr__reading *r, int32_t object, const char *key, int otherwise) {
-  int32_t node = ldr__json_there(r->j, object, key);
+static int ldr__read_flag(ldr_tokenizer *t, int32_t object, const char *key, int otherwise) {
+  int32_t node = ldr__member(t, object, key);
   if (node < 0) return otherwise;
-  if (!ldr__json_is(r->j, node, LDR_JSON_TRUE) && !ldr__json_is(r->j, node, LDR_JSON_FALSE))
-    ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be true or false");
-  return ldr__json_is(r->j, node, LDR_JSON_TRUE);
+  if (!ldr__node_is(t, node, LDR_JSON_TRUE) && !ldr__node_is(t, node, LDR_JSON_FALSE))
+    ldr__read_fail(t, LDR_FORMAT, node, "a setting of the tokenizer must be true or false");
+  return ldr__node_is(t, node, LDR_JSON_TRUE);
 }
 
-static int32_t ldr__read_int(ldr__reading *r, int32_t object, const char *key, int32_t low, int32_t high,
+static int32_t ldr__read_int(ldr_tokenizer *t, int32_t object, const char *key, int32_t low, int32_t high,
     int32_t otherwise) {
-  int32_t node = ldr__json_there(r->j, object, key);
+  int32_t node = ldr__member(t, object, key);
   int64_t v = otherwise;
-  if (node >= 0 && (!ldr__json_integer(r->j, node, &v) || v < low || v > high))
-    ldr__fail_at(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+  if (node >= 0 && (!ldr__json_integer(t->j, node, &v) || v < low || v > high))
+    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
         "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
-  return r->err->status ? otherwise : (int32_t)v;
+  return t->err->status ? otherwise : (int32_t)v;
 }
 
 /* A string node, kept with the tokenizer. */
-static ldr__string ldr__read_string(ldr__reading *r, int32_t node) {
+static ldr__string ldr__read_string(ldr_tokenizer *t, int32_t node) {
   ldr__string s = ldr__string_of("");
-  ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
-  char *p = n < 0 ? NULL : (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1);
-  if (n < 0) ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
+  ptrdiff_t n = ldr_json_string(NULL, 0, t->j, node);
+  char *p = n < 0 ? NULL : (char *)ldr__tokenizer_keep(t, (size_t)n + 1);
+  if (n < 0) ldr__read_fail(t, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
   if (!p) return s;
-  ldr_json_string(p, (size_t)n + 1, r->j, node);
+  ldr_json_string(p, (size_t)n + 1, t->j, node);
   s.text = p;
   s.bytes = (int32_t)n;
   return s;
 }
 
-static ldr__string ldr__read_text(ldr__reading *r, int32_t object, const char *key, const char *otherwise) {
-  int32_t node = ldr__json_there(r->j, object, key);
-  return node < 0 ? ldr__string_of(otherwise) : ldr__read_string(r, node);
+static ldr__string ldr__read_text(ldr_tokenizer *t, int32_t object, const char *key, const char *otherwise) {
+  int32_t node = ldr__member(t, object, key);
+  return node < 0 ? ldr__string_of(otherwise) : ldr__read_string(t, node);
 }
 
-static void ldr__read_regex(ldr__reading *r, ldr__step *p, ldr__string pattern, uint64_t offset) {
+static void ldr__read_regex(ldr_tokenizer *t, ldr__step *p, ldr__string pattern, uint64_t offset) {
   p->find = LDR__FIND_REGEX;
   p->a = pattern;
-  if (!r->err->status) p->program = ldr__regex_compile(r->t, pattern, offset, r->err);
+  if (!t->err->status) p->program = ldr__regex_compile(t, pattern, offset);
 }
 
 /* {"String": ..} or {"Regex": ..}. */
-static void ldr__read_pattern(ldr__reading *r, ldr__step *p, int32_t node) {
-  int32_t pattern = ldr__json_there(r->j, node, "pattern"), text = ldr__json_there(r->j, pattern, "String"),
-      regex = ldr__json_there(r->j, pattern, "Regex");
-  if (ldr__json_is(r->j, pattern, LDR_JSON_STRING)) text = pattern;
+static void ldr__read_pattern(ldr_tokenizer *t, ldr__step *p, int32_t node) {
+  int32_t pattern = ldr__member(t, node, "pattern"), text = ldr__member(t, pattern, "String"),
+      regex = ldr__member(t, pattern, "Regex");
+  if (ldr__node_is(t, pattern, LDR_JSON_STRING)) text = pattern;
   p->find = LDR__FIND_TEXT;
-  if (text >= 0) p->a = ldr__read_string(r, text);
-  else if (regex >= 0) ldr__read_regex(r, p, ldr__read_string(r, regex), ldr__json_offset(r->j, regex));
+  if (text >= 0) p->a = ldr__read_string(t, text);
+  else if (regex >= 0) ldr__read_regex(t, p, ldr__read_string(t, regex), ldr__json_offset(t->j, regex));
   else
-    ldr__read_fail(r, LDR_UNSUPPORTED, pattern >= 0 ? pattern : node,
+    ldr__read_fail(t, LDR_UNSUPPORTED, pattern >= 0 ? pattern : node,
         "a pattern of the tokenizer is neither a String nor a Regex");
 }
 
-static void ldr__read_behaviour(ldr__reading *r, ldr__step *p, int32_t node, const char *key, int32_t otherwise) {
-  static const char *const names[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext",
-      NULL };
-  int32_t value = ldr__json_there(r->j, node, key);
-  p->behaviour = value < 0 ? otherwise : ldr__json_word(r->j, value, names);
-  if (p->behaviour == 5) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"behavior\" of a splitter is not known");
-}
-
-/* 0 never, 1 always, 2 of the first text only. */
-static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
-  static const char *const names[] = { "never", "always", "first", NULL };
-  int32_t value = ldr__json_there(r->j, node, "prepend_scheme"), scheme;
-  scheme = value < 0 ? ldr__read_flag(r, node, "add_prefix_space", 1) : ldr__json_word(r->j, value, names);
-  if (scheme == 3) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"prepend_scheme\" is not known");
-  return scheme;
+/* The place of a word among those known. */
+static int32_t ldr__read_word(ldr_tokenizer *t, int32_t node, const char *const *words, const char *why) {
+  int32_t i = ldr__json_word(t->j, node, words);
+  if (!words[i]) ldr__read_fail(t, LDR_UNSUPPORTED, node, why);
+  return i;
 }
 
 /* ---- settings ---- */
 
 enum { LDR__SET_NOTHING, LDR__SET_FLAG, LDR__SET_COUNT = LDR__SET_FLAG + 4, LDR__SET_A = LDR__SET_COUNT + 2,
-    LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_BEHAVIOUR, LDR__SET_SINGLE,
-    LDR__SET_INVERT, LDR__SET_SCHEME };
+    LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_REGEX, LDR__SET_MAP, LDR__SET_BEHAVIOUR,
+    LDR__SET_SINGLE, LDR__SET_INVERT, LDR__SET_SCHEME, LDR__SET_PUNCT, LDR__SET_BYTES };
 
+#define LDR__NO_KEYS                     { NULL, LDR__SET_NOTHING, 0, NULL }
 #define LDR__KEY(key, what, otherwise)   { key, LDR__SET_##what, otherwise, NULL }
 #define LDR__FLAG(key, place, otherwise) { key, LDR__SET_FLAG + place, otherwise, NULL }
 #define LDR__TEXT(key, place, otherwise) { key, LDR__SET_##place, 0, otherwise }
 
-/* The settings of a part, from an object or (node -1) as they are without one. A flag of -1 follows flags[3]. */
-static void ldr__read_keys(ldr__reading *r, ldr__step *p, int32_t node) {
-  const ldr__key *k;
-  for (k = p->part->keys; k->what; k++) {
-    int32_t other = k->otherwise;
-    switch (k->what) {
-    case LDR__SET_NEEDED: case LDR__SET_A:
-      p->a = ldr__read_text(r, node, k->name, k->text);
-      if (k->what == LDR__SET_A || p->a.bytes) break;
-      ldr__read_fail(r, LDR_FORMAT, node, "a text that a splitter looks for is empty");
-      break;
-    case LDR__SET_B: p->b = ldr__read_text(r, node, k->name, k->text); break;
-    case LDR__SET_FIND: p->find = other; break;
-    case LDR__SET_PATTERN: ldr__read_pattern(r, p, node); break;
-    case LDR__SET_BEHAVIOUR: ldr__read_behaviour(r, p, node, k->name, other); break;
-    case LDR__SET_SINGLE:
-      p->behaviour = ldr__read_flag(r, node, k->name, other) ? LDR__ISOLATED : LDR__CONTIGUOUS;
-      break;
-    case LDR__SET_INVERT: p->invert = ldr__read_flag(r, node, k->name, other); break;
-    case LDR__SET_SCHEME: p->flags[0] = ldr__read_prepend_scheme(r, node); break;
-    case LDR__SET_COUNT: case LDR__SET_COUNT + 1:
-      p->flags[k->what - LDR__SET_COUNT] = ldr__read_int(r, node, k->name, other > 0, INT32_MAX, other);
-      break;
-    default: p->flags[k->what - LDR__SET_FLAG] = ldr__read_flag(r, node, k->name, other < 0 ? p->flags[3] : other);
-    }
-  }
-}
-
-/* One part more, behind those of its kind; NULL: err says why. */
-static ldr__step *ldr__part_add(ldr__reading *r, int kind, const ldr__part_row *part, int32_t node) {
-  ldr__parts *parts = &r->t->parts[kind];
-  ldr__step *p = &parts->steps[parts->count];
-  if (parts->count == LDR__PARTS) {
-    ldr__fail(r->err, LDR_LIMIT, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
-    return NULL;
-  }
-  parts->count++;
-  p->part = part;
-  ldr__read_keys(r, p, node);
-  if (part->more) part->more(r, p, node);
-  return p;
-}
-
 /* ---- rows of normalisers ---- */
 
-static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
+static void ldr__normalize_replace(ldr__norm *p) {
   int32_t from = 0, begin = 0, end = 0;
-  while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, &from, &begin, &end)) {
+  while (!p->c->status && ldr__find(p->c, p->part, p->in.text, p->in.size, &from, &begin, &end)) {
     ldr__put_same(p, begin);
-    ldr__put_string(p, part->b, end);
+    /* all of it comes from the last byte of what it replaces */
+    ldr__str_put(p->c, p->out, p->part->b.text, p->part->b.bytes, ldr__norm_before(p, end));
+    p->at = end;
   }
   ldr__put_same(p, p->in.size);
 }
@@ -9249,111 +9192,154 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
   return LDR_OK;
 }
 
-static void ldr__read_map(ldr__reading *r, ldr__step *p, int32_t node) {
+static void ldr__read_map(ldr_tokenizer *t, ldr__step *p, int32_t node, const char *key) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  int32_t value = ldr__json_there(r->j, node, "precompiled_charsmap"), i, k = 0;
-  ldr__string s = ldr__read_text(r, node, "precompiled_charsmap", "");
-  unsigned char *out = (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
+  int32_t value = ldr__member(t, node, key), i, k = 0;
+  ldr__string s = ldr__read_text(t, node, key, "");
+  unsigned char *out = (unsigned char *)ldr__tokenizer_keep(t, (size_t)s.bytes / 4 * 3 + 4);
   uint32_t v = 0;
-  for (i = 0; i < s.bytes && s.text[i] != '=' && !r->err->status; i++) {
+  for (i = 0; i < s.bytes && s.text[i] != '=' && !t->err->status; i++) {
     const char *d = s.text[i] ? strchr(digits, s.text[i]) : NULL;
-    if (!d) ldr__read_fail(r, LDR_FORMAT, value, "the map of characters is not base64");
+    if (!d) ldr__read_fail(t, LDR_FORMAT, value, "the map of characters is not base64");
     v = v << 6 | (uint32_t)(d ? d - digits : 0);
     if (i % 4) out[k++] = (unsigned char)(v >> (6 - i % 4 * 2) & 255);
   }
-  if (k && !r->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(r->j, value), r->err);
+  if (k && !t->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(t->j, value), t->err);
 }
 
-#define LDR__RUN_NORMALIZE(name) ldr__normalize_##name, NULL, NULL
+#define LDR__NORMALIZER(name, run, ...) { name, ldr__normalize_##run, NULL, NULL, { __VA_ARGS__ } }
 static const ldr__part_row ldr__normalizers[] = {
-  { "BertNormalizer", LDR__RUN_NORMALIZE(bert), NULL,
-      { LDR__FLAG("clean_text", 0, 1), LDR__FLAG("handle_chinese_chars", 1, 1), LDR__FLAG("lowercase", 3, 1),
-      LDR__FLAG("strip_accents", 2, -1) } },
-  { "NFD", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "NFKD", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 1) } },
-  { "NFC", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 1, 1) } },
-  { "NFKC", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1) } },
-  { "Lowercase", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "StripAccents", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 1) } },
-  { "Nmt", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 2) } },
-  { "Strip", LDR__RUN_NORMALIZE(strip), NULL, { LDR__FLAG("strip_left", 0, 1), LDR__FLAG("strip_right", 1, 1) } },
-  { "Prepend", LDR__RUN_NORMALIZE(prepend), NULL, { LDR__TEXT("prepend", A, "") } },
-  { "Replace", LDR__RUN_NORMALIZE(replace), NULL, { LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "") } },
-  { "Precompiled", LDR__RUN_NORMALIZE(map), ldr__read_map, { LDR__FLAG(NULL, 0, 0) } },
-  { "ByteLevel", LDR__RUN_NORMALIZE(bytes), NULL, { LDR__FLAG(NULL, 0, 0) } },
+  LDR__NORMALIZER("BertNormalizer", bert, LDR__FLAG("clean_text", 0, 1), LDR__FLAG("handle_chinese_chars", 1, 1),
+      LDR__FLAG("lowercase", 3, 1), LDR__FLAG("strip_accents", 2, -1)),
+  LDR__NORMALIZER("NFD", form, LDR__NO_KEYS),
+  LDR__NORMALIZER("NFKD", form, LDR__FLAG(NULL, 0, 1)),
+  LDR__NORMALIZER("NFC", form, LDR__FLAG(NULL, 1, 1)),
+  LDR__NORMALIZER("NFKC", form, LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1)),
+  LDR__NORMALIZER("Lowercase", chars, LDR__NO_KEYS),
+  LDR__NORMALIZER("StripAccents", chars, LDR__FLAG(NULL, 0, 1)),
+  LDR__NORMALIZER("Nmt", chars, LDR__FLAG(NULL, 0, 2)),
+  LDR__NORMALIZER("Strip", strip, LDR__FLAG("strip_left", 0, 1), LDR__FLAG("strip_right", 1, 1)),
+  LDR__NORMALIZER("Prepend", prepend, LDR__TEXT("prepend", A, "")),
+  LDR__NORMALIZER("Replace", replace, LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "")),
+  LDR__NORMALIZER("Precompiled", map, LDR__KEY("precompiled_charsmap", MAP, 0)),
+  LDR__NORMALIZER("ByteLevel", bytes, LDR__NO_KEYS),
 };
-static const ldr__part_row ldr__normalizer_sentencepiece = { "SentencePiece", LDR__RUN_NORMALIZE(sentencepiece), NULL,
-    { LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1), LDR__FLAG(NULL, 2, 1) } };
+static const ldr__part_row ldr__normalizer_sentencepiece = LDR__NORMALIZER("SentencePiece", sentencepiece,
+      LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1), LDR__FLAG(NULL, 2, 1));
 
 /* ---- rows of splitters ---- */
 
-#define LDR__RUN_SPLIT(name) NULL, ldr__split_##name, NULL
-static const ldr__part_row ldr__splitter_punct = { "", LDR__RUN_SPLIT(find), NULL,
-    { LDR__KEY(NULL, FIND, LDR__FIND_PUNCT), LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED) } };
-static const ldr__part_row ldr__splitter_regex = { "", LDR__RUN_SPLIT(find), NULL,
-    { LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED) } };
-static const ldr__part_row ldr__splitter_to_bytes = { "", LDR__RUN_SPLIT(to_bytes), NULL, { LDR__FLAG(NULL, 0, 0) } };
-
-static void ldr__more_bert(ldr__reading *r, ldr__step *p, int32_t node) {
-  (void)p;
-  (void)node;
-  ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_punct, -1);
-}
+#define LDR__SPLITTER(name, run, ...) { name, NULL, ldr__split_##run, NULL, { __VA_ARGS__ } }
+static const ldr__part_row ldr__splitter_punct = LDR__SPLITTER("", find, LDR__KEY(NULL, FIND, LDR__FIND_PUNCT),
+      LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED));
+static const ldr__part_row ldr__splitter_regex = LDR__SPLITTER("", find, LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED));
+static const ldr__part_row ldr__splitter_to_bytes = LDR__SPLITTER("", to_bytes, LDR__NO_KEYS);
 
 static const char ldr__gpt2_pattern[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-static void ldr__more_bytes(ldr__reading *r, ldr__step *p, int32_t node) {
-  (void)node;
-  p->behaviour = LDR__ISOLATED;
-  if (p->flags[1]) ldr__read_regex(r, p, ldr__string_of(ldr__gpt2_pattern), LDR_NO_OFFSET);
-  ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
-}
-
 static const ldr__part_row ldr__splitters[] = {
-  { "BertPreTokenizer", LDR__RUN_SPLIT(find), ldr__more_bert, { LDR__KEY(NULL, FIND, LDR__FIND_WHITE) } },
-  { "Whitespace", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, FIND, LDR__FIND_WORD), LDR__KEY(NULL, INVERT, 1) } },
-  { "WhitespaceSplit", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, FIND, LDR__FIND_WHITE) } },
-  { "Metaspace", LDR__RUN_SPLIT(metaspace), NULL, { LDR__TEXT("replacement", NEEDED, "\xe2\x96\x81"),
-      LDR__KEY(NULL, SCHEME, 0), LDR__FLAG("split", 1, 1), LDR__KEY(NULL, BEHAVIOUR, LDR__WITH_NEXT) } },
-  { "ByteLevel", LDR__RUN_SPLIT(bytes), ldr__more_bytes,
-      { LDR__FLAG("add_prefix_space", 0, 1), LDR__FLAG("use_regex", 1, 1) } },
-  { "Split", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED),
-      LDR__KEY("invert", INVERT, 0) } },
-  { "Digits", LDR__RUN_SPLIT(find), NULL,
-      { LDR__KEY(NULL, FIND, LDR__FIND_NUMBER), LDR__KEY("individual_digits", SINGLE, 0) } },
-  { "Punctuation", LDR__RUN_SPLIT(find), NULL,
-      { LDR__KEY(NULL, FIND, LDR__FIND_PUNCT), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED) } },
-  { "CharDelimiterSplit", LDR__RUN_SPLIT(find), NULL, { LDR__TEXT("delimiter", NEEDED, "") } },
-  { "UnicodeScripts", LDR__RUN_SPLIT(scripts), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "FixedLength", LDR__RUN_SPLIT(lengths), NULL, { LDR__KEY("length", COUNT, 5) } },
+  LDR__SPLITTER("BertPreTokenizer", find, LDR__KEY(NULL, FIND, LDR__FIND_WHITE), LDR__KEY(NULL, PUNCT, 0)),
+  LDR__SPLITTER("Whitespace", find, LDR__KEY(NULL, FIND, LDR__FIND_WORD), LDR__KEY(NULL, INVERT, 1)),
+  LDR__SPLITTER("WhitespaceSplit", find, LDR__KEY(NULL, FIND, LDR__FIND_WHITE)),
+  LDR__SPLITTER("Metaspace", metaspace, LDR__TEXT("replacement", NEEDED, "\xe2\x96\x81"), LDR__KEY(NULL, SCHEME, 0),
+      LDR__FLAG("split", 1, 1), LDR__KEY(NULL, BEHAVIOUR, LDR__WITH_NEXT)),
+  LDR__SPLITTER("ByteLevel", bytes, LDR__FLAG("add_prefix_space", 0, 1), LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED),
+      LDR__KEY("use_regex", REGEX, 1), LDR__KEY(NULL, BYTES, 0)),
+  LDR__SPLITTER("Split", find, LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED),
+      LDR__KEY("invert", INVERT, 0)),
+  LDR__SPLITTER("Digits", find, LDR__KEY(NULL, FIND, LDR__FIND_NUMBER), LDR__KEY("individual_digits", SINGLE, 0)),
+  LDR__SPLITTER("Punctuation", find, LDR__KEY(NULL, FIND, LDR__FIND_PUNCT),
+      LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED)),
+  LDR__SPLITTER("CharDelimiterSplit", find, LDR__TEXT("delimiter", NEEDED, "")),
+  LDR__SPLITTER("UnicodeScripts", scripts, LDR__NO_KEYS),
+  LDR__SPLITTER("FixedLength", lengths, LDR__KEY("length", COUNT, 5)),
 };
 
 /* ---- rows of decoders ---- */
 
-static void ldr__more_replace(ldr__reading *r, ldr__step *p, int32_t node) {
-  if (p->find == LDR__FIND_REGEX) ldr__read_fail(r, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
-}
-
-#define LDR__RUN_DECODE(name) NULL, NULL, ldr__decode_##name
+#define LDR__DECODER(name, run, ...) { name, NULL, NULL, ldr__decode_##run, { __VA_ARGS__ } }
 static const ldr__part_row ldr__decoders[] = {
-  { "WordPiece", LDR__RUN_DECODE(wordpiece), NULL, { LDR__TEXT("prefix", A, "##"), LDR__FLAG("cleanup", 0, 1) } },
-  { "ByteLevel", LDR__RUN_DECODE(bytes), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "ByteFallback", LDR__RUN_DECODE(fallback), NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "Fuse", NULL, NULL, ldr__lines_put, NULL, { LDR__FLAG(NULL, 0, 0) } },
-  { "Strip", LDR__RUN_DECODE(strip), NULL, { LDR__TEXT("content", A, " "), LDR__KEY("start", COUNT, 0),
-      { "stop", LDR__SET_COUNT + 1, 0, NULL } } },
-  { "Replace", LDR__RUN_DECODE(replace), ldr__more_replace,
-      { LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "") } },
-  { "Metaspace", LDR__RUN_DECODE(replace), NULL,
-      { LDR__TEXT("replacement", A, "\xe2\x96\x81"), LDR__TEXT(NULL, B, " "), LDR__KEY(NULL, SCHEME, 0) } },
-  { "BPEDecoder", LDR__RUN_DECODE(replace), NULL,
-      { LDR__TEXT("suffix", A, "</w>"), LDR__TEXT(NULL, B, " "), LDR__KEY(NULL, INVERT, 1) } },
-  { "CTC", LDR__RUN_DECODE(ctc), NULL, { LDR__TEXT("pad_token", A, "<pad>"),
-      LDR__TEXT("word_delimiter_token", B, "|"), LDR__FLAG("cleanup", 0, 1) } },
+  LDR__DECODER("WordPiece", wordpiece, LDR__TEXT("prefix", A, "##"), LDR__FLAG("cleanup", 0, 1)),
+  LDR__DECODER("ByteLevel", bytes, LDR__NO_KEYS),
+  LDR__DECODER("ByteFallback", fallback, LDR__NO_KEYS),
+  { "Fuse", NULL, NULL, ldr__lines_put, { LDR__NO_KEYS } },
+  LDR__DECODER("Strip", strip, LDR__TEXT("content", A, " "), LDR__KEY("start", COUNT, 0),
+      { "stop", LDR__SET_COUNT + 1, 0, NULL }),
+  LDR__DECODER("Replace", replace, LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "")),
+  LDR__DECODER("Metaspace", replace, LDR__TEXT("replacement", A, "\xe2\x96\x81"), LDR__TEXT(NULL, B, " "),
+      LDR__KEY(NULL, SCHEME, 0)),
+  LDR__DECODER("BPEDecoder", replace, LDR__TEXT("suffix", A, "</w>"), LDR__TEXT(NULL, B, " "),
+      LDR__KEY(NULL, INVERT, 1)),
+  LDR__DECODER("CTC", ctc, LDR__TEXT("pad_token", A, "<pad>"), LDR__TEXT("word_delimiter_token", B, "|"),
+      LDR__FLAG("cleanup", 0, 1)),
 };
 
 /* ---- lists of parts ---- */
+
+static ldr__step *ldr__part_add(ldr_tokenizer *t, int kind, const ldr__part_row *part, int32_t node);
+
+/* The settings of a part, from an object or (node -1) as they are without one. A flag of -1 follows flags[3]. PUNCT and
+   BYTES: a part that goes on with what this one leaves. */
+static void ldr__read_keys(ldr_tokenizer *t, ldr__step *p, int32_t node) {
+  static const char *const behaviours[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext",
+      NULL }, *const schemes[] = { "never", "always", "first", NULL };
+  const ldr__key *k;
+  for (k = p->part->keys; k->what; k++) {
+    int32_t other = k->otherwise, value;
+    switch (k->what) {
+    case LDR__SET_NEEDED: case LDR__SET_A:
+      p->a = ldr__read_text(t, node, k->name, k->text);
+      if (k->what == LDR__SET_A || p->a.bytes) break;
+      ldr__read_fail(t, LDR_FORMAT, node, "a text that a splitter looks for is empty");
+      break;
+    case LDR__SET_B: p->b = ldr__read_text(t, node, k->name, k->text); break;
+    case LDR__SET_FIND: p->find = other; break;
+    case LDR__SET_PATTERN: ldr__read_pattern(t, p, node); break;
+    case LDR__SET_REGEX:
+      p->flags[1] = ldr__read_flag(t, node, k->name, other);
+      if (p->flags[1]) ldr__read_regex(t, p, ldr__string_of(ldr__gpt2_pattern), LDR_NO_OFFSET);
+      break;
+    case LDR__SET_MAP: ldr__read_map(t, p, node, k->name); break;
+    case LDR__SET_BEHAVIOUR:
+      value = ldr__member(t, node, k->name);
+      p->behaviour = value < 0 ? other
+          : ldr__read_word(t, value, behaviours, "the \"behavior\" of a splitter is not known");
+      break;
+    case LDR__SET_SINGLE:
+      p->behaviour = ldr__read_flag(t, node, k->name, other) ? LDR__ISOLATED : LDR__CONTIGUOUS;
+      break;
+    case LDR__SET_INVERT: p->invert = ldr__read_flag(t, node, k->name, other); break;
+    case LDR__SET_SCHEME:
+      value = ldr__member(t, node, "prepend_scheme");
+      p->flags[0] = value < 0 ? ldr__read_flag(t, node, "add_prefix_space", 1)
+          : ldr__read_word(t, value, schemes, "the \"prepend_scheme\" is not known");
+      break;
+    case LDR__SET_PUNCT: ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_punct, -1); break;
+    case LDR__SET_BYTES: ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1); break;
+    case LDR__SET_COUNT: case LDR__SET_COUNT + 1:
+      p->flags[k->what - LDR__SET_COUNT] = ldr__read_int(t, node, k->name, other > 0, INT32_MAX, other);
+      break;
+    default: p->flags[k->what - LDR__SET_FLAG] = ldr__read_flag(t, node, k->name, other < 0 ? p->flags[3] : other);
+    }
+  }
+  if (p->part->decode && p->find == LDR__FIND_REGEX)
+    ldr__read_fail(t, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
+}
+
+/* One part more, behind those of its kind; NULL: err says why. */
+static ldr__step *ldr__part_add(ldr_tokenizer *t, int kind, const ldr__part_row *part, int32_t node) {
+  ldr__parts *parts = &t->parts[kind];
+  ldr__step *p = &parts->steps[parts->count];
+  if (parts->count == LDR__PARTS) {
+    ldr__fail(t->err, LDR_LIMIT, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
+    return NULL;
+  }
+  parts->count++;
+  p->part = part;
+  ldr__read_keys(t, p, node);
+  return p;
+}
 
 /* The kinds of parts: what a file calls one, the list, and the members of a sequence; and their rows. */
 #define LDR__PART_ROWS(table) table, LDR__COUNT(table)
@@ -9363,182 +9349,180 @@ static const struct { const char *what, *key, *members; const ldr__part_row *row
   { "decoder", "decoder", "decoders", LDR__PART_ROWS(ldr__decoders) },
   { "post-processor", "post_processor", "processors", NULL, 0 } };
 
-static ldr__step *ldr__part_named(ldr__reading *r, int kind, const char *name, int32_t node) {
+static ldr__step *ldr__part_named(ldr_tokenizer *t, int kind, const char *name, int32_t node) {
   size_t i;
   for (i = 0; i < ldr__kinds[kind].count; i++)
     if (strcmp(name, ldr__kinds[kind].rows[i].name) == 0)
-      return ldr__part_add(r, kind, &ldr__kinds[kind].rows[i], node);
+      return ldr__part_add(t, kind, &ldr__kinds[kind].rows[i], node);
   return NULL;
-}
-
-static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node);
-
-static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
-  int32_t type, k;
-  char name[32], unknown[80];
-  if (r->err->status || !ldr_json_node_at(r->j, node) || ldr__json_is(r->j, node, LDR_JSON_NULL)) return;
-  type = ldr__json_there(r->j, node, "type");
-  if (ldr_json_string(name, sizeof name, r->j, type) < 0 || depth > 8)
-    ldr__fail_at(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
-        "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
-  else if (strcmp(name, "Sequence") == 0) {
-    k = ldr__json_there(r->j, node, ldr__kinds[kind].members);
-    if (!ldr__json_is(r->j, k, LDR_JSON_ARRAY)) ldr__read_fail(r, LDR_FORMAT, node, "a Sequence has no members");
-    for (k = ldr__json_first(r->j, k); k >= 0; k = ldr__json_next(r->j, k)) ldr__read_list(r, kind, k, depth + 1);
-  } else if (kind == LDR__PROCESSORS) ldr__read_processor(r, name, node);
-  else if (!ldr__part_named(r, kind, name, node)) {
-    ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", ldr__kinds[kind].what);
-    ldr__read_fail(r, LDR_UNSUPPORTED, type, unknown);
-  }
 }
 
 /* ---- post-processors ---- */
 
-static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
+static void ldr__template_add(ldr_tokenizer *t, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
   const ldr__template_item item = { sequence, id, type };
   if (m->count == LDR__TEMPLATE)
-    ldr__fail(r->err, LDR_LIMIT, "the tokenizer's template has more than %d parts", LDR__TEMPLATE);
+    ldr__fail(t->err, LDR_LIMIT, "the tokenizer's template has more than %d parts", LDR__TEMPLATE);
   else m->items[m->count++] = item;
   m->added += sequence < 0;
 }
 
 /* A template by its shape: texts A and B, tokens c and s unless they are -1, digits: the type of what follows. */
-static void ldr__template_put(ldr__reading *r, ldr__template *m, const char *shape, int32_t cls, int32_t sep) {
+static void ldr__template_put(ldr_tokenizer *t, ldr__template *m, const char *shape, int32_t cls, int32_t sep) {
   int32_t type = 0;
   memset(m, 0, sizeof *m);
   for (; *shape; shape++) {
     int32_t id = *shape == 'c' ? cls : sep;
     if (ldr__digit(*shape)) type = *shape - '0';
-    else if (*shape <= 'B') ldr__template_add(r, m, *shape - 'A', -1, type);
-    else if (id >= 0) ldr__template_add(r, m, -1, id, type);
+    else if (*shape <= 'B') ldr__template_add(t, m, *shape - 'A', -1, type);
+    else if (id >= 0) ldr__template_add(t, m, -1, id, type);
   }
 }
 
-static void ldr__templates(ldr__reading *r, const char *single, const char *pair, int32_t cls, int32_t sep) {
-  ldr__template_put(r, &r->t->single, single, cls, sep);
-  ldr__template_put(r, &r->t->pair, pair, cls, sep);
+static void ldr__templates(ldr_tokenizer *t, const char *single, const char *pair, int32_t cls, int32_t sep) {
+  ldr__template_put(t, &t->single, single, cls, sep);
+  ldr__template_put(t, &t->pair, pair, cls, sep);
 }
 
 /* "sep": ["[SEP]", 3]. */
-static int32_t ldr__read_token_pair(ldr__reading *r, int32_t node, const char *key) {
-  int32_t list = ldr__json_there(r->j, node, key), id = ldr__json_first(r->j, list);
+static int32_t ldr__read_token_pair(ldr_tokenizer *t, int32_t node, const char *key) {
+  int32_t list = ldr__member(t, node, key), id = ldr__first(t, list);
   int64_t v = -1;
-  if (id < 0 || ldr_json_node_at(r->j, list)->count != 2 ||
-      !ldr__json_integer(r->j, ldr__json_next(r->j, id), &v) || v >= r->t->count)
-    ldr__read_fail(r, LDR_FORMAT, list >= 0 ? list : node,
+  if (ldr__count(t, list) != 2 || !ldr__json_integer(t->j, ldr__next(t, id), &v) || v >= t->count)
+    ldr__read_fail(t, LDR_FORMAT, list >= 0 ? list : node,
         "the post-processor has no token with an id of the vocabulary");
   return (int32_t)v;
 }
 
 /* A list of the template, which takes each text once and in order. */
-static void ldr__read_template(ldr__reading *r, ldr__template *m, int32_t node, const char *key, int32_t texts) {
-  int32_t k = ldr__json_first(r->j, ldr__json_there(r->j, node, key)), next = 0,
-      tokens = ldr__json_there(r->j, node, "special_tokens");
+static void ldr__read_template(ldr_tokenizer *t, ldr__template *m, int32_t node, const char *key, int32_t texts) {
+  int32_t k = ldr__first(t, ldr__member(t, node, key)), next = 0,
+      tokens = ldr__member(t, node, "special_tokens");
   memset(m, 0, sizeof *m);
-  for (; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k)) {
-    int32_t text = ldr__json_there(r->j, k, "Sequence"), special = ldr__json_there(r->j, k, "SpecialToken"), i,
-        type = ldr__read_int(r, text >= 0 ? text : special, "type_id", 0, 1 << 20, 0);
+  for (; k >= 0 && !t->err->status; k = ldr__next(t, k)) {
+    int32_t text = ldr__member(t, k, "Sequence"), special = ldr__member(t, k, "SpecialToken"), i,
+        type = ldr__read_int(t, text >= 0 ? text : special, "type_id", 0, 1 << 20, 0);
     int64_t id = -1;
     if (text >= 0) {
-      int32_t which = ldr_json_equals(r->j, ldr__json_there(r->j, text, "id"), "B");
+      int32_t which = ldr_json_equals(t->j, ldr__member(t, text, "id"), "B");
       next = which == next ? next + 1 : INT32_MAX;
-      ldr__template_add(r, m, which, -1, type);
+      ldr__template_add(t, m, which, -1, type);
       continue;
     }
-    i = ldr__json_there(r->j, special, "id");
-    i = !ldr__json_is(r->j, i, LDR_JSON_STRING) ? -1
-        : ldr__json_there(r->j, ldr__json_there(r->j, tokens, ldr__read_string(r, i).text), "ids");
-    if (!ldr__json_is(r->j, i, LDR_JSON_ARRAY))
-      ldr__read_fail(r, LDR_FORMAT, k, "the template names a token that is not among its special_tokens");
-    for (i = ldr__json_first(r->j, i); i >= 0; i = ldr__json_next(r->j, i)) {
-      if (!ldr__json_integer(r->j, i, &id) || id >= r->t->count)
-        ldr__read_fail(r, LDR_FORMAT, i, "an id of the template is not in the vocabulary");
-      ldr__template_add(r, m, -1, (int32_t)id, type);
+    i = ldr__member(t, special, "id");
+    i = !ldr__node_is(t, i, LDR_JSON_STRING) ? -1
+        : ldr__member(t, ldr__member(t, tokens, ldr__read_string(t, i).text), "ids");
+    if (!ldr__node_is(t, i, LDR_JSON_ARRAY))
+      ldr__read_fail(t, LDR_FORMAT, k, "the template names a token that is not among its special_tokens");
+    for (i = ldr__first(t, i); i >= 0; i = ldr__next(t, i)) {
+      if (!ldr__json_integer(t->j, i, &id) || id >= t->count)
+        ldr__read_fail(t, LDR_FORMAT, i, "an id of the template is not in the vocabulary");
+      ldr__template_add(t, m, -1, (int32_t)id, type);
     }
   }
   if (next != texts)
-    ldr__read_fail(r, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
+    ldr__read_fail(t, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
 }
 
-static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node) {
+static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node) {
   int roberta = strcmp(type, "RobertaProcessing") == 0;
   int32_t cls;
-  if ((roberta || strcmp(type, "ByteLevel") == 0) && ldr__read_flag(r, node, "trim_offsets", 1)) {
-    r->t->trim = 1;
-    r->t->trim_prefix = ldr__read_flag(r, node, "add_prefix_space", 1);
+  if ((roberta || strcmp(type, "ByteLevel") == 0) && ldr__read_flag(t, node, "trim_offsets", 1)) {
+    t->trim = 1;
+    t->trim_prefix = ldr__read_flag(t, node, "add_prefix_space", 1);
   }
   if (strcmp(type, "TemplateProcessing") == 0) {
-    if (!ldr__json_is(r->j, ldr__json_there(r->j, node, "single"), LDR_JSON_ARRAY))
-      ldr__read_fail(r, LDR_FORMAT, node, "the template has no \"single\" list");
-    else ldr__read_template(r, &r->t->single, node, "single", 1);
-    if (ldr__json_is(r->j, ldr__json_there(r->j, node, "pair"), LDR_JSON_ARRAY))
-      ldr__read_template(r, &r->t->pair, node, "pair", 2);
+    if (!ldr__node_is(t, ldr__member(t, node, "single"), LDR_JSON_ARRAY))
+      ldr__read_fail(t, LDR_FORMAT, node, "the template has no \"single\" list");
+    else ldr__read_template(t, &t->single, node, "single", 1);
+    if (ldr__node_is(t, ldr__member(t, node, "pair"), LDR_JSON_ARRAY))
+      ldr__read_template(t, &t->pair, node, "pair", 2);
   } else if (roberta || strcmp(type, "BertProcessing") == 0) {
-    cls = ldr__read_token_pair(r, node, "cls");
-    ldr__templates(r, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(r, node, "sep"));
+    cls = ldr__read_token_pair(t, node, "cls");
+    ldr__templates(t, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(t, node, "sep"));
   } else if (strcmp(type, "ByteLevel") != 0)
-    ldr__read_fail(r, LDR_UNSUPPORTED, ldr__json_there(r->j, node, "type"),
+    ldr__read_fail(t, LDR_UNSUPPORTED, ldr__member(t, node, "type"),
         "the tokenizer has a post-processor that is not known");
+}
+
+/* ---- sequences of parts ---- */
+
+static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) {
+  int32_t type, k;
+  char name[32], unknown[80];
+  if (t->err->status || !ldr_json_node_at(t->j, node) || ldr__node_is(t, node, LDR_JSON_NULL)) return;
+  type = ldr__member(t, node, "type");
+  if (ldr_json_string(name, sizeof name, t->j, type) < 0 || depth > 8)
+    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
+        "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
+  else if (strcmp(name, "Sequence") == 0) {
+    k = ldr__member(t, node, ldr__kinds[kind].members);
+    if (!ldr__node_is(t, k, LDR_JSON_ARRAY)) ldr__read_fail(t, LDR_FORMAT, node, "a Sequence has no members");
+    for (k = ldr__first(t, k); k >= 0; k = ldr__next(t, k)) ldr__read_list(t, kind, k, depth + 1);
+  } else if (kind == LDR__PROCESSORS) ldr__read_processor(t, name, node);
+  else if (!ldr__part_named(t, kind, name, node)) {
+    ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", ldr__kinds[kind].what);
+    ldr__read_fail(t, LDR_UNSUPPORTED, type, unknown);
+  }
 }
 
 /* ---- rows of cutters ---- */
 
 /* A piece from a JSON string. */
-static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
-  ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
-  char *p = ldr__piece_put(r->t, id, (size_t)n);
-  if (p) ldr_json_string(p, (size_t)n + 1, r->j, node);
+static void ldr__read_piece(ldr_tokenizer *t, int32_t id, int32_t node) {
+  ptrdiff_t n = ldr_json_string(NULL, 0, t->j, node);
+  char *p = ldr__piece_put(t, id, (size_t)n);
+  if (p) ldr_json_string(p, (size_t)n + 1, t->j, node);
   if (p && strlen(p) != (size_t)n)
-    ldr__read_fail(r, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
+    ldr__read_fail(t, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
 }
 
 /* A piece from bytes, with a text before them. */
-static void ldr__piece_add(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n) {
+static void ldr__piece_add(ldr_tokenizer *t, int32_t id, const char *front, const void *s, size_t n) {
   size_t before = strlen(front);
-  char *p = ldr__piece_put(r->t, id, before + n);
+  char *p = ldr__piece_put(t, id, before + n);
   if (p) memcpy(p, front, before);
   if (p && n) memcpy(p + before, s, n);
 }
 
 /* model.vocab, an object of pieces and ids: every id once; there may be holes, but not more than pieces. */
-static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
-  ldr_tokenizer *t = r->t;
-  int32_t vocab = r->whole ? model : ldr__json_there(r->j, model, "vocab"), key, value;
-  const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
+static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
+  int32_t vocab = t->whole ? model : ldr__member(t, model, "vocab"), key, value;
+  const ldr_json_node *v = ldr_json_node_at(t->j, vocab);
   int64_t id = -1, top = -1;
-  if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT))
-    ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
+  if (!ldr__node_is(t, vocab, LDR_JSON_OBJECT))
+    ldr__fail_at(t->err, LDR_VOCAB, ldr__json_offset(t->j, vocab >= 0 ? vocab : model),
         "model.vocab is not a table of pieces and ids");
-  for (key = r->err->status ? -1 : v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
-    value = ldr__json_next(r->j, key);
-    if (!ldr__json_integer(r->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
-      ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
+  for (key = t->err->status ? -1 : v->first; key >= 0 && !t->err->status; key = ldr__next(t, value)) {
+    value = ldr__next(t, key);
+    if (!ldr__json_integer(t->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
+      ldr__fail_at(t->err, LDR_VOCAB, ldr__json_offset(t->j, value),
           "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them", (int)v->count);
     top = LDR__MAX(top, id);
   }
-  if (r->err->status) return;
+  if (t->err->status) return;
   ldr__pieces_begin(t, (int32_t)top + 1 + extra, 0, 0, (v->end - v->begin) / 2);
-  for (key = v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
-    value = ldr__json_next(r->j, key);
-    ldr__json_integer(r->j, value, &id);
+  for (key = v->first; key >= 0 && !t->err->status; key = ldr__next(t, value)) {
+    value = ldr__next(t, key);
+    ldr__json_integer(t->j, value, &id);
     if (t->pieces[id].start)
-      ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I", id);
-    else ldr__read_piece(r, (int32_t)id, key);
+      ldr__fail_at(t->err, LDR_VOCAB, ldr__json_offset(t->j, value), "two pieces of the vocabulary have the id %I", id);
+    else ldr__read_piece(t, (int32_t)id, key);
   }
-  if (!t->count) ldr__fail(r->err, LDR_VOCAB, "the vocabulary is empty");
+  if (!t->count) ldr__fail(t->err, LDR_VOCAB, "the vocabulary is empty");
   ldr__pieces_index(t);
 }
 
 /* The unknown token of the model; it must be a piece. */
-static void ldr__read_unknown(ldr__reading *r, int32_t model, const char *otherwise) {
-  ldr__string unk = ldr__read_text(r, model, "unk_token", otherwise);
+static void ldr__read_unknown(ldr_tokenizer *t, int32_t model, const char *otherwise) {
+  ldr__string unk = ldr__read_text(t, model, "unk_token", otherwise);
   char shown[LDR__SHOWN];
-  if (r->err->status || !unk.bytes) return;
-  r->t->unk = ldr__piece_find(r->t, unk.text, (size_t)unk.bytes);
-  if (r->t->unk < 0)
-    ldr__fail(r->err, LDR_VOCAB,
+  if (t->err->status || !unk.bytes) return;
+  t->unk = ldr__piece_find(t, unk.text, (size_t)unk.bytes);
+  if (t->unk < 0)
+    ldr__fail(t->err, LDR_VOCAB,
         "none of the %d pieces is %s, which stands for unknown words; is this the right vocabulary?",
-        (int)r->t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
+        (int)t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
 }
 
 /* What stands before a piece inside a word. */
@@ -9547,55 +9531,47 @@ static void ldr__set_prefix(ldr_tokenizer *t, ldr__string prefix) {
   t->prefix_hash = ldr__vocab_hash(ldr__address_hash(t), prefix.text, (size_t)prefix.bytes);
 }
 
-static void ldr__read_wordlevel(ldr__reading *r, int32_t model) { ldr__read_unknown(r, model, "<unk>"); }
+static void ldr__read_wordlevel(ldr_tokenizer *t, int32_t model) { ldr__read_unknown(t, model, "<unk>"); }
 
-static void ldr__read_wordpiece(ldr__reading *r, int32_t model) {
-  int32_t chars = ldr__json_there(r->j, model, "max_input_chars_per_word");
+static void ldr__read_wordpiece(ldr_tokenizer *t, int32_t model) {
+  int32_t chars = ldr__member(t, model, "max_input_chars_per_word");
   int64_t n = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
-  ldr__set_prefix(r->t, ldr__read_text(r, model, "continuing_subword_prefix", "##"));
-  if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS))
-    ldr__fail_at(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars), "model.max_input_chars_per_word is not a number "
+  ldr__set_prefix(t, ldr__read_text(t, model, "continuing_subword_prefix", "##"));
+  if (chars >= 0 && (!ldr__json_integer(t->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS))
+    ldr__fail_at(t->err, LDR_LIMIT, ldr__json_offset(t->j, chars), "model.max_input_chars_per_word is not a number "
         "from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
-  r->t->word_chars = (int32_t)n;
-  ldr__read_unknown(r, model, "[UNK]");
+  t->word_chars = (int32_t)n;
+  ldr__read_unknown(t, model, "[UNK]");
 }
 
-/* A piece into a trie, under its id. */
-static void ldr__trie_piece(ldr__reading *r, ldr__trie *trie, int32_t id) {
-  ldr__trie_add(r->t, trie, ldr__piece_text(r->t, id), ldr__piece_bytes(r->t, id), id, 1);
-}
-
-static void ldr__read_unigram(ldr__reading *r, int32_t model) {
-  ldr_tokenizer *t = r->t;
+static void ldr__read_unigram(ldr_tokenizer *t, int32_t model) {
   int32_t id;
-  t->unk = ldr__read_int(r, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
-  t->byte_fallback = ldr__read_flag(r, model, "byte_fallback", 0);
+  t->unk = ldr__read_int(t, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
+  t->byte_fallback = ldr__read_flag(t, model, "byte_fallback", 0);
   t->lowest = t->count ? t->scores[0] : 0;
-  for (id = 0; id < t->count && !r->err->status; id++) {
+  for (id = 0; id < t->count && !t->err->status; id++) {
     if (t->scores[id] < t->lowest) t->lowest = t->scores[id];
-    ldr__trie_piece(r, &t->pieces_trie, id);
+    ldr__trie_add(t, &t->pieces_trie, ldr__piece(t, id), id, 1);
   }
 }
 
 /* [[piece, score], ..] */
-static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
-  ldr_tokenizer *t = r->t;
-  int32_t vocab = ldr__json_there(r->j, model, "vocab"), k, id = 0, score;
-  const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
-  if (!ldr__json_is(r->j, vocab, LDR_JSON_ARRAY) || !v->count)
-    ldr__read_fail(r, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a list of pieces and scores");
-  if (r->err->status) return;
+static void ldr__read_scored(ldr_tokenizer *t, int32_t model, int32_t extra) {
+  int32_t vocab = ldr__member(t, model, "vocab"), k, id = 0, score;
+  const ldr_json_node *v = ldr_json_node_at(t->j, vocab);
+  if (!ldr__node_is(t, vocab, LDR_JSON_ARRAY) || !v->count)
+    ldr__read_fail(t, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a list of pieces and scores");
+  if (t->err->status) return;
   ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3);
-  for (k = v->first; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k), id++) {
-    int32_t piece = ldr__json_first(r->j, k);
-    score = ldr__json_is(r->j, piece, LDR_JSON_STRING) && ldr_json_node_at(r->j, k)->count == 2
-        ? ldr__json_next(r->j, piece) : -1;
-    t->scores[id] = ldr_json_number(r->j, score, 0);
-    if (!ldr__json_is(r->j, score, LDR_JSON_NUMBER))
-      ldr__read_fail(r, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
+  for (k = v->first; k >= 0 && !t->err->status; k = ldr__next(t, k), id++) {
+    int32_t piece = ldr__first(t, k);
+    score = ldr__node_is(t, piece, LDR_JSON_STRING) && ldr__count(t, k) == 2 ? ldr__next(t, piece) : -1;
+    t->scores[id] = ldr_json_number(t->j, score, 0);
+    if (!ldr__node_is(t, score, LDR_JSON_NUMBER))
+      ldr__read_fail(t, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
     else if (t->scores[id] - t->scores[id] != 0)
-      ldr__read_fail(r, LDR_VOCAB, score, "the score of a piece is not finite");
-    else ldr__read_piece(r, id, piece);
+      ldr__read_fail(t, LDR_VOCAB, score, "the score of a piece is not finite");
+    else ldr__read_piece(t, id, piece);
   }
   ldr__pieces_index(t);
 }
@@ -9651,39 +9627,38 @@ static const char *ldr__merge_text(ldr_tokenizer *t, const char *s, size_t n, ui
 }
 
 /* "a b" or ["a", "b"]. */
-static void ldr__read_merge(ldr__reading *r, int32_t node, uint32_t rank) {
+static void ldr__read_merge(ldr_tokenizer *t, int32_t node, uint32_t rank) {
   char s[1024];
-  int list = ldr__json_is(r->j, node, LDR_JSON_ARRAY) && ldr_json_node_at(r->j, node)->count == 2;
-  int32_t first = list ? ldr__json_first(r->j, node) : node, second = list ? ldr__json_next(r->j, first) : -1;
-  ptrdiff_t an = ldr_json_string(NULL, 0, r->j, first), bn = list ? ldr_json_string(NULL, 0, r->j, second) : 0;
+  int list = ldr__count(t, node) == 2;
+  int32_t first = list ? ldr__first(t, node) : node, second = list ? ldr__next(t, first) : -1;
+  ptrdiff_t an = ldr_json_string(NULL, 0, t->j, first), bn = list ? ldr_json_string(NULL, 0, t->j, second) : 0;
   const char *why = an < 0 || bn < 0 ? ldr__no_merge : "a merge is longer than 1000 bytes";
   if (an >= 0 && bn >= 0 && (size_t)(an + bn) + 2 <= sizeof s) {
-    ldr_json_string(s, (size_t)an + 1, r->j, first);
-    if (list) ldr_json_string(s + an + 1, (size_t)bn + 1, r->j, second);
-    why = !list ? ldr__merge_text(r->t, s, (size_t)an, rank)
-        : ldr__merge_add(r->t, s, (size_t)an, s + an + 1, (size_t)bn, rank);
+    ldr_json_string(s, (size_t)an + 1, t->j, first);
+    if (list) ldr_json_string(s + an + 1, (size_t)bn + 1, t->j, second);
+    why = !list ? ldr__merge_text(t, s, (size_t)an, rank)
+        : ldr__merge_add(t, s, (size_t)an, s + an + 1, (size_t)bn, rank);
   }
-  if (why) ldr__read_fail(r, LDR_VOCAB, node, why);
+  if (why) ldr__read_fail(t, LDR_VOCAB, node, why);
 }
 
-static void ldr__read_bpe(ldr__reading *r, int32_t model) {
-  ldr_tokenizer *t = r->t;
-  int32_t merges = ldr__json_there(r->j, model, "merges"), k;
+static void ldr__read_bpe(ldr_tokenizer *t, int32_t model) {
+  int32_t merges = ldr__member(t, model, "merges"), k;
   uint32_t rank = 0;
-  ldr__set_prefix(t, ldr__read_text(r, model, "continuing_subword_prefix", ""));
-  t->suffix = ldr__read_text(r, model, "end_of_word_suffix", "");
+  ldr__set_prefix(t, ldr__read_text(t, model, "continuing_subword_prefix", ""));
+  t->suffix = ldr__read_text(t, model, "end_of_word_suffix", "");
   if (t->prefix.bytes > 32 || t->suffix.bytes > 32)
-    ldr__read_fail(r, LDR_LIMIT, model, "the prefix or suffix of pieces is longer than 32 bytes");
-  t->fuse_unk = ldr__read_flag(r, model, "fuse_unk", 0);
-  t->byte_fallback = ldr__read_flag(r, model, "byte_fallback", 0);
-  t->ignore_merges = ldr__read_flag(r, model, "ignore_merges", 0);
-  ldr__read_unknown(r, model, "");
-  if (!ldr__json_is(r->j, merges, LDR_JSON_ARRAY))
-    ldr__read_fail(r, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
-  if (r->err->status) return;
-  ldr__merges_begin(t, (size_t)ldr_json_node_at(r->j, merges)->count);
-  for (k = ldr__json_first(r->j, merges); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
-    ldr__read_merge(r, k, rank++);
+    ldr__read_fail(t, LDR_LIMIT, model, "the prefix or suffix of pieces is longer than 32 bytes");
+  t->fuse_unk = ldr__read_flag(t, model, "fuse_unk", 0);
+  t->byte_fallback = ldr__read_flag(t, model, "byte_fallback", 0);
+  t->ignore_merges = ldr__read_flag(t, model, "ignore_merges", 0);
+  ldr__read_unknown(t, model, "");
+  if (!ldr__node_is(t, merges, LDR_JSON_ARRAY))
+    ldr__read_fail(t, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
+  if (t->err->status) return;
+  ldr__merges_begin(t, (size_t)ldr_json_node_at(t->j, merges)->count);
+  for (k = ldr__first(t, merges); k >= 0 && !t->err->status; k = ldr__next(t, k))
+    ldr__read_merge(t, k, rank++);
 }
 
 static const ldr__cutter ldr__cutters[] = {
@@ -9696,17 +9671,17 @@ static const ldr__cutter ldr__cutter_by_score = { "SentencePiece", NULL, ldr__cu
 
 enum { LDR__WORDPIECE, LDR__BPE, LDR__UNIGRAM, LDR__WORDLEVEL, LDR__CUTTERS };
 
-static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
-  int32_t type = ldr__json_there(r->j, model, "type"), i = 0;
-  if (type >= 0) while (i < LDR__CUTTERS && !ldr_json_equals(r->j, type, ldr__cutters[i].name)) i++;
+static const ldr__cutter *ldr__cutter_of(ldr_tokenizer *t, int32_t model) {
+  int32_t type = ldr__member(t, model, "type"), i = 0;
+  if (type >= 0) while (i < LDR__CUTTERS && !ldr_json_equals(t->j, type, ldr__cutters[i].name)) i++;
   /* without a type, as old files are: what is in it decides */
-  else if (ldr__json_there(r->j, model, "merges") >= 0) i = LDR__BPE;
-  else if (ldr__json_is(r->j, ldr__json_there(r->j, model, "vocab"), LDR_JSON_ARRAY)) i = LDR__UNIGRAM;
-  else if (ldr__json_there(r->j, model, "continuing_subword_prefix") < 0 &&
-      ldr__json_there(r->j, model, "max_input_chars_per_word") < 0)
-    i = ldr__json_there(r->j, model, "vocab") >= 0 ? LDR__WORDLEVEL : LDR__CUTTERS;
+  else if (ldr__member(t, model, "merges") >= 0) i = LDR__BPE;
+  else if (ldr__node_is(t, ldr__member(t, model, "vocab"), LDR_JSON_ARRAY)) i = LDR__UNIGRAM;
+  else if (ldr__member(t, model, "continuing_subword_prefix") < 0 &&
+      ldr__member(t, model, "max_input_chars_per_word") < 0)
+    i = ldr__member(t, model, "vocab") >= 0 ? LDR__WORDLEVEL : LDR__CUTTERS;
   if (i < LDR__CUTTERS) return &ldr__cutters[i];
-  ldr__read_fail(r, LDR_UNSUPPORTED, type >= 0 ? type : model, type >= 0
+  ldr__read_fail(t, LDR_UNSUPPORTED, type >= 0 ? type : model, type >= 0
       ? "the tokenizer's model is of a type that is not known: WordPiece, BPE, Unigram and WordLevel are"
       : "the tokenizer's model has no \"type\" and is of no kind that is known");
   return NULL;
@@ -9716,21 +9691,27 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
 
 /* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter
    does not see it. node: where it stands. */
-static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
-  ldr_tokenizer *t = r->t;
-  int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
+static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) {
+  int32_t at = ldr__trie_find(&t->names, a->text),
       id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
-  if (r->err->status) return;
+  if (t->err->status) return;
   if (at >= 0) id = t->added[at].id; /* said again: the last word counts */
   else if (id < 0) {
     /* an id far off is not believed: the next one, as upstream */
     id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;
     if (id >= t->piece_room || (id < t->count && t->pieces[id].start))
-      ldr__read_fail(r, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
-    else ldr__piece_add(r, id, "", a->text.text, (size_t)a->text.bytes);
+      ldr__read_fail(t, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
+    else ldr__piece_add(t, id, "", a->text.text, (size_t)a->text.bytes);
   }
-  if (r->err->status) return;
-  if (at < 0) ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, at = t->added_count++, 1);
+  if (at < 0 && t->added_count == t->added_room) {
+    int32_t room = LDR__MAX(2 * t->added_room, 16);
+    void *more = ldr__tokenizer_grow(t, t->added, (size_t)t->added_count * sizeof *a, (size_t)room * sizeof *a);
+    if (!more) return;
+    t->added = (ldr__added *)more;
+    t->added_room = room;
+  }
+  if (t->err->status) return;
+  if (at < 0) ldr__trie_add(t, &t->names, a->text, at = t->added_count++, 1);
   t->added[at] = *a;
   t->added[at].id = id;
 }
@@ -9759,7 +9740,7 @@ static void ldr__added_finish(ldr_tokenizer *t) {
         a->shown.text = p;
         a->shown.bytes = p ? v.size : 0;
       }
-      ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, a->shown.text, (size_t)a->shown.bytes, i, 0);
+      ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, a->shown, i, 0);
     }
   if (c.status) ldr__fail(t->err, c.status, "an added token: %s", c.why);
   ldr_encoding_free(&e);
@@ -9767,54 +9748,44 @@ static void ldr__added_finish(ldr_tokenizer *t) {
 
 /* An added token: an object or (beside: in a file beside the vocabulary, which gives the id) also a text alone.
    special: what it is where nothing is said. */
-static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int special, int beside) {
+static void ldr__read_added(ldr_tokenizer *t, int32_t node, int64_t id, int special, int beside) {
   ldr__added a;
-  int32_t text = beside && ldr__json_is(r->j, node, LDR_JSON_STRING),
-      content = text ? node : ldr__json_there(r->j, node, "content");
-  if (!beside && !ldr__json_is(r->j, content, LDR_JSON_STRING))
-    ldr__read_fail(r, LDR_FORMAT, node, "an added token has no content");
-  if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) return;
+  int32_t text = beside && ldr__node_is(t, node, LDR_JSON_STRING),
+      content = text ? node : ldr__member(t, node, "content");
+  if (!beside && !ldr__node_is(t, content, LDR_JSON_STRING))
+    ldr__read_fail(t, LDR_FORMAT, node, "an added token has no content");
+  if (!ldr__node_is(t, content, LDR_JSON_STRING)) return;
   memset(&a, 0, sizeof a);
-  a.text = ldr__read_string(r, content);
-  a.id = beside ? (int32_t)id : ldr__read_int(r, node, "id", 0, INT32_MAX - 1, -1);
-  a.special = (unsigned char)ldr__read_flag(r, node, "special", special);
-  a.lstrip = (unsigned char)ldr__read_flag(r, node, "lstrip", 0);
-  a.rstrip = (unsigned char)ldr__read_flag(r, node, "rstrip", 0);
-  a.single_word = (unsigned char)ldr__read_flag(r, node, "single_word", 0);
-  a.normalized = (unsigned char)ldr__read_flag(r, node, "normalized", !a.special);
-  if (r->err->status || !a.text.bytes) return;
+  a.text = ldr__read_string(t, content);
+  a.id = beside ? (int32_t)id : ldr__read_int(t, node, "id", 0, INT32_MAX - 1, -1);
+  a.special = ldr__read_flag(t, node, "special", special);
+  a.lstrip = ldr__read_flag(t, node, "lstrip", 0);
+  a.rstrip = ldr__read_flag(t, node, "rstrip", 0);
+  a.single_word = ldr__read_flag(t, node, "single_word", 0);
+  a.normalized = ldr__read_flag(t, node, "normalized", !a.special);
+  if (t->err->status || !a.text.bytes) return;
   if (strlen(a.text.text) != (size_t)a.text.bytes)
-    ldr__read_fail(r, LDR_VOCAB, content, "an added token holds a NUL character");
-  if (beside && (r->known_stay || text) && ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
-  ldr__added_put(r, &a, node);
+    ldr__read_fail(t, LDR_VOCAB, content, "an added token holds a NUL character");
+  if (beside && (t->known_stay || text) && ldr__trie_find(&t->names, a.text) >= 0) return;
+  ldr__added_put(t, &a, node);
 }
 
 /* ---- the whole file ---- */
 
-/* Room for added tokens: `more`, and those of the files beside. */
-static void ldr__added_room(ldr__reading *r, int32_t more) {
-  ldr_tokenizer *t = r->t;
-  t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)t->room_hint + (size_t)more) * sizeof *t->added);
-}
-
-static void ldr__read_tokenizer(ldr__reading *r) {
+static void ldr__read_tokenizer(ldr_tokenizer *t) {
   static const int order[] = { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__PROCESSORS, LDR__DECODERS };
-  ldr_tokenizer *t = r->t;
-  int32_t model = ldr_json_get(r->j, 0, "model"), added = ldr__json_there(r->j, 0, "added_tokens"), extra = 0, k;
-  if (!ldr__json_is(r->j, model, LDR_JSON_OBJECT))
-    ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
-  else t->cutter = ldr__cutter_of(r, model);
-  if (ldr__json_is(r->j, added, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, added)->count;
-  if (r->err->status) return;
-  if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(r, model, extra + t->room_hint);
-  else ldr__read_vocab(r, model, extra + t->room_hint);
-  if (!r->err->status) t->cutter->read(r, model);
-  ldr__templates(r, "A", "A1B", -1, -1);
-  ldr__added_room(r, extra + 1);
-  for (k = ldr__json_first(r->j, added); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
-    ldr__read_added(r, k, -1, 0, 0);
-  for (k = 0; k < 4; k++) ldr__read_list(r, order[k], ldr__json_there(r->j, 0, ldr__kinds[order[k]].key), 0);
-
+  int32_t model = ldr_json_get(t->j, 0, "model"), added = ldr__member(t, 0, "added_tokens"),
+      extra = ldr__count(t, added), k;
+  if (!ldr__node_is(t, model, LDR_JSON_OBJECT))
+    ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
+  else t->cutter = ldr__cutter_of(t, model);
+  if (t->err->status) return;
+  if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(t, model, extra);
+  else ldr__read_vocab(t, model, extra);
+  if (!t->err->status) t->cutter->read(t, model);
+  for (k = ldr__first(t, added); k >= 0 && !t->err->status; k = ldr__next(t, k))
+    ldr__read_added(t, k, -1, 0, 0);
+  for (k = 0; k < 4; k++) ldr__read_list(t, order[k], ldr__member(t, 0, ldr__kinds[order[k]].key), 0);
 }
 
 /* ---- other vocabularies ---- */
@@ -9854,57 +9825,55 @@ static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
 }
 
 /* A piece of the vocabulary as a special token that text may hold: its id, or -1. */
-static int32_t ldr__added_special(ldr__reading *r, const char *name, int lstrip) {
+static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip) {
   ldr__added a;
   memset(&a, 0, sizeof a);
-  a.id = ldr__piece_find(r->t, name, strlen(name));
+  a.id = ldr__piece_named(t, name);
   a.text = ldr__string_of(name);
   a.special = 1;
-  a.lstrip = (unsigned char)lstrip;
-  if (a.id >= 0) ldr__added_put(r, &a, -1);
+  a.lstrip = lstrip;
+  if (a.id >= 0) ldr__added_put(t, &a, -1);
   return a.id;
 }
 
 /* The parts of BERT around a WordPiece vocabulary. */
-static void ldr__parts_bert(ldr__reading *r) {
-  ldr_tokenizer *t = r->t;
+static void ldr__parts_bert(ldr_tokenizer *t) {
   int32_t cls, sep;
   t->cutter = &ldr__cutters[LDR__WORDPIECE];
   t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
   ldr__set_prefix(t, ldr__string_of("##"));
-  t->unk = ldr__added_special(r, "[UNK]", 0);
-  cls = ldr__added_special(r, "[CLS]", 0);
-  sep = ldr__added_special(r, "[SEP]", 0);
-  ldr__added_special(r, "[PAD]", 0);
-  ldr__added_special(r, "[MASK]", 0);
-  ldr__part_named(r, LDR__NORMALIZERS, "BertNormalizer", -1);
-  ldr__part_named(r, LDR__SPLITTERS, "BertPreTokenizer", -1);
-  ldr__part_named(r, LDR__DECODERS, "WordPiece", -1);
+  t->unk = ldr__added_special(t, "[UNK]", 0);
+  cls = ldr__added_special(t, "[CLS]", 0);
+  sep = ldr__added_special(t, "[SEP]", 0);
+  ldr__added_special(t, "[PAD]", 0);
+  ldr__added_special(t, "[MASK]", 0);
+  ldr__part_named(t, LDR__NORMALIZERS, "BertNormalizer", -1);
+  ldr__part_named(t, LDR__SPLITTERS, "BertPreTokenizer", -1);
+  ldr__part_named(t, LDR__DECODERS, "WordPiece", -1);
   t->no_template = cls < 0 || sep < 0;
-  ldr__templates(r, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
+  ldr__templates(t, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
   if (t->unk < 0)
-    ldr__fail(r->err, LDR_VOCAB, "none of the %d pieces is [UNK], which stands for unknown words; "
+    ldr__fail(t->err, LDR_VOCAB, "none of the %d pieces is [UNK], which stands for unknown words; "
         "is this the WordPiece vocabulary of a BERT?", (int)t->count);
 }
 
-static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
+static void ldr__read_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) {
   size_t at = ldr__utf8_bad(s, n, 1), next, length;
   int32_t count = 0;
   if (at < n)
-    ldr__fail_at(r->err, LDR_VOCAB, at,
+    ldr__fail_at(t->err, LDR_VOCAB, at,
         "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
   for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
-  ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count);
-  for (at = 0, count = 0; at < n && !r->err->status; at += next, count++) {
+  ldr__pieces_begin(t, count, 0, 0, n + (size_t)count);
+  for (at = 0, count = 0; at < n && !t->err->status; at += next, count++) {
     length = ldr__vocab_line(s + at, n - at, &next);
-    ldr__piece_add(r, count, "", s + at, length);
+    ldr__piece_add(t, count, "", s + at, length);
   }
-  ldr__pieces_index(r->t);
-  if (!r->err->status) ldr__parts_bert(r);
+  ldr__pieces_index(t);
+  if (!t->err->status) ldr__parts_bert(t);
 }
 
 /* ---- SentencePiece's model files ---- */
-
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
@@ -9932,79 +9901,77 @@ static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score,
 }
 
 /* A map of characters, kept. */
-static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset) {
-  unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(r->t, n);
+static void ldr__sp_map(ldr_tokenizer *t, ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset) {
+  unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(t, n);
   if (copy) memcpy(copy, bytes, n);
-  if (copy) ldr__map_open(p, copy, n, offset, r->err);
+  if (copy) ldr__map_open(p, copy, n, offset, t->err);
 }
 
 /* The rules of normalising that are in the file. */
-static void ldr__sp_normalizer(ldr__reading *r, ldr__cursor spec, uint64_t offset) {
-  ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
+static void ldr__sp_normalizer(ldr_tokenizer *t, ldr__cursor spec, uint64_t offset) {
+  ldr__step *p = ldr__part_add(t, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
   ldr__cursor part, map = ldr__cursor_of(NULL, 0);
   uint64_t field, value;
   while ((field = ldr__take_field(&spec, &value, &part)) != 0) {
     if (field == 2 && part.p) map = part;
     if (field >= 3 && field <= 5) p->flags[field - 3] = value != 0;
   }
-  if (map.size) ldr__sp_map(r, p, map.p, map.size, offset);
+  if (map.size) ldr__sp_map(t, p, map.p, map.size, offset);
 }
 
-static void ldr__sp_decoders(ldr__reading *r, int prefix) {
-  ldr__step *p = ldr__part_named(r, LDR__DECODERS, "Metaspace", -1);
+static void ldr__sp_decoders(ldr_tokenizer *t, int prefix) {
+  ldr__step *p = ldr__part_named(t, LDR__DECODERS, "Metaspace", -1);
   p->flags[0] = 0;
-  ldr__part_named(r, LDR__DECODERS, "ByteFallback", -1);
-  ldr__part_named(r, LDR__DECODERS, "Fuse", -1);
-  if (prefix) ldr__part_named(r, LDR__DECODERS, "Strip", -1)->flags[0] = 1;
+  ldr__part_named(t, LDR__DECODERS, "ByteFallback", -1);
+  ldr__part_named(t, LDR__DECODERS, "Fuse", -1);
+  if (prefix) ldr__part_named(t, LDR__DECODERS, "Strip", -1)->flags[0] = 1;
 }
 
 /* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is
    no beginning, else Llama's beginning; `rules` may say otherwise. An id that is none: there is no such token. */
-static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairseq, uint64_t begin, uint64_t end) {
-  ldr_tokenizer *t = r->t;
-  int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5),
+static void ldr__sp_template(ldr_tokenizer *t, const ldr__rules *rules, uint64_t begin, uint64_t end) {
+  int32_t cls = ldr__piece_named(t, "[CLS]"), sep = ldr__piece_named(t, "[SEP]"),
       bos = begin < (uint64_t)t->count ? (int32_t)begin : -1, eos = end < (uint64_t)t->count ? (int32_t)end : -1;
   int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0),
       has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0);
-  if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAs1Bs", cls, sep);
-  else if (fairseq) ldr__templates(r, "cAs", "cAssBs", 0, 2);
-  else ldr__templates(r, "cAs", has_bos ? "cAs1cBs" : "cAscBs", has_bos ? bos : -1, has_eos ? eos : -1);
+  if (cls >= 0 && sep >= 0) ldr__templates(t, "cAs", "cAs1Bs", cls, sep);
+  else if (rules->fairseq) ldr__templates(t, "cAs", "cAssBs", 0, 2);
+  else ldr__templates(t, "cAs", has_bos ? "cAs1cBs" : "cAscBs", has_bos ? bos : -1, has_eos ? eos : -1);
 }
 
 /* A piece of a model whose pieces have scores and types. */
-static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n, float score,
+static void ldr__piece_typed(ldr_tokenizer *t, int32_t id, const char *front, const void *s, size_t n, float score,
     int type) {
-  ldr__piece_add(r, id, front, s, n);
-  if (r->err->status) return;
-  r->t->scores[id] = (double)score;
-  r->t->types[id] = (unsigned char)type;
-  if (type == LDR__SP_UNKNOWN && r->t->unk < 0) r->t->unk = id;
+  ldr__piece_add(t, id, front, s, n);
+  if (t->err->status) return;
+  t->scores[id] = (double)score;
+  t->types[id] = (unsigned char)type;
+  if (type == LDR__SP_UNKNOWN && t->unk < 0) t->unk = id;
 }
 
 /* The pieces; with `fairseq` XLM-RoBERTa's: <s> <pad> </s> <unk>, the model's from the fourth on, <mask>. */
-static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
+static void ldr__sp_pieces(ldr_tokenizer *t, const unsigned char *s, size_t n, int32_t count, int fairseq) {
   static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
   ldr__cursor c = ldr__cursor_of(s, n), part, text;
   int32_t id = 0, k;
   uint64_t type, field, value;
   float score;
-  ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n);
+  ldr__pieces_begin(t, count + 2 * fairseq, 1, 1, n);
   for (k = 0; fairseq && k < 4; k++)
-    ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
-  while (!r->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
+    ldr__piece_typed(t, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
+  while (!t->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
     const char *why = field == 1 ? ldr__sp_piece(part, &text, &score, &type) : NULL;
     if (field != 1) continue;
-    if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at - part.size, "%s", why);
-    else if (!fairseq || id >= 3) ldr__piece_typed(r, id + fairseq, "", text.p, text.size, score, (int)type);
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at - part.size, "%s", why);
+    else if (!fairseq || id >= 3) ldr__piece_typed(t, id + fairseq, "", text.p, text.size, score, (int)type);
     id++;
   }
-  if (fairseq) ldr__piece_typed(r, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
-  ldr__pieces_index(r->t);
+  if (fairseq) ldr__piece_typed(t, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
+  ldr__pieces_index(t);
 }
 
 /* What the cutters need: the range of scores, Unigram's pieces, those that are never cut. */
-static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
-  ldr_tokenizer *t = r->t;
+static void ldr__sp_cutter(ldr_tokenizer *t, uint64_t kind) {
   int32_t id, i, n;
   uint32_t c, before = 0;
   int any = 0;
@@ -10012,17 +9979,15 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
   t->cutter = kind == 1 ? &ldr__cutters[LDR__UNIGRAM] : &ldr__cutter_by_score;
   t->by_score = kind == 2;
   t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
-
-  for (id = 0; id < t->count && !r->err->status; id++) {
-    int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
-        (type == LDR__SP_UNUSED && kind != 1);
+  for (id = 0; id < t->count && !t->err->status; id++) {
+    int type = t->types[id], cuts = ldr__sp_joins(type) && (type != LDR__SP_UNUSED || kind != 1);
     if (type == LDR__SP_NORMAL) {
       if (!any || t->scores[id] < t->lowest) t->lowest = t->scores[id];
       if (!any || t->scores[id] > t->highest) t->highest = t->scores[id];
       any = 1;
     }
-    if (type == LDR__SP_USER) ldr__trie_piece(r, &t->frozen, id);
-    if (cuts && kind == 1) ldr__trie_piece(r, &t->pieces_trie, id);
+    if (type == LDR__SP_USER) ldr__trie_add(t, &t->frozen, ldr__piece(t, id), id, 1);
+    if (cuts && kind == 1) ldr__trie_add(t, &t->pieces_trie, ldr__piece(t, id), id, 1);
     for (i = 0; cuts && kind == 2 && i < (int32_t)t->pieces[id].bytes; i += n, before = c) {
       c = ldr__utf8_at(ldr__piece_text(t, id) + i, &n);
       if (i) ldr__meet(t, before, ldr__piece_text(t, id) + i);
@@ -10030,7 +9995,7 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
   }
 }
 
-static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, size_t n, const ldr__rules *rules) {
+static void ldr__read_sentencepiece(ldr_tokenizer *t, const unsigned char *s, size_t n, const ldr__rules *rules) {
   static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
   ldr__cursor c = ldr__cursor_of(s, n), part, inner, spec = ldr__cursor_of(NULL, 0);
   uint64_t kind = 1, bos = 1, eos = 2, field, value;
@@ -10040,26 +10005,26 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
     if (field == 3 && part.p) spec = part;
     for (inner = part; field == 2 && (field = ldr__take_field(&inner, &value, &part)) != 0; field = 2) {
       if (field == 3) kind = value;
-      if (field == 35) r->t->byte_fallback = value != 0;
+      if (field == 35) t->byte_fallback = value != 0;
       if (field == 41) bos = value;
       if (field == 42) eos = value;
       if (field == 24 && value)
-        ldr__fail_at(r->err, LDR_UNSUPPORTED, (uint64_t)(inner.p - s),
+        ldr__fail_at(t->err, LDR_UNSUPPORTED, (uint64_t)(inner.p - s),
             "the model puts blanks behind words, which is not supported");
     }
   }
-  if (c.bad || count < 3) ldr__fail_at(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
+  if (c.bad || count < 3) ldr__fail_at(t->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
   else if (kind < 1 || kind > 4 || kind == 3)
-    ldr__fail(r->err, LDR_UNSUPPORTED, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
+    ldr__fail(t->err, LDR_UNSUPPORTED, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
         kind <= 4 ? kinds[kind] : "unknown");
-  if (!r->err->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
-  if (!r->err->status) ldr__sp_cutter(r, kind);
-  if (!r->err->status) ldr__sp_normalizer(r, spec, spec.p ? (uint64_t)(spec.p - s) : LDR_NO_OFFSET);
-  if (r->err->status) return;
-  ldr__sp_decoders(r, r->t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
-  if (bos >= (uint64_t)count || r->t->types[(int32_t)bos + shift] != LDR__SP_CONTROL) bos = UINT64_MAX;
-  if (eos >= (uint64_t)count || r->t->types[(int32_t)eos + shift] != LDR__SP_CONTROL) eos = UINT64_MAX;
-  ldr__sp_template(r, rules, rules->fairseq, bos, eos);
+  if (!t->err->status) ldr__sp_pieces(t, s, n, count, rules->fairseq);
+  if (!t->err->status) ldr__sp_cutter(t, kind);
+  if (!t->err->status) ldr__sp_normalizer(t, spec, spec.p ? (uint64_t)(spec.p - s) : LDR_NO_OFFSET);
+  if (t->err->status) return;
+  ldr__sp_decoders(t, t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
+  if (bos >= (uint64_t)count || t->types[(int32_t)bos + shift] != LDR__SP_CONTROL) bos = UINT64_MAX;
+  if (eos >= (uint64_t)count || t->types[(int32_t)eos + shift] != LDR__SP_CONTROL) eos = UINT64_MAX;
+  ldr__sp_template(t, rules, bos, eos);
 }
 
 /* ---- vocab.json and merges.txt ---- */
@@ -10072,8 +10037,6 @@ typedef struct ldr__pair_row {
   int nfc, lower, suffix, whole, bos;
 } ldr__pair_row;
 
-#define LDR__CLIP_PATTERN \
-  "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
 #define LDR__TIKTOKEN_PATTERN(digits) \
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" \
   "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -10087,8 +10050,9 @@ typedef struct ldr__pair_row {
 static const ldr__pair_row ldr__pair_rows[] = {
   { "Qwen2Tokenizer", "<|im_start|>", " qwen2 deepseek-r1-qwen ", NULL, LDR__TIKTOKEN_PATTERN("\\p{N}"),
       NULL, NULL, 1, 0, 0, 0, 0 },
-  { "CLIPTokenizer", "<|startoftext|>", "", NULL, LDR__CLIP_PATTERN, "<|startoftext|>", "<|endoftext|>",
-      1, 1, 1, 0, 0 },
+  { "CLIPTokenizer", "<|startoftext|>", "", NULL,
+      "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+",
+      "<|startoftext|>", "<|endoftext|>", 1, 1, 1, 0, 0 },
   { "RobertaTokenizer", "<mask>", " roberta-bpe ", NULL, NULL, "<s>", "</s>", 0, 0, 0, 0, 0 },
   { "GPT2Tokenizer", "", " gpt-2 phi-2 mpt olmo jais ", NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0 },
   { "", "", " llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 ", NULL,
@@ -10098,73 +10062,69 @@ static const ldr__pair_row ldr__pair_rows[] = {
   { "", "", " gpt-4o llama4 ", NULL, LDR__GPT4O_PATTERN, NULL, NULL, 0, 0, 0, 0, 0 },
 };
 
-static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
+static void ldr__read_merge_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) {
   size_t at, next, length, lines = 0;
   uint32_t rank = 0;
-  for (at = 0; at < n; at += next) lines += ldr__vocab_line((const unsigned char *)s + at, n - at, &next) > 0;
-  ldr__merges_begin(r->t, lines);
-  for (at = 0; at < n && !r->err->status; at += next) {
+  for (at = 0; at < n; at += next) lines += ldr__vocab_line(s + at, n - at, &next) > 0;
+  ldr__merges_begin(t, lines);
+  for (at = 0; at < n && !t->err->status; at += next) {
     const char *why;
-    length = ldr__vocab_line((const unsigned char *)s + at, n - at, &next);
+    length = ldr__vocab_line(s + at, n - at, &next);
     if (!length || (at == 0 && length >= 8 && memcmp(s, "#version", 8) == 0)) continue;
-    why = ldr__merge_text(r->t, s + at, length, rank++);
-    if (why) ldr__fail_at(r->err, LDR_VOCAB, at, "merges.txt: %s", why);
+    why = ldr__merge_text(t, (const char *)s + at, length, rank++);
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, at, "merges.txt: %s", why);
   }
 }
 
-static ldr__step *ldr__part_regex(ldr__reading *r, const char *pattern) {
-  ldr__step *p = ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1);
-  ldr__read_regex(r, p, ldr__string_of(pattern), LDR_NO_OFFSET);
+static ldr__step *ldr__part_regex(ldr_tokenizer *t, const char *pattern) {
+  ldr__step *p = ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_regex, -1);
+  ldr__read_regex(t, p, ldr__string_of(pattern), LDR_NO_OFFSET);
   return p;
 }
 
 /* The parts around a byte-level BPE. prefix: a blank in front of the first word. */
-static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefix) {
-  ldr_tokenizer *t = r->t;
+static void ldr__pair_parts(ldr_tokenizer *t, const ldr__pair_row *row, int prefix) {
   ldr__step *p;
   int32_t cls = -1, sep = -1;
   t->cutter = &ldr__cutters[LDR__BPE];
   t->unk = -1; /* bytes are never unknown */
   t->ignore_merges = row->whole;
-  if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
-  if (row->lower) ldr__part_named(r, LDR__NORMALIZERS, "Lowercase", -1);
-  if (row->first) ldr__part_regex(r, row->first);
-  p = row->pattern ? ldr__part_regex(r, row->pattern) : ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
-  if (row->pattern) ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+  if (row->nfc) ldr__part_named(t, LDR__NORMALIZERS, "NFC", -1);
+  if (row->lower) ldr__part_named(t, LDR__NORMALIZERS, "Lowercase", -1);
+  if (row->first) ldr__part_regex(t, row->first);
+  p = row->pattern ? ldr__part_regex(t, row->pattern) : ldr__part_named(t, LDR__SPLITTERS, "ByteLevel", -1);
+  if (row->pattern) ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
   p->flags[0] = prefix;
   if (row->suffix) {
     p->behaviour = LDR__REMOVED;
     p->invert = 1;
   }
-  ldr__part_named(r, LDR__DECODERS, "ByteLevel", -1);
+  ldr__part_named(t, LDR__DECODERS, "ByteLevel", -1);
   if (row->cls) {
-    cls = ldr__added_special(r, row->cls, 0);
-    sep = ldr__added_special(r, row->sep, 0);
-  } else ldr__added_special(r, "<|endoftext|>", 0);
-  if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAssBs", cls, sep);
-  else ldr__templates(r, "A", "A1B", -1, -1);
+    cls = ldr__added_special(t, row->cls, 0);
+    sep = ldr__added_special(t, row->sep, 0);
+  } else ldr__added_special(t, "<|endoftext|>", 0);
+  if (cls >= 0 && sep >= 0) ldr__templates(t, "cAs", "cAssBs", cls, sep);
   t->trim = cls >= 0 && !row->suffix;
   t->trim_prefix = prefix;
   if (strcmp(row->sign, "<mask>") != 0) return;
-  ldr__added_special(r, "<pad>", 0);
-  ldr__added_special(r, "<unk>", 0);
-  ldr__added_special(r, "<mask>", 1);
+  ldr__added_special(t, "<pad>", 0);
+  ldr__added_special(t, "<unk>", 0);
+  ldr__added_special(t, "<mask>", 1);
 }
 
 /* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
-static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
+static void ldr__read_vocab_merges(ldr_tokenizer *t, const ldr__source *merges, const ldr__rules *rules) {
   const ldr__pair_row *row = ldr__pair_rows;
-  r->whole = 1;
-  ldr__read_vocab(r, 0, r->t->room_hint + 8);
-  if (r->err->status) return;
+  t->whole = 1;
+  ldr__read_vocab(t, 0, 8);
+  if (t->err->status) return;
   while (*row->sign &&
       !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
-      : ldr__piece_find(r->t, row->sign, strlen(row->sign)) >= 0)) row++;
-  ldr__set_prefix(r->t, ldr__string_of(""));
-  r->t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
-  ldr__added_room(r, 8);
-  if (!r->err->status) ldr__read_merge_lines(r, merges, size);
-  ldr__pair_parts(r, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
+      : ldr__piece_named(t, row->sign) >= 0)) row++;
+  if (row->suffix) t->suffix = ldr__string_of("</w>");
+  if (!t->err->status) ldr__read_merge_lines(t, merges->data, merges->size);
+  ldr__pair_parts(t, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
 }
 
 /* ---- tokenizers in GGUF files ---- */
@@ -10183,79 +10143,76 @@ static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__curso
 }
 
 /* The pieces. BERT's are turned back: what begins a word has U+2581 in front there, and what goes on nothing. */
-static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
+static void ldr__gguf_pieces(ldr_tokenizer *t, const ldr_weights *w, int bert) {
   ldr__cursor tokens, scores, types;
   uint32_t of[3] = { 0, 0, 0 };
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.tokens", &tokens, &of[0]), i,
       ns = ldr__gguf_list(w, "tokenizer.ggml.scores", &scores, &of[1]),
       nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
   if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) || (nt && (nt != n || of[2] < 4 || of[2] > 5)))
-    ldr__fail_at(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
+    ldr__fail_at(t->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
         "scores, token_type) are no vocabulary", n, ns, nt);
-  else ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n));
-  for (i = 0; i < n && !r->err->status; i++) {
+  else ldr__pieces_begin(t, (int32_t)n, 1, 1, (size_t)(8 * n));
+  for (i = 0; i < n && !t->err->status; i++) {
     uint64_t size = ldr__take_number(&tokens, 8), at = tokens.at;
     const unsigned char *s = ldr__take(&tokens, size);
     int type = nt ? (int)ldr__take_number(&types, 4) : LDR__SP_NORMAL, plain, start;
     float score = ns ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores, 4)) : 0;
     if (!s || ldr__utf8_bad(s, (size_t)size, 1) < size || type < LDR__SP_NORMAL || type > LDR__SP_BYTE ||
         !(score - score == 0)) {
-      ldr__fail_at(r->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
+      ldr__fail_at(t->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
       return;
     }
     plain = !bert || (size > 1 && s[0] == '[' && s[size - 1] == ']');
     start = !plain && size >= 3 && memcmp(s, "\xe2\x96\x81", 3) == 0 ? 3 : 0;
-    ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score, type);
+    ldr__piece_typed(t, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score, type);
   }
-  ldr__pieces_index(r->t);
+  ldr__pieces_index(t);
 }
 
-static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
+static void ldr__gguf_merges(ldr_tokenizer *t, const ldr_weights *w) {
   ldr__cursor c;
   uint32_t of = 0, rank;
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
-  ldr__set_prefix(r->t, r->t->suffix = ldr__string_of(""));
-  if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
-  else ldr__merges_begin(r->t, (size_t)n);
-  for (rank = 0; rank < n && !r->err->status; rank++) {
+  if (of != 8 || n > 1 << 28) ldr__fail(t->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
+  else ldr__merges_begin(t, (size_t)n);
+  for (rank = 0; rank < n && !t->err->status; rank++) {
     const char *s, *why = "a merge is cut off";
     size = ldr__take_number(&c, 8);
     s = (const char *)ldr__take(&c, size);
-    if (s) why = ldr__merge_text(r->t, s, (size_t)size, rank);
-    if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
+    if (s) why = ldr__merge_text(t, s, (size_t)size, rank);
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
   }
 }
 
 /* The normaliser of a SentencePiece model (Unigram or not), whose map of characters is a list of bytes. */
-static void ldr__gguf_sentencepiece(ldr__reading *r, const ldr_weights *w, int unigram) {
-  ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
+static void ldr__gguf_sentencepiece(ldr_tokenizer *t, const ldr_weights *w, int unigram) {
+  ldr__step *p = ldr__part_add(t, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
   ldr__cursor c;
   uint32_t of = 0;
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.precompiled_charsmap", &c, &of);
-  r->t->byte_fallback = 1;
+  t->byte_fallback = 1;
   p->flags[0] = ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 1) != 0;
   p->flags[1] = ldr__gguf_whole(w, "tokenizer.ggml.remove_extra_whitespaces", (uint64_t)unigram) != 0;
-  if (n && of <= 1 && n <= c.size - c.at) ldr__sp_map(r, p, c.p + c.at, (size_t)n, c.at);
-  ldr__sp_decoders(r, p->flags[0]);
+  if (n && of <= 1 && n <= c.size - c.at) ldr__sp_map(t, p, c.p + c.at, (size_t)n, c.at);
+  ldr__sp_decoders(t, p->flags[0]);
 }
 
 /* The tokens around texts, and those that texts may hold: control tokens, and where no cutter sees them others. */
-static void ldr__gguf_specials(ldr__reading *r, const ldr_weights *w, const ldr__rules *rules, int plain, int bytes) {
-  ldr_tokenizer *t = r->t;
+static void ldr__gguf_specials(ldr_tokenizer *t, const ldr_weights *w, const ldr__rules *rules, int plain, int bytes) {
   uint64_t bos = ldr__gguf_whole(w, "tokenizer.ggml.bos_token_id", UINT64_MAX),
       eos = ldr__gguf_whole(w, "tokenizer.ggml.eos_token_id", UINT64_MAX);
   int32_t id, n = t->count;
-  if (plain && rules->bos == LDR_OFF && rules->eos == LDR_OFF) ldr__templates(r, "A", "A1B", -1, -1);
-  else if (plain) ldr__sp_template(r, rules, 0, bos, eos);
-  for (id = 0; id < n && !r->err->status; id++) {
+  if (plain && (rules->bos == LDR_ON || rules->eos == LDR_ON)) ldr__sp_template(t, rules, bos, eos);
+  for (id = 0; id < n && !t->err->status; id++) {
     int type = t->types[id];
     if (type != LDR__SP_CONTROL && type != (bytes ? LDR__SP_USER : LDR__SP_UNKNOWN)) continue;
-    ldr__added_special(r, ldr__piece_text(t, id), 0);
-    if (type == LDR__SP_USER) t->added[t->added_count - 1].special = 0;
+    ldr__added_special(t, ldr__piece_text(t, id), 0);
+    if (type == LDR__SP_USER && !t->err->status) t->added[t->added_count - 1].special = 0;
   }
 }
 
-static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
+static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
   const char *model = ldr_weights_meta(w, "tokenizer.ggml.model"), *pre = ldr_weights_meta(w, "tokenizer.ggml.pre");
   int bytes = model && strcmp(model, "gpt2") == 0, bert = model && strcmp(model, "bert") == 0,
       unigram = model && strcmp(model, "t5") == 0, llama = model && strcmp(model, "llama") == 0;
@@ -10263,158 +10220,136 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
   ldr__rules rules;
   char name[64];
   size_t i;
-  int32_t id, more = 8;
-  if (!model) ldr__fail(r->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
+  if (!model) ldr__fail(t->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
   else if (!bytes && !bert && !unigram && !llama)
-    ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
+    ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
         "and t5 are known", model);
   ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
   for (i = 0; bytes && i < LDR__COUNT(ldr__pair_rows); i++)
     if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
   if (bytes && !row)
-    ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
+    ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
         "that is not known", pre ? pre : "");
-  if (!r->err->status) ldr__gguf_pieces(r, w, bert);
-  if (r->err->status) return;
-  for (id = 0; id < r->t->count; id++) more += r->t->types[id] != LDR__SP_NORMAL && r->t->types[id] != LDR__SP_BYTE;
-  ldr__added_room(r, more);
-  if (r->err->status) return;
-  if (bert) ldr__parts_bert(r);
+  if (!t->err->status) ldr__gguf_pieces(t, w, bert);
+  if (t->err->status) return;
+  if (bert) ldr__parts_bert(t);
   if (bytes) {
-    ldr__gguf_merges(r, w);
-    ldr__pair_parts(r, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
+    ldr__gguf_merges(t, w);
+    ldr__pair_parts(t, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
   } else if (!bert) {
-    ldr__sp_cutter(r, unigram ? 1 : 2);
-    ldr__gguf_sentencepiece(r, w, unigram);
+    ldr__sp_cutter(t, unigram ? 1 : 2);
+    ldr__gguf_sentencepiece(t, w, unigram);
   }
   memset(&rules, 0, sizeof rules);
   rules.bos = ldr__gguf_whole(w, "tokenizer.ggml.add_bos_token", llama || (row && row->bos)) ? LDR_ON : LDR_OFF;
   rules.eos = ldr__gguf_whole(w, "tokenizer.ggml.add_eos_token", (uint64_t)unigram) ? LDR_ON : LDR_OFF;
-  if (!r->err->status) ldr__gguf_specials(r, w, &rules, !bert && !(row && row->cls), bytes);
+  if (!t->err->status) ldr__gguf_specials(t, w, &rules, !bert && !(row && row->cls), bytes);
 }
 
 /* ---- files beside the vocabulary ---- */
 
-/* In the order in which they count: the first word on a token stays. */
-enum { LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
+/* The main file, which has many names, and the others in the order in which they count: the first word on a token
+   stays. */
+enum { LDR__MAIN_FILE, LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__FILES };
 static const char *const ldr__beside_names[] = {
-  "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
+  NULL, "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
 
-/* The first member of the object of tokens and ids of such a file, or -1. */
-static int32_t ldr__beside_list(const ldr__reading *r, int which) {
-  int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : 0;
-  if (which == LDR__BESIDE_MAP || !ldr__json_is(r->j, list, LDR_JSON_OBJECT)) return -1;
-  return ldr_json_node_at(r->j, list)->first;
-}
-
-/* The id of a member of it: of a text, or the key itself; -1: none. */
-static int64_t ldr__beside_id(const ldr__reading *r, int which, int32_t key) {
+/* The id of a member of an object of tokens and ids: of a text, or the key itself; -1: none. */
+static int64_t ldr__beside_id(const ldr_tokenizer *t, int which, int32_t key) {
   char digits[11];
   int64_t id = 0;
-  int32_t i, n = (int32_t)ldr_json_string(digits, sizeof digits, r->j, key);
+  int32_t i, n = (int32_t)ldr_json_string(digits, sizeof digits, t->j, key);
   if (which == LDR__BESIDE_ADDED)
-    return ldr__json_integer(r->j, ldr__json_next(r->j, key), &id) && id <= 1 << 28 ? id : -1;
+    return ldr__json_integer(t->j, ldr__next(t, key), &id) && id <= 1 << 28 ? id : -1;
   for (i = 0; i < n && id >= 0; i++) id = n < 10 && ldr__digit(digits[i]) ? id * 10 + (digits[i] - '0') : -1;
   return n ? id : -1;
 }
 
-/* How many tokens a file beside the vocabulary may add, and the highest id it gives. */
-static void ldr__besides_count(ldr__reading *r, int which) {
-  int32_t more = ldr__json_there(r->j, 0, "additional_special_tokens"), k;
-  if (which == LDR__BESIDE_MAP)
-    r->t->room_hint += 8 + (ldr__json_is(r->j, more, LDR_JSON_ARRAY) ? ldr_json_node_at(r->j, more)->count : 0);
-  for (k = ldr__beside_list(r, which); k >= 0; k = ldr__json_next(r->j, ldr__json_next(r->j, k))) {
-    int64_t id = ldr__beside_id(r, which, k);
-    r->t->room_hint++;
-    if (id > r->t->top_id && id < 1 << 28) r->t->top_id = (int32_t)id;
-  }
+static void ldr__read_added_list(ldr_tokenizer *t, int32_t list) {
+  int32_t k;
+  for (k = ldr__first(t, list); k >= 0; k = ldr__next(t, k)) ldr__read_added(t, k, -1, 1, 1);
 }
 
-/* All added tokens of a file beside the vocabulary. */
-static void ldr__read_besides(ldr__reading *r, int which) {
+/* The added tokens of a file beside the vocabulary, or (count) only how many it may add and the highest id it gives. */
+static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
   static const char *const names[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
       "mask_token" };
-  int32_t k, value;
+  int32_t list = which == LDR__BESIDE_CONFIG ? ldr__member(t, 0, "added_tokens_decoder") : 0,
+      more = ldr__member(t, 0, "additional_special_tokens"), k = -1, value;
   size_t i;
-  for (k = ldr__beside_list(r, which); k >= 0 && !r->err->status; k = ldr__json_next(r->j, value)) {
-    int64_t id = ldr__beside_id(r, which, k);
-    value = ldr__json_next(r->j, k);
-    if (id < 0)
-      ldr__read_fail(r, LDR_VOCAB, which == LDR__BESIDE_ADDED ? value : k,
+  if (which != LDR__BESIDE_MAP && ldr__node_is(t, list, LDR_JSON_OBJECT)) k = ldr_json_node_at(t->j, list)->first;
+  for (; k >= 0 && !t->err->status; k = ldr__next(t, value)) {
+    int64_t id = ldr__beside_id(t, which, k);
+    value = ldr__next(t, k);
+    if (count) {
+      t->room_hint++;
+      if (id > t->top_id && id < 1 << 28) t->top_id = (int32_t)id;
+    } else if (id < 0)
+      ldr__read_fail(t, LDR_VOCAB, which == LDR__BESIDE_ADDED ? value : k,
           "the id of an added token is no number of a token");
-    else ldr__read_added(r, which == LDR__BESIDE_ADDED ? k : value, id, 0, 1);
+    else ldr__read_added(t, which == LDR__BESIDE_ADDED ? k : value, id, 0, 1);
   }
-  if (which != LDR__BESIDE_MAP) return;
+  if (which == LDR__BESIDE_MAP && count) t->room_hint += 8 + ldr__count(t, more);
+  if (which != LDR__BESIDE_MAP || count) return;
   for (i = 0; i < LDR__COUNT(names); i++)
-    ldr__read_added(r, ldr__json_there(r->j, 0, names[i]), -1, 1, 1);
-  k = ldr__json_first(r->j, ldr__json_there(r->j, 0, "additional_special_tokens"));
-  for (; k >= 0; k = ldr__json_next(r->j, k)) ldr__read_added(r, k, -1, 1, 1);
+    ldr__read_added(t, ldr__member(t, 0, names[i]), -1, 1, 1);
+  ldr__read_added_list(t, more);
 }
 
 /* ---- tokenizers without a vocabulary ---- */
 
-/* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. r->j is its tokenizer_config.json. */
-static void ldr__read_byt5(ldr__reading *r) {
+/* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. t->j is its tokenizer_config.json. */
+static void ldr__read_byt5(ldr_tokenizer *t) {
   static const char *const first[][2] = { { "<pad>", "pad_token" }, { "</s>", "eos_token" }, { "<unk>", "unk_token" } };
-  ldr_tokenizer *t = r->t;
   ldr__added a;
-  int32_t list = ldr__json_there(r->j, 0, "additional_special_tokens"), i,
-      extra = ldr__read_int(r, 0, "extra_ids", 0, 1 << 16, 125);
+  int32_t list = ldr__member(t, 0, "additional_special_tokens"), i,
+      extra = ldr__read_int(t, 0, "extra_ids", 0, 1 << 16, 125);
   char text[8], *own;
-  if (list < 0) list = ldr__json_there(r->j, 0, "extra_special_tokens");
-  if (ldr__json_is(r->j, list, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, list)->count;
-  else list = -1;
-  ldr__besides_count(r, LDR__BESIDE_CONFIG);
-  ldr__pieces_begin(t, 259 + extra + t->room_hint, 0, 0, 1024);
-  ldr__added_room(r, 3 + extra);
+  if (list < 0) list = ldr__member(t, 0, "extra_special_tokens");
+  list = ldr__node_is(t, list, LDR_JSON_ARRAY) ? list : -1;
+  if (list >= 0) extra = ldr__count(t, list);
+  ldr__read_besides(t, LDR__BESIDE_CONFIG, 1);
+  ldr__pieces_begin(t, 259 + extra, 0, 0, 1024);
   for (i = 0; i < 256; i++)
-    ldr__piece_add(r, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
+    ldr__piece_add(t, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
   ldr__pieces_index(t);
-  if (r->err->status) return;
+  if (t->err->status) return;
   memset(&a, 0, sizeof a);
   a.special = a.lstrip = a.rstrip = 1; /* unless an object says otherwise */
   for (; a.id < 3; a.id++) {
     a.text = ldr__string_of(first[a.id][0]);
-    ldr__added_put(r, &a, -1);
-    ldr__read_added(r, ldr__json_there(r->j, 0, first[a.id][1]), a.id, 1, 1);
+    ldr__added_put(t, &a, -1);
+    ldr__read_added(t, ldr__member(t, 0, first[a.id][1]), a.id, 1, 1);
   }
-  ldr__read_besides(r, LDR__BESIDE_CONFIG);
-  for (i = ldr__json_first(r->j, list); i >= 0; i = ldr__json_next(r->j, i)) ldr__read_added(r, i, -1, 1, 1);
+  ldr__read_besides(t, LDR__BESIDE_CONFIG, 0);
+  ldr__read_added_list(t, list);
   a.lstrip = a.rstrip = 0;
   for (a.id = 259; list < 0 && a.id < 259 + extra; a.id++)
     if ((own = (char *)ldr__tokenizer_keep(t, 20)) != NULL) {
       ldr__format(own, 20, "<extra_id_%d>", a.id - 259);
       a.text = ldr__string_of(own);
-      ldr__added_put(r, &a, -1);
+      ldr__added_put(t, &a, -1);
     }
-  for (i = 0; i < 3 && !r->err->status; i++) t->added[i].special = 1;
+  for (i = 0; i < 3 && !t->err->status; i++) t->added[i].special = 1;
   t->cutter = &ldr__cutters[LDR__BPE];
   t->once = 1;
-  ldr__set_prefix(t, t->suffix = ldr__string_of(""));
   ldr__merges_begin(t, 0);
-  ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
-  ldr__part_named(r, LDR__DECODERS, "ByteLevel", -1)->flags[0] = 1; /* what is no UTF-8 vanishes */
-  ldr__templates(r, "As", "AsBs", -1, 1);
+  ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+  ldr__part_named(t, LDR__DECODERS, "ByteLevel", -1)->flags[0] = 1; /* what is no UTF-8 vanishes */
+  ldr__templates(t, "As", "AsBs", -1, 1);
 }
 
-/* By the class in tokenizer_config.json. */
-static const struct ldr__alone { const char *name; void (*read)(ldr__reading *r); } ldr__alone_rows[] = {
-  { "ByT5Tokenizer", ldr__read_byt5 } };
-
-static const struct ldr__alone *ldr__alone_of(const ldr_json *j) {
-  size_t i = LDR__COUNT(ldr__alone_rows);
-  while (i-- > 0)
-    if (ldr_json_equals(j, ldr__json_there(j, 0, "tokenizer_class"), ldr__alone_rows[i].name))
-      return &ldr__alone_rows[i];
-  return NULL;
+/* Does a tokenizer_config.json stand for such a one? */
+static int ldr__is_byt5(const ldr_json *j) {
+  return ldr_json_equals(j, ldr__json_there(j, 0, "tokenizer_class"), "ByT5Tokenizer");
 }
 
 /* ---- loading ---- */
 
 /* Everything a tokenizer is read from: the main file, and those beside it where they are. */
 typedef struct ldr__files {
-  const unsigned char *data, *beside[LDR__BESIDES];
-  size_t size, beside_size[LDR__BESIDES];
+  ldr__source of[LDR__FILES];
+  ldr_json *json[LDR__FILES]; /* of those that are JSON */
   ldr__rules rules;
 } ldr__files;
 
@@ -10426,132 +10361,126 @@ static int ldr__looks_like_json(const unsigned char *s, size_t n) {
   return i < n && (s[i] == '"' || s[i] == '}');
 }
 
-static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char *key) {
-  int32_t n = ldr__json_there(j, object, key);
-  return ldr__json_is(j, n, LDR_JSON_TRUE) ? LDR_ON : ldr__json_is(j, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
+static ldr_choice ldr__read_choice(const ldr_tokenizer *t, const char *key) {
+  int32_t n = ldr__member(t, 0, key);
+  return ldr__node_is(t, n, LDR_JSON_TRUE) ? LDR_ON : ldr__node_is(t, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
 }
 
 /* tokenizer_config.json: switches, the class, and two keys of Japanese models, whose splitters are not BERT's. */
-static void ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
+static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
       { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
-  int32_t node = ldr__json_there(j, 0, "tokenizer_class");
+  int32_t node = ldr__member(t, 0, "tokenizer_class");
   char shown[LDR__SHOWN];
   int k;
-  r->lower = ldr__json_choice(j, 0, "do_lower_case");
-  r->strip = ldr__json_choice(j, 0, "strip_accents");
-  r->cjk = ldr__json_choice(j, 0, "tokenize_chinese_chars");
-  r->bos = ldr__json_choice(j, 0, "add_bos_token");
-  r->eos = ldr__json_choice(j, 0, "add_eos_token");
-  r->prefix_space = ldr__json_choice(j, 0, "add_prefix_space");
-  if (ldr__json_is(j, node, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, j, node);
+  r->lower = ldr__read_choice(t, "do_lower_case");
+  r->strip = ldr__read_choice(t, "strip_accents");
+  r->cjk = ldr__read_choice(t, "tokenize_chinese_chars");
+  r->bos = ldr__read_choice(t, "add_bos_token");
+  r->eos = ldr__read_choice(t, "add_eos_token");
+  r->prefix_space = ldr__read_choice(t, "add_prefix_space");
+  if (ldr__node_is(t, node, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, t->j, node);
   if (strncmp(r->class_name, "XLMRoberta", 10) == 0) r->fairseq = 1;
   for (k = 0; k < 2; k++) {
-    const ldr_json_node *n = ldr_json_node_at(j, node = ldr__json_there(j, 0, only[k][0]));
-    if (n && !ldr_json_equals(j, node, only[k][1]))
-      ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
-          ldr__show(shown, j->text + n->begin, n->end - n->begin), only[k][1]);
+    const ldr_json_node *n = ldr_json_node_at(t->j, node = ldr__member(t, 0, only[k][0]));
+    if (n && !ldr_json_equals(t->j, node, only[k][1]))
+      ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
+          ldr__show(shown, t->j->text + n->begin, n->end - n->begin), only[k][1]);
   }
 }
 
 /* The main file, whatever it is: its content decides. */
-static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
-  const unsigned char *s = f->data;
-  size_t n = f->size;
+static void ldr__read_main(ldr_tokenizer *t, ldr__files *f) {
+  const ldr__source *merges = &f->of[LDR__BESIDE_MERGES];
+  const unsigned char *s = f->of[LDR__MAIN_FILE].data;
+  size_t n = f->of[LDR__MAIN_FILE].size;
+  ldr_json *j = NULL;
   int32_t model;
   if (ldr__gguf_is(s, n)) {
-    ldr_weights *w = ldr_weights_open_memory(s, n, &r->t->alloc, r->err);
-    if (w) ldr__read_gguf(r, w);
+    ldr_weights *w = ldr_weights_open_memory(s, n, &t->alloc, t->err);
+    if (w) ldr__read_gguf(t, w);
     ldr_weights_close(w);
     return;
   }
-  if (ldr__looks_like_json(s, n)) r->j = *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
-  else ldr__added_room(r, 8);
-  model = ldr_json_get(*j, 0, "model");
-  if (r->err->status) return;
-  if (!*j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
-  else if (!*j) ldr__read_lines(r, s, n);
-  else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
-  else if (ldr__alone_of(*j)) ldr__alone_of(*j)->read(r);
-  else if (!f->beside[LDR__BESIDE_MERGES])
-    ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
+  if (ldr__looks_like_json(s, n))
+    t->j = f->json[LDR__MAIN_FILE] = j = ldr_json_parse((const char *)s, n, &t->alloc, t->err);
+  model = ldr_json_get(j, 0, "model");
+  if (t->err->status) return;
+  if (!j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(t, s, n, &f->rules);
+  else if (!j) ldr__read_lines(t, s, n);
+  else if (model >= 0 && !ldr__json_is(j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(t);
+  else if (ldr__is_byt5(j)) ldr__read_byt5(t);
+  else if (!merges->data)
+    ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
         "(A vocab.json needs the merges.txt beside it)");
-  else ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
-      &f->rules);
+  else ldr__read_vocab_merges(t, merges, &f->rules);
 }
 
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
-  ldr__reading r;
-  ldr_json *main_json = NULL, *beside[LDR__BESIDES];
+  const ldr__source *main_file = &f->of[LDR__MAIN_FILE];
+  ldr_tokenizer *t = NULL;
   char message[sizeof err->message];
-  int k, failed = -1;
-  memset(&r, 0, sizeof r);
-  memset(beside, 0, sizeof beside);
-  r.err = err;
-  if (f->size == 0) ldr__fail_at(err, LDR_VOCAB, 0, "the vocabulary is empty");
-  else if (f->size > LDR__VOCAB_BYTES && !ldr__gguf_is(f->data, f->size))
+  int k, failed = 0;
+  if (main_file->size == 0) ldr__fail_at(err, LDR_VOCAB, 0, "the vocabulary is empty");
+  else if (main_file->size > LDR__VOCAB_BYTES && !ldr__gguf_is(main_file->data, main_file->size))
     ldr__fail(err, LDR_LIMIT, "the vocabulary is %U bytes long, and at most %U are read",
-        (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
-  else if ((r.t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *r.t)) == NULL)
+        (uint64_t)main_file->size, (uint64_t)LDR__VOCAB_BYTES);
+  else if ((t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *t)) == NULL)
     ldr__fail(err, LDR_MEMORY, "out of memory while reading a tokenizer");
-  if (!r.t) return NULL;
-  memset(r.t, 0, sizeof *r.t);
-  r.t->err = err;
-  r.t->alloc = desc->alloc;
-  r.t->memory_size = sizeof *r.t;
-  r.t->unk = -1;
-  for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
-    if (!f->beside[k]) continue;
-    r.j = beside[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
-    if (r.j && k == LDR__BESIDE_CONFIG) ldr__rules_read(&f->rules, r.j, err);
-    if (r.j) ldr__besides_count(&r, k);
+  if (!t) return NULL;
+  memset(t, 0, sizeof *t);
+  t->err = err;
+  t->alloc = desc->alloc;
+  t->memory_size = sizeof *t;
+  t->unk = -1;
+  ldr__set_prefix(t, t->suffix = ldr__string_of(""));
+  ldr__templates(t, "A", "A1B", -1, -1);
+  for (k = LDR__BESIDE_ADDED; k < LDR__BESIDE_MERGES && !err->status; k++) {
+    if (!f->of[k].data) continue;
+    t->j = f->json[k] = ldr_json_parse((const char *)f->of[k].data, f->of[k].size, &desc->alloc, err);
+    if (t->j && k == LDR__BESIDE_CONFIG) ldr__rules_read(t, &f->rules);
+    if (t->j) ldr__read_besides(t, k, 1);
     if (err->status) failed = k;
   }
-  if (!err->status) ldr__read_main(&r, f, &main_json);
-  r.known_stay = main_json && !r.whole;
-  for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
-    r.j = beside[k];
-    if (r.j) ldr__read_besides(&r, k);
+  if (!err->status) ldr__read_main(t, f);
+  t->known_stay = f->json[LDR__MAIN_FILE] && !t->whole;
+  for (k = LDR__BESIDE_ADDED; k < LDR__BESIDE_MERGES && !err->status; k++) {
+    t->j = f->json[k];
+    if (t->j) ldr__read_besides(t, k, 0);
     if (err->status) failed = k;
   }
   memcpy(message, err->message, sizeof message);
-  if (failed >= 0) ldr__format(err->message, sizeof message, "%s: %s", ldr__beside_names[failed], message);
-  ldr__rules_apply(r.t, desc, &f->rules);
-  if (!err->status) ldr__added_finish(r.t);
-  ldr_json_free(main_json);
-  for (k = 0; k < LDR__BESIDES; k++) ldr_json_free(beside[k]);
-  r.t->err = NULL;
-  if (!err->status) return r.t;
-  ldr_tokenizer_free(r.t);
+  if (failed) ldr__format(err->message, sizeof message, "%s: %s", ldr__beside_names[failed], message);
+  ldr__rules_apply(t, desc, &f->rules);
+  if (!err->status) ldr__added_finish(t);
+  for (k = 0; k < LDR__FILES; k++) ldr_json_free(f->json[k]);
+  t->err = NULL;
+  t->j = NULL;
+  if (!err->status) return t;
+  ldr_tokenizer_free(t);
   return NULL;
 }
 
-/* The choices, checked; an earlier error stays as it is, and *local takes this one. */
-static ldr_error *ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenizer_desc *desc, ldr_error *err,
-    ldr_error *local, const char *why) {
+/* The choices, checked; why: what else is wrong, or NULL. */
+static ldr_status ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenizer_desc *desc, const char *why,
+    ldr_error *err) {
   memset(d, 0, sizeof *d);
-  memset(local, 0, sizeof *local);
-  if (!err || err->status) err = local;
   if (desc) *d = *desc;
   if (!ldr__allocator_valid(&d->alloc)) why = "the allocator has one function of two; set both or neither";
   else if ((unsigned)d->lower_case > LDR_OFF || (unsigned)d->strip_accents > LDR_OFF ||
       (unsigned)d->cjk_spacing > LDR_OFF) why = "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF";
-  if (why) ldr__fail(err, LDR_ARGUMENT, "%s", why);
-  return err;
+  return why ? ldr__fail(err, LDR_ARGUMENT, "%s", why) : LDR_OK;
 }
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
     ldr_error *err) {
   ldr_tokenizer_desc d;
   ldr__files f;
-  ldr_error local;
+  LDR__OWN_ERROR(err);
+  if (ldr__tokenizer_begin(&d, desc, !data && size ? "data is NULL" : NULL, err)) return NULL;
   memset(&f, 0, sizeof f);
-  err = ldr__tokenizer_begin(&d, desc, err, &local, !data && size ? "data is NULL" : NULL);
-  if (err->status) return NULL;
-  f.data = (const unsigned char *)data;
-  f.size = size;
-  f.beside[LDR__BESIDE_MERGES] = (const unsigned char *)d.merges;
-  f.beside_size[LDR__BESIDE_MERGES] = d.merges_size;
+  ldr__source_borrow(&f.of[LDR__MAIN_FILE], data, size);
+  ldr__source_borrow(&f.of[LDR__BESIDE_MERGES], d.merges, d.merges_size);
   return ldr__tokenizer_build(&f, &d, err);
 }
 
@@ -10568,7 +10497,7 @@ static int ldr__tokenizer_alone(const char *path) {
   int found;
   if (ldr__source_open(&s, path, NULL, NULL)) return 0;
   j = ldr_json_parse((const char *)s.data, s.size, NULL, NULL);
-  found = ldr__alone_of(j) != NULL;
+  found = ldr__is_byt5(j);
   ldr_json_free(j);
   ldr__source_close(&s);
   return found;
@@ -10589,15 +10518,18 @@ static int ldr__tokenizer_main(char *path, const char *dir) {
   return f < end;
 }
 
-/* Opens what is there, dir's main file or the file itself, and reads it. */
-static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
-  ldr__source source, beside[LDR__BESIDES];
+LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
+  ldr_tokenizer_desc d;
   ldr__files f;
   ldr_tokenizer *t = NULL;
-  char other[LADDER_MAX_PATH], folder[LADDER_MAX_PATH];
-  int directory = ldr__tokenizer_has(path, dir, "."), k, opened = 0;
-  size_t n = strlen(dir);
+  char path[LADDER_MAX_PATH], other[LADDER_MAX_PATH], folder[LADDER_MAX_PATH];
+  size_t n = dir ? strlen(dir) : 0;
+  int directory, k;
+  LDR__OWN_ERROR(err);
+  if (ldr__tokenizer_begin(&d, desc, !n ? "no path of a tokenizer was given"
+      : n > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL, err)) return NULL;
   memset(&f, 0, sizeof f);
+  directory = ldr__tokenizer_has(path, dir, ".");
   if (!directory) memcpy(path, dir, n + 1);
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
@@ -10606,34 +10538,15 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
   while (!directory && n > 0 && dir[n - 1] != '/' && dir[n - 1] != '\\') n--;
   memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
   folder[LDR__MAX(n, 1)] = 0;
-  if (err->status || ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
-  f.data = source.data;
-  f.size = source.size;
   f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
-  for (k = 0; k < LDR__BESIDES; k++, opened = k) {
-    memset(&beside[k], 0, sizeof beside[k]);
-    if ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k]))
+  for (k = LDR__MAIN_FILE; k < LDR__FILES && !err->status; k++) {
+    int beside = k != LDR__MAIN_FILE;
+    if (beside && ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k])))
       continue;
-    if (ldr__source_open(&beside[k], other, &desc->alloc, err)) break;
-    f.beside[k] = beside[k].data;
-    f.beside_size[k] = beside[k].size;
+    ldr__source_open(&f.of[k], beside ? other : path, &d.alloc, err);
   }
-  if (opened == LDR__BESIDES) t = ldr__tokenizer_build(&f, desc, err);
-  while (opened > 0) ldr__source_close(&beside[--opened]);
-  ldr__source_close(&source);
-  return t;
-}
-
-LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
-  ldr_tokenizer_desc d;
-  ldr_error local;
-  ldr_tokenizer *t;
-  char path[LADDER_MAX_PATH];
-  err = ldr__tokenizer_begin(&d, desc, err, &local, !dir || !*dir ? "no path of a tokenizer was given"
-      : strlen(dir) > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL);
-  if (err->status) return NULL;
-  memcpy(path, dir, strlen(dir) + 1);
-  t = ldr__tokenizer_open(path, dir, &d, err);
+  if (!err->status) t = ldr__tokenizer_build(&f, &d, err);
+  for (k = 0; k < LDR__FILES; k++) ldr__source_close(&f.of[k]);
   if (!t) ldr__fail_in_file(err, path);
   return t;
 }
@@ -10646,9 +10559,9 @@ LDR__DEF const char *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id) {
 }
 
 LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
-  int32_t added = t && piece ? ldr__trie_find(&t->names, piece, strlen(piece)) : -1;
+  int32_t added = t && piece && strlen(piece) < INT32_MAX ? ldr__trie_find(&t->names, ldr__string_of(piece)) : -1;
   if (added >= 0) return t->added[added].id;
-  return t && piece ? ldr__piece_find(t, piece, strlen(piece)) : -1;
+  return t && piece ? ldr__piece_named(t, piece) : -1;
 }
 #endif /* LADDER_NO_TOKENIZER */
 
