@@ -708,17 +708,53 @@ TEST(two_stacks_are_read_and_searched) {
   for (at = all; at && at < all + size && (end = strchr(at, '\n')) != NULL; at = end + 1, lines++) {
     int beams = 0;
     double penalty = 0;
-    char stop[8], *ids = strstr(at, "\"ids\":"), *out = strstr(at, ",\"out\":");
+    char stop[8], *ids = strstr(at, "\"ids\":"), *out = strstr(at, ",\"out\":"), *again = strstr(at, "\"again\":"), more[60] = "";
     if (lines % 3) continue;                       /* every third, and so of every model and rule */
+    if (again && again < end) {
+      int run = 0, least = 0;
+      CHECK(sscanf(again, "\"again\":%d,\"least\":%d", &run, &least) == 2);
+      snprintf(more, sizeof more, "--%s %d", run ? "no-repeat" : "min-new", run ? run : least);
+      if (run && least) snprintf(more + strlen(more), sizeof more - strlen(more), " --min-new %d", least);
+    }
     CHECK(sscanf(at, "{\"model\":\"%39[^\"]\",\"beams\":%d,\"penalty\":%lf,\"stop\":\"%7[^\"]", model, &beams, &penalty, stop) == 4);
     snprintf(line, sizeof line, "{%.*s}", (int)(out - ids), ids);
-    EXPECT(0, "echo '%s' | $L generate --model %s/%s --json --max-new 12 --beams %d --length-penalty %g --early-stopping %s", line, data, model, beams, penalty, stop);
+    EXPECT(0, "echo '%s' | $L generate --model %s/%s --json --max-new 12 --beams %d --length-penalty %g --early-stopping %s %s", line, data, model, beams, penalty, stop, more);
     snprintf(line, sizeof line, "\"ids\":%.*s", (int)(end - 1 - (out + 7)), out + 7);
     if (!holds("out", line)) printf("  %.*s\n", (int)(end - at), at);
     CHECK(holds("out", line));
   }
-  CHECK_INT(lines, 72);
+  CHECK_INT(lines, 112);
   free(all);
+}
+
+/* What generation_config.json says of two stacks is done, or refused by name; --greedy takes no notice. */
+TEST(texts_are_made_as_their_model_says) {
+  char data[LADDER_MAX_PATH];
+  NEED_PROGRAM();
+  NEED_MODEL(data, "hf/t5");
+  EXPECT(0, "mkdir -p said && cp %s/config.json %s/model.safetensors said/", data, data);
+#define SAID(text) put_file("said/generation_config.json", text)
+#define SAY(how) "echo '{\"ids\":[61,30,117,153,106,155,295]}' | $L generate --model said --json --max-new 12 " how
+  SAID("{\"no_repeat_ngram_size\":2}");
+  EXPECT(0, SAY(""));
+  CHECK(holds("out", "[80,84,20,57,274,104,104,274,20,104,145,104]"));
+  EXPECT(1, SAY("--temperature 1"));
+  CHECK(holds("err", "generation_config.json"));
+  SAID("{\"min_length\":10}");                                   /* the decoder's own first token counts there */
+  EXPECT(0, SAY(""));
+  CHECK(holds("out", "[80,84,20,57,274,104,104,104,104,104,104,104]"));
+  SAID("{\"bad_words_ids\":[[80],[104]]}");
+  EXPECT(0, SAY(""));
+  CHECK(!holds("out", "[80,") && !holds("out", "104"));
+  SAID("{\"bad_words_ids\":[[80,81]]}");
+  EXPECT(1, SAY(""));
+  CHECK(holds("err", "bad_words_ids"));
+  EXPECT(0, SAY("--greedy"));
+  CHECK(holds("out", "[80,"));
+  EXPECT(2, SAY("--no-repeat 2 --temperature 1"));
+  EXPECT(2, "$L eval --model said --data x --min-new 3");
+#undef SAID
+#undef SAY
 }
 
 TEST(sentence_models_pool_as_they_say) {
@@ -1159,7 +1195,7 @@ TEST(entities_are_where_they_are_said_to_be) {
 #define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(what_gguf_cannot_say_is_refused) \
   X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
   X(quantize_makes_a_whole_model) X(train_eval_predict) X(ladders_are_served_together) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
-  X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(pairs_of_texts_are_learned) X(texts_are_scored)
+  X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(texts_are_made_as_their_model_says) X(pairs_of_texts_are_learned) X(texts_are_scored)
 
 #else
 

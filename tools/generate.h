@@ -17,6 +17,7 @@ typedef struct generation {
   jinja_buffer   said;                   /* without --json: the conversation so far          */
   int32_t       *held, held_count;       /* tokens that the session has read                 */
   int32_t        beams, ended;           /* --beams; how many texts have ended               */
+  int32_t        min_new, no_repeat, never[16], nevers;   /* see beams_forbid                */
   int            mode;
   ldr_session  **sessions;
   float         *scores;
@@ -105,13 +106,30 @@ enum { BEAMS_NO = 1, BEAMS_YES, BEAMS_NEVER };
 typedef struct beam_text { int32_t *ids, count; double score; } beam_text;
 typedef struct beam_choice { int32_t beam, id; double score; } beam_choice;
 
-/* generation_config.json says what was not asked for. */
-static int beams_defaults(run *r) {
+/* Tokens that may never come, of which each is a list of one; longer ones are refused. */
+static void beams_never(generation *g, const ldr_json *j, const char *path) {
+  const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "bad_words_ids")), *word;
+  int32_t k;
+  for (k = list && list->type == LDR_JSON_ARRAY ? list->first : -1; k >= 0; k = j->nodes[k].next) {
+    word = ldr_json_node_at(j, k);
+    if (word->type != LDR_JSON_ARRAY || word->count != 1 || g->nevers == 16) {
+      fail(g->r, LDR_UNSUPPORTED, "%s: \"bad_words_ids\" can be 16 single tokens here (--greedy takes no notice of them)", path);
+      return;
+    }
+    g->never[g->nevers++] = (int32_t)ldr_json_number(j, word->first, -1);
+  }
+}
+
+/* What is asked for, and what generation_config.json says of the rest. */
+static int beams_defaults(generation *g) {
+  run *r = g->r;
   options *o = &r->o;
   char path[LADDER_MAX_PATH];
   const ldr_json_node *stop;
   ldr_json *j;
   ldr__source s;
+  g->min_new = o->min_new;
+  g->no_repeat = o->no_repeat;
   if (!ldr__path_join(path, sizeof path, o->model, "generation_config.json") || !ldr__file_exists(path)) return EXIT_DONE;
   j = features_file(r, &s, "generation_config.json");
   if (j) {
@@ -121,6 +139,12 @@ static int beams_defaults(run *r) {
       o->length_penalty = (float)ldr_json_number(j, ldr_json_get(j, 0, "length_penalty"), 1);
       if (o->length_penalty < 0) fail(r, LDR_UNSUPPORTED, "%s: a length_penalty below 0 is not supported", path);
       if (o->length_penalty == 0) o->length_penalty = -1;
+    }
+    if (!o->greedy && ldr_model_encoder(r->model)) {
+      double most = LDR__MAX(ldr_json_number(j, ldr_json_get(j, 0, "min_length"), 0) - 1, ldr_json_number(j, ldr_json_get(j, 0, "min_new_tokens"), 0));
+      if (!g->min_new && most > 0) g->min_new = (int32_t)LDR__MIN(most, 1e9);
+      if (!g->no_repeat) g->no_repeat = (int32_t)LDR__MIN(1e9, LDR__MAX(0.0, ldr_json_number(j, ldr_json_get(j, 0, "no_repeat_ngram_size"), 0)));
+      beams_never(g, j, path);
     }
     if (!o->early_stopping && stop) o->early_stopping = stop->type == LDR_JSON_TRUE ? BEAMS_YES : stop->type == LDR_JSON_STRING ? BEAMS_NEVER : BEAMS_NO;
     ldr_json_free(j);
@@ -133,16 +157,36 @@ static double beams_worth(const options *o, double score, int32_t length) {
   return score / pow((double)length, (double)(o->length_penalty == 0 ? 1.0f : LDR__MAX(o->length_penalty, 0.0f)));
 }
 
+/* What may not come next of a text has no chance: an end before min_new tokens, a run of no_repeat tokens that stands in
+   the text already (the decoder's own first token, or the prompt, is a part of it), and some tokens always. The others'
+   log-probabilities stay what they are. */
+static void beams_forbid(const generation *g, float *z, const beam_text *t, const int32_t *first, int32_t firsts) {
+  const ldr_model *m = g->r->model;
+  const float none = -(float)HUGE_VAL;
+  int32_t v = g->r->info.vocabulary, all = firsts + t->count, n = g->no_repeat, i, k;
+#define BEAMS_AT(i) ((i) < firsts ? first[i] : t->ids[(i) - firsts])
+  for (i = 0; n && i + n <= all; i++) {
+    for (k = 0; k < n - 1 && BEAMS_AT(i + k) == BEAMS_AT(all - n + 1 + k); k++) {}
+    if (k == n - 1) z[BEAMS_AT(i + n - 1)] = none;
+  }
+#undef BEAMS_AT
+  for (i = 0; t->count < g->min_new && i < m->end_count; i++) if (m->ends_text[i] < v) z[m->ends_text[i]] = none;
+  for (i = 0; i < g->nevers; i++) if (g->never[i] >= 0 && g->never[i] < v) z[g->never[i]] = none;
+}
+
 /* The likeliest 2n of all that could come next, best first; z[n,V]: scores of each beam's next token. */
-static int32_t beams_choose(const generation *g, beam_choice *best, const beam_text *now, int32_t live, int32_t most) {
+static int32_t beams_choose(const generation *g, beam_choice *best, const beam_text *now, int32_t live, int32_t most,
+    const int32_t *first, int32_t firsts) {
   const ldr_model *m = g->r->model;
   int32_t v = g->r->info.vocabulary, b, i, k, count = 0, forced = now->count + 1 == most ? m->forced[1] : now->count == 0 ? m->forced[0] : -1;
   for (b = 0; b < live; b++) {
-    const float *z = g->scores + (size_t)b * (size_t)v;
+    float *z = g->scores + (size_t)b * (size_t)v;
     double peak = (double)z[ldr__argmax(z, (size_t)v)], sum = 0;
     for (i = 0; i < v; i++) sum += exp((double)z[i] - peak);
+    if (forced < 0) beams_forbid(g, z, &now[b], first, firsts);
     for (i = forced < 0 ? 0 : forced; i < (forced < 0 ? v : forced + 1); i++) {
       beam_choice c;
+      if (z[i] == -(float)HUGE_VAL && forced < 0) continue;
       c.beam = b;
       c.id = i;
       c.score = now[b].score + (forced < 0 ? (double)z[i] - peak - log(sum) : 0);
@@ -199,7 +243,7 @@ static int beams_go_on(generation *g, const beam_choice *next, int32_t live) {
 static int beams_done(const generation *g, double best, int32_t length, int32_t most) {
   const options *o = &g->r->o;
   if (g->ended < g->beams) return 0;
-  if (o->early_stopping == BEAMS_YES) return 1;
+  if (o->early_stopping == BEAMS_YES || g->beams == 1) return 1;
   if (o->early_stopping == BEAMS_NEVER && o->length_penalty >= 0) length = most;
   return g->done[g->ended - 1].score >= beams_worth(o, best, length);
 }
@@ -215,7 +259,7 @@ static int beams_search(generation *g, const ldr_encoding *c, int32_t most) {
   if (ldr_model_encoder(m) ? ldr_session_source(g->sessions[0], c->ids, c->count, &g->r->err) || ldr_session_read(g->sessions[0], g->scores, &m->start, 1, &g->r->err)
       : ldr_session_rewind(g->sessions[0], 0, &g->r->err) || ldr_session_read(g->sessions[0], g->scores, c->ids, c->count, &g->r->err)) return EXIT_FAILED;
   for (made = 0; made < most && !done && !status; made++) {
-    n = beams_choose(g, best, now, live, most);
+    n = ldr_model_encoder(m) ? beams_choose(g, best, now, live, most, &m->start, 1) : beams_choose(g, best, now, live, most, c->ids, c->count);
     for (i = k = 0; i < n && k < g->beams; i++) {
       const beam_text *from = &now[best[i].beam];
       if (!(best[i].score - best[i].score == 0)) return fail(g->r, LDR_NUMERIC, "a score of the next token is not finite", "");
@@ -284,6 +328,9 @@ static int beams_open(generation *g) {
   return EXIT_DONE;
 }
 
+/* 1: texts are searched here; else ldr_generate makes them. */
+static int beams_are(const generation *g) { return g->beams > 1 || g->min_new || g->no_repeat || g->nevers; }
+
 static int generate_from(generation *g, const ldr_encoding *c) {
   const options *o = &g->r->o;
   ldr_generate_desc d;
@@ -303,7 +350,7 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   g->shown = 0;
   ldr_session_rewind(g->session, known, NULL);
   if (!c->count) return fail(g->r, LDR_DATA, "a prompt holds no tokens", "");
-  if (g->beams > 1) return beams_search(g, c, LDR__MIN(d.most, g->capacity - (ldr_model_encoder(g->r->model) ? 0 : c->count - 1)));
+  if (beams_are(g)) return beams_search(g, c, LDR__MIN(d.most, g->capacity - (ldr_model_encoder(g->r->model) ? 0 : c->count - 1)));
   if (ldr_generate(g->session, g->out, &made, c->ids + known, c->count - known, &d, &g->r->err)) return EXIT_FAILED;
   generate_hold(g, c);
   status = generate_print(g);
@@ -395,10 +442,11 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
     if (!g->session) status = EXIT_FAILED;
     else if (!g->out || !g->held) status = fail(r, LDR_MEMORY, "out of memory", "");
   }
-  if (!status) status = beams_defaults(r);
+  if (!status) status = beams_defaults(g);
   g->beams = LDR__MAX(r->o.beams, 1);
-  if (!status && g->beams > 1 && (r->o.chat || r->o.temperature > 0 || r->o.repetition > 0)) status = fail(r, LDR_ARGUMENT, "--beams goes neither with --chat nor with draws", "");
-  if (!status && g->beams > 1) status = beams_open(g);
+  if (!status && beams_are(g) && (r->o.chat || r->o.temperature > 0 || r->o.repetition > 0))
+    status = fail(r, LDR_ARGUMENT, "--beams, --min-new and --no-repeat (generation_config.json may say them) go neither with --chat nor with draws", "");
+  if (!status && beams_are(g)) status = beams_open(g);
   if (!status && r->o.chat && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (!status && r->o.chat && chat_open(&g->talk, r->o.chat_template, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
   g->said.j = &g->talk.j;

@@ -225,7 +225,7 @@ typedef struct options {
   int32_t     more_count;
   int32_t     many_labels, baselines, search, multi, skip_bad;
   int32_t     head, stride, max_answer;
-  int32_t     greedy, beams, early_stopping, generate;
+  int32_t     greedy, beams, early_stopping, generate, min_new, no_repeat;
   float       length_penalty;
   const char *said;
 } options;
@@ -404,6 +404,8 @@ static const option option_table[] = {
   { "--beams", KIND_COUNT, AT(beams), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1024, "keep the N likeliest texts as they grow, and answer with the best; if not given, as generation_config.json says, or 1" },
   { "--length-penalty", KIND_NUMBER_OFF, AT(length_penalty), CMD_GENERATE | CMD_EVAL, 0, "X", 0, 100, "beams: a text's log-probability is divided by its length to the X; 1 if not given" },
   { "--early-stopping", KIND_WORD, AT(early_stopping), CMD_GENERATE | CMD_EVAL, 0, "no|yes|never", 0, 0, "beams: yes: stop once N texts have ended; no (if not given): once none that grows can win; never: nor could with a longer one" },
+  { "--min-new", KIND_COUNT, AT(min_new), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1000000, "a text does not end before so many tokens; if not given, as generation_config.json says (min_length), of two stacks" },
+  { "--no-repeat", KIND_COUNT, AT(no_repeat), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1000000, "no run of N tokens comes twice; if not given, as generation_config.json says (no_repeat_ngram_size), of two stacks" },
   { "--greedy", KIND_FLAG, AT(greedy), CMD_GENERATE | CMD_EVAL, 0, NULL, 0, 0, "the likeliest token at every step, one text, whatever generation_config.json says" },
   { "--kept-type", KIND_WORD, AT(kept_type), CMD_GENERATE, 0, "f32|bf16|int8", 0, 0, "how the keys and values of the text so far are kept: exact, or rounded to a half or a quarter of the space" },
   { "--temperature", KIND_NUMBER_OFF, AT(temperature), CMD_GENERATE, 0, "X", 0, 1000, "draw the next token, the more freely the higher; if not given, the likeliest is taken" },
@@ -659,6 +661,7 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
   }
   if (o->greedy && (o->temperature > 0 || o->beams > 1)) return usage_error(c, "--greedy", "goes with neither --temperature nor --beams");
+  if (o->temperature > 0 && (o->min_new || o->no_repeat)) return usage_error(c, o->min_new ? "--min-new" : "--no-repeat", "does not go with --temperature");
   if (c->bit == CMD_GENERATE && !(o->temperature > 0) && (o->top_k || o->top_p > 0 || o->min_p > 0))
     return usage_error(c, o->top_k ? "--top-k" : o->top_p > 0 ? "--top-p" : "--min-p", "has no effect without --temperature");
   if (o->chat_template && !o->chat && !o->task)
@@ -667,8 +670,8 @@ static int check_needed(const struct command *c, const options *o) {
   if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
   if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
   if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
-  if (c->bit == CMD_EVAL && !o->generate && (o->greedy || o->beams || o->most || o->length_penalty != 0 || o->early_stopping))
-    return usage_error(c, o->greedy ? "--greedy" : o->beams ? "--beams" : o->most ? "--max-new" : o->early_stopping ? "--early-stopping" : "--length-penalty", "goes with --generate only");
+  if (c->bit == CMD_EVAL && !o->generate && (o->greedy || o->beams || o->most || o->length_penalty != 0 || o->early_stopping || o->min_new || o->no_repeat))
+    return usage_error(c, o->greedy ? "--greedy" : o->min_new ? "--min-new" : o->no_repeat ? "--no-repeat" : o->beams ? "--beams" : o->most ? "--max-new" : o->early_stopping ? "--early-stopping" : "--length-penalty", "goes with --generate only");
   if (o->generate && (o->submission || o->stride || o->max_answer))
     return usage_error(c, o->submission ? "--submission" : o->stride ? "--stride" : "--max-answer", "does not go with --generate");
   if (o->skip_bad && !o->task && c->bit != CMD_EVAL && c->bit != CMD_SCORE)
