@@ -263,14 +263,15 @@ TEST(a_killed_run_goes_on) {
 
 /* What a stopped run had learned is a student, too, and another run goes on from it. */
 TEST(a_stopped_run_is_a_student_to_go_on_from) {
-  double before;
+  double before, start;
   NEED_TEXTS();
   EXPECT(1, "$L distil " NARROW " --steps 200 --checkpoint part.ckpt --stop-at 80 --held-out held.txt --out part");
   before = number_after("held-out loss ", 1);
+  start = number_after("held-out loss ", 0);
   EXPECT(0, "$L export --model part --ladder part.ckpt --out student");
   EXPECT(0, "cmp part/vocab.txt student/vocab.txt && cmp part/config.json student/config.json");
   EXPECT(0, "$L distil --teacher teacher --model student --texts a.txt,b.txt --max-len 16 --batch 8 --lr 1e-9 --steps 1 --threads 1 --held-out held.txt --out same");
-  CHECK(number_after("held-out loss ", 1) < 1.1 * before);      /* another seed, another sample */
+  CHECK(number_after("held-out loss ", 1) < before + 0.25 * (start - before));      /* another seed, another sample */
   EXPECT(0, "$L distil --teacher teacher --model student --texts a.txt,b.txt --max-len 16 --batch 8 --lr 2e-3 --steps 80 --threads 1 --held-out held.txt --out on");
   CHECK(number_after("held-out loss ", 1) < 0.95 * before);
   EXPECT(1, "$L distil --teacher teacher --model student --texts a.txt,b.txt --max-len 16 --batch 8 --steps 9 --threads 1 --checkpoint on.ckpt --stop-at 4 --out twice");
