@@ -13959,7 +13959,7 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
     return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
         ldr__json_show(key, j, k), ldr__json_show(value, j, name->next));
   }
-  p->conv1d = ldr__config_true(j, "fan_in_fan_out");
+  p->conv1d = ldr__config_true(j, "fan_in_fan_out") && !ldr__is_gguf(p->m);
   p->rooted = ldr__config_true(j, "use_rslora");
   p->dora = ldr__config_true(j, "use_dora");
   for (i = 0; i < LDR__COUNT(ldr__task_names); i++) {
