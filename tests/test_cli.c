@@ -732,9 +732,9 @@ TEST(texts_are_made_as_their_model_says) {
   char data[LADDER_MAX_PATH];
   NEED_PROGRAM();
   NEED_MODEL(data, "hf/t5");
-  EXPECT(0, "mkdir -p said && cp %s/config.json %s/model.safetensors said/", data, data);
-#define SAID(text) put_file("said/generation_config.json", text)
-#define SAY(how) "echo '{\"ids\":[61,30,117,153,106,155,295]}' | $L generate --model said --json --max-new 12 " how
+  EXPECT(0, "rm -rf sayer && mkdir sayer && cp %s/config.json %s/model.safetensors sayer/", data, data);
+#define SAID(text) put_file("sayer/generation_config.json", text)
+#define SAY(how) "echo '{\"ids\":[61,30,117,153,106,155,295]}' | $L generate --model sayer --json --max-new 12 " how
   SAID("{\"no_repeat_ngram_size\":2}");
   EXPECT(0, SAY(""));
   CHECK(holds("out", "[80,84,20,57,274,104,104,274,20,104,145,104]"));
@@ -752,7 +752,7 @@ TEST(texts_are_made_as_their_model_says) {
   EXPECT(0, SAY("--greedy"));
   CHECK(holds("out", "[80,"));
   EXPECT(2, SAY("--no-repeat 2 --temperature 1"));
-  EXPECT(2, "$L eval --model said --data x --min-new 3");
+  EXPECT(2, "$L eval --model sayer --data x --min-new 3");
 #undef SAID
 #undef SAY
 }
