@@ -746,6 +746,9 @@ TEST(texts_are_made_as_their_model_says) {
   SAID("{\"bad_words_ids\":[[80],[104]]}");
   EXPECT(0, SAY(""));
   CHECK(!holds("out", "[80,") && !holds("out", "104"));
+  SAID("{\"bad_words_ids\":[[\"80\"]]}");
+  EXPECT(1, SAY(""));
+  CHECK(holds("err", "bad_words_ids"));
   SAID("{\"bad_words_ids\":[[80,81]]}");
   EXPECT(1, SAY(""));
   CHECK(holds("err", "bad_words_ids"));

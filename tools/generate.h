@@ -112,7 +112,7 @@ static void beams_never(generation *g, const ldr_json *j, const char *path) {
   int32_t k;
   for (k = list && list->type == LDR_JSON_ARRAY ? list->first : -1; k >= 0; k = j->nodes[k].next) {
     word = ldr_json_node_at(j, k);
-    if (word->type != LDR_JSON_ARRAY || word->count != 1 || g->nevers == 16) {
+    if (word->type != LDR_JSON_ARRAY || word->count != 1 || g->nevers == 16 || !(ldr_json_number(j, word->first, -1) >= 0 && ldr_json_number(j, word->first, -1) <= INT32_MAX)) {
       fail(g->r, LDR_UNSUPPORTED, "%s: \"bad_words_ids\" can be 16 single tokens here (--greedy takes no notice of them)", path);
       return;
     }
@@ -243,7 +243,7 @@ static int beams_go_on(generation *g, const beam_choice *next, int32_t live) {
 static int beams_done(const generation *g, double best, int32_t length, int32_t most) {
   const options *o = &g->r->o;
   if (g->ended < g->beams) return 0;
-  if (o->early_stopping == BEAMS_YES || g->beams == 1) return 1;
+  if (o->early_stopping == BEAMS_YES || g->beams == 1) return 1;      /* one beam is the likeliest token at every step */
   if (o->early_stopping == BEAMS_NEVER && o->length_penalty >= 0) length = most;
   return g->done[g->ended - 1].score >= beams_worth(o, best, length);
 }
@@ -445,7 +445,7 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
   if (!status) status = beams_defaults(g);
   g->beams = LDR__MAX(r->o.beams, 1);
   if (!status && beams_are(g) && (r->o.chat || r->o.temperature > 0 || r->o.repetition > 0))
-    status = fail(r, LDR_ARGUMENT, "--beams, --min-new and --no-repeat (generation_config.json may say them) go neither with --chat nor with draws", "");
+    status = fail(r, LDR_ARGUMENT, "--beams, --min-new, --no-repeat and bad_words_ids go neither with --chat nor with draws (if the model's generation_config.json says them, take them out of it)", "");
   if (!status && beams_are(g)) status = beams_open(g);
   if (!status && r->o.chat && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (!status && r->o.chat && chat_open(&g->talk, r->o.chat_template, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
