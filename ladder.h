@@ -198,8 +198,8 @@
      An encoder-decoder says p(y_t | y_1 .. y_t-1, x) of a source text x: each decoder block also attends to the
      encoder's final states, y = r + O softmax(Q norm(r) (K e)^T) V e. An example has the tokens of x with segment 0,
      then the decoder's with segment 1 (its start token, ldr_model_info.start, and all of y but its last), with what
-     each of those is to say as labels. The default ladder is copies of the last decoder blocks, whose cross-attention
-     reads the frozen encoder. Narrow rungs (presets paper and sliced, or below copies) stand beside both stacks: the
+     each of those is to say as labels. The default ladder is copies of the decoder blocks, whose cross-attention reads
+     the frozen encoder. Narrow rungs (presets paper and sliced, or below copies) stand beside both stacks: the
      side decoder's cross-attention reads the side encoder's final states, and with paper z = E U norm(s). Of T5 each
      side has a table of distances of its own. full, lora, bitfit, adapter, ia3 and prompt (before the source) go on
      back through the encoder. A session reads its source once (ldr_session_source) and copies share it
@@ -861,9 +861,9 @@ typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_V
     LDR_TARGET_CROSS_OUTPUT = 1024 } ldr_target;
 
 typedef enum ldr_preset {
-  LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised
-                                    channels, behind a fitted head; narrow rungs below them when asked for, and
-                                    instead of them where blocks share tensors, and for words in encoders */
+  LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks (with an encoder, of all) with updates of low
+                                    rank, on standardised channels, behind a fitted head; narrow rungs below them when
+                                    asked for, and instead where blocks share tensors, and for words in encoders */
   LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s */
   LDR_PRESET_CLUE,               /* LST-CLUE: 4 x 128, added after the block, no biases, s */
   LDR_PRESET_MLP,                /* adapter-like rungs without attention */
@@ -16102,14 +16102,16 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
 }
 
 /* Copies of the last half of the blocks, with updates of rank 16: topics, intents and opinions live there, and a step
-   of theirs from the cache costs about a third of full fine-tuning's products and none of its optimiser. */
+   of theirs from the cache costs about a third of full fine-tuning's products and none of its optimiser. A decoder with
+   an encoder has to read the source anew, which all of its blocks do. */
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
   int32_t most = m->layers;
   if (m->family->shared || m->shape.experts || d->beside || (d->head == LDR_HEAD_WORDS && !m->shape.causal) ||
       !ldr__preset_of(d->preset)->copies) return 0;
   /* rungs that are asked for come first */
   if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];
-  return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 2)));
+  if (!m->encoder || d->reduction || d->width) most = LDR__MIN(most, LDR__MAX(1, m->layers / 2));
+  return LDR__MAX(0, most);
 }
 
 static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? LDR__MATRICES : LDR__XQ)) - 1; }

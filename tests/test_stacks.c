@@ -611,7 +611,8 @@ static const struct { const char *name; ldr_method method; ldr_preset preset; in
   { "bitfit", LDR_METHOD_BITFIT, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
   { "adapter", LDR_METHOD_ADAPTER, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
   { "ia3", LDR_METHOD_IA3, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
-  { "prompt", LDR_METHOD_PROMPT, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET } };
+  { "prompt", LDR_METHOD_PROMPT, LDR_PRESET_DEFAULT, 0, 0, 0, LDR_INIT_PRESET },
+  { "ladder of the last block", LDR_METHOD_LADDER, LDR_PRESET_DEFAULT, 1, 0, 0, LDR_INIT_PRESET } };
 enum { WAYS = (int)(sizeof ways / sizeof *ways) };
 
 static ldr_ladder *stack_ladder(const ldr_model *m, int way, ldr_error *err) {
@@ -1274,12 +1275,12 @@ static float *filled_values(const char *dir, int way, int32_t threads, int32_t l
 /* By layers, all of the encoder's and then the decoder's: the bits of a cache that is filled in the first epoch, and those of its file. */
 TEST(a_cache_of_two_stacks_fills_by_layers) {
   static const char *const dirs[] = { NULL, "t5", "bart" };
-  static const int some[] = { 0, 2, 5, 6 };
+  static const int some[] = { 0, 2, 5, 6, 13 };
   char path[1024];
   int dir, w;
   if (!ldr_test_exists("golden/stacks.safetensors")) SKIP("not in the tests folder");
   for (dir = 0; dir < (ldr_test_data_path(path, sizeof path, "models/hf/bart") ? 3 : 1); dir++)
-    for (w = 0; w < 4; w++) {
+    for (w = 0; w < 5; w++) {
       static const struct { int32_t threads; int disk; ldr_dtype type; } runs[] = { { 1, 0, LDR_F32 }, { 2, 1, LDR_F32 }, { 3, 1, LDR_F32 }, { 1, 1, LDR_I8 }, { 3, 0, LDR_I8 } };
       int r;
       for (r = dir && w ? 4 : dir ? 2 : 0; r < 5; r++) {
