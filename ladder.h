@@ -11738,7 +11738,8 @@ enum {
   LDR__OF_ALIBI = 1 << 22, /* scores fall with the distance, for each head at its slope */
   LDR__OF_STACKS = 1 << 23, /* an encoder and a decoder that reads it: ldr_model.encoder */
   LDR__OF_WAVES = 1 << 24, /* positions are sines, then cosines */
-  LDR__OF_OWN_WIDTH = 2048 /* embeddings are as wide as states unless embedding_size says no */
+  LDR__OF_OWN_WIDTH = 2048, /* embeddings are as wide as states unless embedding_size says no */
+  LDR__OF_WORDS = 1 << 25 /* ... words' alone: positions are added to states, and states made narrow before the output */
 };
 
 /* Groups of configuration keys. */
@@ -11783,6 +11784,12 @@ enum {
 /* Of a decoder: words, positions, their norm, the last norm, output, its bias. */
 #define LDR__ENDS_OF(word, position, norm, last, out, bias) \
   word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
+#define LDR__OPT(type, place, last) { type, "model.decoder.", LDR_NORM_LAYER, place, 0, 0, 1, LDR__ALL_BIASES, 0, 0, \
+  "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", \
+  "activation_function", NULL, "relu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", \
+  "self_attn_layer_norm", "final_layer_norm" }, "embed_tokens.weight", "embed_positions.weight", NULL, NULL, \
+  "project_in", last, "project_out", NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED | LDR__OF_OWN_WIDTH | \
+  LDR__OF_WORDS, LDR__KEYS_OPT, { "score.*" } }
 #define LDR__FALCON_ENDS LDR__ENDS_OF("word_embeddings.weight", NULL, NULL, "ln_f", "lm_head.weight", NULL)
 #define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", "lm_head.weight", NULL)
 #define LDR__LLAMA_TYPE(norm, place, rotary, eps) norm, place, 1, rotary, 1, 0, 0, 0, LDR__HF_KEYS, eps
@@ -11851,11 +11858,7 @@ static const ldr__family ldr__families[] = {
     LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
     LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO, { "*.attn.attention.bias", "*.attn.attention.masked_bias",
     "score.*" } },
-  { "opt", "model.decoder.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size",
-    "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", "activation_function", NULL,
-    "relu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", "self_attn_layer_norm",
-    "final_layer_norm" }, LDR__ENDS_OF("embed_tokens.weight", "embed_positions.weight", NULL, "final_layer_norm",
-    "lm_head.weight", NULL), LDR__OF_TWO | LDR__OF_TIED, LDR__KEYS_OPT, { "score.*" } },
+  LDR__OPT("opt", LDR__PRE, "final_layer_norm"), LDR__OPT("opt with norms behind", LDR__POST, NULL),
   { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
     LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
   { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
@@ -12101,6 +12104,10 @@ static int ldr__projects(const ldr_model *m) {
   return m->family->project && (m->family->shared || m->embed_width != m->shape.width);
 }
 
+static int32_t ldr__position_width(const ldr_model *m) {
+  return m->traits & LDR__OF_WORDS ? m->shape.width : m->embed_width;
+}
+
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
 static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR__MAX(m->task_types, 1); }
 
@@ -12157,7 +12164,7 @@ enum { LDR__EMBED_ROWS = 128 };
 
 static void ldr__release_embeddings(const ldr_model *m) {
   ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, (size_t)m->embed_width);
-  ldr__release_matrix(m, &m->ends.m[LDR__POSITION], (size_t)m->positions, (size_t)m->embed_width);
+  ldr__release_matrix(m, &m->ends.m[LDR__POSITION], (size_t)m->positions, (size_t)ldr__position_width(m));
 }
 
 /* The block as the frozen pass runs it: rounded where the model was loaded so. */
@@ -12173,7 +12180,7 @@ static size_t ldr__end_shape(const ldr_model *m, int end, size_t *rows, size_t *
   switch (end) {
     case LDR__WORD: r = (size_t)m->vocabulary; break;
     case LDR__LM_OUT: r = (size_t)m->vocabulary; c = m->family->head_dense ? e : w; break;
-    case LDR__POSITION: r = (size_t)m->positions; break;
+    case LDR__POSITION: r = (size_t)m->positions; c = (size_t)ldr__position_width(m); break;
     case LDR__SEGMENT: r = (size_t)m->segments; break;
     case LDR__PROJECT: r = w; break;
     case LDR__LM_DENSE: r = e; c = w; break;
@@ -12544,9 +12551,9 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
     "scale_attn_by_inverse_layer_idx", NULL },
   { LDR__KEYS_NEO, "window_size attention_layers attention_types summary_type", NULL },
-  { LDR__KEYS_OPT, "activation_function word_embed_proj_dim init_std", NULL },
+  { LDR__KEYS_OPT, "activation_function word_embed_proj_dim init_std do_layer_norm_before", NULL },
   { LDR__KEYS_OPT, "_remove_final_layer_norm", "false" },
-  { LDR__KEYS_OPT, "do_layer_norm_before enable_bias layer_norm_elementwise_affine", "true" },
+  { LDR__KEYS_OPT, "enable_bias layer_norm_elementwise_affine", "true" },
   { LDR__KEYS_LLAMA, "num_key_value_heads hidden_act rms_norm_eps pretraining_tp attention_bias mlp_bias "
     "classifier_pooling layer_types", NULL },
   { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim partial_rotary_factor", NULL },
@@ -12663,6 +12670,10 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
       ldr__config_number(j, "num_ln_in_parallel_attn", 2) == 2) {
     row = "falcon with two norms";
     m->type = "falcon";
+  }
+  if (strcmp(text, "opt") == 0 && !ldr__config_true_or(j, "do_layer_norm_before", 1)) {
+    row = "opt with norms behind";
+    m->type = "opt";
   }
   if (strcmp(row ? row : text, "t5") == 0) {
     char name[32];
@@ -12820,21 +12831,15 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
 /* The tables of embeddings. */
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
-  int32_t inner, pad = 0, types = m->traits & LDR__OF_PLACES ? 0 : 1;
+  int32_t pad = 0, types = m->traits & LDR__OF_PLACES ? 0 : 1;
   m->embed_width = m->shape.width;
   if (f->segment) m->segments = ldr__config_int(j, "type_vocab_size", 2 * types, types, 1024, err);
   if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
   if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id"))
     m->task_types = ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, err);
   if (f->project)
-    m->embed_width = ldr__config_int(
-        j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, err);
-  if (m->keys & LDR__KEYS_OPT) {
-    inner = ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, err);
-    if (inner != m->shape.width)
-      return ldr__fail(err, LDR_UNSUPPORTED,
-          "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
-  }
+    m->embed_width = ldr__config_int(j, m->traits & LDR__OF_WORDS ? "word_embed_proj_dim" : "embedding_size",
+        m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, err);
   if (m->traits & LDR__OF_PAD) {
     pad = ldr__config_int(j, "pad_token_id", 1, 0, 1000, err);
     m->position_offset = pad + 1;
@@ -13064,7 +13069,7 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
-  eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack ? 1e-12 : 1e-5;
+  eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack && !f->causal ? 1e-12 : 1e-5;
   s->eps = ldr__config_real(j, f->k_eps, eps, 0, 1, err);
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err) || ldr__config_experts(m, j, err))
@@ -13391,7 +13396,8 @@ static void ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
 static void ldr__bind_head(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
-  const char *dense = f->head_dense;
+  int narrow = (m->traits & LDR__OF_WORDS) != 0; /* no more than a matrix, where the widths differ */
+  const char *dense = narrow ? NULL : f->head_dense;
   size_t e = (size_t)m->embed_width, words = (size_t)m->vocabulary;
   int modern = (m->traits & LDR__OF_MODERN) != 0;
   if (m->stack == LDR__ENCODER) return;
@@ -13402,6 +13408,8 @@ static void ldr__bind_head(ldr__binder *b) {
     else ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", dense, ".bias", e);
     ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER);
   }
+  if (narrow && ldr__projects(m))
+    ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], b->prefix, f->head_dense, ".weight", e, (size_t)m->shape.width);
   if (dense || ldr__bind_has(b, "", f->head_bias, ""))
     ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, "", words);
   if (ldr__bind_has(b, "", f->head_out, ""))
@@ -13651,12 +13659,13 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
   ldr__block one, *block;
   ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, "", (size_t)m->vocabulary, e);
   if (f->position && (!places || (m->placed & LDR__PLACED_INPUT)))
-    ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, "", (size_t)m->positions, e);
+    ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, "", (size_t)m->positions,
+        (size_t)ldr__position_width(m));
   if (m->segments) ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, "", (size_t)m->segments, e);
   if (f->embed_norm) ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER);
   if (ldr__projects(m)) {
     ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, f->project, ".weight", w, e);
-    ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, f->project, ".bias", w);
+    if (!(m->traits & LDR__OF_WORDS)) ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, f->project, ".bias", w);
   }
   if (m->traits & LDR__OF_ALIBI) ldr__bind_slopes(b);
   if (m->traits & LDR__OF_WAVES) ldr__bind_waves(b);
@@ -14529,6 +14538,22 @@ static void ldr__frozen_forward(
   }
 }
 
+/* row[n] += row `at` of a table */
+static void ldr__embed_add(const ldr__exec *ex, float *row, const ldr__mat *table, size_t at, size_t n) {
+  float run[64];
+  size_t j, some;
+  for (j = 0; table->data && j < n; j += some) {
+    some = LDR__MIN((size_t)64, n - j);
+    ldr__mat_run(ex->kernels, run, table, at, j, some);
+    ex->kernels->rows->add(row + j, run, some);
+  }
+}
+
+/* 1: positions are added behind the projection. */
+static int ldr__places_late(const ldr_model *m, const ldr__ends *ends) {
+  return (m->traits & LDR__OF_WORDS) && ends->m[LDR__PROJECT].data;
+}
+
 /* word_scale word[id] + position[pos] + segment[type] of token i; -1, -2, ... are a prompt's vectors, or nothing. */
 static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row,
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
@@ -14546,13 +14571,7 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
   else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
   else memset(row, 0, e * sizeof(float));
   for (j = 0; !t->given && m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
-  for (k = 0; k < 3; k++)
-    for (j = 0; tables[k]->data && j < e; j += 64) {
-      float run[64];
-      size_t n = LDR__MIN((size_t)64, e - j);
-      ldr__mat_run(ex->kernels, run, tables[k], at[k], j, n);
-      ex->kernels->rows->add(row + j, run, n);
-    }
+  for (k = ldr__places_late(m, ends); k < 3; k++) ldr__embed_add(ex, row, tables[k], at[k], e);
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
@@ -14572,6 +14591,9 @@ static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ld
   }
   if (ends->m[LDR__PROJECT].data)
     ldr__linear_forward(ex, x, w, embed, e, ends->m[LDR__PROJECT], ends->v[LDR__PROJECTB], t->count, w, e);
+  if (ldr__places_late(m, ends))
+    LDR__ROW_LOOP(r, t->count, ex, ldr__embed_add(
+        ex, x + r * w, &ends->m[LDR__POSITION], (size_t)(t->position[r] + m->position_offset), w);)
 }
 
 /* Room for the way back: sums and their norms are made again. */
@@ -14590,6 +14612,13 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     float *dx, const ldr__embed_back *k, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
   size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
   float *de = k->dsums ? k->dsums : dx;
+  const int late = ldr__places_late(m, ends);
+  if (late && grad[LDR__POSITION])
+    LDR__FOR(j, (int64_t)w, ex->threads) {
+      size_t i;
+      for (i = 0; i < t->count; i++)
+        grad[LDR__POSITION][(size_t)(t->position[i] + m->position_offset) * w + (size_t)j] += dx[i * w + (size_t)j];
+    }
   LDR__ROW_LOOP(i, t->count, ex, ldr__embed_sum(ex, m, ends, k->sums + i * e, ids, segments, t, i);)
   if (ends->v[LDR__EMBED_NORM])
     ldr__norm_forward(ex, k->normed, k->stats, k->sums, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], t->count,
@@ -14608,7 +14637,8 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
       int n;
       into[0] = ids[i] >= 0   ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL)
           : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
-      into[1] = grad[LDR__POSITION] ? grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e : NULL;
+      into[1] = late || !grad[LDR__POSITION] ? NULL
+          : grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e;
       into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
       for (n = 0; n < 3; n++)
         for (j = j0; into[n] && j < j1; j++) into[n][j] += n == 0 &&
@@ -14886,7 +14916,7 @@ LDR__DEF ldr_status ldr_model_logits(
   }
   if (m->ends.m[LDR__LM_DENSE].data) {
     ldr__linear_forward(&ex, x, e, hidden, w, m->ends.m[LDR__LM_DENSE], m->ends.v[LDR__LM_DENSEB], n, e, w);
-    LDR__ROW_LOOP(t, n, &ex, {
+    if (m->ends.v[LDR__LM_NORM]) LDR__ROW_LOOP(t, n, &ex, {
       ex.kernels->rows->activate(x + t * e, x + t * e, e, (int32_t)m->shape.activation);
       ex.kernels->rows->norm(
           x + t * e, NULL, x + t * e, m->ends.v[LDR__LM_NORM], m->ends.v[LDR__LM_NORMB], e, 0, m->shape.eps);
@@ -18292,7 +18322,9 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
   const ldr__ends *h = &s->ends;
   size_t e = (size_t)m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
   if (!s->words_u) return;
-  ldr__linear_forward(&s->ex, s->words_u, e, x, d, h->m[LDR__LM_DENSE], h->v[LDR__LM_DENSEB], R, e, d);
+  ldr__linear_forward(&s->ex, h->v[LDR__LM_NORM] ? s->words_u : words, e, x, d, h->m[LDR__LM_DENSE],
+      h->v[LDR__LM_DENSEB], R, e, d);
+  if (!h->v[LDR__LM_NORM]) return; /* OPT: the matrix alone */
   LDR__ROW_LOOP(t, R, &s->ex,
       s->ex.kernels->rows->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
   ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e,
@@ -18354,12 +18386,14 @@ static void ldr__words_backward(ldr__pass *s) {
     memcpy(s->dout, s->dwords, R * d * sizeof(float));
     return;
   }
-  ldr__norm_backward(&s->ex, s->dwords, 0, ldr__grad(l, l->end[LDR__LM_NORM]), ldr__grad(l, l->end[LDR__LM_NORMB]),
-      s->dwords, s->words_f, s->words_stats, h->v[LDR__LM_NORM], R, e, LDR_NORM_LAYER);
-  LDR__ROW_LOOP(t, R, &s->ex, {
-    s->ex.kernels->rows->activate_both(s->words_f + t * e, s->words_u + t * e, e, (int32_t)l->m->shape.activation);
-    s->ex.kernels->rows->multiply(s->dwords + t * e, s->words_u + t * e, e);
-  })
+  if (h->v[LDR__LM_NORM]) {
+    ldr__norm_backward(&s->ex, s->dwords, 0, ldr__grad(l, l->end[LDR__LM_NORM]), ldr__grad(l, l->end[LDR__LM_NORMB]),
+        s->dwords, s->words_f, s->words_stats, h->v[LDR__LM_NORM], R, e, LDR_NORM_LAYER);
+    LDR__ROW_LOOP(t, R, &s->ex, {
+      s->ex.kernels->rows->activate_both(s->words_f + t * e, s->words_u + t * e, e, (int32_t)l->m->shape.activation);
+      s->ex.kernels->rows->multiply(s->dwords + t * e, s->words_u + t * e, e);
+    })
+  }
   ldr__linear_backward(&s->ex, s->dout, d, 0, ldr__grad(l, l->end[LDR__LM_DENSE]), ldr__grad(l, l->end[LDR__LM_DENSEB]),
       s->dwords, e, ldr__mat_float(s->hidden_in, d, 1), h->m[LDR__LM_DENSE], R, e, d);
 }
@@ -22438,13 +22472,18 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
 static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logits) {
   const ldr_session *s = all[0];
   const ldr_model *m = s->m;
-  size_t w = (size_t)m->shape.width;
+  size_t w = (size_t)m->shape.width, e = (size_t)m->embed_width;
   float *x = s->b.x;
   int final = s->ends.v[LDR__FINAL] && !(s->l && s->l->d.rung_count && !s->l->top); /* rungs have added to its states */
   int32_t i;
   for (i = 0; i < n; i++) memcpy(x + (size_t)i * w, all[i]->last, w * sizeof(float));
   if (final) ldr__norm_forward(&s->ex, x, NULL, x, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], (size_t)n, w,
       m->shape.norm, m->shape.eps);
+  if (s->ends.m[LDR__LM_DENSE].data) { /* OPT's */
+    ldr__linear_forward(&s->ex, s->b.embed, e, x, w, s->ends.m[LDR__LM_DENSE], NULL, (size_t)n, e, w);
+    x = s->b.embed;
+    w = e;
+  }
   ldr__word_scores(&s->ex, m, &s->ends, logits, x, (size_t)n, w);
 }
 

@@ -1239,7 +1239,7 @@ static double outside_gradients(const ldr_model *m, const ldr_weights *g, int *t
 }
 
 TEST(outside_gradients_equal_transformers) {
-  static const char *const dirs[] = { "gpt2", "gpt2-scaled", "gpt_neo", "gpt_neox", "gpt_neox-seq", "gptj", "opt", "phi", "phi-qkln", "phi3", "phi3-longrope", "llama", "llama-llama3rope",
+  static const char *const dirs[] = { "gpt2", "gpt2-scaled", "gpt_neo", "gpt_neox", "gpt_neox-seq", "gptj", "opt", "opt-post", "phi", "phi-qkln", "phi3", "phi3-longrope", "llama", "llama-llama3rope",
     "llama-yarn", "mistral", "qwen2", "qwen2-window", "qwen3", "smollm3", "starcoder2", "stablelm", "stablelm-12b", "cohere", "cohere-qknorm", "olmo", "olmo2",
     "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw" };
   char path[1024], golden[1100], name[64];

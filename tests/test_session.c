@@ -569,7 +569,7 @@ static void steps_of_two(const ldr_model *m, ldr_session *s, const int32_t *ids,
 }
 
 TEST(outside_models_go_on_as_transformers_does) {
-  static const char *const dirs[] = { "gpt2", "gpt2-scaled", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "mistral", "qwen2",
+  static const char *const dirs[] = { "gpt2", "gpt2-scaled", "gpt_neo", "opt", "opt-post", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "mistral", "qwen2",
     "qwen2-window", "qwen3", "smollm3", "starcoder2", "gpt_neox", "gpt_neox-seq", "gptj", "phi", "phi-qkln", "phi3", "stablelm", "stablelm-12b", "cohere",
     "cohere-qknorm", "olmo", "olmo2", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw",
     "mixtral", "qwen2_moe", "qwen3_moe" };

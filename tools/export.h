@@ -84,17 +84,20 @@ typedef struct ldr__published {
    have. */
 static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int end) {
   const ldr__family *f = m->family;
+  const int narrow = (m->traits & LDR__OF_WORDS) != 0;
   const char *stems[LDR__ENDS], *after = "", *prefix = f->prefix, *stack = end == LDR__WORD ? "" : ldr__stack_prefix(m);
   memset((void *)stems, 0, sizeof stems);
   stems[LDR__WORD] = m->borrowed ? NULL : f->word; /* the decoder's, which stands for both */
   stems[LDR__DISTANCES] = m->traits & LDR__OF_RELATIVE ? ldr__distances_name(m) : NULL;
   stems[LDR__POSITION] = f->position;
   stems[LDR__SEGMENT] = f->segment;
-  stems[LDR__PROJECT] = stems[LDR__PROJECTB] = ldr__projects(m) ? f->project : NULL;
+  stems[LDR__PROJECT] = ldr__projects(m) ? f->project : NULL;
+  stems[LDR__PROJECTB] = narrow ? NULL : stems[LDR__PROJECT];
   stems[LDR__EMBED_NORM] = stems[LDR__EMBED_NORMB] = f->embed_norm;
   stems[LDR__FINAL] = m->traits & LDR__OF_NO_GAINS ? NULL : f->final_norm;
   stems[LDR__FINALB] = f->norm == LDR_NORM_LAYER && !m->bare_norms ? stems[LDR__FINAL] : NULL;
-  stems[LDR__LM_DENSE] = stems[LDR__LM_DENSEB] = f->head_dense;
+  stems[LDR__LM_DENSE] = narrow && !ldr__projects(m) ? NULL : f->head_dense;
+  stems[LDR__LM_DENSEB] = narrow ? NULL : f->head_dense;
   stems[LDR__LM_NORM] = stems[LDR__LM_NORMB] = f->head_norm;
   stems[LDR__LM_OUT] = m->stack == LDR__ENCODER ? NULL : f->head_out;
   stems[LDR__LM_BIAS] = m->stack == LDR__ENCODER ? NULL : f->head_bias;
@@ -103,7 +106,7 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
   if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB ||
       end == LDR__LM_NORMB)
     after = ".bias";
-  if (end == LDR__LM_DENSE || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB ||
+  if ((end == LDR__LM_DENSE && !narrow) || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB ||
       end == LDR__LM_OUT || end == LDR__LM_BIAS)
     prefix = stack = "";
   if (!stems[end]) return 0;
