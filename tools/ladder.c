@@ -1335,9 +1335,9 @@ static int command_export(run *r) {
   const char *path = r->o.out;
   int gguf = r->o.format == 2, status;
   if (gguf && ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
-  status = gguf ? open_model(r) : copy_companions(r, file);
+  status = open_model(r) || export_ladder(r) ? EXIT_FAILED : EXIT_DONE;      /* before anything is written */
+  if (!status && !gguf) status = copy_companions(r, file);
   if (!gguf) path = file;
-  if (!status) status = export_ladder(r);
   if (!status && gguf) status = export_gguf(r, path);
   else if (!status) status = export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err) ? EXIT_FAILED : EXIT_DONE;
   if (!status && ldr_model_info_get(r->model).task != LDR_TASK_NONE && (gguf || r->o.ladder))

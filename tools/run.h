@@ -1358,7 +1358,7 @@ static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
     if (!ldr__path_join(path, LADDER_MAX_PATH, r->o.out, weights[i])) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
     if (ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
   }
-  if (open_model(r)) return EXIT_FAILED;
+  if (!r->model && open_model(r)) return EXIT_FAILED;
   if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
   for (i = 0; i < sizeof companions / sizeof *companions; i++)
     if (copy_file(r, companions[i])) return EXIT_FAILED;
