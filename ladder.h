@@ -1628,9 +1628,19 @@ static void ldr__text_i64(ldr__text *t, int64_t v) {
   ldr__text_u64(t, v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* %s text, %d int, %I int64_t, %U uint64_t. Our own, because vsnprintf is neither independent
-   of the locale nor present without stdio. */
+/* Names taken from a file may be long or hold anything: a printable, short form of a text. */
+static void ldr__text_shown(ldr__text *t, const char *s, size_t n) {
+  enum { MOST = 92 };
+  size_t i;
+  for (i = 0; i < n && i < MOST; i++)
+    ldr__text_bytes(t, (unsigned char)s[i] < 32 || s[i] == 127 ? "?" : s + i, 1);
+  if (i < n) ldr__text_string(t, "...");
+}
+
+/* %s text, %d int, %I int64_t, %U uint64_t; of a file, shown: %q text, %b text and size_t its bytes. Our own, because
+   vsnprintf is neither independent of the locale nor present without stdio. */
 static void ldr__text_format(ldr__text *t, const char *format, va_list args) {
+  const char *s;
   for (; *format; format++) {
     if (*format != '%') {
       ldr__text_bytes(t, format, 1);
@@ -1638,6 +1648,8 @@ static void ldr__text_format(ldr__text *t, const char *format, va_list args) {
     }
     switch (*++format) {
       case 's': ldr__text_string(t, va_arg(args, const char *)); break;
+      case 'q': s = va_arg(args, const char *); ldr__text_shown(t, s, strlen(s)); break;
+      case 'b': s = va_arg(args, const char *); ldr__text_shown(t, s, va_arg(args, size_t)); break;
       case 'd': ldr__text_i64(t, va_arg(args, int)); break;
       case 'I': ldr__text_i64(t, va_arg(args, int64_t)); break;
       case 'U': ldr__text_u64(t, va_arg(args, uint64_t)); break;
@@ -1724,22 +1736,6 @@ static LDR__UNUSED void ldr__fail_in_file(ldr_error *err, const char *path) {
   memcpy(copy, err->message, sizeof copy);
   if (err->status == LDR_MEMORY || strncmp(copy, path, n) == 0) return;
   ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
-}
-
-/* Names taken from a file may be long or hold anything; messages show a printable, short form. */
-#define LDR__SHOWN 96
-static const char *ldr__show(char *dst, const char *s, size_t n) {
-  size_t i, used = 0;
-  for (i = 0; i < n && used < LDR__SHOWN - 4; i++) {
-    unsigned char c = (unsigned char)s[i];
-    dst[used++] = c < 32 || c == 127 ? '?' : (char)c;
-  }
-  if (i < n) {
-    memcpy(dst + used, "...", 3);
-    used += 3;
-  }
-  dst[used] = 0;
-  return dst;
 }
 
 /* ================================
@@ -4269,6 +4265,9 @@ struct ldr_json {
   size_t count, capacity;
 };
 
+/* A node as it stands in the text: the two arguments of %b. */
+#define LDR__WRITTEN(j, node) (j)->text + (j)->nodes[node].begin, (j)->nodes[node].end - (j)->nodes[node].begin
+
 /* Length of the well-formed UTF-8 sequence at s (1 to 4), or 0. Unicode 15, table 3-7. */
 static size_t ldr__utf8_length(const unsigned char *s, size_t n) {
   unsigned c = s[0], low = 0x80, high = 0xbf;
@@ -4997,47 +4996,42 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
   int32_t dtype = ldr_json_get(j, value, "dtype"), k, d;
   uint64_t at = 8 + node->begin, elements = 1, bytes = 0;
   int64_t begin, end;
-  char shown[LDR__SHOWN];
   ldr_tensor *t = ldr__weights_add(w, err);
   if (!t) return err->status;
   t->file = file;
   t->name = ldr__weights_string(w, j, key, err);
   if (!t->name) return err->status;
-  ldr__show(shown, t->name, strlen(t->name));
   shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
   range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
   if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range ||
       range->type != LDR_JSON_ARRAY || range->count != 2)
     return ldr__fail_at(
-        err, LDR_FORMAT, at, "tensor \"%s\": the header entry must hold dtype, shape and two data_offsets", shown);
+        err, LDR_FORMAT, at, "tensor \"%q\": the header entry must hold dtype, shape and two data_offsets", t->name);
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
     if (ldr__dtypes[d].block == 1 && ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
-  if (d == LDR_DTYPE_COUNT) {
-    char type_shown[LDR__SHOWN];
-    const ldr_json_node *n = ldr_json_node_at(j, dtype);
-    return ldr__fail_at(err, LDR_DTYPE, 8 + n->begin, "tensor \"%s\": element type %s is not known", shown,
-        ldr__show(type_shown, j->text + n->begin, n->end - n->begin));
-  }
+  if (d == LDR_DTYPE_COUNT)
+    return ldr__fail_at(err, LDR_DTYPE, 8 + j->nodes[dtype].begin, "tensor \"%q\": element type %b is not known",
+        t->name, LDR__WRITTEN(j, dtype));
   t->dtype = (ldr_dtype)d;
   if (shape->count > LADDER_MAX_DIMS)
-    return ldr__fail_at(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)",
-        shown, shape->count, LADDER_MAX_DIMS);
+    return ldr__fail_at(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%q\": %d dimensions, at most %d (LADDER_MAX_DIMS)",
+        t->name, shape->count, LADDER_MAX_DIMS);
   for (k = shape->first, d = 0; k >= 0; k = ldr_json_node_at(j, k)->next, d++) {
     if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
       return ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin,
-          "tensor \"%s\": its shape is not a list of whole numbers with a product below 2^64", shown);
+          "tensor \"%q\": its shape is not a list of whole numbers with a product below 2^64", t->name);
   }
   t->dims = shape->count;
   if (!ldr__json_integer(j, range->first, &begin) ||
       !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
-        "tensor \"%s\": data_offsets must be two whole numbers, begin <= end", shown);
+        "tensor \"%q\": data_offsets must be two whole numbers, begin <= end", t->name);
   if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
-        "tensor \"%s\": shape and type need %U bytes, data_offsets span %I", shown, bytes, end - begin);
+        "tensor \"%q\": shape and type need %U bytes, data_offsets span %I", t->name, bytes, end - begin);
   if ((uint64_t)end > data_size)
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
-        "tensor \"%s\": its data ends at byte %U of the file, the file has %U: truncated?", shown,
+        "tensor \"%q\": its data ends at byte %U of the file, the file has %U: truncated?", t->name,
         data_offset + (uint64_t)end, data_offset + data_size);
   t->bytes = bytes;
   t->offset = data_offset + (uint64_t)begin;
@@ -5119,11 +5113,10 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   if (w->count > first) ldr__sort_tensors(w->tensors + first, w->count - first, ldr__before_by_offset);
   for (i = first, at = 8 + header; i < w->count; i++) {
     const ldr_tensor *t = &w->tensors[i];
-    char shown[LDR__SHOWN];
     if (t->offset != at)
       return ldr__fail_at(err, LDR_FORMAT, LDR__MIN(t->offset, at),
-          t->offset < at ? "tensor \"%s\": its data overlaps another tensor's"
-          : "tensor \"%s\": unused bytes before its data", ldr__show(shown, t->name, strlen(t->name)));
+          t->offset < at ? "tensor \"%q\": its data overlaps another tensor's"
+          : "tensor \"%q\": unused bytes before its data", t->name);
     at += t->bytes;
   }
   if (at != s->size)
@@ -5137,33 +5130,30 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
 static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
   size_t i, size;
   int32_t d;
-  char shown[LDR__SHOWN], format[LDR__SHOWN];
   for (i = 0; i < w->meta_count; i++) {
     const ldr__meta *m = &w->metas[i];
     const char *name = m->key + sizeof LDR__QUANTISED - 1;
     ldr_tensor *t;
     if (strncmp(m->key, LDR__QUANTISED, sizeof LDR__QUANTISED - 1) != 0) continue;
-    ldr__show(shown, name, strlen(name));
     for (d = 0; d < LDR_DTYPE_COUNT; d++)
       if (ldr__dtypes[d].block > 1 && d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
     if (d == LDR_DTYPE_COUNT)
       return ldr__fail_at(err, LDR_UNSUPPORTED, m->at,
-          "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown,
-          ldr__show(format, m->value, strlen(m->value)));
+          "tensor \"%q\": the metadata says it is quantised as \"%q\": only Q8_0 and Q4_0 are known", name, m->value);
     t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
     if (!t)
       return ldr__fail_at(
-          err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
+          err, LDR_MISSING, m->at, "the metadata says that tensor \"%q\" is quantised: no such tensor is there", name);
     if (t->dtype != LDR_U8)
-      return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%s\": type %s, %s blocks must be U8 and be named once",
-          shown, ldr_dtype_name(t->dtype), m->value);
+      return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%q\": type %s, %s blocks must be U8 and be named once",
+          name, ldr_dtype_name(t->dtype), m->value);
     size = ldr__dtypes[d].size;
     if (t->dims != 2 || t->shape[1] % (int64_t)size)
       return ldr__fail_at(err, LDR_SHAPE, m->at,
-          "tensor \"%s\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", shown, t->dims,
+          "tensor \"%q\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", name, t->dims,
           t->dims ? t->shape[t->dims - 1] : (int64_t)0, m->value, (int)size);
     if (t->shape[1] / (int64_t)size > INT64_MAX / LDR__QBLOCK || t->bytes / size > SIZE_MAX / LDR__QBLOCK)
-      return ldr__fail_at(err, LDR_LIMIT, m->at, "tensor \"%s\": more elements than this machine can count", shown);
+      return ldr__fail_at(err, LDR_LIMIT, m->at, "tensor \"%q\": more elements than this machine can count", name);
     t->dtype = (ldr_dtype)d;
     t->shape[1] = t->shape[1] / (int64_t)size * LDR__QBLOCK;
   }
@@ -5172,12 +5162,10 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
 
 static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
   size_t i;
-  char shown[LDR__SHOWN];
   ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
   for (i = 1; i < w->count; i++)
     if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
-      return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice",
-          ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
+      return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%q\" is there twice", w->tensors[i].name);
   return ldr__weights_quantised(w, err);
 }
 
@@ -5312,23 +5300,21 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
   const unsigned char *name = ldr__take(c, n);
   uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
-  char shown[LDR__SHOWN];
   ldr_tensor *t = ldr__weights_add(w, err);
   size_t i;
   if (!t) return err->status;
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
   t->name = ldr__weights_text(w, name, (size_t)n, at, err);
   if (!t->name) return err->status;
-  ldr__show(shown, t->name, (size_t)n);
   if (dims > LADDER_MAX_DIMS)
-    return ldr__fail_at(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown,
+    return ldr__fail_at(err, LDR_LIMIT, at, "tensor \"%q\": %U dimensions, at most %d (LADDER_MAX_DIMS)", t->name,
         (uint64_t)dims, LADDER_MAX_DIMS);
   t->dims = (int32_t)dims;
   t->file = file;
   for (d = 0; d < dims; d++) { /* the fastest first */
     uint64_t k = ldr__take_number(c, 8);
     if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k))
-      return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
+      return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%q\": the product of its shape is not below 2^64", t->name);
     t->shape[dims - 1 - d] = (int64_t)k;
   }
   type = (uint32_t)ldr__take_number(c, 4);
@@ -5337,14 +5323,14 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   for (i = 0; i < LDR__COUNT(ldr__gguf_types) && ldr__gguf_types[i].type != type; i++) {}
   if (i == LDR__COUNT(ldr__gguf_types))
     return ldr__fail_at(
-        err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
+        err, LDR_DTYPE, at, "tensor \"%q\": ggml's element type %U is not known here", t->name, (uint64_t)type);
   t->dtype = ldr__gguf_types[i].dtype;
   n = ldr_dtype_block(t->dtype);
   if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n))
     return ldr__fail_at(
-        err, LDR_SHAPE, at, "tensor \"%s\": rows are no multiple of the %U elements of a block", shown, n);
+        err, LDR_SHAPE, at, "tensor \"%q\": rows are no multiple of the %U elements of a block", t->name, n);
   if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype)))
-    return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": more bytes than 2^64", shown);
+    return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%q\": more bytes than 2^64", t->name);
   w->count++;
   return LDR_OK;
 }
@@ -5409,13 +5395,12 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   data = ((uint64_t)c.at + align - 1) & ~(align - 1);
   for (k = first; k < w->count; k++) {
     ldr_tensor *t = &w->tensors[k];
-    char shown[LDR__SHOWN];
     if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data ends behind the file of %U bytes: truncated?",
-          ldr__show(shown, t->name, strlen(t->name)), (uint64_t)s->size);
+      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data ends behind the file of %U bytes: truncated?",
+          t->name, (uint64_t)s->size);
     if (t->offset % align)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data is not aligned to %U bytes",
-          ldr__show(shown, t->name, strlen(t->name)), align);
+      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data is not aligned to %U bytes",
+          t->name, align);
     t->offset += data;
     t->data = s->data + (size_t)t->offset;
   }
@@ -5548,16 +5533,14 @@ static const struct { const char *module, *name; int32_t what; ldr_dtype dtype; 
 
 static int ldr__pickle_global(
     ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
-  char a[LDR__SHOWN], b[LDR__SHOWN];
   size_t i;
   for (i = 0; i < LDR__COUNT(ldr__pickle_globals); i++)
     if (strlen(ldr__pickle_globals[i].module) == m && memcmp(ldr__pickle_globals[i].module, module, m) == 0 &&
         strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0)
       return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
-  ldr__show(a, (const char *)module, m);
-  ldr__show(b, (const char *)name, n);
   ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at,
-      "the pickle asks for %s.%s, which is no tensor and no container: refused, nothing was run", a, b);
+      "the pickle asks for %b.%b, which is no tensor and no container: refused, nothing was run",
+      (const char *)module, m, (const char *)name, n);
   return 0;
 }
 
@@ -5749,23 +5732,22 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   ldr_tensor *t = ldr__weights_add(h->w, h->err);
   uint64_t elements = 1, reach = 0, expected = 1, held, step, first, size;
   int64_t stride[LADDER_MAX_DIMS];
-  char shown[LDR__SHOWN], text[64];
+  char text[64];
   if (!t) return h->err->status;
   t->name = ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err);
   if (!t->name) return h->err->status;
-  ldr__show(shown, t->name, strlen(t->name));
   t->file = h->file;
   t->dtype = ldr__pickle_globals[v[ldr__pickle_item(p, id, 1)].number].dtype;
   if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) ||
       !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || v[sizes].count != v[strides].count || v[offset].number < 0)
-    return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": its shape and strides are no lists of one length", shown);
+    return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": its shape and strides are no lists of one length", t->name);
   if (v[sizes].count > LADDER_MAX_DIMS)
-    return ldr__fail(h->err, LDR_LIMIT, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown,
+    return ldr__fail(h->err, LDR_LIMIT, "tensor \"%q\": %d dimensions, at most %d (LADDER_MAX_DIMS)", t->name,
         v[sizes].count, LADDER_MAX_DIMS);
   t->dims = v[sizes].count;
   ldr__pickle_name(text, &v[ldr__pickle_item(p, id, 2)]);
   s = ldr_weights_find(h->stores, text);
-  if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%s\": its storage \"%s\" is not in the file", shown, text);
+  if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%q\": its storage \"%s\" is not in the file", t->name, text);
   size = ldr_dtype_size(t->dtype);
   first = (uint64_t)v[offset].number;
   held = s->bytes / size;
@@ -5773,21 +5755,21 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
     int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
     if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) ||
         v[a].number < 0 || v[b].number < 0 || !ldr__mul_u64(&elements, elements, (uint64_t)v[a].number))
-      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": a shape or stride that cannot be", shown);
+      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": a shape or stride that cannot be", t->name);
     t->shape[d] = v[a].number;
     stride[d] = v[b].number;
     whole &= t->shape[d] == 1 || (uint64_t)stride[d] == expected;
     expected = elements;
     if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held ||
         (reach += step) > held)
-      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
+      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": reaches behind its storage of %U elements", t->name, held);
   }
   if (elements && (first >= held || reach >= held - first))
     return ldr__fail_at(h->err, LDR_FORMAT, s->offset,
-        "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
+        "tensor \"%q\": reaches behind its storage of %U elements: truncated?", t->name, held);
   if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / size)
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset,
-        "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
+        "tensor \"%q\": %U elements spread out of %U that are stored", t->name, elements, held);
   t->bytes = elements * size;
   t->offset = s->offset + first * size;
   t->data = (const unsigned char *)s->data + (elements ? (size_t)(first * size) : 0);
@@ -6025,7 +6007,6 @@ static int ldr__text_is(const unsigned char *p, size_t n) {
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
-  char shown[LDR__SHOWN];
   size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
@@ -6040,8 +6021,8 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
     return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
   if (ldr__text_is(s->data, s->size))
     return ldr__fail_at(err, LDR_FORMAT, 0,
-        "a text, not a safetensors file: \"%s\": a link that became a file, or a server's message?",
-        ldr__show(shown, (const char *)s->data, LDR__MIN(s->size, LDR__SHOWN - 1)));
+        "a text, not a safetensors file: \"%b\": a link that became a file, or a server's message?",
+        (const char *)s->data, s->size);
   if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6)
     return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
   return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
@@ -6208,18 +6189,18 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
       { 4, LDR_U8 }, { 5, LDR_I16 },
     { 6, LDR_I8 }, { 9, LDR_I64 }, { 10, LDR_BOOL }, { 14, LDR_BF16 }, { 19, LDR_F16 } };
   uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
-  char shown[LDR__SHOWN];
+  char name[sizeof h->key];
   ldr_tensor *t;
   ldr__cursor part, dim, inner;
   size_t i;
   if (!h->key[0]) return ldr__bundle_header(h, c);
   if (!h->w) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
-  ldr__show(shown, h->key, strlen(h->key));
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-        "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are "
-        "read", shown);
-  if (!ldr__bundle_name(h->key)) return LDR_OK;
+        "a checkpoint of TensorFlow 2's objects (\"%q\"): only those of named variables, as BERT was published, are "
+        "read", h->key);
+  memcpy(name, h->key, sizeof name); /* the next key may share its beginning */
+  if (!ldr__bundle_name(name)) return LDR_OK;
   t = ldr__weights_add(h->w, h->err);
   if (!t) return h->err->status;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
@@ -6235,27 +6216,27 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
           if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
         field = 2;
         if (t->dims == LADDER_MAX_DIMS) return ldr__fail_at(h->err, LDR_LIMIT, at,
-            "tensor \"%s\": over %d dimensions (LADDER_MAX_DIMS)", shown, LADDER_MAX_DIMS);
+            "tensor \"%q\": over %d dimensions (LADDER_MAX_DIMS)", h->key, LADDER_MAX_DIMS);
         t->shape[t->dims++] = n;
         if (!ldr__mul_u64(&elements, elements, (uint64_t)n)) c.bad = 1;
       }
     if (part.bad) c.bad = 1;
   }
-  if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%s\" cannot be read",
-      shown);
+  if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read",
+      h->key);
   if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-      "tensor \"%s\": it is stored in slices, which are not read", shown);
+      "tensor \"%q\": it is stored in slices, which are not read", h->key);
   for (i = 0; i < LDR__COUNT(types) && types[i].type != type; i++) {}
   if (i == LDR__COUNT(types)) return ldr__fail_at(h->err, LDR_DTYPE, at,
-      "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
+      "tensor \"%q\": TensorFlow's element type %U is not known here", h->key, type);
   t->dtype = types[i].dtype;
-  t->name = ldr__weights_text(h->w, (const unsigned char *)h->key, strlen(h->key), at, h->err);
+  t->name = ldr__weights_text(h->w, (const unsigned char *)name, strlen(name), at, h->err);
   if (!t->name) return h->err->status;
   if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size ||
       shard >= (uint64_t)h->w->file_count ||
       t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
     return ldr__fail_at(h->err, LDR_FORMAT, at,
-        "tensor \"%s\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", shown, size,
+        "tensor \"%q\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", h->key, size,
         t->offset, shard);
   t->file = (int32_t)shard;
   t->data = h->w->files[shard].data + t->offset;
@@ -6291,12 +6272,9 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
       uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
       ldr__bundle_block(h, from, length, 0);
     } else {
-      char before[sizeof h->key];
       memcpy(h->key + shared, key, (size_t)more);
       h->key[shared + more] = 0;
-      memcpy(before, h->key, sizeof before);
       ldr__bundle_entry(h, value, entry);
-      memcpy(h->key, before, sizeof before);
     }
   }
   return h->err->status;
@@ -9068,11 +9046,8 @@ static int32_t ldr__next(const ldr_tokenizer *t, int32_t node) { return ldr_json
 
 /* The error that names what is in the file. */
 static void ldr__read_fail(ldr_tokenizer *t, ldr_status status, int32_t node, const char *what) {
-  char shown[LDR__SHOWN];
-  const ldr_json_node *n = ldr_json_node_at(t->j, node);
-  if (!n) ldr__fail(t->err, status, "%s", what);
-  else ldr__fail_at(t->err, status, n->begin, "%s (found %s)", what,
-      ldr__show(shown, t->j->text + n->begin, n->end - n->begin));
+  if (!ldr_json_node_at(t->j, node)) ldr__fail(t->err, status, "%s", what);
+  else ldr__fail_at(t->err, status, t->j->nodes[node].begin, "%s (found %b)", what, LDR__WRITTEN(t->j, node));
 }
 
 static int ldr__read_flag(ldr_tokenizer *t, int32_t object, const char *key, int otherwise) {
@@ -9516,13 +9491,12 @@ static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
 /* The unknown token of the model; it must be a piece. */
 static void ldr__read_unknown(ldr_tokenizer *t, int32_t model, const char *otherwise) {
   ldr__string unk = ldr__read_text(t, model, "unk_token", otherwise);
-  char shown[LDR__SHOWN];
   if (t->err->status || !unk.bytes) return;
   t->unk = ldr__piece_find(t, unk.text, (size_t)unk.bytes);
   if (t->unk < 0)
     ldr__fail(t->err, LDR_VOCAB,
-        "none of the %d pieces is %s, which stands for unknown words; is this the right vocabulary?",
-        (int)t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
+        "none of the %d pieces is %b, which stands for unknown words; is this the right vocabulary?",
+        (int)t->count, unk.text, (size_t)unk.bytes);
 }
 
 /* What stands before a piece inside a word. */
@@ -10371,7 +10345,6 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
       { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
   int32_t node = ldr__member(t, 0, "tokenizer_class");
-  char shown[LDR__SHOWN];
   int k;
   r->lower = ldr__read_choice(t, "do_lower_case");
   r->strip = ldr__read_choice(t, "strip_accents");
@@ -10384,8 +10357,8 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   for (k = 0; k < 2; k++) {
     const ldr_json_node *n = ldr_json_node_at(t->j, node = ldr__member(t, 0, only[k][0]));
     if (n && !ldr_json_equals(t->j, node, only[k][1]))
-      ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
-          ldr__show(shown, t->j->text + n->begin, n->end - n->begin), only[k][1]);
+      ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %b, and only %s is supported", only[k][2],
+          LDR__WRITTEN(t->j, node), only[k][1]);
   }
 }
 
@@ -12290,11 +12263,6 @@ static double ldr__config_number(const ldr_json *j, const char *key, double othe
   return ldr_json_number(j, ldr_json_get(j, 0, key), otherwise);
 }
 
-/* A node as it is written, for a message. */
-static const char *ldr__json_show(char shown[LDR__SHOWN], const ldr_json *j, int32_t node) {
-  return ldr__show(shown, j->text + j->nodes[node].begin, j->nodes[node].end - j->nodes[node].begin);
-}
-
 /* 1: `word` is in a list with blanks, commas or | between its words. */
 static int ldr__in_words(const char *list, const char *word, size_t n) {
   const char *p = list;
@@ -12367,7 +12335,6 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     "beta_slow original_max_position_embeddings attention_factor partial_rotary_factor short_factor long_factor";
   const ldr_json_node *n = ldr_json_node_at(j, object);
   int32_t type, k, kind = 0;
-  char shown[LDR__SHOWN];
   if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
   if (object >= 0 && n->type != LDR_JSON_OBJECT)
     return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
@@ -12375,14 +12342,14 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
-        "config.json: \"%s\" of the rotary positions is not supported", ldr__json_show(shown, j, k));
+        "config.json: \"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
   }
   type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
   if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
   if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
-      "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
-      ldr__json_show(shown, j, type));
+      "config.json: rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
+      LDR__WRITTEN(j, type));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
   r->theta = theta;
@@ -12411,7 +12378,6 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
   int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0;
   const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, neo ? "attention_layers" : "layer_types"));
   int32_t l, k, every, from = 0;
-  char shown[LDR__SHOWN];
   m->window = ldr__config_int(j, neo ? "window_size" : "sliding_window", neo ? 256 : gemma ? 4096 : 0, 0, 1 << 24, err);
   if (!(m->traits & LDR__OF_WINDOWS) || !ldr__config_true_or(j, "use_sliding_window",
       gemma || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)))) m->window = 0;
@@ -12438,7 +12404,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
       int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
       if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
         return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-            "config.json: a layer of kind %s is not supported here", ldr__json_show(shown, j, k));
+            "config.json: a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
       m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
     }
   }
@@ -12601,17 +12567,16 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     const ldr_json_node *key = &j->nodes[k], *n = &j->nodes[key->next];
     const char *name = j->text + key->begin;
     size_t length = key->end - key->begin;
-    char shown[LDR__SHOWN], shown_key[LDR__SHOWN];
     int known;
     if (n->type == LDR_JSON_NULL || ldr__in_words(m->allow, name, length)) continue;
     known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
-    ldr__json_show(shown_key, j, k);
-    ldr__json_show(shown, j, key->next);
     if (known)
-      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not known here for models of type "
-        "%s and could change the results (--allow %s passes it)", shown_key, shown, m->type, shown_key);
+      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%b\": %b is not supported",
+          LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next));
+    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%b\": %b is not known here for models of type "
+        "%s and could change the results (--allow %b passes it)", LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next),
+        m->type, LDR__WRITTEN(j, k));
   }
   return LDR_OK;
 }
@@ -12791,7 +12756,6 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
 /* DeBERTa's distances: how many have a row of their own, where the others' lie. */
 static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, "pos_att_type"));
-  char shown[LDR__SHOWN];
   int32_t k;
   if (!ldr__config_true(j, "relative_attention"))
     return ldr__fail(err, LDR_UNSUPPORTED,
@@ -12800,8 +12764,8 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
   if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
-        "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
-        n ? ldr__json_show(shown, j, ldr_json_get(j, 0, "pos_att_type")) : "neither");
+        "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %b",
+        n ? j->text + n->begin : "neither", n ? n->end - n->begin : strlen("neither"));
   m->far = m->positions;
   if (ldr__config_number(j, "max_relative_positions", -1) >= 1)
     m->far = ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, err);
@@ -13147,23 +13111,21 @@ static int ldr__bind_has(const ldr__binder *b, const char *prefix, const char *s
 static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
   const ldr_tensor *t = ldr__bind_find(b, prefix, stem, kind);
   const ldr_weights *w = b->m->weights;
-  char shown[LDR__SHOWN];
   if (t) b->used[t - w->tensors] = 1;
-  else ldr__fail(b->err, LDR_MISSING, "tensor \"%s%s%s\" is missing; the first of the file's %d is \"%s\"", prefix,
-      stem, kind, (int)w->count, w->count ? ldr__show(shown, w->tensors[0].name, strlen(w->tensors[0].name)) : "");
+  else ldr__fail(b->err, LDR_MISSING, "tensor \"%s%s%s\" is missing; the first of the file's %d is \"%q\"", prefix,
+      stem, kind, (int)w->count, w->count ? w->tensors[0].name : "");
   return t;
 }
 
 static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t dims, size_t d0, size_t d1) {
-  char shown[LDR__SHOWN], wanted[64], found[160];
+  char wanted[64], found[160];
   ldr__text text;
   uint64_t rows = 1;
   int32_t i;
   for (i = 0; i + 1 < t->dims; i++) rows *= (uint64_t)t->shape[i];
-  ldr__show(shown, t->name, strlen(t->name));
   if (!ldr__dtype_is_float(t->dtype))
-    return ldr__fail_at(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named "
-        "quantised blocks", shown, ldr_dtype_name(t->dtype));
+    return ldr__fail_at(b->err, LDR_DTYPE, t->offset, "tensor \"%q\": type %s, expected F32, F16, BF16, F64 or named "
+        "quantised blocks", t->name, ldr_dtype_name(t->dtype));
   if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
   if (dims == 1 && t->dims == 2 && t->shape[0] == 1 && (uint64_t)t->shape[1] == d0) return LDR_OK;
   /* GGUF: experts one below the other, and a row that is a vector */
@@ -13176,7 +13138,7 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
   if (dims == 1) ldr__format(wanted, sizeof wanted, "%U", (uint64_t)d0);
   else ldr__format(wanted, sizeof wanted, "%U,%U", (uint64_t)d0, (uint64_t)d1);
   return ldr__fail_at(
-      b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
+      b->err, LDR_SHAPE, t->offset, "tensor \"%q\": shape [%s], config.json asks for [%s]", t->name, found, wanted);
 }
 
 /* The matrix W[rows,columns]: rows from `first` on of a fused [total,in], or of Conv1D's [in,total]. */
@@ -13697,12 +13659,11 @@ static int ldr__is_ignored(const ldr__family *f, const char *name) {
 static ldr_status ldr__bind_extras(ldr__binder *b) {
   const ldr_model *m = b->m;
   size_t i;
-  char shown[LDR__SHOWN];
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     if (!b->used[i] && !ldr__in_words(m->allow, t->name, strlen(t->name)) && !ldr__is_ignored(m->family, t->name))
-      return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: "
-          "wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
+      return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%q\" has no place in a %s model with %d layers: "
+          "wrong config.json?", t->name, m->family->type, m->layers);
   }
   return LDR_OK;
 }
@@ -13862,14 +13823,12 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   size_t r, in, out, i, j, k, rows, columns, room;
   float *row, *fa, *fb, scale;
   unsigned char *copy;
-  char shown[LDR__SHOWN];
-  ldr__show(shown, a->name, n);
   if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
   if (!base) return ldr__fail_at(p->err, LDR_EXTRA, a->offset,
-      "adapter: \"%s\" is no matrix of this model: made for another one?", shown);
+      "adapter: \"%b\" is no matrix of this model: made for another one?", a->name, n);
   if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 ||
       (p->dora && !v))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" needs A[r,in] and B[out,r]%s", shown,
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%b\" needs A[r,in] and B[out,r]%s", a->name, n,
         p->dora ? " and magnitudes" : "");
   r = (size_t)a->shape[0];
   in = (size_t)a->shape[1];
@@ -13878,10 +13837,10 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   columns = turned ? out : in;
   if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]",
-        shown, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
+        a->name, n, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
   if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
-      "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
+      "adapter: \"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
   scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
   copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
   room = (r * (in + out) + columns) * sizeof(float);
@@ -13949,15 +13908,14 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
   const ldr_json *j = p->j;
   int32_t k;
   size_t i;
-  char key[LDR__SHOWN], value[LDR__SHOWN];
   if (!ldr__config_is(j, "peft_type", "LORA"))
     return ldr__fail(p->err, LDR_UNSUPPORTED, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
   for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
-    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
-        ldr__json_show(key, j, k), ldr__json_show(value, j, name->next));
+    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%b\": %b is not supported",
+        LDR__WRITTEN(j, k), LDR__WRITTEN(j, name->next));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out") && !ldr__is_gguf(p->m);
   p->rooted = ldr__config_true(j, "use_rslora");
@@ -14156,7 +14114,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   const char *arch = ldr_weights_meta(w, "general.architecture");
   const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
       *types = ldr_weights_find(w, "token_types.weight");
-  char text[1024], name[256], shown[LDR__SHOWN];
+  char text[1024], name[256];
   int experts = arch && ldr__gguf_get(w, arch, "expert_count", 0);
   const struct ldr__expert_row *row = NULL;
   size_t i, k, n;
@@ -14165,8 +14123,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
   }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (the manual's "
-        "\"files\" lists those that are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
+    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%q\" is not supported (the manual's "
+        "\"files\" lists those that are)", arch ? arch : "");
   n = strlen(arch);
   for (i = 0; i < w->meta_count; i++) {
     const char *key = w->metas[i].key;
@@ -14175,8 +14133,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
     if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
         ldr__in_words(m->allow, key, strlen(key))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the "
-        "results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
+    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%q\": %s is not known here and could change the "
+        "results (--allow passes it)", key, w->metas[i].value);
   }
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
@@ -15553,7 +15511,6 @@ static int32_t ldr__reader_classes(ldr__reader *r, char *label, size_t at, ldr_e
 static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error *err) {
   const char *label = (const char *)r->field[LDR__FIELD_LABEL], *text = (const char *)r->field[LDR__FIELD_TEXT];
   const char *text2 = pair ? (const char *)r->field[LDR__FIELD_TEXT2] : NULL;
-  char shown[LDR__SHOWN];
   int32_t index = 0;
   float value = 0;
   if (label) ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
@@ -15562,7 +15519,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
   if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
   if (r->desc.head == LDR_HEAD_REGRESS) {
     if (!ldr__reader_number(label, &value))
-      return ldr__reader_fail(r, at, err, "the label \"%s\" is not a number", ldr__show(shown, label, strlen(label)));
+      return ldr__reader_fail(r, at, err, "the label \"%q\" is not a number", label);
   } else {
     index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
         : ldr__reader_class(r, label, err);
