@@ -4360,6 +4360,12 @@ static size_t ldr__json_space(const char *s, size_t n, size_t i) {
   return i;
 }
 
+/* Goes over white space to s[*i], and says whether that is c. */
+static int ldr__json_meets(const char *s, size_t n, size_t *i, char c) {
+  *i = ldr__json_space(s, n, *i);
+  return *i < n && s[*i] == c;
+}
+
 /* Index after the closing quote of the string whose first character is s[i], or 0 with *bad set. */
 static size_t ldr__json_string_end(const char *s, size_t n, size_t i, size_t *bad) {
   size_t step = 1;
@@ -4420,7 +4426,7 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
   for (;;) {
     int key = depth > 0 && j->nodes[parent].type == LDR_JSON_OBJECT, more;
     for (more = 1 + key; more > 0; more--) { /* a key and its value, or a value */
-      if (more == 2 && (i >= n || s[i] != '"'))
+      if (more == 2 && !ldr__json_meets(s, n, &i, '"'))
         return ldr__fail_at(err, LDR_JSON, i, "JSON: expected a key in double quotes");
       node = ldr__json_value(j, s, n, &i, err);
       if (node < 0) return err ? err->status : LDR_JSON;
@@ -4430,8 +4436,7 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
         last[depth - 1] = node;
       }
       if (more == 1) break;
-      i = ldr__json_space(s, n, i);
-      if (i >= n || s[i] != ':') return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
+      if (!ldr__json_meets(s, n, &i, ':')) return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
       i = ldr__json_space(s, n, i + 1);
     }
     if (depth > 0) j->nodes[parent].count++;
@@ -4440,17 +4445,15 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
         return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)",
             LADDER_MAX_JSON_DEPTH);
       stack[depth++] = parent = node;
-      i = ldr__json_space(s, n, i);
-      if (i >= n || s[i] != (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) continue;
+      if (!ldr__json_meets(s, n, &i, j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) continue;
     }
     /* A value or an empty container stands complete: close containers, or go on after a comma. */
     for (; depth > 0; parent = --depth > 0 ? stack[depth - 1] : -1) {
-      i = ldr__json_space(s, n, i);
-      if (i >= n || s[i] != (j->nodes[parent].type == LDR_JSON_OBJECT ? '}' : ']')) break;
+      if (!ldr__json_meets(s, n, &i, j->nodes[parent].type == LDR_JSON_OBJECT ? '}' : ']')) break;
       j->nodes[parent].end = ++i;
     }
     if (depth == 0) break;
-    if (i >= n || s[i] != ',')
+    if (!ldr__json_meets(s, n, &i, ','))
       return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s",
           j->nodes[parent].type == LDR_JSON_OBJECT ? "object" : "array");
     i = ldr__json_space(s, n, i + 1);
@@ -4470,31 +4473,27 @@ LDR__DEF ldr_json *ldr_json_parse_next(
     return NULL;
   }
   j = (ldr_json *)ldr__alloc(&a, sizeof *j);
-  if (!j) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
-    return NULL;
+  if (!j) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
+  else {
+    memset(j, 0, sizeof *j);
+    j->alloc = a;
+    j->text = text;
+    if (!ldr__json_parse_value(j, text, size, &at, err)) {
+      *used = ldr__json_space(text, size, at);
+      return j;
+    }
   }
-  memset(j, 0, sizeof *j);
-  j->alloc = a;
-  j->text = text;
-  if (ldr__json_parse_value(j, text, size, &at, err)) {
-    ldr_json_free(j);
-    return NULL;
-  }
-
-  *used = ldr__json_space(text, size, at);
-  return j;
+  ldr_json_free(j);
+  return NULL;
 }
 
 LDR__DEF ldr_json *ldr_json_parse(const char *text, size_t size, const ldr_allocator *alloc, ldr_error *err) {
   size_t used = 0;
   ldr_json *j = ldr_json_parse_next(text, size, &used, alloc, err);
-  if (j && used != size) {
-    ldr__fail_at(err, LDR_JSON, used, "JSON: something stands after the value");
-    ldr_json_free(j);
-    return NULL;
-  }
-  return j;
+  if (!j || used == size) return j;
+  ldr__fail_at(err, LDR_JSON, used, "JSON: something stands after the value");
+  ldr_json_free(j);
+  return NULL;
 }
 
 LDR__DEF void ldr_json_free(ldr_json *j) {
@@ -4507,6 +4506,11 @@ LDR__DEF void ldr_json_free(ldr_json *j) {
 
 LDR__DEF const ldr_json_node *ldr_json_node_at(const ldr_json *j, int32_t node) {
   return j && node >= 0 && (size_t)node < j->count ? &j->nodes[node] : NULL;
+}
+
+static int ldr__json_is(const ldr_json *j, int32_t node, int32_t type) {
+  const ldr_json_node *n = ldr_json_node_at(j, node);
+  return n && n->type == type;
 }
 
 /* The character at text[*i] of a string, in UTF-8: its bytes; *i goes behind it. */
@@ -4524,7 +4528,7 @@ LDR__DEF ptrdiff_t ldr_json_string(char *dst, size_t cap, const ldr_json *j, int
   size_t i, length = 0, bytes, k;
   char utf8[4];
   if (cap) dst[0] = 0;
-  if (!n || n->type != LDR_JSON_STRING) return -1;
+  if (!ldr__json_is(j, node, LDR_JSON_STRING)) return -1;
   for (i = n->begin; i < n->end;)
     for (bytes = ldr__json_char(j, n, &i, utf8), k = 0; k < bytes; k++, length++)
       if (length + 1 < cap) dst[length] = utf8[k];
@@ -4536,7 +4540,7 @@ LDR__DEF int32_t ldr_json_equals(const ldr_json *j, int32_t node, const char *te
   const ldr_json_node *n = ldr_json_node_at(j, node);
   size_t i, at = 0, length = strlen(text), bytes;
   char utf8[4];
-  if (!n || n->type != LDR_JSON_STRING) return 0;
+  if (!ldr__json_is(j, node, LDR_JSON_STRING)) return 0;
   for (i = n->begin; i < n->end; at += bytes) {
     bytes = ldr__json_char(j, n, &i, utf8);
     if (length - at < bytes || memcmp(text + at, utf8, bytes) != 0) return 0;
@@ -4547,12 +4551,9 @@ LDR__DEF int32_t ldr_json_equals(const ldr_json *j, int32_t node, const char *te
 LDR__DEF int32_t ldr_json_get(const ldr_json *j, int32_t object, const char *key) {
   const ldr_json_node *n = ldr_json_node_at(j, object);
   int32_t k, found = -1;
-  if (!n || n->type != LDR_JSON_OBJECT) return -1;
-  for (k = n->first; k >= 0;) {
-    int32_t value = j->nodes[k].next;
-    if (ldr_json_equals(j, k, key)) found = value; /* a repeated key: the last one counts, as in Python */
-    k = j->nodes[value].next;
-  }
+  if (!ldr__json_is(j, object, LDR_JSON_OBJECT)) return -1;
+  for (k = n->first; k >= 0; k = j->nodes[j->nodes[k].next].next)
+    if (ldr_json_equals(j, k, key)) found = j->nodes[k].next; /* a repeated key: the last one counts, as in Python */
   return found;
 }
 
@@ -4560,17 +4561,13 @@ LDR__DEF int32_t ldr_json_get(const ldr_json *j, int32_t object, const char *key
    enter the mantissa, so the result is within 2 ulp; configurations and labels need no more. */
 static double ldr__parse_double(const char *s, size_t n) {
   size_t i = 0;
-  int negative = 0, point = 0, digits = 0;
-  int exponent = 0;
+  int negative = 0, point = 0, digits = 0, exponent = 0;
   uint64_t mantissa = 0;
   double value;
   if (i < n && (s[i] == '-' || s[i] == '+')) negative = s[i++] == '-';
   for (; i < n && (ldr__digit(s[i]) || (s[i] == '.' && !point)); i++) {
-    if (s[i] == '.') {
-      point = 1;
-      continue;
-    }
-    if (digits < 18) {
+    if (s[i] == '.') point = 1;
+    else if (digits < 18) {
       mantissa = mantissa * 10 + (uint64_t)(s[i] - '0');
       if (mantissa) digits++;
       if (point) exponent--;
@@ -4592,9 +4589,7 @@ static double ldr__parse_double(const char *s, size_t n) {
 }
 
 LDR__DEF double ldr_json_number(const ldr_json *j, int32_t node, double otherwise) {
-  const ldr_json_node *n = ldr_json_node_at(j, node);
-  if (!n || n->type != LDR_JSON_NUMBER) return otherwise;
-  return ldr__parse_double(j->text + n->begin, n->end - n->begin);
+  return ldr__json_is(j, node, LDR_JSON_NUMBER) ? ldr__parse_double(LDR__WRITTEN(j, node)) : otherwise;
 }
 
 /* ================================
@@ -9009,11 +9004,6 @@ LDR__DEF void ldr_text_free(ldr_text *text) {
 static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
   return n ? n->begin : LDR_NO_OFFSET;
-}
-
-static int ldr__json_is(const ldr_json *j, int32_t node, int32_t type) {
-  const ldr_json_node *n = ldr_json_node_at(j, node);
-  return n && n->type == type;
 }
 
 /* The place of a text among `words`, NULL after the last: behind them if it is none. */
