@@ -2189,13 +2189,19 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
   }
 }
 
-static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
-  { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 },
-  { "I16", 2, 1 }, { "U16", 2, 1 }, { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 },
-  { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
-  { "Q4_1", 20, 32 }, { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 }, { "Q2_K", 84, 256 },
-  { "Q3_K", 110, 256 }, { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
-  { "", 4, 1 } }; /* LDR__NATIVE where it is a type of its own */
+/* And what others call them: ggml's and TensorFlow's numbers (-1: not there), PyTorch's storages. */
+static const struct { const char *name; size_t size, block; int32_t ggml, tensorflow; const char *torch; }
+    ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
+  { "F32", 4, 1, 0, 1, "FloatStorage" }, { "F16", 2, 1, 1, 19, "HalfStorage" },
+  { "BF16", 2, 1, 30, 14, "BFloat16Storage" }, { "F64", 8, 1, 28, 2, "DoubleStorage" },
+  { "I8", 1, 1, 24, 6, "CharStorage" }, { "U8", 1, 1, -1, 4, "ByteStorage" }, { "I16", 2, 1, 25, 5, "ShortStorage" },
+  { "U16", 2, 1, -1, -1, NULL }, { "I32", 4, 1, 26, 3, "IntStorage" }, { "U32", 4, 1, -1, -1, NULL },
+  { "I64", 8, 1, 27, 9, "LongStorage" }, { "U64", 8, 1, -1, -1, NULL }, { "BOOL", 1, 1, -1, 10, "BoolStorage" },
+  { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK, 8, -1, NULL }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK, 2, -1, NULL },
+  { "Q4_1", 20, 32, 3, -1, NULL }, { "Q5_0", 22, 32, 6, -1, NULL }, { "Q5_1", 24, 32, 7, -1, NULL },
+  { "IQ4_NL", 18, 32, 20, -1, NULL }, { "Q2_K", 84, 256, 10, -1, NULL }, { "Q3_K", 110, 256, 11, -1, NULL },
+  { "Q4_K", 144, 256, 12, -1, NULL }, { "Q5_K", 176, 256, 13, -1, NULL }, { "Q6_K", 210, 256, 14, -1, NULL },
+  { "IQ4_XS", 136, 256, 23, -1, NULL }, { "", 4, 1, -1, -1, NULL } }; /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) {
   return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?";
@@ -4305,6 +4311,9 @@ static size_t ldr__utf8_bad(const void *text, size_t n, int nul) {
 }
 static LDR__UNUSED int ldr__is_utf8(const char *s) { return !s[ldr__utf8_bad(s, strlen(s), 0)]; }
 
+/* s[n] is this text. */
+static int ldr__same(const void *s, size_t n, const char *text) { return strlen(text) == n && memcmp(s, text, n) == 0; }
+
 static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
 /* The value of a hexadecimal digit, or -1. */
 static int ldr__hex_digit(char c) {
@@ -4390,7 +4399,7 @@ static int32_t ldr__json_push(ldr_json *j, ldr_json_type type, size_t begin, siz
 static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
   static const struct { const char *word; ldr_json_type type; } words[] = {
     { "null", LDR_JSON_NULL }, { "false", LDR_JSON_FALSE }, { "true", LDR_JSON_TRUE } };
-  size_t i = *at, begin = i, end = i + 1, w = 0, bad = i;
+  size_t i = ldr__json_space(s, n, *at), begin = i, end = i + 1, w = 0, bad = i;
   ldr_json_type type = LDR_JSON_NUMBER;
   const char *why = NULL;
   int32_t node = -1;
@@ -4422,7 +4431,7 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
 
 static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
   int32_t stack[LADDER_MAX_JSON_DEPTH], last[LADDER_MAX_JSON_DEPTH], depth = 0, parent = -1, node; /* last: children */
-  size_t i = ldr__json_space(s, n, *at);
+  size_t i = *at;
   for (;;) {
     int key = depth > 0 && j->nodes[parent].type == LDR_JSON_OBJECT, more;
     for (more = 1 + key; more > 0; more--) { /* a key and its value, or a value */
@@ -4437,7 +4446,7 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
       }
       if (more == 1) break;
       if (!ldr__json_meets(s, n, &i, ':')) return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
-      i = ldr__json_space(s, n, i + 1);
+      i++;
     }
     if (depth > 0) j->nodes[parent].count++;
     if (j->nodes[node].type >= LDR_JSON_ARRAY) {
@@ -4456,7 +4465,7 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
     if (!ldr__json_meets(s, n, &i, ','))
       return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s",
           j->nodes[parent].type == LDR_JSON_OBJECT ? "object" : "array");
-    i = ldr__json_space(s, n, i + 1);
+    i++;
   }
   *at = i;
   return LDR_OK;
@@ -4909,6 +4918,53 @@ struct ldr_weights {
   size_t string_count, string_capacity;
 };
 
+/* Room for so many files; those that are there stay. */
+static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *err) {
+  const size_t had = (size_t)w->file_count * sizeof *w->files, bytes = (size_t)count * sizeof *w->files;
+  ldr__source *files = (ldr__source *)ldr__alloc(&w->alloc, bytes);
+  if (!files) return ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
+  memset(files, 0, bytes);
+  if (had) memcpy(files, w->files, had);
+  ldr__free(&w->alloc, w->files, had);
+  w->files = files;
+  w->file_count = count;
+  return LDR_OK;
+}
+
+static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
+  ldr_allocator a = ldr__allocator(alloc);
+  ldr_weights *w;
+  if (!ldr__allocator_valid(alloc)) {
+    ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
+    return NULL;
+  }
+  w = (ldr_weights *)ldr__alloc(&a, sizeof *w);
+  if (!w) ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
+  else {
+    memset(w, 0, sizeof *w);
+    w->alloc = a;
+    if (!ldr__weights_files(w, files, err)) return w;
+  }
+  ldr_weights_close(w);
+  return NULL;
+}
+
+LDR__DEF void ldr_weights_close(ldr_weights *w) {
+  ldr_allocator a;
+  size_t i;
+  if (!w) return;
+  a = w->alloc;
+  for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
+  for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+  for (i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
+  ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
+  ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
+  ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
+  ldr__free(&a, w->tensors, w->capacity * sizeof *w->tensors);
+  ldr__free(&a, w->files, (size_t)w->file_count * sizeof *w->files);
+  ldr__free(&a, w, sizeof *w);
+}
+
 /* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
 static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
   char *s = NULL;
@@ -4941,11 +4997,25 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
   return NULL;
 }
 
-static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
+/* Room for a tensor, which is one of w's when it is counted. NULL: no memory, or no name, of which err says why. */
+static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t file, ldr_error *err) {
+  ldr_tensor *t;
+  if (!name) return NULL;
   w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
-  if (w->capacity > w->count) return (ldr_tensor *)memset(&w->tensors[w->count], 0, sizeof *w->tensors);
-  ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
-  return NULL;
+  if (w->capacity <= w->count) {
+    ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
+    return NULL;
+  }
+  t = (ldr_tensor *)memset(&w->tensors[w->count], 0, sizeof *w->tensors);
+  t->name = name;
+  t->file = file;
+  return t;
+}
+
+static ldr_status ldr__tensor_dims(ldr_tensor *t, uint64_t dims, uint64_t at, ldr_error *err) {
+  t->dims = (int32_t)LDR__MIN(dims, (uint64_t)LADDER_MAX_DIMS);
+  return dims <= LADDER_MAX_DIMS ? LDR_OK : ldr__fail_at(err, LDR_LIMIT, at,
+      "tensor \"%q\": %U dimensions, at most %d (LADDER_MAX_DIMS)", t->name, dims, LADDER_MAX_DIMS);
 }
 
 /* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
@@ -4991,11 +5061,8 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
   int32_t dtype = ldr_json_get(j, value, "dtype"), k, d;
   uint64_t at = 8 + node->begin, elements = 1, bytes = 0;
   int64_t begin, end;
-  ldr_tensor *t = ldr__weights_add(w, err);
+  ldr_tensor *t = ldr__weights_add(w, ldr__weights_string(w, j, key, err), file, err);
   if (!t) return err->status;
-  t->file = file;
-  t->name = ldr__weights_string(w, j, key, err);
-  if (!t->name) return err->status;
   shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
   range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
   if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range ||
@@ -5008,15 +5075,12 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
     return ldr__fail_at(err, LDR_DTYPE, 8 + j->nodes[dtype].begin, "tensor \"%q\": element type %b is not known",
         t->name, LDR__WRITTEN(j, dtype));
   t->dtype = (ldr_dtype)d;
-  if (shape->count > LADDER_MAX_DIMS)
-    return ldr__fail_at(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%q\": %d dimensions, at most %d (LADDER_MAX_DIMS)",
-        t->name, shape->count, LADDER_MAX_DIMS);
+  if (ldr__tensor_dims(t, (uint64_t)shape->count, 8 + shape->begin, err)) return err->status;
   for (k = shape->first, d = 0; k >= 0; k = ldr_json_node_at(j, k)->next, d++) {
     if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
       return ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin,
           "tensor \"%q\": its shape is not a list of whole numbers with a product below 2^64", t->name);
   }
-  t->dims = shape->count;
   if (!ldr__json_integer(j, range->first, &begin) ||
       !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
@@ -5240,14 +5304,6 @@ static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *pa
 /* Bytes of a value of each type; 8 is text, 9 a list. */
 static const unsigned char ldr__gguf_sizes[13] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
 
-/* Element types by ggml's numbers. */
-static const struct { uint32_t type; ldr_dtype dtype; } ldr__gguf_types[] = {
-  { 0, LDR_F32 }, { 1, LDR_F16 }, { 2, LDR_Q4_0 }, { 3, LDR_Q4_1 }, { 6, LDR_Q5_0 }, { 7, LDR_Q5_1 }, { 8, LDR_Q8_0 },
-  { 10, LDR_Q2_K },
-  { 11, LDR_Q3_K }, { 12, LDR_Q4_K }, { 13, LDR_Q5_K }, { 14, LDR_Q6_K }, { 20, LDR_IQ4_NL }, { 23, LDR_IQ4_XS },
-  { 24, LDR_I8 }, { 25, LDR_I16 },
-  { 26, LDR_I32 }, { 27, LDR_I64 }, { 28, LDR_F64 }, { 30, LDR_BF16 } };
-
 /* One value passed over; of a number or a text, what it says. */
 static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *key, ldr_error *err) {
   uint32_t type = (uint32_t)ldr__take_number(c, 4), of;
@@ -5295,17 +5351,10 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
   const unsigned char *name = ldr__take(c, n);
   uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
-  ldr_tensor *t = ldr__weights_add(w, err);
-  size_t i;
-  if (!t) return err->status;
+  ldr_tensor *t;
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
-  t->name = ldr__weights_text(w, name, (size_t)n, at, err);
-  if (!t->name) return err->status;
-  if (dims > LADDER_MAX_DIMS)
-    return ldr__fail_at(err, LDR_LIMIT, at, "tensor \"%q\": %U dimensions, at most %d (LADDER_MAX_DIMS)", t->name,
-        (uint64_t)dims, LADDER_MAX_DIMS);
-  t->dims = (int32_t)dims;
-  t->file = file;
+  t = ldr__weights_add(w, ldr__weights_text(w, name, (size_t)n, at, err), file, err);
+  if (!t || ldr__tensor_dims(t, dims, at, err)) return err->status;
   for (d = 0; d < dims; d++) { /* the fastest first */
     uint64_t k = ldr__take_number(c, 8);
     if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k))
@@ -5315,11 +5364,11 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   type = (uint32_t)ldr__take_number(c, 4);
   t->offset = ldr__take_number(c, 8);
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
-  for (i = 0; i < LDR__COUNT(ldr__gguf_types) && ldr__gguf_types[i].type != type; i++) {}
-  if (i == LDR__COUNT(ldr__gguf_types))
+  for (d = 0; d < LDR_DTYPE_COUNT && (int64_t)type != ldr__dtypes[d].ggml; d++) {}
+  if (d == LDR_DTYPE_COUNT)
     return ldr__fail_at(
         err, LDR_DTYPE, at, "tensor \"%q\": ggml's element type %U is not known here", t->name, (uint64_t)type);
-  t->dtype = ldr__gguf_types[i].dtype;
+  t->dtype = (ldr_dtype)d;
   n = ldr_dtype_block(t->dtype);
   if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n))
     return ldr__fail_at(
@@ -5509,30 +5558,24 @@ static int ldr__pickle_item(const ldr__pickle *p, int32_t value, int32_t index) 
 
 static int ldr__pickle_is(const ldr__pickle *p, int32_t value, int32_t kind, const char *text) {
   const ldr__pvalue *v = value < 0 ? NULL : &p->values[value];
-  return v && v->kind == kind && (!text || (v->size == strlen(text) && memcmp(v->text, text, v->size) == 0));
+  return v && v->kind == kind && (!text || ldr__same(v->text, v->size, text));
 }
 
-/* What a pickle may ask for: functions by number, and storages by the type of their elements. */
+/* What a pickle may ask for: functions by number, then storages by the type of their elements. */
 enum { LDR__P_REBUILD, LDR__P_PARAMETER, LDR__P_ORDERED, LDR__P_PLAIN, LDR__P_STORAGES };
-static const struct { const char *module, *name; int32_t what; ldr_dtype dtype; } ldr__pickle_globals[] = {
-  { "torch._utils", "_rebuild_tensor_v2", LDR__P_REBUILD, LDR_F32 },
-  { "torch._utils", "_rebuild_parameter", LDR__P_PARAMETER, LDR_F32 },
-  { "collections", "OrderedDict", LDR__P_ORDERED, LDR_F32 }, { "torch", "Size", LDR__P_PLAIN, LDR_F32 },
-  { "torch", "FloatStorage", LDR__P_STORAGES, LDR_F32 }, { "torch", "HalfStorage", LDR__P_STORAGES, LDR_F16 },
-  { "torch", "BFloat16Storage", LDR__P_STORAGES, LDR_BF16 },
-  { "torch", "DoubleStorage", LDR__P_STORAGES, LDR_F64 }, { "torch", "LongStorage", LDR__P_STORAGES, LDR_I64 },
-  { "torch", "IntStorage", LDR__P_STORAGES, LDR_I32 },
-  { "torch", "ShortStorage", LDR__P_STORAGES, LDR_I16 }, { "torch", "CharStorage", LDR__P_STORAGES, LDR_I8 },
-  { "torch", "ByteStorage", LDR__P_STORAGES, LDR_U8 },
-  { "torch", "BoolStorage", LDR__P_STORAGES, LDR_BOOL } };
+static const struct { const char *module, *name; } ldr__pickle_globals[LDR__P_STORAGES] = {
+  { "torch._utils", "_rebuild_tensor_v2" }, { "torch._utils", "_rebuild_parameter" },
+  { "collections", "OrderedDict" }, { "torch", "Size" } };
 
 static int ldr__pickle_global(
     ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__pickle_globals); i++)
-    if (strlen(ldr__pickle_globals[i].module) == m && memcmp(ldr__pickle_globals[i].module, module, m) == 0 &&
-        strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0)
-      return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
+  int i;
+  for (i = 0; i < LDR__P_STORAGES + LDR_DTYPE_COUNT; i++) {
+    const char *in = i < LDR__P_STORAGES ? ldr__pickle_globals[i].module : "torch",
+        *as = i < LDR__P_STORAGES ? ldr__pickle_globals[i].name : ldr__dtypes[i - LDR__P_STORAGES].torch;
+    if (as && ldr__same(module, m, in) && ldr__same(name, n, as))
+      return ldr__pickle_push_new(p, LDR__P_GLOBAL, i, NULL, 0);
+  }
   ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at,
       "the pickle asks for %b.%b, which is no tensor and no container: refused, nothing was run",
       (const char *)module, m, (const char *)name, n);
@@ -5541,10 +5584,11 @@ static int ldr__pickle_global(
 
 /* callable(arguments) */
 static int ldr__pickle_reduce(ldr__pickle *p) {
-  int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), what;
+  int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p);
+  int64_t what;
   if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL))
     return ldr__pickle_fail(p, "calls what is no function");
-  what = ldr__pickle_globals[p->values[f].number].what;
+  what = p->values[f].number;
   if (what == LDR__P_REBUILD) {
     if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL))
       return ldr__pickle_fail(p, "makes a tensor without a storage");
@@ -5658,8 +5702,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
       x = ldr__pickle_pop(p);
       y = ldr__pickle_item(p, x, 1);
       if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") ||
-          !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) ||
-          ldr__pickle_globals[p->values[y].number].what != LDR__P_STORAGES ||
+          !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) || p->values[y].number < LDR__P_STORAGES ||
           !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
           (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL)))
         return ldr__pickle_fail(p, "a storage of a kind that is not known");
@@ -5724,22 +5767,17 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
       offset = ldr__pickle_item(p, args, 1), sizes = ldr__pickle_item(p, args, 2),
       strides = ldr__pickle_item(p, args, 3), d, whole = 1;
   const ldr_tensor *s;
-  ldr_tensor *t = ldr__weights_add(h->w, h->err);
+  ldr_tensor *t = ldr__weights_add(h->w,
+      ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err), h->file, h->err);
   uint64_t elements = 1, reach = 0, expected = 1, held, step, first, size;
   int64_t stride[LADDER_MAX_DIMS];
   char text[64];
   if (!t) return h->err->status;
-  t->name = ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err);
-  if (!t->name) return h->err->status;
-  t->file = h->file;
-  t->dtype = ldr__pickle_globals[v[ldr__pickle_item(p, id, 1)].number].dtype;
+  t->dtype = (ldr_dtype)(v[ldr__pickle_item(p, id, 1)].number - LDR__P_STORAGES);
   if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) ||
       !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || v[sizes].count != v[strides].count || v[offset].number < 0)
     return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": its shape and strides are no lists of one length", t->name);
-  if (v[sizes].count > LADDER_MAX_DIMS)
-    return ldr__fail(h->err, LDR_LIMIT, "tensor \"%q\": %d dimensions, at most %d (LADDER_MAX_DIMS)", t->name,
-        v[sizes].count, LADDER_MAX_DIMS);
-  t->dims = v[sizes].count;
+  if (ldr__tensor_dims(t, (uint64_t)v[sizes].count, LDR_NO_OFFSET, h->err)) return h->err->status;
   ldr__pickle_name(text, &v[ldr__pickle_item(p, id, 2)]);
   s = ldr_weights_find(h->stores, text);
   if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%q\": its storage \"%s\" is not in the file", t->name, text);
@@ -5800,10 +5838,8 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
 
 /* A storage or a member of the archive. */
 static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, size_t n, uint64_t at, uint64_t bytes) {
-  ldr_tensor *t = ldr__weights_add(h->stores, h->err);
+  ldr_tensor *t = ldr__weights_add(h->stores, ldr__weights_text(h->stores, name, n, at, h->err), h->file, h->err);
   if (!t) return h->err->status;
-  t->name = ldr__weights_text(h->stores, name, n, at, h->err);
-  if (!t->name) return h->err->status;
   t->data = h->w->files[h->file].data + (size_t)at;
   t->offset = at;
   t->bytes = bytes;
@@ -5893,7 +5929,7 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
     key = &p->values[ldr__pickle_item(p, (int32_t)v->number, 2)];
     if (ldr__torch_store(h, key->text, key->size, 0, 0)) return h->err->status;
     s->tensors[s->count - 1].dtype =
-        ldr__pickle_globals[p->values[ldr__pickle_item(p, (int32_t)v->number, 1)].number].dtype;
+        (ldr_dtype)(p->values[ldr__pickle_item(p, (int32_t)v->number, 1)].number - LDR__P_STORAGES);
   }
   ldr__sort_tensors(s->tensors, s->count, ldr__before_by_name);
   for (k = 0; k < s->count; k++)
@@ -5916,8 +5952,6 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
   }
   return LDR_OK;
 }
-
-static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err);
 
 static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const unsigned char *pickle = w->files[file].data;
@@ -6023,45 +6057,6 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
   return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
 }
 
-static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_allocator a = ldr__allocator(alloc);
-  ldr_weights *w;
-  if (!ldr__allocator_valid(alloc)) {
-    ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
-    return NULL;
-  }
-  w = (ldr_weights *)ldr__alloc(&a, sizeof *w);
-  if (w) {
-    memset(w, 0, sizeof *w);
-    w->alloc = a;
-    w->files = (ldr__source *)ldr__alloc(&a, (size_t)files * sizeof *w->files);
-    if (w->files) {
-      memset(w->files, 0, (size_t)files * sizeof *w->files);
-      w->file_count = files;
-      return w;
-    }
-    ldr__free(&a, w, sizeof *w);
-  }
-  ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
-  return NULL;
-}
-
-LDR__DEF void ldr_weights_close(ldr_weights *w) {
-  ldr_allocator a;
-  size_t i;
-  if (!w) return;
-  a = w->alloc;
-  for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
-  for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
-  for (i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
-  ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
-  ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
-  ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
-  ldr__free(&a, w->tensors, w->capacity * sizeof *w->tensors);
-  ldr__free(&a, w->files, (size_t)w->file_count * sizeof *w->files);
-  ldr__free(&a, w, sizeof *w);
-}
-
 LDR__DEF ldr_weights *ldr_weights_open_memory(
     const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
   ldr_weights *w;
@@ -6086,7 +6081,6 @@ static void ldr__five_digits(char *at, uint64_t v) {
 static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64_t parts, ldr_error *err) {
   char name[LADDER_MAX_PATH], first[] = "-00001-of-00000.gguf";
   size_t n = strlen(path), k = sizeof first - 1;
-  ldr__source *files;
   int32_t i;
   if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT,
       "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
@@ -6094,18 +6088,12 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
   if (ldr__gguf_whole(w, "split.no", 0) != 0 || n < k || n >= sizeof name || memcmp(path + n - k, first, k) != 0)
     return ldr__fail(err, LDR_ARGUMENT,
         "one of %U files of a model: open the first, whose name ends with %s", parts, first);
-  files = (ldr__source *)ldr__alloc(&w->alloc, (size_t)parts * sizeof *files);
-  if (!files) return ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
-  memset(files, 0, (size_t)parts * sizeof *files);
-  files[0] = w->files[0];
-  ldr__free(&w->alloc, w->files, sizeof *files);
-  w->files = files;
-  w->file_count = (int32_t)parts;
+  if (ldr__weights_files(w, (int32_t)parts, err)) return err->status;
   memcpy(name, path, n + 1);
   for (i = 1; i < (int32_t)parts; i++) {
     ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
-    if (ldr__source_open(&files[i], name, &w->alloc, err)) return err->status;
-    if (!ldr__gguf_is(files[i].data, files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
+    if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
+    if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
     else ldr__gguf_parse(w, i, err);
     if (err->status) {
       ldr__fail_in_file(err, name);
@@ -6180,14 +6168,11 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
 }
 
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
-  static const struct { uint64_t type; ldr_dtype dtype; } types[] = { { 1, LDR_F32 }, { 2, LDR_F64 }, { 3, LDR_I32 },
-      { 4, LDR_U8 }, { 5, LDR_I16 },
-    { 6, LDR_I8 }, { 9, LDR_I64 }, { 10, LDR_BOOL }, { 14, LDR_BF16 }, { 19, LDR_F16 } };
   uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
   char name[sizeof h->key];
   ldr_tensor *t;
   ldr__cursor part, dim, inner;
-  size_t i;
+  int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
   if (!h->w) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
@@ -6196,7 +6181,8 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
         "read", h->key);
   memcpy(name, h->key, sizeof name); /* the next key may share its beginning */
   if (!ldr__bundle_name(name)) return LDR_OK;
-  t = ldr__weights_add(h->w, h->err);
+  t = ldr__weights_add(h->w,
+      ldr__weights_text(h->w, (const unsigned char *)name, strlen(name), at, h->err), 0, h->err);
   if (!t) return h->err->status;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) type = value;
@@ -6221,12 +6207,11 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
       h->key);
   if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
       "tensor \"%q\": it is stored in slices, which are not read", h->key);
-  for (i = 0; i < LDR__COUNT(types) && types[i].type != type; i++) {}
-  if (i == LDR__COUNT(types)) return ldr__fail_at(h->err, LDR_DTYPE, at,
+  for (d = 0; d < LDR_DTYPE_COUNT; d++)
+    if (ldr__dtypes[d].tensorflow > 0 && (uint64_t)ldr__dtypes[d].tensorflow == type) break;
+  if (d == LDR_DTYPE_COUNT) return ldr__fail_at(h->err, LDR_DTYPE, at,
       "tensor \"%q\": TensorFlow's element type %U is not known here", h->key, type);
-  t->dtype = types[i].dtype;
-  t->name = ldr__weights_text(h->w, (const unsigned char *)name, strlen(name), at, h->err);
-  if (!t->name) return h->err->status;
+  t->dtype = (ldr_dtype)d;
   if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size ||
       shard >= (uint64_t)h->w->file_count ||
       t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
@@ -13875,7 +13860,7 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
       t->name);
   to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
   if (!to) {
-    to = ldr__weights_add(p->m->weights, p->err);
+    to = ldr__weights_add(p->m->weights, t->name, t->file, p->err);
     if (!to) return p->err->status;
     *to = *t;
     p->m->weights->count++;
@@ -14026,7 +14011,7 @@ static const char *ldr__gguf_rename(const ldr_model *m, char name[256], const ch
   if (strncmp(old, "blk.", 4) != 0) {
     for (i = 0; i < 6; i++) {
       n = i < 4 ? strlen(old) : (size_t)(dot - old);
-      if (!ends[i][1] || strlen(ends[i][0]) != n || memcmp(ends[i][0], old, n) != 0) continue;
+      if (!ends[i][1] || !ldr__same(old, n, ends[i][0])) continue;
       ldr__format(name, 256, "%s%s%s", i ? f->prefix : "", ends[i][1], old + n);
       return name;
     }
@@ -14038,7 +14023,7 @@ static const char *ldr__gguf_rename(const ldr_model *m, char name[256], const ch
   for (i = 0; dot > stem && i < LDR__COUNT(ldr__gguf_slots); i++) {
     const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
     int slot = ldr__gguf_slots[i].slot;
-    if (strlen(as) != n || memcmp(as, stem, n) != 0) continue;
+    if (!ldr__same(stem, n, as)) continue;
     if (dot[1] == 'b') slot += slot < LDR__MATRICES ? (int)LDR__QB : 1;
     ldr__format(name, 256, "%s", f->prefix);
     return ldr__part_name(name + strlen(name), 256 - strlen(name), f, slot, (int32_t)layer, 1) ? name : NULL;
@@ -15553,7 +15538,7 @@ static ldr_status ldr__reader_columns(ldr__reader *r, const char *list, int opti
   r->optional = optional;
   for (r->columns = 0; r->columns < LDR__MAX_COLUMNS; s++) {
     size_t n = strcspn(s, ",");
-    for (f = 0; f <= LDR__FIELDS && !(strlen(names[f]) == n && memcmp(names[f], s, n) == 0); f++) {}
+    for (f = 0; f <= LDR__FIELDS && !ldr__same(s, n, names[f]); f++) {}
     if (f > LDR__FIELDS || (f < LDR__FIELDS && have[f])) break;
     have[f] = 1;
     r->column[r->columns++] = f;
