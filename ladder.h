@@ -1729,13 +1729,14 @@ static LDR__UNUSED ldr_status ldr__fail_inside(ldr_error *err, ldr_error *part, 
       what, part->message);
 }
 
-/* Puts the file's name before the sentence about it. */
-static LDR__UNUSED void ldr__fail_in_file(ldr_error *err, const char *path) {
+/* Puts the file's name before the sentence about it; the status, as what fails gives. */
+static LDR__UNUSED ldr_status ldr__fail_in_file(ldr_error *err, const char *path) {
   char copy[sizeof err->message];
   size_t n = strlen(path), keep = n > 120 ? n - 120 : 0;
   memcpy(copy, err->message, sizeof copy);
-  if (err->status == LDR_MEMORY || strncmp(copy, path, n) == 0) return;
-  ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
+  if (err->status != LDR_MEMORY && strncmp(copy, path, n) != 0)
+    ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
+  return err->status;
 }
 
 /* ================================
@@ -4345,23 +4346,25 @@ static size_t ldr__json_escape(const char *s, size_t n, uint32_t *out) {
   return 12;
 }
 
+/* Behind the digits that begin at s[i]. */
+static size_t ldr__digits_end(const char *s, size_t n, size_t i) {
+  while (i < n && ldr__digit(s[i])) i++;
+  return i;
+}
+
 /* Length of the JSON number at s, or 0. */
 static size_t ldr__json_number_length(const char *s, size_t n) {
-  size_t i = 0;
-  if (i < n && s[i] == '-') i++;
-  if (i >= n || !ldr__digit(s[i])) return 0;
-  if (s[i] == '0') i++;
-  else while (i < n && ldr__digit(s[i])) i++;
-  if (i < n && s[i] == '.') {
-    if (++i >= n || !ldr__digit(s[i])) return 0;
-    while (i < n && ldr__digit(s[i])) i++;
+  size_t from = n && s[0] == '-', i = from < n && s[from] == '0' ? from + 1 : ldr__digits_end(s, n, from);
+  if (i > from && i < n && s[i] == '.') {
+    from = i + 1;
+    i = ldr__digits_end(s, n, from);
   }
-  if (i < n && (s[i] | 32) == 'e') {
-    if (++i < n && (s[i] == '+' || s[i] == '-')) i++;
-    if (i >= n || !ldr__digit(s[i])) return 0;
-    while (i < n && ldr__digit(s[i])) i++;
+  if (i > from && i < n && (s[i] | 32) == 'e') {
+    from = i + 1;
+    if (from < n && (s[from] == '+' || s[from] == '-')) from++;
+    i = ldr__digits_end(s, n, from);
   }
-  return i;
+  return i > from ? i : 0;
 }
 
 static size_t ldr__json_space(const char *s, size_t n, size_t i) {
@@ -4762,37 +4765,30 @@ static int ldr__file_exists(const char *path) {
 static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, const ldr_allocator *alloc,
     ldr_error *err) {
   void *data = NULL;
-  size_t used = 0, capacity = 0, got;
+  unsigned char *exact = NULL;
+  size_t used = 0, capacity = 0, got = 0;
+  ldr_status status = LDR_OK;
   memset(s, 0, sizeof *s);
-  for (;;) {
-    if (!ldr__grow(alloc, &data, &capacity, used + 65536, 1)) {
-      ldr__free(alloc, data, capacity);
-      return ldr__fail(err, LDR_MEMORY, "%s: out of memory after %U bytes", path, (uint64_t)used);
-    }
-    got = fread((char *)data + used, 1, capacity - used - 1, f);
+  do {
+    if (!ldr__grow(alloc, &data, &capacity, used + 65536, 1))
+      status = ldr__fail(err, LDR_MEMORY, "%s: out of memory after %U bytes", path, (uint64_t)used);
+    else got = fread((char *)data + used, 1, capacity - used, f);
     used += got;
-    if (got == 0) break;
-  }
-  if (ferror(f)) {
-    ldr__free(alloc, data, capacity);
-    return ldr__fail_at(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
-  }
-  ((unsigned char *)data)[used] = 0;
-  if (capacity != used + 1) { /* give back the slack: ldr__free wants the exact size */
-    void *exact = ldr__alloc(alloc, used + 1);
-    if (!exact) {
-      ldr__free(alloc, data, capacity);
-      return ldr__fail(err, LDR_MEMORY, "%s: out of memory: %U bytes could not be allocated", path, (uint64_t)used + 1);
-    }
-    memcpy(exact, data, used + 1);
-    ldr__free(alloc, data, capacity);
-    data = exact;
-  }
-  s->data = (const unsigned char *)data;
-  s->size = used;
-  s->kind = 1;
-  s->alloc = ldr__allocator(alloc);
-  return LDR_OK;
+  } while (got && !status);
+  if (!status && ferror(f))
+    status = ldr__fail_at(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
+  if (!status) exact = (unsigned char *)ldr__alloc(alloc, used + 1); /* ldr__free wants the exact size */
+  if (exact) {
+    memcpy(exact, data, used);
+    exact[used] = 0;
+    s->data = exact;
+    s->size = used;
+    s->kind = 1;
+    s->alloc = ldr__allocator(alloc);
+  } else if (!status)
+    status = ldr__fail(err, LDR_MEMORY, "%s: out of memory: %U bytes could not be allocated", path, (uint64_t)used + 1);
+  ldr__free(alloc, data, capacity);
+  return status;
 }
 
 static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
@@ -5040,6 +5036,13 @@ static ldr_status ldr__weights_meta_add(
   return LDR_OK;
 }
 
+static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key) {
+  size_t i;
+  for (i = 0; w && key && i < w->meta_count; i++)
+    if (strcmp(w->metas[i].key, key) == 0) return &w->metas[i];
+  return NULL;
+}
+
 /* A JSON number that is a whole, non-negative int64, exactly. */
 static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
@@ -5055,20 +5058,21 @@ static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   return 1;
 }
 
-static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int32_t key, int32_t value, int32_t file,
+static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int32_t key, int32_t file,
     const unsigned char *data, uint64_t data_offset, uint64_t data_size, ldr_error *err) {
-  const ldr_json_node *node = ldr_json_node_at(j, value), *shape, *range;
+  const int32_t value = j->nodes[key].next;
+  const ldr_json_node *shape, *range;
   int32_t dtype = ldr_json_get(j, value, "dtype"), k, d;
-  uint64_t at = 8 + node->begin, elements = 1, bytes = 0;
+  uint64_t elements = 1, bytes = 0;
   int64_t begin, end;
   ldr_tensor *t = ldr__weights_add(w, ldr__weights_string(w, j, key, err), file, err);
   if (!t) return err->status;
   shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
   range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
-  if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range ||
-      range->type != LDR_JSON_ARRAY || range->count != 2)
-    return ldr__fail_at(
-        err, LDR_FORMAT, at, "tensor \"%q\": the header entry must hold dtype, shape and two data_offsets", t->name);
+  if (dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range || range->type != LDR_JSON_ARRAY ||
+      range->count != 2)
+    return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
+        "tensor \"%q\": the header entry must hold dtype, shape and two data_offsets", t->name);
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
     if (ldr__dtypes[d].block == 1 && ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
   if (d == LDR_DTYPE_COUNT)
@@ -5124,6 +5128,19 @@ static int ldr__before_by_offset(const ldr_tensor *a, const ldr_tensor *b) {
   return a->offset != b->offset ? a->offset < b->offset : a->bytes < b->bytes;
 }
 
+static void ldr__safetensors_meta(ldr_weights *w, const ldr_json *j, int32_t object, ldr_error *err) {
+  int32_t k, text, bad = ldr__json_is(j, object, LDR_JSON_OBJECT) ? -1 : object;
+  for (k = j->nodes[object].first; k >= 0 && bad < 0 && !err->status; k = j->nodes[text].next) {
+    const char *name;
+    text = j->nodes[k].next;
+    if (!ldr__json_is(j, text, LDR_JSON_STRING)) bad = text;
+    else if ((name = ldr__weights_string(w, j, k, err)) != NULL)
+      ldr__weights_meta_add(w, name, ldr__weights_string(w, j, text, err), 8 + j->nodes[text].begin, err);
+  }
+  if (bad >= 0) ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[bad].begin,
+      "safetensors header: __metadata__ must be an object of strings");
+}
+
 static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
   uint64_t header, at;
@@ -5131,7 +5148,6 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   size_t first = w->count, i;
   ldr_json *j;
   int32_t k;
-  ldr_status status = LDR_OK;
   if (s->size < 8)
     return ldr__fail_at(
         err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
@@ -5147,28 +5163,12 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
   if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
-    status = ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
-  for (k = j->nodes[0].type == LDR_JSON_OBJECT ? j->nodes[0].first : -1; k >= 0 && !status;) {
-    int32_t value = j->nodes[k].next;
-    if (ldr_json_equals(j, k, "__metadata__")) {
-      int32_t bad = j->nodes[value].type == LDR_JSON_OBJECT ? -1 : value, m = j->nodes[value].first, text;
-      for (; m >= 0 && bad < 0 && !status; m = j->nodes[text].next) {
-        const char *name;
-        text = j->nodes[m].next;
-        if (j->nodes[text].type != LDR_JSON_STRING) bad = text;
-        name = bad < 0 ? ldr__weights_string(w, j, m, err) : NULL;
-        if (bad < 0) status = ldr__weights_meta_add(w, name, name ? ldr__weights_string(w, j, text, err) : NULL,
-            8 + j->nodes[text].begin, err);
-      }
-      if (bad >= 0) status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[bad].begin,
-          "safetensors header: __metadata__ must be an object of strings");
-    } else
-      status = ldr__safetensors_tensor(
-          w, j, k, value, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
-    k = j->nodes[value].next;
-  }
+    ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
+  for (k = j->nodes[0].first; k >= 0 && !err->status; k = j->nodes[j->nodes[k].next].next)
+    if (ldr_json_equals(j, k, "__metadata__")) ldr__safetensors_meta(w, j, j->nodes[k].next, err);
+    else ldr__safetensors_tensor(w, j, k, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
   ldr_json_free(j);
-  if (status) return status;
+  if (err->status) return err->status;
   if (w->count > first) ldr__sort_tensors(w->tensors + first, w->count - first, ldr__before_by_offset);
   for (i = first, at = 8 + header; i < w->count; i++) {
     const ldr_tensor *t = &w->tensors[i];
@@ -5261,6 +5261,13 @@ static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
   return v;
 }
 
+/* The same of two's complement. */
+static int64_t ldr__take_signed(ldr__cursor *c, int bytes) {
+  int shift = bytes > 0 && bytes < 8 ? 64 - 8 * bytes : 0;
+  uint64_t v = ldr__take_number(c, bytes) << shift;
+  return (int64_t)(v >> 63 ? ~(~v >> shift) : v >> shift);
+}
+
 static ldr__cursor ldr__cursor_of(const unsigned char *p, size_t size) {
   const ldr__cursor c = { p, size, 0, 0 };
   return c;
@@ -5308,7 +5315,7 @@ static const unsigned char ldr__gguf_sizes[13] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0,
 static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *key, ldr_error *err) {
   uint32_t type = (uint32_t)ldr__take_number(c, 4), of;
   uint64_t at = c->at, n;
-  const unsigned char *p;
+  const unsigned char *p = NULL;
   char text[32];
   if (c->bad || type > 12)
     return ldr__fail_at(
@@ -5327,20 +5334,17 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
     return ldr__weights_meta_add(w, key, "[...]", at, err);
   }
   n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
-  p = ldr__take(c, n);
-  if (!p)
+  if (type == 1 || type == 3 || type == 5 || type == 11)
+    ldr__format(text, sizeof text, "%I", ldr__take_signed(c, (int)n));
+  else if (type != 8 && type != 6 && type != 12) ldr__format(text, sizeof text, "%U", ldr__take_number(c, (int)n));
+  else {
+    p = ldr__take(c, n);
+    ldr__format(text, sizeof text, "(a number)");
+  }
+  if (c->bad)
     return ldr__fail_at(err, LDR_FORMAT, at,
         "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
   if (type != 8) {
-    ldr__cursor v = *c;
-    uint64_t number;
-    v.at = (size_t)at;
-    number = ldr__take_number(&v, (int)n);
-    if (type == 6 || type == 12) ldr__format(text, sizeof text, "(a number)");
-    else if (type == 1 || type == 3 || type == 5 || type == 11)
-      ldr__format(
-          text, sizeof text, "%I", n == 8 ? (int64_t)number : (int64_t)(number << (64 - 8 * n)) >> (64 - 8 * n));
-    else ldr__format(text, sizeof text, "%U", number);
     p = (const unsigned char *)text;
     n = strlen(text);
   }
@@ -5389,15 +5393,12 @@ static uint64_t ldr__gguf_whole(const ldr_weights *w, const char *key, uint64_t 
 
 /* A number of any type. */
 static double ldr__gguf_real(const ldr_weights *w, const char *key, double otherwise) {
-  size_t i;
-  for (i = 0; i < w->meta_count; i++)
-    if (strcmp(w->metas[i].key, key) == 0) {
-      const unsigned char *p = w->files[0].data + w->metas[i].at;
-      uint32_t type = ldr__load_u32(p - 4);
-      return type == 6 || type == 12 ? (double)ldr__load(p, type == 6 ? LDR_F32 : LDR_F64, 0)
-          : (double)ldr__gguf_whole(w, key, 0);
-    }
-  return otherwise;
+  const ldr__meta *m = ldr__weights_meta(w, key);
+  const unsigned char *p = m ? w->files[0].data + m->at : NULL;
+  uint32_t type = p ? ldr__load_u32(p - 4) : 0;
+  if (!m) return otherwise;
+  return type == 6 || type == 12 ? (double)ldr__load(p, type == 6 ? LDR_F32 : LDR_F64, 0)
+      : (double)ldr__gguf_whole(w, key, 0);
 }
 
 static int ldr__gguf_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "GGUF", 4) == 0; }
@@ -5502,16 +5503,16 @@ static int ldr__pickle_push(ldr__pickle *p, int32_t value) {
   return 1;
 }
 
-static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
-  const ldr__pvalue value = { kind, -1, -1, 0, number, text, size };
+static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number) {
+  const ldr__pvalue value = { kind, -1, -1, 0, number, NULL, 0 };
   p->values = (ldr__pvalue *)ldr__pickle_room(p, p->values, &p->value_capacity, p->value_count + 1, sizeof value);
   if (p->value_capacity <= p->value_count) return -1;
   p->values[p->value_count] = value;
   return (int32_t)p->value_count++;
 }
 
-static int ldr__pickle_push_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
-  return ldr__pickle_push(p, ldr__pickle_new(p, kind, number, text, size));
+static int ldr__pickle_push_new(ldr__pickle *p, int32_t kind, int64_t number) {
+  return ldr__pickle_push(p, ldr__pickle_new(p, kind, number));
 }
 
 static int32_t ldr__pickle_pop(ldr__pickle *p) {
@@ -5534,14 +5535,6 @@ static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
   return 1;
 }
 
-/* Hangs stack[from..] on a value and takes them off, with the mark below when there is one. */
-static int ldr__pickle_gather(ldr__pickle *p, int32_t on, size_t from, int mark) {
-  size_t i;
-  for (i = from; i < p->depth; i++) if (!ldr__pickle_hang(p, on, p->stack[i])) return 0;
-  p->depth = from - (size_t)mark;
-  return 1;
-}
-
 /* Where what follows the topmost mark begins; 0: there is none. */
 static size_t ldr__pickle_mark(ldr__pickle *p) {
   size_t i;
@@ -5556,9 +5549,12 @@ static int ldr__pickle_item(const ldr__pickle *p, int32_t value, int32_t index) 
   return cell < 0 ? -1 : p->cells[cell].value;
 }
 
-static int ldr__pickle_is(const ldr__pickle *p, int32_t value, int32_t kind, const char *text) {
-  const ldr__pvalue *v = value < 0 ? NULL : &p->values[value];
-  return v && v->kind == kind && (!text || ldr__same(v->text, v->size, text));
+static int ldr__pickle_is(const ldr__pickle *p, int32_t value, int32_t kind) {
+  return value >= 0 && p->values[value].kind == kind;
+}
+
+static int ldr__pickle_says(const ldr__pickle *p, int32_t value, const char *text) {
+  return ldr__pickle_is(p, value, LDR__P_TEXT) && ldr__same(p->values[value].text, p->values[value].size, text);
 }
 
 /* What a pickle may ask for: functions by number, then storages by the type of their elements. */
@@ -5574,7 +5570,7 @@ static int ldr__pickle_global(
     const char *in = i < LDR__P_STORAGES ? ldr__pickle_globals[i].module : "torch",
         *as = i < LDR__P_STORAGES ? ldr__pickle_globals[i].name : ldr__dtypes[i - LDR__P_STORAGES].torch;
     if (as && ldr__same(module, m, in) && ldr__same(name, n, as))
-      return ldr__pickle_push_new(p, LDR__P_GLOBAL, i, NULL, 0);
+      return ldr__pickle_push_new(p, LDR__P_GLOBAL, i);
   }
   ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at,
       "the pickle asks for %b.%b, which is no tensor and no container: refused, nothing was run",
@@ -5586,17 +5582,17 @@ static int ldr__pickle_global(
 static int ldr__pickle_reduce(ldr__pickle *p) {
   int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p);
   int64_t what;
-  if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL))
+  if (!ldr__pickle_is(p, f, LDR__P_GLOBAL) || !ldr__pickle_is(p, args, LDR__P_LIST))
     return ldr__pickle_fail(p, "calls what is no function");
   what = p->values[f].number;
   if (what == LDR__P_REBUILD) {
-    if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL))
+    if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE))
       return ldr__pickle_fail(p, "makes a tensor without a storage");
-    return ldr__pickle_push_new(p, LDR__P_TENSOR, args, NULL, 0);
+    return ldr__pickle_push_new(p, LDR__P_TENSOR, args);
   }
   if (what == LDR__P_PARAMETER)
     return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) || ldr__pickle_fail(p, "makes a parameter of nothing");
-  if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0, NULL, 0);
+  if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0);
   if (what == LDR__P_PLAIN) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0));
   return ldr__pickle_fail(p, "calls a function in a way that is not known");
 }
@@ -5604,7 +5600,11 @@ static int ldr__pickle_reduce(ldr__pickle *p) {
 static int ldr__pickle_text(ldr__pickle *p, int width) {
   uint64_t n = ldr__take_number(&p->c, width);
   const unsigned char *s = ldr__take(&p->c, n);
-  return s && ldr__pickle_push_new(p, LDR__P_TEXT, 0, s, (size_t)n);
+  int32_t v = s ? ldr__pickle_new(p, LDR__P_TEXT, 0) : -1;
+  if (v < 0) return 0;
+  p->values[v].text = s;
+  p->values[v].size = (size_t)n;
+  return ldr__pickle_push(p, v);
 }
 
 static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) {
@@ -5630,29 +5630,29 @@ static int ldr__pickle_get(ldr__pickle *p, uint64_t at) {
   return at < p->memo_count && ldr__pickle_push(p, p->memo[at]);
 }
 
+/* Longer numbers count as 0: no size is one. */
 static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
-  uint64_t v = bytes <= 8 ? ldr__take_number(&p->c, bytes) : (uint64_t)(ldr__take(&p->c, (uint64_t)bytes) != NULL) - 1;
-  int shift = bytes > 0 && bytes < 8 ? 64 - 8 * bytes : 0;
-  v <<= shift;
-  return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)(v >> 63 ? ~(~v >> shift) : v >> shift), NULL, 0);
+  if (bytes > 8) ldr__take(&p->c, (uint64_t)bytes);
+  return ldr__pickle_push_new(p, LDR__P_NUMBER, bytes > 8 ? 0 : ldr__take_signed(&p->c, bytes));
 }
 
-/* A container is a new value over what follows the mark, or over the last n. */
-static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
-  size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p);
+/* What follows the mark (last < 0), or the last n, goes into the container below, or becomes a new one. */
+static int ldr__pickle_gather(ldr__pickle *p, int32_t kind, int last, int into) {
+  size_t marked = last < 0, held = marked ? 0 : (size_t)last, from = marked ? ldr__pickle_mark(p) : p->depth - held, i;
   int32_t v;
-  if ((last >= 0 && p->depth < (size_t)last) || (last < 0 && !from)) return 0;
-  v = ldr__pickle_new(p, kind, 0, NULL, 0);
-  return v >= 0 && ldr__pickle_gather(p, v, from, last < 0) && ldr__pickle_push(p, v);
+  if (p->depth < held || from < marked + (size_t)into) return 0;
+  v = into ? p->stack[from - marked - 1] : ldr__pickle_new(p, kind, 0);
+  if (v < 0 || p->values[v].kind != kind) return 0;
+  for (i = from; i < p->depth; i++) if (!ldr__pickle_hang(p, v, p->stack[i])) return 0;
+  p->depth = from - marked;
+  return into || ldr__pickle_push(p, v);
 }
 
-/* What follows the mark, or the last n, goes into the container below. */
+static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
+  return ldr__pickle_gather(p, kind, last, 0);
+}
 static int ldr__pickle_extend(ldr__pickle *p, int32_t kind, int last) {
-  size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p), below = from - (last < 0);
-  if ((last >= 0 && p->depth < (size_t)last + 1) || (last < 0 && from < 2) ||
-      p->values[p->stack[below - 1]].kind != kind)
-    return 0;
-  return ldr__pickle_gather(p, p->stack[below - 1], from, last < 0);
+  return ldr__pickle_gather(p, kind, last, 1);
 }
 
 /* One operation; 0: failed, 2: the end. */
@@ -5664,18 +5664,18 @@ static int ldr__pickle_step(ldr__pickle *p) {
   switch (*op) {
     case 0x80: return ldr__take(&p->c, 1) != NULL;
     case 0x95: return ldr__take(&p->c, 8) != NULL;
-    case '(': return ldr__pickle_push_new(p, LDR__P_MARK, 0, NULL, 0);
+    case '(': return ldr__pickle_push_new(p, LDR__P_MARK, 0);
     case '.': return p->depth ? 2 : 0;
     case '0': return ldr__pickle_pop(p) >= 0;
     case '1': n = ldr__pickle_mark(p); p->depth = n ? n - 1 : 0; return n != 0;
     case '2': return p->depth && ldr__pickle_push(p, p->stack[p->depth - 1]);
-    case 'N': return ldr__pickle_push_new(p, LDR__P_NONE, 0, NULL, 0);
-    case 0x88: case 0x89: return ldr__pickle_push_new(p, LDR__P_NUMBER, *op == 0x88, NULL, 0);
-    case 'K': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 1), NULL, 0);
-    case 'M': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 2), NULL, 0);
+    case 'N': return ldr__pickle_push_new(p, LDR__P_NONE, 0);
+    case 0x88: case 0x89: return ldr__pickle_push_new(p, LDR__P_NUMBER, *op == 0x88);
+    case 'K': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 1));
+    case 'M': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 2));
     case 'J': return ldr__pickle_signed(p, 4);
     case 0x8a: return ldr__pickle_signed(p, (int)ldr__take_number(&p->c, 1));
-    case 'G': return ldr__take(&p->c, 8) && ldr__pickle_push_new(p, LDR__P_NUMBER, 0, NULL, 0);
+    case 'G': return ldr__take(&p->c, 8) && ldr__pickle_push_new(p, LDR__P_NUMBER, 0);
     case 'X': case 'T': case 'B': return ldr__pickle_text(p, 4);
     case 0x8c: case 'U': case 'C': return ldr__pickle_text(p, 1);
     case 0x8d: return ldr__pickle_text(p, 8);
@@ -5692,7 +5692,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 0x93:
       y = ldr__pickle_pop(p);
       x = y < 0 ? -1 : ldr__pickle_pop(p);
-      if (!ldr__pickle_is(p, x, LDR__P_TEXT, NULL) || !ldr__pickle_is(p, y, LDR__P_TEXT, NULL)) return 0;
+      if (!ldr__pickle_is(p, x, LDR__P_TEXT) || !ldr__pickle_is(p, y, LDR__P_TEXT)) return 0;
       return ldr__pickle_global(p, p->values[x].text, p->values[x].size, p->values[y].text, p->values[y].size);
     case 'R': return ldr__pickle_reduce(p);
     case 'b': /* attributes of a container: nothing of it counts here */
@@ -5701,12 +5701,12 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 'Q': /* ('storage', type, key, place, elements) */
       x = ldr__pickle_pop(p);
       y = ldr__pickle_item(p, x, 1);
-      if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") ||
-          !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) || p->values[y].number < LDR__P_STORAGES ||
-          !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
-          (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL)))
+      if (!ldr__pickle_says(p, ldr__pickle_item(p, x, 0), "storage") ||
+          !ldr__pickle_is(p, y, LDR__P_GLOBAL) || p->values[y].number < LDR__P_STORAGES ||
+          !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT) ||
+          (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE)))
         return ldr__pickle_fail(p, "a storage of a kind that is not known");
-      return ldr__pickle_push_new(p, LDR__P_STORAGE, x, NULL, 0);
+      return ldr__pickle_push_new(p, LDR__P_STORAGE, x);
     case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
     case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
     case 'q': return ldr__pickle_memo(p, ldr__take_number(&p->c, 1));
@@ -5774,8 +5774,8 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   char text[64];
   if (!t) return h->err->status;
   t->dtype = (ldr_dtype)(v[ldr__pickle_item(p, id, 1)].number - LDR__P_STORAGES);
-  if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) ||
-      !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || v[sizes].count != v[strides].count || v[offset].number < 0)
+  if (!ldr__pickle_is(p, sizes, LDR__P_LIST) || !ldr__pickle_is(p, strides, LDR__P_LIST) ||
+      !ldr__pickle_is(p, offset, LDR__P_NUMBER) || v[sizes].count != v[strides].count || v[offset].number < 0)
     return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": its shape and strides are no lists of one length", t->name);
   if (ldr__tensor_dims(t, (uint64_t)v[sizes].count, LDR_NO_OFFSET, h->err)) return h->err->status;
   ldr__pickle_name(text, &v[ldr__pickle_item(p, id, 2)]);
@@ -5786,7 +5786,7 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   held = s->bytes / size;
   for (d = t->dims; d-- > 0;) {
     int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
-    if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) ||
+    if (!ldr__pickle_is(p, a, LDR__P_NUMBER) || !ldr__pickle_is(p, b, LDR__P_NUMBER) ||
         v[a].number < 0 || v[b].number < 0 || !ldr__mul_u64(&elements, elements, (uint64_t)v[a].number))
       return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": a shape or stride that cannot be", t->name);
     t->shape[d] = v[a].number;
@@ -5818,20 +5818,20 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   const ldr__pickle *p = &h->p;
   size_t before = h->w->count;
   int32_t cell, pass;
-  if (!ldr__pickle_is(p, dict, LDR__P_DICT, NULL))
+  if (!ldr__pickle_is(p, dict, LDR__P_DICT))
     return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
   for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
     int32_t key = p->cells[cell].value, value;
     if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, "pickle: a key without a value");
     value = p->cells[p->cells[cell].next].value;
-    if (!ldr__pickle_is(p, value, LDR__P_TENSOR, NULL) || !ldr__pickle_is(p, key, LDR__P_TEXT, NULL)) continue;
+    if (!ldr__pickle_is(p, value, LDR__P_TENSOR) || !ldr__pickle_is(p, key, LDR__P_TEXT)) continue;
     if (ldr__torch_tensor(h, key, value)) return h->err->status;
   }
   if (h->w->count > before) return LDR_OK;
   for (pass = 0; pass < 4 && depth < 3; pass++)
     for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
-      if (ldr__pickle_is(p, p->cells[cell].value, LDR__P_TEXT, names[pass]) &&
-          ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT, NULL))
+      if (ldr__pickle_says(p, p->cells[cell].value, names[pass]) &&
+          ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT))
         return ldr__torch_tensors(h, p->cells[p->cells[cell].next].value, depth + 1);
   return ldr__fail(h->err, LDR_MISSING, "the pickle holds no tensors, neither by name nor under state_dict");
 }
@@ -5856,7 +5856,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
   size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
   uint64_t count, at, k;
   ldr__cursor c;
-  while (s->size >= 22 && end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
+  while (end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
   if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u)
     return ldr__fail_at(
         h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
@@ -5875,18 +5875,14 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     size_t from = c.at, i, slash;
     const unsigned char *e = ldr__take(&c, 46), *name, *extra, *local;
     uint64_t packed, size, place;
-    uint32_t n, x, stop;
-    if (!e || ldr__load_u32(e) != 0x02014b50u)
+    uint32_t n = e ? ldr__load_u16(e + 28) : 0, x = e ? ldr__load_u16(e + 30) : 0, stop;
+    name = ldr__take(&c, n);
+    extra = ldr__take(&c, x);
+    if (!e || ldr__load_u32(e) != 0x02014b50u || !ldr__take(&c, ldr__load_u16(e + 32)))
       return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
-    n = ldr__load_u16(e + 28);
-    x = ldr__load_u16(e + 30);
     packed = ldr__load_u32(e + 20);
     size = ldr__load_u32(e + 24);
     place = ldr__load_u32(e + 42);
-    name = ldr__take(&c, n);
-    extra = ldr__take(&c, x);
-    if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad)
-      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
     for (i = 0; i + 4 <= x; i += 4 + stop) { /* 64-bit numbers in place of those that are all ones */
       ldr__cursor z;
       stop = ldr__load_u16(extra + i + 2);
@@ -5897,7 +5893,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
       if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
     }
     for (slash = n; slash > 0 && name[slash - 1] != '/'; slash--) {}
-    if (n - slash == 8 && memcmp(name + slash, "data.pkl", 8) == 0) slash = SIZE_MAX;
+    if (ldr__same(name + slash, n - slash, "data.pkl")) slash = SIZE_MAX;
     else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
     if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u)
       return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
@@ -6095,10 +6091,7 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
     if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
     if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
     else ldr__gguf_parse(w, i, err);
-    if (err->status) {
-      ldr__fail_in_file(err, name);
-      return err->status;
-    }
+    if (err->status) return ldr__fail_in_file(err, name);
   }
   return LDR_OK;
 }
@@ -6123,6 +6116,9 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
 typedef struct ldr__bundle { ldr_weights *w; const char *path; ldr__source index; ldr_allocator alloc; uint64_t read;
     char key[320]; ldr_error *err; } ldr__bundle;
 
+static ldr_status ldr__bundle_fail(ldr__bundle *h, ldr_status status, uint64_t at, const char *what) {
+  return ldr__fail_at(h->err, status, at, "TensorFlow checkpoint: %s", what);
+}
 
 /* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a
    weight. */
@@ -6152,7 +6148,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
   }
   if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail_at(h->err, LDR_FORMAT, 0,
       "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
-  if (big) return ldr__fail_at(h->err, LDR_UNSUPPORTED, 0, "TensorFlow checkpoint: written big-endian");
+  if (big) return ldr__bundle_fail(h, LDR_UNSUPPORTED, 0, "written big-endian");
   h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
   for (i = 0; h->w && i < (int32_t)shards; i++) {
     char tail[] = ".data-00000-of-00000";
@@ -6174,7 +6170,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   ldr__cursor part, dim, inner;
   int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
-  if (!h->w) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
+  if (!h->w) return ldr__bundle_fail(h, LDR_FORMAT, at, "its first entry is missing");
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
         "a checkpoint of TensorFlow 2's objects (\"%q\"): only those of named variables, as BERT was published, are "
@@ -6230,13 +6226,11 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   uint64_t restarts;
   ldr__cursor c;
   if (at > whole || size < 4 || size > whole - at || whole - at - size < 5 || (h->read += size) > whole)
-    return ldr__fail_at(h->err, LDR_FORMAT, at,
-        "TensorFlow checkpoint: a block lies outside the index or over another one");
-  if (h->index.data[at + size]) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-      "TensorFlow checkpoint: a compressed block: TensorFlow itself writes none");
+    return ldr__bundle_fail(h, LDR_FORMAT, at, "a block lies outside the index or over another one");
+  if (h->index.data[at + size])
+    return ldr__bundle_fail(h, LDR_UNSUPPORTED, at, "a compressed block: TensorFlow itself writes none");
   restarts = ldr__load_u32(h->index.data + at + size - 4);
-  if (restarts > (size - 4) / 4) return ldr__fail_at(h->err, LDR_FORMAT, at,
-      "TensorFlow checkpoint: a block's end cannot be read");
+  if (restarts > (size - 4) / 4) return ldr__bundle_fail(h, LDR_FORMAT, at, "a block's end cannot be read");
   c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
   h->key[0] = 0;
   while (c.at < c.size && !h->err->status) {
@@ -6272,10 +6266,8 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
   ldr__take_varint(&c);
   at = ldr__take_varint(&c);
   size = ldr__take_varint(&c);
-  if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, h->index.size - 48,
-      "TensorFlow checkpoint: its footer cannot be read");
-  if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__fail_at(h->err, LDR_FORMAT, at,
-      "TensorFlow checkpoint: it holds nothing");
+  if (c.bad) return ldr__bundle_fail(h, LDR_FORMAT, h->index.size - 48, "its footer cannot be read");
+  if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__bundle_fail(h, LDR_FORMAT, at, "it holds nothing");
   return h->err->status ? h->err->status : ldr__weights_finish(h->w, h->err);
 }
 
@@ -6320,10 +6312,7 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
       if (!ldr__path_join(path, sizeof path, dir, name))
         return ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH);
       if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
-      if (ldr__weights_parse(w, files, err)) {
-        ldr__fail_in_file(err, path);
-        return err->status;
-      }
+      if (ldr__weights_parse(w, files, err)) return ldr__fail_in_file(err, path);
       files++;
       slots[slot] = value + 1;
     }
@@ -6346,11 +6335,8 @@ static ldr_weights *ldr__weights_open_index(const char *path, const ldr_allocato
   const char *slash = strrchr(path, '/');
   ldr_status status = ldr__source_open(&s, path, alloc, err);
   if (status) return NULL;
-  if (!slash) ldr__format(dir, sizeof dir, ".");
-  else {
-    ldr__format(dir, sizeof dir, "%s", path);
-    if ((size_t)(slash - path) < sizeof dir) dir[slash - path] = 0;
-  }
+  ldr__format(dir, sizeof dir, "%s", slash ? path : ".");
+  if (slash && (size_t)(slash - path) < sizeof dir) dir[slash - path] = 0;
   j = ldr_json_parse((const char *)s.data, s.size, alloc, err);
   w = j ? ldr__weights_new(LADDER_MAX_FILES, alloc, err) : NULL;
   if (w) status = ldr__index_files(w, j, dir, err);
@@ -6413,10 +6399,8 @@ LDR__DEF const ldr_tensor *ldr_weights_find(const ldr_weights *w, const char *na
 }
 
 LDR__DEF const char *ldr_weights_meta(const ldr_weights *w, const char *key) {
-  size_t i;
-  for (i = 0; w && key && i < w->meta_count; i++)
-    if (strcmp(w->metas[i].key, key) == 0) return w->metas[i].value;
-  return NULL;
+  const ldr__meta *m = ldr__weights_meta(w, key);
+  return m ? m->value : NULL;
 }
 
 LDR__DEF int32_t ldr_weights_meta_count(const ldr_weights *w) { return w ? (int32_t)w->meta_count : 0; }
@@ -13955,8 +13939,7 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   }
   ldr_json_free(j);
   ldr__source_close(&s);
-  if (err->status) ldr__fail_in_file(err, path);
-  return err->status;
+  return err->status ? ldr__fail_in_file(err, path) : LDR_OK;
 }
 #endif
 
