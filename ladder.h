@@ -5566,7 +5566,7 @@ static const struct { const char *module, *name; } ldr__pickle_globals[LDR__P_ST
 static int ldr__pickle_global(
     ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
   int i;
-  for (i = 0; i < LDR__P_STORAGES + LDR_DTYPE_COUNT; i++) {
+  for (i = 0; i < (int)LDR__P_STORAGES + (int)LDR_DTYPE_COUNT; i++) {
     const char *in = i < LDR__P_STORAGES ? ldr__pickle_globals[i].module : "torch",
         *as = i < LDR__P_STORAGES ? ldr__pickle_globals[i].name : ldr__dtypes[i - LDR__P_STORAGES].torch;
     if (as && ldr__same(module, m, in) && ldr__same(name, n, as))
