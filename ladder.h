@@ -4971,7 +4971,7 @@ static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
 }
 
 /* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
-static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
+static const char *ldr__weights_text(ldr_weights *w, const void *text, size_t n, uint64_t at, ldr_error *err) {
   char *s = NULL;
   if (memchr(text, 0, n)) ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
   else s = ldr__weights_room(w, n, err);
@@ -5194,9 +5194,8 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
     const char *name = m->key + sizeof LDR__QUANTISED - 1;
     ldr_tensor *t;
     if (strncmp(m->key, LDR__QUANTISED, sizeof LDR__QUANTISED - 1) != 0) continue;
-    for (d = 0; d < LDR_DTYPE_COUNT; d++)
-      if (ldr__dtypes[d].block > 1 && d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
-    if (d == LDR_DTYPE_COUNT)
+    for (d = LDR_Q8_0; d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) != 0;) d++;
+    if (d > LDR_Q4_0)
       return ldr__fail_at(err, LDR_UNSUPPORTED, m->at,
           "tensor \"%q\": the metadata says it is quantised as \"%q\": only Q8_0 and Q4_0 are known", name, m->value);
     t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
@@ -5316,7 +5315,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
   uint32_t type = (uint32_t)ldr__take_number(c, 4), of;
   uint64_t at = c->at, n;
   const unsigned char *p = NULL;
-  char text[32];
+  char text[32] = "(a number)";
   if (c->bad || type > 12)
     return ldr__fail_at(
         err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
@@ -5334,21 +5333,15 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
     return ldr__weights_meta_add(w, key, "[...]", at, err);
   }
   n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
-  if (type == 1 || type == 3 || type == 5 || type == 11)
+  if (type == 6 || type == 8 || type == 12) p = ldr__take(c, n);
+  else if (type == 1 || type == 3 || type == 5 || type == 11)
     ldr__format(text, sizeof text, "%I", ldr__take_signed(c, (int)n));
-  else if (type != 8 && type != 6 && type != 12) ldr__format(text, sizeof text, "%U", ldr__take_number(c, (int)n));
-  else {
-    p = ldr__take(c, n);
-    ldr__format(text, sizeof text, "(a number)");
-  }
+  else ldr__format(text, sizeof text, "%U", ldr__take_number(c, (int)n));
   if (c->bad)
     return ldr__fail_at(err, LDR_FORMAT, at,
         "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
-  if (type != 8) {
-    p = (const unsigned char *)text;
-    n = strlen(text);
-  }
-  return ldr__weights_meta_add(w, key, ldr__weights_text(w, p, (size_t)n, at, err), at, err);
+  return ldr__weights_meta_add(w, key, type == 8 ? ldr__weights_text(w, p, (size_t)n, at, err)
+      : ldr__weights_text(w, text, strlen(text), at, err), at, err);
 }
 
 static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file, ldr_error *err) {
@@ -5892,7 +5885,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
       if (packed == 0xffffffffu) packed = ldr__take_number(&z, 8);
       if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
     }
-    for (slash = n; slash > 0 && name[slash - 1] != '/'; slash--) {}
+    for (slash = n; slash > 0 && name[slash - 1] != '/';) slash--;
     if (ldr__same(name + slash, n - slash, "data.pkl")) slash = SIZE_MAX;
     else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
     if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u)
@@ -6096,17 +6089,23 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
   return LDR_OK;
 }
 
+/* The weights of path, or NULL. What could not be read has told its own name. */
+static ldr_weights *ldr__weights_opened(ldr_weights *w, const char *path, ldr_error *err) {
+  if (!err->status) return w;
+  if (err->status != LDR_IO) ldr__fail_in_file(err, path);
+  ldr_weights_close(w);
+  return NULL;
+}
+
 static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator *alloc, ldr_error *err) {
   ldr_weights *w = ldr__weights_new(1, alloc, err);
   if (!w) return NULL;
   if (!ldr__source_open(&w->files[0], path, &w->alloc, err)) {
     uint64_t parts = ldr__weights_parse(w, 0, err) ? 1 : ldr__gguf_whole(w, "split.count", 1);
     if (parts > 1) ldr__gguf_open_others(w, path, parts, err);
-    if (!err->status && !ldr__weights_finish(w, err)) return w;
-    ldr__fail_in_file(err, path);
+    if (!err->status) ldr__weights_finish(w, err);
   }
-  ldr_weights_close(w);
-  return NULL;
+  return ldr__weights_opened(w, path, err);
 }
 
 /* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ---- */
@@ -6177,8 +6176,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
         "read", h->key);
   memcpy(name, h->key, sizeof name); /* the next key may share its beginning */
   if (!ldr__bundle_name(name)) return LDR_OK;
-  t = ldr__weights_add(h->w,
-      ldr__weights_text(h->w, (const unsigned char *)name, strlen(name), at, h->err), 0, h->err);
+  t = ldr__weights_add(h->w, ldr__weights_text(h->w, name, strlen(name), at, h->err), 0, h->err);
   if (!t) return h->err->status;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) type = value;
@@ -6279,10 +6277,7 @@ static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocat
   h.alloc = ldr__allocator(alloc);
   if (!ldr__source_open(&h.index, path, &h.alloc, err)) ldr__bundle_read(&h);
   ldr__source_close(&h.index);
-  if (!err->status) return h.w;
-  ldr__fail_in_file(err, path);
-  ldr_weights_close(h.w);
-  return NULL;
+  return ldr__weights_opened(h.w, path, err);
 }
 
 /* The shards an index names, each once. A name may not leave the directory. Names met before are
@@ -6292,10 +6287,10 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
   /* 1 + the entry that named a shard first */
   int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];
   char name[512], path[LADDER_MAX_PATH];
-  if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT)
+  if (!ldr__json_is(j, map, LDR_JSON_OBJECT))
     return ldr__fail_at(err, LDR_FORMAT, 0, "the index has no weight_map object");
   memset(slots, 0, sizeof slots);
-  for (k = j->nodes[map].first; k >= 0;) {
+  for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     int32_t value = j->nodes[k].next;
     uint32_t slot = 2166136261u; /* FNV-1a */
     ptrdiff_t n = ldr_json_string(name, sizeof name, j, value), i;
@@ -6316,14 +6311,12 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
       files++;
       slots[slot] = value + 1;
     }
-    k = j->nodes[value].next;
   }
   if (ldr__weights_finish(w, err)) return err->status;
-  for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+  for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next)
     if (ldr_json_string(name, sizeof name, j, k) < (ptrdiff_t)sizeof name && !ldr_weights_find(w, name))
       return ldr__fail_at(
           err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", name);
-  }
   return LDR_OK;
 }
 
@@ -6333,19 +6326,15 @@ static ldr_weights *ldr__weights_open_index(const char *path, const ldr_allocato
   ldr__source s;
   char dir[LADDER_MAX_PATH];
   const char *slash = strrchr(path, '/');
-  ldr_status status = ldr__source_open(&s, path, alloc, err);
-  if (status) return NULL;
+  if (ldr__source_open(&s, path, alloc, err)) return NULL;
   ldr__format(dir, sizeof dir, "%s", slash ? path : ".");
   if (slash && (size_t)(slash - path) < sizeof dir) dir[slash - path] = 0;
   j = ldr_json_parse((const char *)s.data, s.size, alloc, err);
   w = j ? ldr__weights_new(LADDER_MAX_FILES, alloc, err) : NULL;
-  if (w) status = ldr__index_files(w, j, dir, err);
+  if (w) ldr__index_files(w, j, dir, err);
   ldr_json_free(j);
   ldr__source_close(&s);
-  if (w && !status) return w;
-  if (err->status != LDR_IO) ldr__fail_in_file(err, path);
-  ldr_weights_close(w);
-  return NULL;
+  return ldr__weights_opened(w, path, err);
 }
 
 LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err) {
@@ -12299,7 +12288,7 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
   for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
-    if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
+    if (value->type == LDR_JSON_NULL || ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
         "config.json: \"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
   }
@@ -13872,7 +13861,7 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
   for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
-    if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
+    if (ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
     return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%b\": %b is not supported",
         LDR__WRITTEN(j, k), LDR__WRITTEN(j, name->next));
   }
@@ -14132,7 +14121,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   for (i = 0; i < w->count; i++) {
     const char *to = ldr__gguf_rename(m, name, w->tensors[i].name);
     if (!to) continue;
-    w->tensors[i].name = ldr__weights_text(w, (const unsigned char *)to, strlen(to), LDR_NO_OFFSET, err);
+    w->tensors[i].name = ldr__weights_text(w, to, strlen(to), LDR_NO_OFFSET, err);
     if (!w->tensors[i].name) {
       w->tensors[i].name = "";
       return err->status;
