@@ -1628,9 +1628,19 @@ static void ldr__text_i64(ldr__text *t, int64_t v) {
   ldr__text_u64(t, v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* %s text, %d int, %I int64_t, %U uint64_t. Our own, because vsnprintf is neither independent
-   of the locale nor present without stdio. */
+/* Names taken from a file may be long or hold anything: a printable, short form of a text. */
+static void ldr__text_shown(ldr__text *t, const char *s, size_t n) {
+  enum { MOST = 92 };
+  size_t i;
+  for (i = 0; i < n && i < MOST; i++)
+    ldr__text_bytes(t, (unsigned char)s[i] < 32 || s[i] == 127 ? "?" : s + i, 1);
+  if (i < n) ldr__text_string(t, "...");
+}
+
+/* %s text, %d int, %I int64_t, %U uint64_t; of a file, shown: %q text, %b text and size_t its bytes. Our own, because
+   vsnprintf is neither independent of the locale nor present without stdio. */
 static void ldr__text_format(ldr__text *t, const char *format, va_list args) {
+  const char *s;
   for (; *format; format++) {
     if (*format != '%') {
       ldr__text_bytes(t, format, 1);
@@ -1638,6 +1648,8 @@ static void ldr__text_format(ldr__text *t, const char *format, va_list args) {
     }
     switch (*++format) {
       case 's': ldr__text_string(t, va_arg(args, const char *)); break;
+      case 'q': s = va_arg(args, const char *); ldr__text_shown(t, s, strlen(s)); break;
+      case 'b': s = va_arg(args, const char *); ldr__text_shown(t, s, va_arg(args, size_t)); break;
       case 'd': ldr__text_i64(t, va_arg(args, int)); break;
       case 'I': ldr__text_i64(t, va_arg(args, int64_t)); break;
       case 'U': ldr__text_u64(t, va_arg(args, uint64_t)); break;
@@ -1717,29 +1729,14 @@ static LDR__UNUSED ldr_status ldr__fail_inside(ldr_error *err, ldr_error *part, 
       what, part->message);
 }
 
-/* Puts the file's name before the sentence about it. */
-static LDR__UNUSED void ldr__fail_in_file(ldr_error *err, const char *path) {
+/* Puts the file's name before the sentence about it; the status, as what fails gives. */
+static LDR__UNUSED ldr_status ldr__fail_in_file(ldr_error *err, const char *path) {
   char copy[sizeof err->message];
   size_t n = strlen(path), keep = n > 120 ? n - 120 : 0;
   memcpy(copy, err->message, sizeof copy);
-  if (err->status == LDR_MEMORY || strncmp(copy, path, n) == 0) return;
-  ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
-}
-
-/* Names taken from a file may be long or hold anything; messages show a printable, short form. */
-#define LDR__SHOWN 96
-static const char *ldr__show(char *dst, const char *s, size_t n) {
-  size_t i, used = 0;
-  for (i = 0; i < n && used < LDR__SHOWN - 4; i++) {
-    unsigned char c = (unsigned char)s[i];
-    dst[used++] = c < 32 || c == 127 ? '?' : (char)c;
-  }
-  if (i < n) {
-    memcpy(dst + used, "...", 3);
-    used += 3;
-  }
-  dst[used] = 0;
-  return dst;
+  if (err->status != LDR_MEMORY && strncmp(copy, path, n) != 0)
+    ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
+  return err->status;
 }
 
 /* ================================
@@ -2193,13 +2190,19 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
   }
 }
 
-static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
-  { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 },
-  { "I16", 2, 1 }, { "U16", 2, 1 }, { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 },
-  { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
-  { "Q4_1", 20, 32 }, { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 }, { "Q2_K", 84, 256 },
-  { "Q3_K", 110, 256 }, { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
-  { "", 4, 1 } }; /* LDR__NATIVE where it is a type of its own */
+/* And what others call them: ggml's and TensorFlow's numbers (-1: not there), PyTorch's storages. */
+static const struct { const char *name; size_t size, block; int32_t ggml, tensorflow; const char *torch; }
+    ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
+  { "F32", 4, 1, 0, 1, "FloatStorage" }, { "F16", 2, 1, 1, 19, "HalfStorage" },
+  { "BF16", 2, 1, 30, 14, "BFloat16Storage" }, { "F64", 8, 1, 28, 2, "DoubleStorage" },
+  { "I8", 1, 1, 24, 6, "CharStorage" }, { "U8", 1, 1, -1, 4, "ByteStorage" }, { "I16", 2, 1, 25, 5, "ShortStorage" },
+  { "U16", 2, 1, -1, -1, NULL }, { "I32", 4, 1, 26, 3, "IntStorage" }, { "U32", 4, 1, -1, -1, NULL },
+  { "I64", 8, 1, 27, 9, "LongStorage" }, { "U64", 8, 1, -1, -1, NULL }, { "BOOL", 1, 1, -1, 10, "BoolStorage" },
+  { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK, 8, -1, NULL }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK, 2, -1, NULL },
+  { "Q4_1", 20, 32, 3, -1, NULL }, { "Q5_0", 22, 32, 6, -1, NULL }, { "Q5_1", 24, 32, 7, -1, NULL },
+  { "IQ4_NL", 18, 32, 20, -1, NULL }, { "Q2_K", 84, 256, 10, -1, NULL }, { "Q3_K", 110, 256, 11, -1, NULL },
+  { "Q4_K", 144, 256, 12, -1, NULL }, { "Q5_K", 176, 256, 13, -1, NULL }, { "Q6_K", 210, 256, 14, -1, NULL },
+  { "IQ4_XS", 136, 256, 23, -1, NULL }, { "", 4, 1, -1, -1, NULL } }; /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) {
   return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?";
@@ -4269,6 +4272,9 @@ struct ldr_json {
   size_t count, capacity;
 };
 
+/* A node as it stands in the text: the two arguments of %b. */
+#define LDR__WRITTEN(j, node) (j)->text + (j)->nodes[node].begin, (j)->nodes[node].end - (j)->nodes[node].begin
+
 /* Length of the well-formed UTF-8 sequence at s (1 to 4), or 0. Unicode 15, table 3-7. */
 static size_t ldr__utf8_length(const unsigned char *s, size_t n) {
   unsigned c = s[0], low = 0x80, high = 0xbf;
@@ -4306,6 +4312,9 @@ static size_t ldr__utf8_bad(const void *text, size_t n, int nul) {
 }
 static LDR__UNUSED int ldr__is_utf8(const char *s) { return !s[ldr__utf8_bad(s, strlen(s), 0)]; }
 
+/* s[n] is this text. */
+static int ldr__same(const void *s, size_t n, const char *text) { return strlen(text) == n && memcmp(s, text, n) == 0; }
+
 static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
 /* The value of a hexadecimal digit, or -1. */
 static int ldr__hex_digit(char c) {
@@ -4337,28 +4346,36 @@ static size_t ldr__json_escape(const char *s, size_t n, uint32_t *out) {
   return 12;
 }
 
+/* Behind the digits that begin at s[i]. */
+static size_t ldr__digits_end(const char *s, size_t n, size_t i) {
+  while (i < n && ldr__digit(s[i])) i++;
+  return i;
+}
+
 /* Length of the JSON number at s, or 0. */
 static size_t ldr__json_number_length(const char *s, size_t n) {
-  size_t i = 0;
-  if (i < n && s[i] == '-') i++;
-  if (i >= n || !ldr__digit(s[i])) return 0;
-  if (s[i] == '0') i++;
-  else while (i < n && ldr__digit(s[i])) i++;
-  if (i < n && s[i] == '.') {
-    if (++i >= n || !ldr__digit(s[i])) return 0;
-    while (i < n && ldr__digit(s[i])) i++;
+  size_t from = n && s[0] == '-', i = from < n && s[from] == '0' ? from + 1 : ldr__digits_end(s, n, from);
+  if (i > from && i < n && s[i] == '.') {
+    from = i + 1;
+    i = ldr__digits_end(s, n, from);
   }
-  if (i < n && (s[i] | 32) == 'e') {
-    if (++i < n && (s[i] == '+' || s[i] == '-')) i++;
-    if (i >= n || !ldr__digit(s[i])) return 0;
-    while (i < n && ldr__digit(s[i])) i++;
+  if (i > from && i < n && (s[i] | 32) == 'e') {
+    from = i + 1;
+    if (from < n && (s[from] == '+' || s[from] == '-')) from++;
+    i = ldr__digits_end(s, n, from);
   }
-  return i;
+  return i > from ? i : 0;
 }
 
 static size_t ldr__json_space(const char *s, size_t n, size_t i) {
   while (i < n && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r')) i++;
   return i;
+}
+
+/* Goes over white space to s[*i], and says whether that is c. */
+static int ldr__json_meets(const char *s, size_t n, size_t *i, char c) {
+  *i = ldr__json_space(s, n, *i);
+  return *i < n && s[*i] == c;
 }
 
 /* Index after the closing quote of the string whose first character is s[i], or 0 with *bad set. */
@@ -4385,7 +4402,7 @@ static int32_t ldr__json_push(ldr_json *j, ldr_json_type type, size_t begin, siz
 static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
   static const struct { const char *word; ldr_json_type type; } words[] = {
     { "null", LDR_JSON_NULL }, { "false", LDR_JSON_FALSE }, { "true", LDR_JSON_TRUE } };
-  size_t i = *at, begin = i, end = i + 1, w = 0, bad = i;
+  size_t i = ldr__json_space(s, n, *at), begin = i, end = i + 1, w = 0, bad = i;
   ldr_json_type type = LDR_JSON_NUMBER;
   const char *why = NULL;
   int32_t node = -1;
@@ -4417,11 +4434,11 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
 
 static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
   int32_t stack[LADDER_MAX_JSON_DEPTH], last[LADDER_MAX_JSON_DEPTH], depth = 0, parent = -1, node; /* last: children */
-  size_t i = ldr__json_space(s, n, *at);
+  size_t i = *at;
   for (;;) {
     int key = depth > 0 && j->nodes[parent].type == LDR_JSON_OBJECT, more;
     for (more = 1 + key; more > 0; more--) { /* a key and its value, or a value */
-      if (more == 2 && (i >= n || s[i] != '"'))
+      if (more == 2 && !ldr__json_meets(s, n, &i, '"'))
         return ldr__fail_at(err, LDR_JSON, i, "JSON: expected a key in double quotes");
       node = ldr__json_value(j, s, n, &i, err);
       if (node < 0) return err ? err->status : LDR_JSON;
@@ -4431,9 +4448,8 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
         last[depth - 1] = node;
       }
       if (more == 1) break;
-      i = ldr__json_space(s, n, i);
-      if (i >= n || s[i] != ':') return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
-      i = ldr__json_space(s, n, i + 1);
+      if (!ldr__json_meets(s, n, &i, ':')) return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
+      i++;
     }
     if (depth > 0) j->nodes[parent].count++;
     if (j->nodes[node].type >= LDR_JSON_ARRAY) {
@@ -4441,20 +4457,18 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
         return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)",
             LADDER_MAX_JSON_DEPTH);
       stack[depth++] = parent = node;
-      i = ldr__json_space(s, n, i);
-      if (i >= n || s[i] != (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) continue;
+      if (!ldr__json_meets(s, n, &i, j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) continue;
     }
     /* A value or an empty container stands complete: close containers, or go on after a comma. */
     for (; depth > 0; parent = --depth > 0 ? stack[depth - 1] : -1) {
-      i = ldr__json_space(s, n, i);
-      if (i >= n || s[i] != (j->nodes[parent].type == LDR_JSON_OBJECT ? '}' : ']')) break;
+      if (!ldr__json_meets(s, n, &i, j->nodes[parent].type == LDR_JSON_OBJECT ? '}' : ']')) break;
       j->nodes[parent].end = ++i;
     }
     if (depth == 0) break;
-    if (i >= n || s[i] != ',')
+    if (!ldr__json_meets(s, n, &i, ','))
       return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s",
           j->nodes[parent].type == LDR_JSON_OBJECT ? "object" : "array");
-    i = ldr__json_space(s, n, i + 1);
+    i++;
   }
   *at = i;
   return LDR_OK;
@@ -4471,31 +4485,27 @@ LDR__DEF ldr_json *ldr_json_parse_next(
     return NULL;
   }
   j = (ldr_json *)ldr__alloc(&a, sizeof *j);
-  if (!j) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
-    return NULL;
+  if (!j) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
+  else {
+    memset(j, 0, sizeof *j);
+    j->alloc = a;
+    j->text = text;
+    if (!ldr__json_parse_value(j, text, size, &at, err)) {
+      *used = ldr__json_space(text, size, at);
+      return j;
+    }
   }
-  memset(j, 0, sizeof *j);
-  j->alloc = a;
-  j->text = text;
-  if (ldr__json_parse_value(j, text, size, &at, err)) {
-    ldr_json_free(j);
-    return NULL;
-  }
-
-  *used = ldr__json_space(text, size, at);
-  return j;
+  ldr_json_free(j);
+  return NULL;
 }
 
 LDR__DEF ldr_json *ldr_json_parse(const char *text, size_t size, const ldr_allocator *alloc, ldr_error *err) {
   size_t used = 0;
   ldr_json *j = ldr_json_parse_next(text, size, &used, alloc, err);
-  if (j && used != size) {
-    ldr__fail_at(err, LDR_JSON, used, "JSON: something stands after the value");
-    ldr_json_free(j);
-    return NULL;
-  }
-  return j;
+  if (!j || used == size) return j;
+  ldr__fail_at(err, LDR_JSON, used, "JSON: something stands after the value");
+  ldr_json_free(j);
+  return NULL;
 }
 
 LDR__DEF void ldr_json_free(ldr_json *j) {
@@ -4508,6 +4518,11 @@ LDR__DEF void ldr_json_free(ldr_json *j) {
 
 LDR__DEF const ldr_json_node *ldr_json_node_at(const ldr_json *j, int32_t node) {
   return j && node >= 0 && (size_t)node < j->count ? &j->nodes[node] : NULL;
+}
+
+static int ldr__json_is(const ldr_json *j, int32_t node, int32_t type) {
+  const ldr_json_node *n = ldr_json_node_at(j, node);
+  return n && n->type == type;
 }
 
 /* The character at text[*i] of a string, in UTF-8: its bytes; *i goes behind it. */
@@ -4525,7 +4540,7 @@ LDR__DEF ptrdiff_t ldr_json_string(char *dst, size_t cap, const ldr_json *j, int
   size_t i, length = 0, bytes, k;
   char utf8[4];
   if (cap) dst[0] = 0;
-  if (!n || n->type != LDR_JSON_STRING) return -1;
+  if (!ldr__json_is(j, node, LDR_JSON_STRING)) return -1;
   for (i = n->begin; i < n->end;)
     for (bytes = ldr__json_char(j, n, &i, utf8), k = 0; k < bytes; k++, length++)
       if (length + 1 < cap) dst[length] = utf8[k];
@@ -4537,7 +4552,7 @@ LDR__DEF int32_t ldr_json_equals(const ldr_json *j, int32_t node, const char *te
   const ldr_json_node *n = ldr_json_node_at(j, node);
   size_t i, at = 0, length = strlen(text), bytes;
   char utf8[4];
-  if (!n || n->type != LDR_JSON_STRING) return 0;
+  if (!ldr__json_is(j, node, LDR_JSON_STRING)) return 0;
   for (i = n->begin; i < n->end; at += bytes) {
     bytes = ldr__json_char(j, n, &i, utf8);
     if (length - at < bytes || memcmp(text + at, utf8, bytes) != 0) return 0;
@@ -4548,12 +4563,9 @@ LDR__DEF int32_t ldr_json_equals(const ldr_json *j, int32_t node, const char *te
 LDR__DEF int32_t ldr_json_get(const ldr_json *j, int32_t object, const char *key) {
   const ldr_json_node *n = ldr_json_node_at(j, object);
   int32_t k, found = -1;
-  if (!n || n->type != LDR_JSON_OBJECT) return -1;
-  for (k = n->first; k >= 0;) {
-    int32_t value = j->nodes[k].next;
-    if (ldr_json_equals(j, k, key)) found = value; /* a repeated key: the last one counts, as in Python */
-    k = j->nodes[value].next;
-  }
+  if (!ldr__json_is(j, object, LDR_JSON_OBJECT)) return -1;
+  for (k = n->first; k >= 0; k = j->nodes[j->nodes[k].next].next)
+    if (ldr_json_equals(j, k, key)) found = j->nodes[k].next; /* a repeated key: the last one counts, as in Python */
   return found;
 }
 
@@ -4561,17 +4573,13 @@ LDR__DEF int32_t ldr_json_get(const ldr_json *j, int32_t object, const char *key
    enter the mantissa, so the result is within 2 ulp; configurations and labels need no more. */
 static double ldr__parse_double(const char *s, size_t n) {
   size_t i = 0;
-  int negative = 0, point = 0, digits = 0;
-  int exponent = 0;
+  int negative = 0, point = 0, digits = 0, exponent = 0;
   uint64_t mantissa = 0;
   double value;
   if (i < n && (s[i] == '-' || s[i] == '+')) negative = s[i++] == '-';
   for (; i < n && (ldr__digit(s[i]) || (s[i] == '.' && !point)); i++) {
-    if (s[i] == '.') {
-      point = 1;
-      continue;
-    }
-    if (digits < 18) {
+    if (s[i] == '.') point = 1;
+    else if (digits < 18) {
       mantissa = mantissa * 10 + (uint64_t)(s[i] - '0');
       if (mantissa) digits++;
       if (point) exponent--;
@@ -4593,9 +4601,7 @@ static double ldr__parse_double(const char *s, size_t n) {
 }
 
 LDR__DEF double ldr_json_number(const ldr_json *j, int32_t node, double otherwise) {
-  const ldr_json_node *n = ldr_json_node_at(j, node);
-  if (!n || n->type != LDR_JSON_NUMBER) return otherwise;
-  return ldr__parse_double(j->text + n->begin, n->end - n->begin);
+  return ldr__json_is(j, node, LDR_JSON_NUMBER) ? ldr__parse_double(LDR__WRITTEN(j, node)) : otherwise;
 }
 
 /* ================================
@@ -4759,37 +4765,30 @@ static int ldr__file_exists(const char *path) {
 static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, const ldr_allocator *alloc,
     ldr_error *err) {
   void *data = NULL;
-  size_t used = 0, capacity = 0, got;
+  unsigned char *exact = NULL;
+  size_t used = 0, capacity = 0, got = 0;
+  ldr_status status = LDR_OK;
   memset(s, 0, sizeof *s);
-  for (;;) {
-    if (!ldr__grow(alloc, &data, &capacity, used + 65536, 1)) {
-      ldr__free(alloc, data, capacity);
-      return ldr__fail(err, LDR_MEMORY, "%s: out of memory after %U bytes", path, (uint64_t)used);
-    }
-    got = fread((char *)data + used, 1, capacity - used - 1, f);
+  do {
+    if (!ldr__grow(alloc, &data, &capacity, used + 65536, 1))
+      status = ldr__fail(err, LDR_MEMORY, "%s: out of memory after %U bytes", path, (uint64_t)used);
+    else got = fread((char *)data + used, 1, capacity - used, f);
     used += got;
-    if (got == 0) break;
-  }
-  if (ferror(f)) {
-    ldr__free(alloc, data, capacity);
-    return ldr__fail_at(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
-  }
-  ((unsigned char *)data)[used] = 0;
-  if (capacity != used + 1) { /* give back the slack: ldr__free wants the exact size */
-    void *exact = ldr__alloc(alloc, used + 1);
-    if (!exact) {
-      ldr__free(alloc, data, capacity);
-      return ldr__fail(err, LDR_MEMORY, "%s: out of memory: %U bytes could not be allocated", path, (uint64_t)used + 1);
-    }
-    memcpy(exact, data, used + 1);
-    ldr__free(alloc, data, capacity);
-    data = exact;
-  }
-  s->data = (const unsigned char *)data;
-  s->size = used;
-  s->kind = 1;
-  s->alloc = ldr__allocator(alloc);
-  return LDR_OK;
+  } while (got && !status);
+  if (!status && ferror(f))
+    status = ldr__fail_at(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
+  if (!status) exact = (unsigned char *)ldr__alloc(alloc, used + 1); /* ldr__free wants the exact size */
+  if (exact) {
+    memcpy(exact, data, used);
+    exact[used] = 0;
+    s->data = exact;
+    s->size = used;
+    s->kind = 1;
+    s->alloc = ldr__allocator(alloc);
+  } else if (!status)
+    status = ldr__fail(err, LDR_MEMORY, "%s: out of memory: %U bytes could not be allocated", path, (uint64_t)used + 1);
+  ldr__free(alloc, data, capacity);
+  return status;
 }
 
 static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
@@ -4915,6 +4914,53 @@ struct ldr_weights {
   size_t string_count, string_capacity;
 };
 
+/* Room for so many files; those that are there stay. */
+static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *err) {
+  const size_t had = (size_t)w->file_count * sizeof *w->files, bytes = (size_t)count * sizeof *w->files;
+  ldr__source *files = (ldr__source *)ldr__alloc(&w->alloc, bytes);
+  if (!files) return ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
+  memset(files, 0, bytes);
+  if (had) memcpy(files, w->files, had);
+  ldr__free(&w->alloc, w->files, had);
+  w->files = files;
+  w->file_count = count;
+  return LDR_OK;
+}
+
+static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
+  ldr_allocator a = ldr__allocator(alloc);
+  ldr_weights *w;
+  if (!ldr__allocator_valid(alloc)) {
+    ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
+    return NULL;
+  }
+  w = (ldr_weights *)ldr__alloc(&a, sizeof *w);
+  if (!w) ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
+  else {
+    memset(w, 0, sizeof *w);
+    w->alloc = a;
+    if (!ldr__weights_files(w, files, err)) return w;
+  }
+  ldr_weights_close(w);
+  return NULL;
+}
+
+LDR__DEF void ldr_weights_close(ldr_weights *w) {
+  ldr_allocator a;
+  size_t i;
+  if (!w) return;
+  a = w->alloc;
+  for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
+  for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+  for (i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
+  ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
+  ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
+  ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
+  ldr__free(&a, w->tensors, w->capacity * sizeof *w->tensors);
+  ldr__free(&a, w->files, (size_t)w->file_count * sizeof *w->files);
+  ldr__free(&a, w, sizeof *w);
+}
+
 /* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
 static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
   char *s = NULL;
@@ -4925,7 +4971,7 @@ static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
 }
 
 /* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
-static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
+static const char *ldr__weights_text(ldr_weights *w, const void *text, size_t n, uint64_t at, ldr_error *err) {
   char *s = NULL;
   if (memchr(text, 0, n)) ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
   else s = ldr__weights_room(w, n, err);
@@ -4947,11 +4993,25 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
   return NULL;
 }
 
-static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
+/* Room for a tensor, which is one of w's when it is counted. NULL: no memory, or no name, of which err says why. */
+static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t file, ldr_error *err) {
+  ldr_tensor *t;
+  if (!name) return NULL;
   w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
-  if (w->capacity > w->count) return (ldr_tensor *)memset(&w->tensors[w->count], 0, sizeof *w->tensors);
-  ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
-  return NULL;
+  if (w->capacity <= w->count) {
+    ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
+    return NULL;
+  }
+  t = (ldr_tensor *)memset(&w->tensors[w->count], 0, sizeof *w->tensors);
+  t->name = name;
+  t->file = file;
+  return t;
+}
+
+static ldr_status ldr__tensor_dims(ldr_tensor *t, uint64_t dims, uint64_t at, ldr_error *err) {
+  t->dims = (int32_t)LDR__MIN(dims, (uint64_t)LADDER_MAX_DIMS);
+  return dims <= LADDER_MAX_DIMS ? LDR_OK : ldr__fail_at(err, LDR_LIMIT, at,
+      "tensor \"%q\": %U dimensions, at most %d (LADDER_MAX_DIMS)", t->name, dims, LADDER_MAX_DIMS);
 }
 
 /* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
@@ -4976,6 +5036,13 @@ static ldr_status ldr__weights_meta_add(
   return LDR_OK;
 }
 
+static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key) {
+  size_t i;
+  for (i = 0; w && key && i < w->meta_count; i++)
+    if (strcmp(w->metas[i].key, key) == 0) return &w->metas[i];
+  return NULL;
+}
+
 /* A JSON number that is a whole, non-negative int64, exactly. */
 static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
@@ -4991,53 +5058,43 @@ static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   return 1;
 }
 
-static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int32_t key, int32_t value, int32_t file,
+static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int32_t key, int32_t file,
     const unsigned char *data, uint64_t data_offset, uint64_t data_size, ldr_error *err) {
-  const ldr_json_node *node = ldr_json_node_at(j, value), *shape, *range;
+  const int32_t value = j->nodes[key].next;
+  const ldr_json_node *shape, *range;
   int32_t dtype = ldr_json_get(j, value, "dtype"), k, d;
-  uint64_t at = 8 + node->begin, elements = 1, bytes = 0;
+  uint64_t elements = 1, bytes = 0;
   int64_t begin, end;
-  char shown[LDR__SHOWN];
-  ldr_tensor *t = ldr__weights_add(w, err);
+  ldr_tensor *t = ldr__weights_add(w, ldr__weights_string(w, j, key, err), file, err);
   if (!t) return err->status;
-  t->file = file;
-  t->name = ldr__weights_string(w, j, key, err);
-  if (!t->name) return err->status;
-  ldr__show(shown, t->name, strlen(t->name));
   shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
   range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
-  if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range ||
-      range->type != LDR_JSON_ARRAY || range->count != 2)
-    return ldr__fail_at(
-        err, LDR_FORMAT, at, "tensor \"%s\": the header entry must hold dtype, shape and two data_offsets", shown);
+  if (dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range || range->type != LDR_JSON_ARRAY ||
+      range->count != 2)
+    return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
+        "tensor \"%q\": the header entry must hold dtype, shape and two data_offsets", t->name);
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
     if (ldr__dtypes[d].block == 1 && ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
-  if (d == LDR_DTYPE_COUNT) {
-    char type_shown[LDR__SHOWN];
-    const ldr_json_node *n = ldr_json_node_at(j, dtype);
-    return ldr__fail_at(err, LDR_DTYPE, 8 + n->begin, "tensor \"%s\": element type %s is not known", shown,
-        ldr__show(type_shown, j->text + n->begin, n->end - n->begin));
-  }
+  if (d == LDR_DTYPE_COUNT)
+    return ldr__fail_at(err, LDR_DTYPE, 8 + j->nodes[dtype].begin, "tensor \"%q\": element type %b is not known",
+        t->name, LDR__WRITTEN(j, dtype));
   t->dtype = (ldr_dtype)d;
-  if (shape->count > LADDER_MAX_DIMS)
-    return ldr__fail_at(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)",
-        shown, shape->count, LADDER_MAX_DIMS);
+  if (ldr__tensor_dims(t, (uint64_t)shape->count, 8 + shape->begin, err)) return err->status;
   for (k = shape->first, d = 0; k >= 0; k = ldr_json_node_at(j, k)->next, d++) {
     if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
       return ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin,
-          "tensor \"%s\": its shape is not a list of whole numbers with a product below 2^64", shown);
+          "tensor \"%q\": its shape is not a list of whole numbers with a product below 2^64", t->name);
   }
-  t->dims = shape->count;
   if (!ldr__json_integer(j, range->first, &begin) ||
       !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
-        "tensor \"%s\": data_offsets must be two whole numbers, begin <= end", shown);
+        "tensor \"%q\": data_offsets must be two whole numbers, begin <= end", t->name);
   if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
-        "tensor \"%s\": shape and type need %U bytes, data_offsets span %I", shown, bytes, end - begin);
+        "tensor \"%q\": shape and type need %U bytes, data_offsets span %I", t->name, bytes, end - begin);
   if ((uint64_t)end > data_size)
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
-        "tensor \"%s\": its data ends at byte %U of the file, the file has %U: truncated?", shown,
+        "tensor \"%q\": its data ends at byte %U of the file, the file has %U: truncated?", t->name,
         data_offset + (uint64_t)end, data_offset + data_size);
   t->bytes = bytes;
   t->offset = data_offset + (uint64_t)begin;
@@ -5071,6 +5128,19 @@ static int ldr__before_by_offset(const ldr_tensor *a, const ldr_tensor *b) {
   return a->offset != b->offset ? a->offset < b->offset : a->bytes < b->bytes;
 }
 
+static void ldr__safetensors_meta(ldr_weights *w, const ldr_json *j, int32_t object, ldr_error *err) {
+  int32_t k, text, bad = ldr__json_is(j, object, LDR_JSON_OBJECT) ? -1 : object;
+  for (k = j->nodes[object].first; k >= 0 && bad < 0 && !err->status; k = j->nodes[text].next) {
+    const char *name;
+    text = j->nodes[k].next;
+    if (!ldr__json_is(j, text, LDR_JSON_STRING)) bad = text;
+    else if ((name = ldr__weights_string(w, j, k, err)) != NULL)
+      ldr__weights_meta_add(w, name, ldr__weights_string(w, j, text, err), 8 + j->nodes[text].begin, err);
+  }
+  if (bad >= 0) ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[bad].begin,
+      "safetensors header: __metadata__ must be an object of strings");
+}
+
 static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
   uint64_t header, at;
@@ -5078,7 +5148,6 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   size_t first = w->count, i;
   ldr_json *j;
   int32_t k;
-  ldr_status status = LDR_OK;
   if (s->size < 8)
     return ldr__fail_at(
         err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
@@ -5094,36 +5163,19 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
   if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
-    status = ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
-  for (k = j->nodes[0].type == LDR_JSON_OBJECT ? j->nodes[0].first : -1; k >= 0 && !status;) {
-    int32_t value = j->nodes[k].next;
-    if (ldr_json_equals(j, k, "__metadata__")) {
-      int32_t bad = j->nodes[value].type == LDR_JSON_OBJECT ? -1 : value, m = j->nodes[value].first, text;
-      for (; m >= 0 && bad < 0 && !status; m = j->nodes[text].next) {
-        const char *name;
-        text = j->nodes[m].next;
-        if (j->nodes[text].type != LDR_JSON_STRING) bad = text;
-        name = bad < 0 ? ldr__weights_string(w, j, m, err) : NULL;
-        if (bad < 0) status = ldr__weights_meta_add(w, name, name ? ldr__weights_string(w, j, text, err) : NULL,
-            8 + j->nodes[text].begin, err);
-      }
-      if (bad >= 0) status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[bad].begin,
-          "safetensors header: __metadata__ must be an object of strings");
-    } else
-      status = ldr__safetensors_tensor(
-          w, j, k, value, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
-    k = j->nodes[value].next;
-  }
+    ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
+  for (k = j->nodes[0].first; k >= 0 && !err->status; k = j->nodes[j->nodes[k].next].next)
+    if (ldr_json_equals(j, k, "__metadata__")) ldr__safetensors_meta(w, j, j->nodes[k].next, err);
+    else ldr__safetensors_tensor(w, j, k, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
   ldr_json_free(j);
-  if (status) return status;
+  if (err->status) return err->status;
   if (w->count > first) ldr__sort_tensors(w->tensors + first, w->count - first, ldr__before_by_offset);
   for (i = first, at = 8 + header; i < w->count; i++) {
     const ldr_tensor *t = &w->tensors[i];
-    char shown[LDR__SHOWN];
     if (t->offset != at)
       return ldr__fail_at(err, LDR_FORMAT, LDR__MIN(t->offset, at),
-          t->offset < at ? "tensor \"%s\": its data overlaps another tensor's"
-          : "tensor \"%s\": unused bytes before its data", ldr__show(shown, t->name, strlen(t->name)));
+          t->offset < at ? "tensor \"%q\": its data overlaps another tensor's"
+          : "tensor \"%q\": unused bytes before its data", t->name);
     at += t->bytes;
   }
   if (at != s->size)
@@ -5137,33 +5189,29 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
 static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
   size_t i, size;
   int32_t d;
-  char shown[LDR__SHOWN], format[LDR__SHOWN];
   for (i = 0; i < w->meta_count; i++) {
     const ldr__meta *m = &w->metas[i];
     const char *name = m->key + sizeof LDR__QUANTISED - 1;
     ldr_tensor *t;
     if (strncmp(m->key, LDR__QUANTISED, sizeof LDR__QUANTISED - 1) != 0) continue;
-    ldr__show(shown, name, strlen(name));
-    for (d = 0; d < LDR_DTYPE_COUNT; d++)
-      if (ldr__dtypes[d].block > 1 && d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
-    if (d == LDR_DTYPE_COUNT)
+    for (d = LDR_Q8_0; d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) != 0;) d++;
+    if (d > LDR_Q4_0)
       return ldr__fail_at(err, LDR_UNSUPPORTED, m->at,
-          "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown,
-          ldr__show(format, m->value, strlen(m->value)));
+          "tensor \"%q\": the metadata says it is quantised as \"%q\": only Q8_0 and Q4_0 are known", name, m->value);
     t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
     if (!t)
       return ldr__fail_at(
-          err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
+          err, LDR_MISSING, m->at, "the metadata says that tensor \"%q\" is quantised: no such tensor is there", name);
     if (t->dtype != LDR_U8)
-      return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%s\": type %s, %s blocks must be U8 and be named once",
-          shown, ldr_dtype_name(t->dtype), m->value);
+      return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%q\": type %s, %s blocks must be U8 and be named once",
+          name, ldr_dtype_name(t->dtype), m->value);
     size = ldr__dtypes[d].size;
     if (t->dims != 2 || t->shape[1] % (int64_t)size)
       return ldr__fail_at(err, LDR_SHAPE, m->at,
-          "tensor \"%s\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", shown, t->dims,
+          "tensor \"%q\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", name, t->dims,
           t->dims ? t->shape[t->dims - 1] : (int64_t)0, m->value, (int)size);
     if (t->shape[1] / (int64_t)size > INT64_MAX / LDR__QBLOCK || t->bytes / size > SIZE_MAX / LDR__QBLOCK)
-      return ldr__fail_at(err, LDR_LIMIT, m->at, "tensor \"%s\": more elements than this machine can count", shown);
+      return ldr__fail_at(err, LDR_LIMIT, m->at, "tensor \"%q\": more elements than this machine can count", name);
     t->dtype = (ldr_dtype)d;
     t->shape[1] = t->shape[1] / (int64_t)size * LDR__QBLOCK;
   }
@@ -5172,12 +5220,10 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
 
 static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
   size_t i;
-  char shown[LDR__SHOWN];
   ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
   for (i = 1; i < w->count; i++)
     if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
-      return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice",
-          ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
+      return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%q\" is there twice", w->tensors[i].name);
   return ldr__weights_quantised(w, err);
 }
 
@@ -5212,6 +5258,13 @@ static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
   int i;
   for (i = p ? bytes : 0; i-- > 0;) v = v << 8 | p[i];
   return v;
+}
+
+/* The same of two's complement. */
+static int64_t ldr__take_signed(ldr__cursor *c, int bytes) {
+  int shift = bytes > 0 && bytes < 8 ? 64 - 8 * bytes : 0;
+  uint64_t v = ldr__take_number(c, bytes) << shift;
+  return (int64_t)(v >> 63 ? ~(~v >> shift) : v >> shift);
 }
 
 static ldr__cursor ldr__cursor_of(const unsigned char *p, size_t size) {
@@ -5257,20 +5310,12 @@ static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *pa
 /* Bytes of a value of each type; 8 is text, 9 a list. */
 static const unsigned char ldr__gguf_sizes[13] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
 
-/* Element types by ggml's numbers. */
-static const struct { uint32_t type; ldr_dtype dtype; } ldr__gguf_types[] = {
-  { 0, LDR_F32 }, { 1, LDR_F16 }, { 2, LDR_Q4_0 }, { 3, LDR_Q4_1 }, { 6, LDR_Q5_0 }, { 7, LDR_Q5_1 }, { 8, LDR_Q8_0 },
-  { 10, LDR_Q2_K },
-  { 11, LDR_Q3_K }, { 12, LDR_Q4_K }, { 13, LDR_Q5_K }, { 14, LDR_Q6_K }, { 20, LDR_IQ4_NL }, { 23, LDR_IQ4_XS },
-  { 24, LDR_I8 }, { 25, LDR_I16 },
-  { 26, LDR_I32 }, { 27, LDR_I64 }, { 28, LDR_F64 }, { 30, LDR_BF16 } };
-
 /* One value passed over; of a number or a text, what it says. */
 static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *key, ldr_error *err) {
   uint32_t type = (uint32_t)ldr__take_number(c, 4), of;
   uint64_t at = c->at, n;
-  const unsigned char *p;
-  char text[32];
+  const unsigned char *p = NULL;
+  char text[32] = "(a number)";
   if (c->bad || type > 12)
     return ldr__fail_at(
         err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
@@ -5288,63 +5333,45 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
     return ldr__weights_meta_add(w, key, "[...]", at, err);
   }
   n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
-  p = ldr__take(c, n);
-  if (!p)
+  if (type == 6 || type == 8 || type == 12) p = ldr__take(c, n);
+  else if (type == 1 || type == 3 || type == 5 || type == 11)
+    ldr__format(text, sizeof text, "%I", ldr__take_signed(c, (int)n));
+  else ldr__format(text, sizeof text, "%U", ldr__take_number(c, (int)n));
+  if (c->bad)
     return ldr__fail_at(err, LDR_FORMAT, at,
         "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
-  if (type != 8) {
-    ldr__cursor v = *c;
-    uint64_t number;
-    v.at = (size_t)at;
-    number = ldr__take_number(&v, (int)n);
-    if (type == 6 || type == 12) ldr__format(text, sizeof text, "(a number)");
-    else if (type == 1 || type == 3 || type == 5 || type == 11)
-      ldr__format(
-          text, sizeof text, "%I", n == 8 ? (int64_t)number : (int64_t)(number << (64 - 8 * n)) >> (64 - 8 * n));
-    else ldr__format(text, sizeof text, "%U", number);
-    p = (const unsigned char *)text;
-    n = strlen(text);
-  }
-  return ldr__weights_meta_add(w, key, ldr__weights_text(w, p, (size_t)n, at, err), at, err);
+  return ldr__weights_meta_add(w, key, type == 8 ? ldr__weights_text(w, p, (size_t)n, at, err)
+      : ldr__weights_text(w, text, strlen(text), at, err), at, err);
 }
 
 static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file, ldr_error *err) {
   uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
   const unsigned char *name = ldr__take(c, n);
   uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
-  char shown[LDR__SHOWN];
-  ldr_tensor *t = ldr__weights_add(w, err);
-  size_t i;
-  if (!t) return err->status;
+  ldr_tensor *t;
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
-  t->name = ldr__weights_text(w, name, (size_t)n, at, err);
-  if (!t->name) return err->status;
-  ldr__show(shown, t->name, (size_t)n);
-  if (dims > LADDER_MAX_DIMS)
-    return ldr__fail_at(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown,
-        (uint64_t)dims, LADDER_MAX_DIMS);
-  t->dims = (int32_t)dims;
-  t->file = file;
+  t = ldr__weights_add(w, ldr__weights_text(w, name, (size_t)n, at, err), file, err);
+  if (!t || ldr__tensor_dims(t, dims, at, err)) return err->status;
   for (d = 0; d < dims; d++) { /* the fastest first */
     uint64_t k = ldr__take_number(c, 8);
     if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k))
-      return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
+      return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%q\": the product of its shape is not below 2^64", t->name);
     t->shape[dims - 1 - d] = (int64_t)k;
   }
   type = (uint32_t)ldr__take_number(c, 4);
   t->offset = ldr__take_number(c, 8);
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
-  for (i = 0; i < LDR__COUNT(ldr__gguf_types) && ldr__gguf_types[i].type != type; i++) {}
-  if (i == LDR__COUNT(ldr__gguf_types))
+  for (d = 0; d < LDR_DTYPE_COUNT && (int64_t)type != ldr__dtypes[d].ggml; d++) {}
+  if (d == LDR_DTYPE_COUNT)
     return ldr__fail_at(
-        err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
-  t->dtype = ldr__gguf_types[i].dtype;
+        err, LDR_DTYPE, at, "tensor \"%q\": ggml's element type %U is not known here", t->name, (uint64_t)type);
+  t->dtype = (ldr_dtype)d;
   n = ldr_dtype_block(t->dtype);
   if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n))
     return ldr__fail_at(
-        err, LDR_SHAPE, at, "tensor \"%s\": rows are no multiple of the %U elements of a block", shown, n);
+        err, LDR_SHAPE, at, "tensor \"%q\": rows are no multiple of the %U elements of a block", t->name, n);
   if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype)))
-    return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": more bytes than 2^64", shown);
+    return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%q\": more bytes than 2^64", t->name);
   w->count++;
   return LDR_OK;
 }
@@ -5359,15 +5386,12 @@ static uint64_t ldr__gguf_whole(const ldr_weights *w, const char *key, uint64_t 
 
 /* A number of any type. */
 static double ldr__gguf_real(const ldr_weights *w, const char *key, double otherwise) {
-  size_t i;
-  for (i = 0; i < w->meta_count; i++)
-    if (strcmp(w->metas[i].key, key) == 0) {
-      const unsigned char *p = w->files[0].data + w->metas[i].at;
-      uint32_t type = ldr__load_u32(p - 4);
-      return type == 6 || type == 12 ? (double)ldr__load(p, type == 6 ? LDR_F32 : LDR_F64, 0)
-          : (double)ldr__gguf_whole(w, key, 0);
-    }
-  return otherwise;
+  const ldr__meta *m = ldr__weights_meta(w, key);
+  const unsigned char *p = m ? w->files[0].data + m->at : NULL;
+  uint32_t type = p ? ldr__load_u32(p - 4) : 0;
+  if (!m) return otherwise;
+  return type == 6 || type == 12 ? (double)ldr__load(p, type == 6 ? LDR_F32 : LDR_F64, 0)
+      : (double)ldr__gguf_whole(w, key, 0);
 }
 
 static int ldr__gguf_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "GGUF", 4) == 0; }
@@ -5409,13 +5433,12 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   data = ((uint64_t)c.at + align - 1) & ~(align - 1);
   for (k = first; k < w->count; k++) {
     ldr_tensor *t = &w->tensors[k];
-    char shown[LDR__SHOWN];
     if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data ends behind the file of %U bytes: truncated?",
-          ldr__show(shown, t->name, strlen(t->name)), (uint64_t)s->size);
+      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data ends behind the file of %U bytes: truncated?",
+          t->name, (uint64_t)s->size);
     if (t->offset % align)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data is not aligned to %U bytes",
-          ldr__show(shown, t->name, strlen(t->name)), align);
+      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data is not aligned to %U bytes",
+          t->name, align);
     t->offset += data;
     t->data = s->data + (size_t)t->offset;
   }
@@ -5473,16 +5496,16 @@ static int ldr__pickle_push(ldr__pickle *p, int32_t value) {
   return 1;
 }
 
-static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
-  const ldr__pvalue value = { kind, -1, -1, 0, number, text, size };
+static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number) {
+  const ldr__pvalue value = { kind, -1, -1, 0, number, NULL, 0 };
   p->values = (ldr__pvalue *)ldr__pickle_room(p, p->values, &p->value_capacity, p->value_count + 1, sizeof value);
   if (p->value_capacity <= p->value_count) return -1;
   p->values[p->value_count] = value;
   return (int32_t)p->value_count++;
 }
 
-static int ldr__pickle_push_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
-  return ldr__pickle_push(p, ldr__pickle_new(p, kind, number, text, size));
+static int ldr__pickle_push_new(ldr__pickle *p, int32_t kind, int64_t number) {
+  return ldr__pickle_push(p, ldr__pickle_new(p, kind, number));
 }
 
 static int32_t ldr__pickle_pop(ldr__pickle *p) {
@@ -5505,14 +5528,6 @@ static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
   return 1;
 }
 
-/* Hangs stack[from..] on a value and takes them off, with the mark below when there is one. */
-static int ldr__pickle_gather(ldr__pickle *p, int32_t on, size_t from, int mark) {
-  size_t i;
-  for (i = from; i < p->depth; i++) if (!ldr__pickle_hang(p, on, p->stack[i])) return 0;
-  p->depth = from - (size_t)mark;
-  return 1;
-}
-
 /* Where what follows the topmost mark begins; 0: there is none. */
 static size_t ldr__pickle_mark(ldr__pickle *p) {
   size_t i;
@@ -5527,54 +5542,50 @@ static int ldr__pickle_item(const ldr__pickle *p, int32_t value, int32_t index) 
   return cell < 0 ? -1 : p->cells[cell].value;
 }
 
-static int ldr__pickle_is(const ldr__pickle *p, int32_t value, int32_t kind, const char *text) {
-  const ldr__pvalue *v = value < 0 ? NULL : &p->values[value];
-  return v && v->kind == kind && (!text || (v->size == strlen(text) && memcmp(v->text, text, v->size) == 0));
+static int ldr__pickle_is(const ldr__pickle *p, int32_t value, int32_t kind) {
+  return value >= 0 && p->values[value].kind == kind;
 }
 
-/* What a pickle may ask for: functions by number, and storages by the type of their elements. */
+static int ldr__pickle_says(const ldr__pickle *p, int32_t value, const char *text) {
+  return ldr__pickle_is(p, value, LDR__P_TEXT) && ldr__same(p->values[value].text, p->values[value].size, text);
+}
+
+/* What a pickle may ask for: functions by number, then storages by the type of their elements. */
 enum { LDR__P_REBUILD, LDR__P_PARAMETER, LDR__P_ORDERED, LDR__P_PLAIN, LDR__P_STORAGES };
-static const struct { const char *module, *name; int32_t what; ldr_dtype dtype; } ldr__pickle_globals[] = {
-  { "torch._utils", "_rebuild_tensor_v2", LDR__P_REBUILD, LDR_F32 },
-  { "torch._utils", "_rebuild_parameter", LDR__P_PARAMETER, LDR_F32 },
-  { "collections", "OrderedDict", LDR__P_ORDERED, LDR_F32 }, { "torch", "Size", LDR__P_PLAIN, LDR_F32 },
-  { "torch", "FloatStorage", LDR__P_STORAGES, LDR_F32 }, { "torch", "HalfStorage", LDR__P_STORAGES, LDR_F16 },
-  { "torch", "BFloat16Storage", LDR__P_STORAGES, LDR_BF16 },
-  { "torch", "DoubleStorage", LDR__P_STORAGES, LDR_F64 }, { "torch", "LongStorage", LDR__P_STORAGES, LDR_I64 },
-  { "torch", "IntStorage", LDR__P_STORAGES, LDR_I32 },
-  { "torch", "ShortStorage", LDR__P_STORAGES, LDR_I16 }, { "torch", "CharStorage", LDR__P_STORAGES, LDR_I8 },
-  { "torch", "ByteStorage", LDR__P_STORAGES, LDR_U8 },
-  { "torch", "BoolStorage", LDR__P_STORAGES, LDR_BOOL } };
+static const struct { const char *module, *name; } ldr__pickle_globals[LDR__P_STORAGES] = {
+  { "torch._utils", "_rebuild_tensor_v2" }, { "torch._utils", "_rebuild_parameter" },
+  { "collections", "OrderedDict" }, { "torch", "Size" } };
 
 static int ldr__pickle_global(
     ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
-  char a[LDR__SHOWN], b[LDR__SHOWN];
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__pickle_globals); i++)
-    if (strlen(ldr__pickle_globals[i].module) == m && memcmp(ldr__pickle_globals[i].module, module, m) == 0 &&
-        strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0)
-      return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
-  ldr__show(a, (const char *)module, m);
-  ldr__show(b, (const char *)name, n);
+  int i;
+  for (i = 0; i < (int)LDR__P_STORAGES + (int)LDR_DTYPE_COUNT; i++) {
+    const char *in = i < LDR__P_STORAGES ? ldr__pickle_globals[i].module : "torch",
+        *as = i < LDR__P_STORAGES ? ldr__pickle_globals[i].name : ldr__dtypes[i - LDR__P_STORAGES].torch;
+    if (as && ldr__same(module, m, in) && ldr__same(name, n, as))
+      return ldr__pickle_push_new(p, LDR__P_GLOBAL, i);
+  }
   ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at,
-      "the pickle asks for %s.%s, which is no tensor and no container: refused, nothing was run", a, b);
+      "the pickle asks for %b.%b, which is no tensor and no container: refused, nothing was run",
+      (const char *)module, m, (const char *)name, n);
   return 0;
 }
 
 /* callable(arguments) */
 static int ldr__pickle_reduce(ldr__pickle *p) {
-  int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), what;
-  if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL))
+  int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p);
+  int64_t what;
+  if (!ldr__pickle_is(p, f, LDR__P_GLOBAL) || !ldr__pickle_is(p, args, LDR__P_LIST))
     return ldr__pickle_fail(p, "calls what is no function");
-  what = ldr__pickle_globals[p->values[f].number].what;
+  what = p->values[f].number;
   if (what == LDR__P_REBUILD) {
-    if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL))
+    if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE))
       return ldr__pickle_fail(p, "makes a tensor without a storage");
-    return ldr__pickle_push_new(p, LDR__P_TENSOR, args, NULL, 0);
+    return ldr__pickle_push_new(p, LDR__P_TENSOR, args);
   }
   if (what == LDR__P_PARAMETER)
     return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) || ldr__pickle_fail(p, "makes a parameter of nothing");
-  if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0, NULL, 0);
+  if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0);
   if (what == LDR__P_PLAIN) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0));
   return ldr__pickle_fail(p, "calls a function in a way that is not known");
 }
@@ -5582,7 +5593,11 @@ static int ldr__pickle_reduce(ldr__pickle *p) {
 static int ldr__pickle_text(ldr__pickle *p, int width) {
   uint64_t n = ldr__take_number(&p->c, width);
   const unsigned char *s = ldr__take(&p->c, n);
-  return s && ldr__pickle_push_new(p, LDR__P_TEXT, 0, s, (size_t)n);
+  int32_t v = s ? ldr__pickle_new(p, LDR__P_TEXT, 0) : -1;
+  if (v < 0) return 0;
+  p->values[v].text = s;
+  p->values[v].size = (size_t)n;
+  return ldr__pickle_push(p, v);
 }
 
 static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) {
@@ -5608,29 +5623,29 @@ static int ldr__pickle_get(ldr__pickle *p, uint64_t at) {
   return at < p->memo_count && ldr__pickle_push(p, p->memo[at]);
 }
 
+/* Longer numbers count as 0: no size is one. */
 static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
-  uint64_t v = bytes <= 8 ? ldr__take_number(&p->c, bytes) : (uint64_t)(ldr__take(&p->c, (uint64_t)bytes) != NULL) - 1;
-  int shift = bytes > 0 && bytes < 8 ? 64 - 8 * bytes : 0;
-  v <<= shift;
-  return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)(v >> 63 ? ~(~v >> shift) : v >> shift), NULL, 0);
+  if (bytes > 8) ldr__take(&p->c, (uint64_t)bytes);
+  return ldr__pickle_push_new(p, LDR__P_NUMBER, bytes > 8 ? 0 : ldr__take_signed(&p->c, bytes));
 }
 
-/* A container is a new value over what follows the mark, or over the last n. */
-static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
-  size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p);
+/* What follows the mark (last < 0), or the last n, goes into the container below, or becomes a new one. */
+static int ldr__pickle_gather(ldr__pickle *p, int32_t kind, int last, int into) {
+  size_t marked = last < 0, held = marked ? 0 : (size_t)last, from = marked ? ldr__pickle_mark(p) : p->depth - held, i;
   int32_t v;
-  if ((last >= 0 && p->depth < (size_t)last) || (last < 0 && !from)) return 0;
-  v = ldr__pickle_new(p, kind, 0, NULL, 0);
-  return v >= 0 && ldr__pickle_gather(p, v, from, last < 0) && ldr__pickle_push(p, v);
+  if (p->depth < held || from < marked + (size_t)into) return 0;
+  v = into ? p->stack[from - marked - 1] : ldr__pickle_new(p, kind, 0);
+  if (v < 0 || p->values[v].kind != kind) return 0;
+  for (i = from; i < p->depth; i++) if (!ldr__pickle_hang(p, v, p->stack[i])) return 0;
+  p->depth = from - marked;
+  return into || ldr__pickle_push(p, v);
 }
 
-/* What follows the mark, or the last n, goes into the container below. */
+static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
+  return ldr__pickle_gather(p, kind, last, 0);
+}
 static int ldr__pickle_extend(ldr__pickle *p, int32_t kind, int last) {
-  size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p), below = from - (last < 0);
-  if ((last >= 0 && p->depth < (size_t)last + 1) || (last < 0 && from < 2) ||
-      p->values[p->stack[below - 1]].kind != kind)
-    return 0;
-  return ldr__pickle_gather(p, p->stack[below - 1], from, last < 0);
+  return ldr__pickle_gather(p, kind, last, 1);
 }
 
 /* One operation; 0: failed, 2: the end. */
@@ -5642,18 +5657,18 @@ static int ldr__pickle_step(ldr__pickle *p) {
   switch (*op) {
     case 0x80: return ldr__take(&p->c, 1) != NULL;
     case 0x95: return ldr__take(&p->c, 8) != NULL;
-    case '(': return ldr__pickle_push_new(p, LDR__P_MARK, 0, NULL, 0);
+    case '(': return ldr__pickle_push_new(p, LDR__P_MARK, 0);
     case '.': return p->depth ? 2 : 0;
     case '0': return ldr__pickle_pop(p) >= 0;
     case '1': n = ldr__pickle_mark(p); p->depth = n ? n - 1 : 0; return n != 0;
     case '2': return p->depth && ldr__pickle_push(p, p->stack[p->depth - 1]);
-    case 'N': return ldr__pickle_push_new(p, LDR__P_NONE, 0, NULL, 0);
-    case 0x88: case 0x89: return ldr__pickle_push_new(p, LDR__P_NUMBER, *op == 0x88, NULL, 0);
-    case 'K': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 1), NULL, 0);
-    case 'M': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 2), NULL, 0);
+    case 'N': return ldr__pickle_push_new(p, LDR__P_NONE, 0);
+    case 0x88: case 0x89: return ldr__pickle_push_new(p, LDR__P_NUMBER, *op == 0x88);
+    case 'K': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 1));
+    case 'M': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 2));
     case 'J': return ldr__pickle_signed(p, 4);
     case 0x8a: return ldr__pickle_signed(p, (int)ldr__take_number(&p->c, 1));
-    case 'G': return ldr__take(&p->c, 8) && ldr__pickle_push_new(p, LDR__P_NUMBER, 0, NULL, 0);
+    case 'G': return ldr__take(&p->c, 8) && ldr__pickle_push_new(p, LDR__P_NUMBER, 0);
     case 'X': case 'T': case 'B': return ldr__pickle_text(p, 4);
     case 0x8c: case 'U': case 'C': return ldr__pickle_text(p, 1);
     case 0x8d: return ldr__pickle_text(p, 8);
@@ -5670,7 +5685,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 0x93:
       y = ldr__pickle_pop(p);
       x = y < 0 ? -1 : ldr__pickle_pop(p);
-      if (!ldr__pickle_is(p, x, LDR__P_TEXT, NULL) || !ldr__pickle_is(p, y, LDR__P_TEXT, NULL)) return 0;
+      if (!ldr__pickle_is(p, x, LDR__P_TEXT) || !ldr__pickle_is(p, y, LDR__P_TEXT)) return 0;
       return ldr__pickle_global(p, p->values[x].text, p->values[x].size, p->values[y].text, p->values[y].size);
     case 'R': return ldr__pickle_reduce(p);
     case 'b': /* attributes of a container: nothing of it counts here */
@@ -5679,13 +5694,12 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 'Q': /* ('storage', type, key, place, elements) */
       x = ldr__pickle_pop(p);
       y = ldr__pickle_item(p, x, 1);
-      if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") ||
-          !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) ||
-          ldr__pickle_globals[p->values[y].number].what != LDR__P_STORAGES ||
-          !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
-          (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL)))
+      if (!ldr__pickle_says(p, ldr__pickle_item(p, x, 0), "storage") ||
+          !ldr__pickle_is(p, y, LDR__P_GLOBAL) || p->values[y].number < LDR__P_STORAGES ||
+          !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT) ||
+          (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE)))
         return ldr__pickle_fail(p, "a storage of a kind that is not known");
-      return ldr__pickle_push_new(p, LDR__P_STORAGE, x, NULL, 0);
+      return ldr__pickle_push_new(p, LDR__P_STORAGE, x);
     case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
     case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
     case 'q': return ldr__pickle_memo(p, ldr__take_number(&p->c, 1));
@@ -5746,48 +5760,42 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
       offset = ldr__pickle_item(p, args, 1), sizes = ldr__pickle_item(p, args, 2),
       strides = ldr__pickle_item(p, args, 3), d, whole = 1;
   const ldr_tensor *s;
-  ldr_tensor *t = ldr__weights_add(h->w, h->err);
+  ldr_tensor *t = ldr__weights_add(h->w,
+      ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err), h->file, h->err);
   uint64_t elements = 1, reach = 0, expected = 1, held, step, first, size;
   int64_t stride[LADDER_MAX_DIMS];
-  char shown[LDR__SHOWN], text[64];
+  char text[64];
   if (!t) return h->err->status;
-  t->name = ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err);
-  if (!t->name) return h->err->status;
-  ldr__show(shown, t->name, strlen(t->name));
-  t->file = h->file;
-  t->dtype = ldr__pickle_globals[v[ldr__pickle_item(p, id, 1)].number].dtype;
-  if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) ||
-      !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || v[sizes].count != v[strides].count || v[offset].number < 0)
-    return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": its shape and strides are no lists of one length", shown);
-  if (v[sizes].count > LADDER_MAX_DIMS)
-    return ldr__fail(h->err, LDR_LIMIT, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown,
-        v[sizes].count, LADDER_MAX_DIMS);
-  t->dims = v[sizes].count;
+  t->dtype = (ldr_dtype)(v[ldr__pickle_item(p, id, 1)].number - LDR__P_STORAGES);
+  if (!ldr__pickle_is(p, sizes, LDR__P_LIST) || !ldr__pickle_is(p, strides, LDR__P_LIST) ||
+      !ldr__pickle_is(p, offset, LDR__P_NUMBER) || v[sizes].count != v[strides].count || v[offset].number < 0)
+    return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": its shape and strides are no lists of one length", t->name);
+  if (ldr__tensor_dims(t, (uint64_t)v[sizes].count, LDR_NO_OFFSET, h->err)) return h->err->status;
   ldr__pickle_name(text, &v[ldr__pickle_item(p, id, 2)]);
   s = ldr_weights_find(h->stores, text);
-  if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%s\": its storage \"%s\" is not in the file", shown, text);
+  if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%q\": its storage \"%s\" is not in the file", t->name, text);
   size = ldr_dtype_size(t->dtype);
   first = (uint64_t)v[offset].number;
   held = s->bytes / size;
   for (d = t->dims; d-- > 0;) {
     int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
-    if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) ||
+    if (!ldr__pickle_is(p, a, LDR__P_NUMBER) || !ldr__pickle_is(p, b, LDR__P_NUMBER) ||
         v[a].number < 0 || v[b].number < 0 || !ldr__mul_u64(&elements, elements, (uint64_t)v[a].number))
-      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": a shape or stride that cannot be", shown);
+      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": a shape or stride that cannot be", t->name);
     t->shape[d] = v[a].number;
     stride[d] = v[b].number;
     whole &= t->shape[d] == 1 || (uint64_t)stride[d] == expected;
     expected = elements;
     if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held ||
         (reach += step) > held)
-      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
+      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": reaches behind its storage of %U elements", t->name, held);
   }
   if (elements && (first >= held || reach >= held - first))
     return ldr__fail_at(h->err, LDR_FORMAT, s->offset,
-        "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
+        "tensor \"%q\": reaches behind its storage of %U elements: truncated?", t->name, held);
   if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / size)
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset,
-        "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
+        "tensor \"%q\": %U elements spread out of %U that are stored", t->name, elements, held);
   t->bytes = elements * size;
   t->offset = s->offset + first * size;
   t->data = (const unsigned char *)s->data + (elements ? (size_t)(first * size) : 0);
@@ -5803,30 +5811,28 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   const ldr__pickle *p = &h->p;
   size_t before = h->w->count;
   int32_t cell, pass;
-  if (!ldr__pickle_is(p, dict, LDR__P_DICT, NULL))
+  if (!ldr__pickle_is(p, dict, LDR__P_DICT))
     return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
   for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
     int32_t key = p->cells[cell].value, value;
     if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, "pickle: a key without a value");
     value = p->cells[p->cells[cell].next].value;
-    if (!ldr__pickle_is(p, value, LDR__P_TENSOR, NULL) || !ldr__pickle_is(p, key, LDR__P_TEXT, NULL)) continue;
+    if (!ldr__pickle_is(p, value, LDR__P_TENSOR) || !ldr__pickle_is(p, key, LDR__P_TEXT)) continue;
     if (ldr__torch_tensor(h, key, value)) return h->err->status;
   }
   if (h->w->count > before) return LDR_OK;
   for (pass = 0; pass < 4 && depth < 3; pass++)
     for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
-      if (ldr__pickle_is(p, p->cells[cell].value, LDR__P_TEXT, names[pass]) &&
-          ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT, NULL))
+      if (ldr__pickle_says(p, p->cells[cell].value, names[pass]) &&
+          ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT))
         return ldr__torch_tensors(h, p->cells[p->cells[cell].next].value, depth + 1);
   return ldr__fail(h->err, LDR_MISSING, "the pickle holds no tensors, neither by name nor under state_dict");
 }
 
 /* A storage or a member of the archive. */
 static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, size_t n, uint64_t at, uint64_t bytes) {
-  ldr_tensor *t = ldr__weights_add(h->stores, h->err);
+  ldr_tensor *t = ldr__weights_add(h->stores, ldr__weights_text(h->stores, name, n, at, h->err), h->file, h->err);
   if (!t) return h->err->status;
-  t->name = ldr__weights_text(h->stores, name, n, at, h->err);
-  if (!t->name) return h->err->status;
   t->data = h->w->files[h->file].data + (size_t)at;
   t->offset = at;
   t->bytes = bytes;
@@ -5843,7 +5849,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
   size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
   uint64_t count, at, k;
   ldr__cursor c;
-  while (s->size >= 22 && end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
+  while (end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
   if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u)
     return ldr__fail_at(
         h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
@@ -5862,18 +5868,14 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     size_t from = c.at, i, slash;
     const unsigned char *e = ldr__take(&c, 46), *name, *extra, *local;
     uint64_t packed, size, place;
-    uint32_t n, x, stop;
-    if (!e || ldr__load_u32(e) != 0x02014b50u)
+    uint32_t n = e ? ldr__load_u16(e + 28) : 0, x = e ? ldr__load_u16(e + 30) : 0, stop;
+    name = ldr__take(&c, n);
+    extra = ldr__take(&c, x);
+    if (!e || ldr__load_u32(e) != 0x02014b50u || !ldr__take(&c, ldr__load_u16(e + 32)))
       return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
-    n = ldr__load_u16(e + 28);
-    x = ldr__load_u16(e + 30);
     packed = ldr__load_u32(e + 20);
     size = ldr__load_u32(e + 24);
     place = ldr__load_u32(e + 42);
-    name = ldr__take(&c, n);
-    extra = ldr__take(&c, x);
-    if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad)
-      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
     for (i = 0; i + 4 <= x; i += 4 + stop) { /* 64-bit numbers in place of those that are all ones */
       ldr__cursor z;
       stop = ldr__load_u16(extra + i + 2);
@@ -5883,8 +5885,8 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
       if (packed == 0xffffffffu) packed = ldr__take_number(&z, 8);
       if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
     }
-    for (slash = n; slash > 0 && name[slash - 1] != '/'; slash--) {}
-    if (n - slash == 8 && memcmp(name + slash, "data.pkl", 8) == 0) slash = SIZE_MAX;
+    for (slash = n; slash > 0 && name[slash - 1] != '/';) slash--;
+    if (ldr__same(name + slash, n - slash, "data.pkl")) slash = SIZE_MAX;
     else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
     if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u)
       return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
@@ -5916,7 +5918,7 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
     key = &p->values[ldr__pickle_item(p, (int32_t)v->number, 2)];
     if (ldr__torch_store(h, key->text, key->size, 0, 0)) return h->err->status;
     s->tensors[s->count - 1].dtype =
-        ldr__pickle_globals[p->values[ldr__pickle_item(p, (int32_t)v->number, 1)].number].dtype;
+        (ldr_dtype)(p->values[ldr__pickle_item(p, (int32_t)v->number, 1)].number - LDR__P_STORAGES);
   }
   ldr__sort_tensors(s->tensors, s->count, ldr__before_by_name);
   for (k = 0; k < s->count; k++)
@@ -5939,8 +5941,6 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
   }
   return LDR_OK;
 }
-
-static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err);
 
 static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const unsigned char *pickle = w->files[file].data;
@@ -6025,7 +6025,6 @@ static int ldr__text_is(const unsigned char *p, size_t n) {
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
-  char shown[LDR__SHOWN];
   size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
@@ -6040,50 +6039,11 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
     return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
   if (ldr__text_is(s->data, s->size))
     return ldr__fail_at(err, LDR_FORMAT, 0,
-        "a text, not a safetensors file: \"%s\": a link that became a file, or a server's message?",
-        ldr__show(shown, (const char *)s->data, LDR__MIN(s->size, LDR__SHOWN - 1)));
+        "a text, not a safetensors file: \"%b\": a link that became a file, or a server's message?",
+        (const char *)s->data, s->size);
   if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6)
     return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
   return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
-}
-
-static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_allocator a = ldr__allocator(alloc);
-  ldr_weights *w;
-  if (!ldr__allocator_valid(alloc)) {
-    ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
-    return NULL;
-  }
-  w = (ldr_weights *)ldr__alloc(&a, sizeof *w);
-  if (w) {
-    memset(w, 0, sizeof *w);
-    w->alloc = a;
-    w->files = (ldr__source *)ldr__alloc(&a, (size_t)files * sizeof *w->files);
-    if (w->files) {
-      memset(w->files, 0, (size_t)files * sizeof *w->files);
-      w->file_count = files;
-      return w;
-    }
-    ldr__free(&a, w, sizeof *w);
-  }
-  ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
-  return NULL;
-}
-
-LDR__DEF void ldr_weights_close(ldr_weights *w) {
-  ldr_allocator a;
-  size_t i;
-  if (!w) return;
-  a = w->alloc;
-  for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
-  for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
-  for (i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
-  ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
-  ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
-  ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
-  ldr__free(&a, w->tensors, w->capacity * sizeof *w->tensors);
-  ldr__free(&a, w->files, (size_t)w->file_count * sizeof *w->files);
-  ldr__free(&a, w, sizeof *w);
 }
 
 LDR__DEF ldr_weights *ldr_weights_open_memory(
@@ -6110,7 +6070,6 @@ static void ldr__five_digits(char *at, uint64_t v) {
 static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64_t parts, ldr_error *err) {
   char name[LADDER_MAX_PATH], first[] = "-00001-of-00000.gguf";
   size_t n = strlen(path), k = sizeof first - 1;
-  ldr__source *files;
   int32_t i;
   if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT,
       "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
@@ -6118,25 +6077,24 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
   if (ldr__gguf_whole(w, "split.no", 0) != 0 || n < k || n >= sizeof name || memcmp(path + n - k, first, k) != 0)
     return ldr__fail(err, LDR_ARGUMENT,
         "one of %U files of a model: open the first, whose name ends with %s", parts, first);
-  files = (ldr__source *)ldr__alloc(&w->alloc, (size_t)parts * sizeof *files);
-  if (!files) return ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
-  memset(files, 0, (size_t)parts * sizeof *files);
-  files[0] = w->files[0];
-  ldr__free(&w->alloc, w->files, sizeof *files);
-  w->files = files;
-  w->file_count = (int32_t)parts;
+  if (ldr__weights_files(w, (int32_t)parts, err)) return err->status;
   memcpy(name, path, n + 1);
   for (i = 1; i < (int32_t)parts; i++) {
     ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
-    if (ldr__source_open(&files[i], name, &w->alloc, err)) return err->status;
-    if (!ldr__gguf_is(files[i].data, files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
+    if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
+    if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
     else ldr__gguf_parse(w, i, err);
-    if (err->status) {
-      ldr__fail_in_file(err, name);
-      return err->status;
-    }
+    if (err->status) return ldr__fail_in_file(err, name);
   }
   return LDR_OK;
+}
+
+/* The weights of path, or NULL. What could not be read has told its own name. */
+static ldr_weights *ldr__weights_opened(ldr_weights *w, const char *path, ldr_error *err) {
+  if (!err->status) return w;
+  if (err->status != LDR_IO) ldr__fail_in_file(err, path);
+  ldr_weights_close(w);
+  return NULL;
 }
 
 static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator *alloc, ldr_error *err) {
@@ -6145,11 +6103,9 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
   if (!ldr__source_open(&w->files[0], path, &w->alloc, err)) {
     uint64_t parts = ldr__weights_parse(w, 0, err) ? 1 : ldr__gguf_whole(w, "split.count", 1);
     if (parts > 1) ldr__gguf_open_others(w, path, parts, err);
-    if (!err->status && !ldr__weights_finish(w, err)) return w;
-    ldr__fail_in_file(err, path);
+    if (!err->status) ldr__weights_finish(w, err);
   }
-  ldr_weights_close(w);
-  return NULL;
+  return ldr__weights_opened(w, path, err);
 }
 
 /* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ---- */
@@ -6159,6 +6115,9 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
 typedef struct ldr__bundle { ldr_weights *w; const char *path; ldr__source index; ldr_allocator alloc; uint64_t read;
     char key[320]; ldr_error *err; } ldr__bundle;
 
+static ldr_status ldr__bundle_fail(ldr__bundle *h, ldr_status status, uint64_t at, const char *what) {
+  return ldr__fail_at(h->err, status, at, "TensorFlow checkpoint: %s", what);
+}
 
 /* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a
    weight. */
@@ -6188,7 +6147,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
   }
   if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail_at(h->err, LDR_FORMAT, 0,
       "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
-  if (big) return ldr__fail_at(h->err, LDR_UNSUPPORTED, 0, "TensorFlow checkpoint: written big-endian");
+  if (big) return ldr__bundle_fail(h, LDR_UNSUPPORTED, 0, "written big-endian");
   h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
   for (i = 0; h->w && i < (int32_t)shards; i++) {
     char tail[] = ".data-00000-of-00000";
@@ -6204,23 +6163,20 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
 }
 
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
-  static const struct { uint64_t type; ldr_dtype dtype; } types[] = { { 1, LDR_F32 }, { 2, LDR_F64 }, { 3, LDR_I32 },
-      { 4, LDR_U8 }, { 5, LDR_I16 },
-    { 6, LDR_I8 }, { 9, LDR_I64 }, { 10, LDR_BOOL }, { 14, LDR_BF16 }, { 19, LDR_F16 } };
   uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
-  char shown[LDR__SHOWN];
+  char name[sizeof h->key];
   ldr_tensor *t;
   ldr__cursor part, dim, inner;
-  size_t i;
+  int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
-  if (!h->w) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
-  ldr__show(shown, h->key, strlen(h->key));
+  if (!h->w) return ldr__bundle_fail(h, LDR_FORMAT, at, "its first entry is missing");
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-        "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are "
-        "read", shown);
-  if (!ldr__bundle_name(h->key)) return LDR_OK;
-  t = ldr__weights_add(h->w, h->err);
+        "a checkpoint of TensorFlow 2's objects (\"%q\"): only those of named variables, as BERT was published, are "
+        "read", h->key);
+  memcpy(name, h->key, sizeof name); /* the next key may share its beginning */
+  if (!ldr__bundle_name(name)) return LDR_OK;
+  t = ldr__weights_add(h->w, ldr__weights_text(h->w, name, strlen(name), at, h->err), 0, h->err);
   if (!t) return h->err->status;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) type = value;
@@ -6235,27 +6191,26 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
           if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
         field = 2;
         if (t->dims == LADDER_MAX_DIMS) return ldr__fail_at(h->err, LDR_LIMIT, at,
-            "tensor \"%s\": over %d dimensions (LADDER_MAX_DIMS)", shown, LADDER_MAX_DIMS);
+            "tensor \"%q\": over %d dimensions (LADDER_MAX_DIMS)", h->key, LADDER_MAX_DIMS);
         t->shape[t->dims++] = n;
         if (!ldr__mul_u64(&elements, elements, (uint64_t)n)) c.bad = 1;
       }
     if (part.bad) c.bad = 1;
   }
-  if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%s\" cannot be read",
-      shown);
+  if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read",
+      h->key);
   if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-      "tensor \"%s\": it is stored in slices, which are not read", shown);
-  for (i = 0; i < LDR__COUNT(types) && types[i].type != type; i++) {}
-  if (i == LDR__COUNT(types)) return ldr__fail_at(h->err, LDR_DTYPE, at,
-      "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
-  t->dtype = types[i].dtype;
-  t->name = ldr__weights_text(h->w, (const unsigned char *)h->key, strlen(h->key), at, h->err);
-  if (!t->name) return h->err->status;
+      "tensor \"%q\": it is stored in slices, which are not read", h->key);
+  for (d = 0; d < LDR_DTYPE_COUNT; d++)
+    if (ldr__dtypes[d].tensorflow > 0 && (uint64_t)ldr__dtypes[d].tensorflow == type) break;
+  if (d == LDR_DTYPE_COUNT) return ldr__fail_at(h->err, LDR_DTYPE, at,
+      "tensor \"%q\": TensorFlow's element type %U is not known here", h->key, type);
+  t->dtype = (ldr_dtype)d;
   if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size ||
       shard >= (uint64_t)h->w->file_count ||
       t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
     return ldr__fail_at(h->err, LDR_FORMAT, at,
-        "tensor \"%s\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", shown, size,
+        "tensor \"%q\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", h->key, size,
         t->offset, shard);
   t->file = (int32_t)shard;
   t->data = h->w->files[shard].data + t->offset;
@@ -6269,13 +6224,11 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   uint64_t restarts;
   ldr__cursor c;
   if (at > whole || size < 4 || size > whole - at || whole - at - size < 5 || (h->read += size) > whole)
-    return ldr__fail_at(h->err, LDR_FORMAT, at,
-        "TensorFlow checkpoint: a block lies outside the index or over another one");
-  if (h->index.data[at + size]) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-      "TensorFlow checkpoint: a compressed block: TensorFlow itself writes none");
+    return ldr__bundle_fail(h, LDR_FORMAT, at, "a block lies outside the index or over another one");
+  if (h->index.data[at + size])
+    return ldr__bundle_fail(h, LDR_UNSUPPORTED, at, "a compressed block: TensorFlow itself writes none");
   restarts = ldr__load_u32(h->index.data + at + size - 4);
-  if (restarts > (size - 4) / 4) return ldr__fail_at(h->err, LDR_FORMAT, at,
-      "TensorFlow checkpoint: a block's end cannot be read");
+  if (restarts > (size - 4) / 4) return ldr__bundle_fail(h, LDR_FORMAT, at, "a block's end cannot be read");
   c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
   h->key[0] = 0;
   while (c.at < c.size && !h->err->status) {
@@ -6291,12 +6244,9 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
       uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
       ldr__bundle_block(h, from, length, 0);
     } else {
-      char before[sizeof h->key];
       memcpy(h->key + shared, key, (size_t)more);
       h->key[shared + more] = 0;
-      memcpy(before, h->key, sizeof before);
       ldr__bundle_entry(h, value, entry);
-      memcpy(h->key, before, sizeof before);
     }
   }
   return h->err->status;
@@ -6314,10 +6264,8 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
   ldr__take_varint(&c);
   at = ldr__take_varint(&c);
   size = ldr__take_varint(&c);
-  if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, h->index.size - 48,
-      "TensorFlow checkpoint: its footer cannot be read");
-  if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__fail_at(h->err, LDR_FORMAT, at,
-      "TensorFlow checkpoint: it holds nothing");
+  if (c.bad) return ldr__bundle_fail(h, LDR_FORMAT, h->index.size - 48, "its footer cannot be read");
+  if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__bundle_fail(h, LDR_FORMAT, at, "it holds nothing");
   return h->err->status ? h->err->status : ldr__weights_finish(h->w, h->err);
 }
 
@@ -6329,10 +6277,7 @@ static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocat
   h.alloc = ldr__allocator(alloc);
   if (!ldr__source_open(&h.index, path, &h.alloc, err)) ldr__bundle_read(&h);
   ldr__source_close(&h.index);
-  if (!err->status) return h.w;
-  ldr__fail_in_file(err, path);
-  ldr_weights_close(h.w);
-  return NULL;
+  return ldr__weights_opened(h.w, path, err);
 }
 
 /* The shards an index names, each once. A name may not leave the directory. Names met before are
@@ -6342,10 +6287,10 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
   /* 1 + the entry that named a shard first */
   int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];
   char name[512], path[LADDER_MAX_PATH];
-  if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT)
+  if (!ldr__json_is(j, map, LDR_JSON_OBJECT))
     return ldr__fail_at(err, LDR_FORMAT, 0, "the index has no weight_map object");
   memset(slots, 0, sizeof slots);
-  for (k = j->nodes[map].first; k >= 0;) {
+  for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     int32_t value = j->nodes[k].next;
     uint32_t slot = 2166136261u; /* FNV-1a */
     ptrdiff_t n = ldr_json_string(name, sizeof name, j, value), i;
@@ -6362,21 +6307,16 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
       if (!ldr__path_join(path, sizeof path, dir, name))
         return ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH);
       if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
-      if (ldr__weights_parse(w, files, err)) {
-        ldr__fail_in_file(err, path);
-        return err->status;
-      }
+      if (ldr__weights_parse(w, files, err)) return ldr__fail_in_file(err, path);
       files++;
       slots[slot] = value + 1;
     }
-    k = j->nodes[value].next;
   }
   if (ldr__weights_finish(w, err)) return err->status;
-  for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+  for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next)
     if (ldr_json_string(name, sizeof name, j, k) < (ptrdiff_t)sizeof name && !ldr_weights_find(w, name))
       return ldr__fail_at(
           err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", name);
-  }
   return LDR_OK;
 }
 
@@ -6386,22 +6326,15 @@ static ldr_weights *ldr__weights_open_index(const char *path, const ldr_allocato
   ldr__source s;
   char dir[LADDER_MAX_PATH];
   const char *slash = strrchr(path, '/');
-  ldr_status status = ldr__source_open(&s, path, alloc, err);
-  if (status) return NULL;
-  if (!slash) ldr__format(dir, sizeof dir, ".");
-  else {
-    ldr__format(dir, sizeof dir, "%s", path);
-    if ((size_t)(slash - path) < sizeof dir) dir[slash - path] = 0;
-  }
+  if (ldr__source_open(&s, path, alloc, err)) return NULL;
+  ldr__format(dir, sizeof dir, "%s", slash ? path : ".");
+  if (slash && (size_t)(slash - path) < sizeof dir) dir[slash - path] = 0;
   j = ldr_json_parse((const char *)s.data, s.size, alloc, err);
   w = j ? ldr__weights_new(LADDER_MAX_FILES, alloc, err) : NULL;
-  if (w) status = ldr__index_files(w, j, dir, err);
+  if (w) ldr__index_files(w, j, dir, err);
   ldr_json_free(j);
   ldr__source_close(&s);
-  if (w && !status) return w;
-  if (err->status != LDR_IO) ldr__fail_in_file(err, path);
-  ldr_weights_close(w);
-  return NULL;
+  return ldr__weights_opened(w, path, err);
 }
 
 LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err) {
@@ -6455,10 +6388,8 @@ LDR__DEF const ldr_tensor *ldr_weights_find(const ldr_weights *w, const char *na
 }
 
 LDR__DEF const char *ldr_weights_meta(const ldr_weights *w, const char *key) {
-  size_t i;
-  for (i = 0; w && key && i < w->meta_count; i++)
-    if (strcmp(w->metas[i].key, key) == 0) return w->metas[i].value;
-  return NULL;
+  const ldr__meta *m = ldr__weights_meta(w, key);
+  return m ? m->value : NULL;
 }
 
 LDR__DEF int32_t ldr_weights_meta_count(const ldr_weights *w) { return w ? (int32_t)w->meta_count : 0; }
@@ -9033,11 +8964,6 @@ static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
   return n ? n->begin : LDR_NO_OFFSET;
 }
 
-static int ldr__json_is(const ldr_json *j, int32_t node, int32_t type) {
-  const ldr_json_node *n = ldr_json_node_at(j, node);
-  return n && n->type == type;
-}
-
 /* The place of a text among `words`, NULL after the last: behind them if it is none. */
 static int ldr__json_word(const ldr_json *j, int32_t node, const char *const *words) {
   int i = 0;
@@ -9068,11 +8994,8 @@ static int32_t ldr__next(const ldr_tokenizer *t, int32_t node) { return ldr_json
 
 /* The error that names what is in the file. */
 static void ldr__read_fail(ldr_tokenizer *t, ldr_status status, int32_t node, const char *what) {
-  char shown[LDR__SHOWN];
-  const ldr_json_node *n = ldr_json_node_at(t->j, node);
-  if (!n) ldr__fail(t->err, status, "%s", what);
-  else ldr__fail_at(t->err, status, n->begin, "%s (found %s)", what,
-      ldr__show(shown, t->j->text + n->begin, n->end - n->begin));
+  if (!ldr_json_node_at(t->j, node)) ldr__fail(t->err, status, "%s", what);
+  else ldr__fail_at(t->err, status, t->j->nodes[node].begin, "%s (found %b)", what, LDR__WRITTEN(t->j, node));
 }
 
 static int ldr__read_flag(ldr_tokenizer *t, int32_t object, const char *key, int otherwise) {
@@ -9516,13 +9439,12 @@ static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
 /* The unknown token of the model; it must be a piece. */
 static void ldr__read_unknown(ldr_tokenizer *t, int32_t model, const char *otherwise) {
   ldr__string unk = ldr__read_text(t, model, "unk_token", otherwise);
-  char shown[LDR__SHOWN];
   if (t->err->status || !unk.bytes) return;
   t->unk = ldr__piece_find(t, unk.text, (size_t)unk.bytes);
   if (t->unk < 0)
     ldr__fail(t->err, LDR_VOCAB,
-        "none of the %d pieces is %s, which stands for unknown words; is this the right vocabulary?",
-        (int)t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
+        "none of the %d pieces is %b, which stands for unknown words; is this the right vocabulary?",
+        (int)t->count, unk.text, (size_t)unk.bytes);
 }
 
 /* What stands before a piece inside a word. */
@@ -10371,7 +10293,6 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
       { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
   int32_t node = ldr__member(t, 0, "tokenizer_class");
-  char shown[LDR__SHOWN];
   int k;
   r->lower = ldr__read_choice(t, "do_lower_case");
   r->strip = ldr__read_choice(t, "strip_accents");
@@ -10384,8 +10305,8 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   for (k = 0; k < 2; k++) {
     const ldr_json_node *n = ldr_json_node_at(t->j, node = ldr__member(t, 0, only[k][0]));
     if (n && !ldr_json_equals(t->j, node, only[k][1]))
-      ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
-          ldr__show(shown, t->j->text + n->begin, n->end - n->begin), only[k][1]);
+      ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %b, and only %s is supported", only[k][2],
+          LDR__WRITTEN(t->j, node), only[k][1]);
   }
 }
 
@@ -12297,11 +12218,6 @@ static double ldr__config_number(const ldr_json *j, const char *key, double othe
   return ldr_json_number(j, ldr_json_get(j, 0, key), otherwise);
 }
 
-/* A node as it is written, for a message. */
-static const char *ldr__json_show(char shown[LDR__SHOWN], const ldr_json *j, int32_t node) {
-  return ldr__show(shown, j->text + j->nodes[node].begin, j->nodes[node].end - j->nodes[node].begin);
-}
-
 /* 1: `word` is in a list with blanks, commas or | between its words. */
 static int ldr__in_words(const char *list, const char *word, size_t n) {
   const char *p = list;
@@ -12374,22 +12290,21 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     "beta_slow original_max_position_embeddings attention_factor partial_rotary_factor short_factor long_factor";
   const ldr_json_node *n = ldr_json_node_at(j, object);
   int32_t type, k, kind = 0;
-  char shown[LDR__SHOWN];
   if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
   if (object >= 0 && n->type != LDR_JSON_OBJECT)
     return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
   for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
-    if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
+    if (value->type == LDR_JSON_NULL || ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
-        "config.json: \"%s\" of the rotary positions is not supported", ldr__json_show(shown, j, k));
+        "config.json: \"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
   }
   type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
   if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
   if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
-      "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
-      ldr__json_show(shown, j, type));
+      "config.json: rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
+      LDR__WRITTEN(j, type));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
   r->theta = theta;
@@ -12418,7 +12333,6 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
   int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0;
   const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, neo ? "attention_layers" : "layer_types"));
   int32_t l, k, every, from = 0;
-  char shown[LDR__SHOWN];
   m->window = ldr__config_int(j, neo ? "window_size" : "sliding_window", neo ? 256 : gemma ? 4096 : 0, 0, 1 << 24, err);
   if (!(m->traits & LDR__OF_WINDOWS) || !ldr__config_true_or(j, "use_sliding_window",
       gemma || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)))) m->window = 0;
@@ -12445,7 +12359,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
       int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
       if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
         return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-            "config.json: a layer of kind %s is not supported here", ldr__json_show(shown, j, k));
+            "config.json: a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
       m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
     }
   }
@@ -12608,17 +12522,16 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     const ldr_json_node *key = &j->nodes[k], *n = &j->nodes[key->next];
     const char *name = j->text + key->begin;
     size_t length = key->end - key->begin;
-    char shown[LDR__SHOWN], shown_key[LDR__SHOWN];
     int known;
     if (n->type == LDR_JSON_NULL || ldr__in_words(m->allow, name, length)) continue;
     known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
-    ldr__json_show(shown_key, j, k);
-    ldr__json_show(shown, j, key->next);
     if (known)
-      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not known here for models of type "
-        "%s and could change the results (--allow %s passes it)", shown_key, shown, m->type, shown_key);
+      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%b\": %b is not supported",
+          LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next));
+    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%b\": %b is not known here for models of type "
+        "%s and could change the results (--allow %b passes it)", LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next),
+        m->type, LDR__WRITTEN(j, k));
   }
   return LDR_OK;
 }
@@ -12802,7 +12715,6 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
 /* DeBERTa's distances: how many have a row of their own, where the others' lie. */
 static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, "pos_att_type"));
-  char shown[LDR__SHOWN];
   int32_t k;
   if (!ldr__config_true(j, "relative_attention"))
     return ldr__fail(err, LDR_UNSUPPORTED,
@@ -12811,8 +12723,8 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
   if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
-        "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
-        n ? ldr__json_show(shown, j, ldr_json_get(j, 0, "pos_att_type")) : "neither");
+        "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %b",
+        n ? j->text + n->begin : "neither", n ? n->end - n->begin : strlen("neither"));
   m->far = m->positions;
   if (ldr__config_number(j, "max_relative_positions", -1) >= 1)
     m->far = ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, err);
@@ -13152,23 +13064,21 @@ static int ldr__bind_has(const ldr__binder *b, const char *prefix, const char *s
 static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
   const ldr_tensor *t = ldr__bind_find(b, prefix, stem, kind);
   const ldr_weights *w = b->m->weights;
-  char shown[LDR__SHOWN];
   if (t) b->used[t - w->tensors] = 1;
-  else ldr__fail(b->err, LDR_MISSING, "tensor \"%s%s%s\" is missing; the first of the file's %d is \"%s\"", prefix,
-      stem, kind, (int)w->count, w->count ? ldr__show(shown, w->tensors[0].name, strlen(w->tensors[0].name)) : "");
+  else ldr__fail(b->err, LDR_MISSING, "tensor \"%s%s%s\" is missing; the first of the file's %d is \"%q\"", prefix,
+      stem, kind, (int)w->count, w->count ? w->tensors[0].name : "");
   return t;
 }
 
 static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t dims, size_t d0, size_t d1) {
-  char shown[LDR__SHOWN], wanted[64], found[160];
+  char wanted[64], found[160];
   ldr__text text;
   uint64_t rows = 1;
   int32_t i;
   for (i = 0; i + 1 < t->dims; i++) rows *= (uint64_t)t->shape[i];
-  ldr__show(shown, t->name, strlen(t->name));
   if (!ldr__dtype_is_float(t->dtype))
-    return ldr__fail_at(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named "
-        "quantised blocks", shown, ldr_dtype_name(t->dtype));
+    return ldr__fail_at(b->err, LDR_DTYPE, t->offset, "tensor \"%q\": type %s, expected F32, F16, BF16, F64 or named "
+        "quantised blocks", t->name, ldr_dtype_name(t->dtype));
   if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
   if (dims == 1 && t->dims == 2 && t->shape[0] == 1 && (uint64_t)t->shape[1] == d0) return LDR_OK;
   /* GGUF: experts one below the other, and a row that is a vector */
@@ -13181,7 +13091,7 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
   if (dims == 1) ldr__format(wanted, sizeof wanted, "%U", (uint64_t)d0);
   else ldr__format(wanted, sizeof wanted, "%U,%U", (uint64_t)d0, (uint64_t)d1);
   return ldr__fail_at(
-      b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
+      b->err, LDR_SHAPE, t->offset, "tensor \"%q\": shape [%s], config.json asks for [%s]", t->name, found, wanted);
 }
 
 /* The matrix W[rows,columns]: rows from `first` on of a fused [total,in], or of Conv1D's [in,total]. */
@@ -13706,12 +13616,11 @@ static int ldr__is_ignored(const ldr__family *f, const char *name) {
 static ldr_status ldr__bind_extras(ldr__binder *b) {
   const ldr_model *m = b->m;
   size_t i;
-  char shown[LDR__SHOWN];
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     if (!b->used[i] && !ldr__in_words(m->allow, t->name, strlen(t->name)) && !ldr__is_ignored(m->family, t->name))
-      return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: "
-          "wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
+      return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%q\" has no place in a %s model with %d layers: "
+          "wrong config.json?", t->name, m->family->type, m->layers);
   }
   return LDR_OK;
 }
@@ -13871,14 +13780,12 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   size_t r, in, out, i, j, k, rows, columns, room;
   float *row, *fa, *fb, scale;
   unsigned char *copy;
-  char shown[LDR__SHOWN];
-  ldr__show(shown, a->name, n);
   if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
   if (!base) return ldr__fail_at(p->err, LDR_EXTRA, a->offset,
-      "adapter: \"%s\" is no matrix of this model: made for another one?", shown);
+      "adapter: \"%b\" is no matrix of this model: made for another one?", a->name, n);
   if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 ||
       (p->dora && !v))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" needs A[r,in] and B[out,r]%s", shown,
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%b\" needs A[r,in] and B[out,r]%s", a->name, n,
         p->dora ? " and magnitudes" : "");
   r = (size_t)a->shape[0];
   in = (size_t)a->shape[1];
@@ -13887,10 +13794,10 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   columns = turned ? out : in;
   if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]",
-        shown, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
+        a->name, n, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
   if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
-      "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
+      "adapter: \"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
   scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
   copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
   room = (r * (in + out) + columns) * sizeof(float);
@@ -13935,7 +13842,7 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
       t->name);
   to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
   if (!to) {
-    to = ldr__weights_add(p->m->weights, p->err);
+    to = ldr__weights_add(p->m->weights, t->name, t->file, p->err);
     if (!to) return p->err->status;
     *to = *t;
     p->m->weights->count++;
@@ -13958,15 +13865,14 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
   const ldr_json *j = p->j;
   int32_t k;
   size_t i;
-  char key[LDR__SHOWN], value[LDR__SHOWN];
   if (!ldr__config_is(j, "peft_type", "LORA"))
     return ldr__fail(p->err, LDR_UNSUPPORTED, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
   for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
-    if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
-    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
-        ldr__json_show(key, j, k), ldr__json_show(value, j, name->next));
+    if (ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
+    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%b\": %b is not supported",
+        LDR__WRITTEN(j, k), LDR__WRITTEN(j, name->next));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out") && !ldr__is_gguf(p->m);
   p->rooted = ldr__config_true(j, "use_rslora");
@@ -14031,8 +13937,7 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   }
   ldr_json_free(j);
   ldr__source_close(&s);
-  if (err->status) ldr__fail_in_file(err, path);
-  return err->status;
+  return err->status ? ldr__fail_in_file(err, path) : LDR_OK;
 }
 #endif
 
@@ -14087,7 +13992,7 @@ static const char *ldr__gguf_rename(const ldr_model *m, char name[256], const ch
   if (strncmp(old, "blk.", 4) != 0) {
     for (i = 0; i < 6; i++) {
       n = i < 4 ? strlen(old) : (size_t)(dot - old);
-      if (!ends[i][1] || strlen(ends[i][0]) != n || memcmp(ends[i][0], old, n) != 0) continue;
+      if (!ends[i][1] || !ldr__same(old, n, ends[i][0])) continue;
       ldr__format(name, 256, "%s%s%s", i ? f->prefix : "", ends[i][1], old + n);
       return name;
     }
@@ -14099,7 +14004,7 @@ static const char *ldr__gguf_rename(const ldr_model *m, char name[256], const ch
   for (i = 0; dot > stem && i < LDR__COUNT(ldr__gguf_slots); i++) {
     const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
     int slot = ldr__gguf_slots[i].slot;
-    if (strlen(as) != n || memcmp(as, stem, n) != 0) continue;
+    if (!ldr__same(stem, n, as)) continue;
     if (dot[1] == 'b') slot += slot < LDR__MATRICES ? (int)LDR__QB : 1;
     ldr__format(name, 256, "%s", f->prefix);
     return ldr__part_name(name + strlen(name), 256 - strlen(name), f, slot, (int32_t)layer, 1) ? name : NULL;
@@ -14165,7 +14070,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   const char *arch = ldr_weights_meta(w, "general.architecture");
   const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
       *types = ldr_weights_find(w, "token_types.weight");
-  char text[1024], name[256], shown[LDR__SHOWN];
+  char text[1024], name[256];
   int experts = arch && ldr__gguf_get(w, arch, "expert_count", 0);
   const struct ldr__expert_row *row = NULL;
   size_t i, k, n;
@@ -14174,8 +14079,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
   }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (the manual's "
-        "\"files\" lists those that are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
+    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%q\" is not supported (the manual's "
+        "\"files\" lists those that are)", arch ? arch : "");
   n = strlen(arch);
   for (i = 0; i < w->meta_count; i++) {
     const char *key = w->metas[i].key;
@@ -14184,8 +14089,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
     if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
         ldr__in_words(m->allow, key, strlen(key))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the "
-        "results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
+    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%q\": %s is not known here and could change the "
+        "results (--allow passes it)", key, w->metas[i].value);
   }
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
@@ -14225,7 +14130,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   for (i = 0; i < w->count; i++) {
     const char *to = ldr__gguf_rename(m, name, w->tensors[i].name);
     if (!to) continue;
-    w->tensors[i].name = ldr__weights_text(w, (const unsigned char *)to, strlen(to), LDR_NO_OFFSET, err);
+    w->tensors[i].name = ldr__weights_text(w, to, strlen(to), LDR_NO_OFFSET, err);
     if (!w->tensors[i].name) {
       w->tensors[i].name = "";
       return err->status;
@@ -15583,7 +15488,6 @@ static int32_t ldr__reader_classes(ldr__reader *r, char *label, size_t at, ldr_e
 static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error *err) {
   const char *label = (const char *)r->field[LDR__FIELD_LABEL], *text = (const char *)r->field[LDR__FIELD_TEXT];
   const char *text2 = pair ? (const char *)r->field[LDR__FIELD_TEXT2] : NULL;
-  char shown[LDR__SHOWN];
   int32_t index = 0;
   float value = 0;
   if (label) ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
@@ -15592,7 +15496,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
   if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
   if (r->desc.head == LDR_HEAD_REGRESS) {
     if (!ldr__reader_number(label, &value))
-      return ldr__reader_fail(r, at, err, "the label \"%s\" is not a number", ldr__show(shown, label, strlen(label)));
+      return ldr__reader_fail(r, at, err, "the label \"%q\" is not a number", label);
   } else {
     index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
         : ldr__reader_class(r, label, err);
@@ -15636,7 +15540,7 @@ static ldr_status ldr__reader_columns(ldr__reader *r, const char *list, int opti
   r->optional = optional;
   for (r->columns = 0; r->columns < LDR__MAX_COLUMNS; s++) {
     size_t n = strcspn(s, ",");
-    for (f = 0; f <= LDR__FIELDS && !(strlen(names[f]) == n && memcmp(names[f], s, n) == 0); f++) {}
+    for (f = 0; f <= LDR__FIELDS && !ldr__same(s, n, names[f]); f++) {}
     if (f > LDR__FIELDS || (f < LDR__FIELDS && have[f])) break;
     have[f] = 1;
     r->column[r->columns++] = f;

@@ -169,9 +169,9 @@ TEST(the_manual_lists_what_the_tables_hold) {
   CHECK(header && strstr(header, counted));
   files = words_between(header, "     files      ", "     heads      ");
   for (i = 0; i < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; i++) CHECK(is_word(files, ldr__gguf_kin[i].arch));
-  for (i = 0; i < sizeof ldr__gguf_types / sizeof *ldr__gguf_types; i++)
-    CHECK(!ldr__dtype_is_float(ldr__gguf_types[i].dtype) || is_word(files, ldr_dtype_name(ldr__gguf_types[i].dtype)) ||
-        (ldr__gguf_types[i].dtype > LDR_Q2_K && ldr__gguf_types[i].dtype < LDR_Q6_K && strstr(files, "Q2_K to Q6_K")));
+  for (i = 0; i < LDR_DTYPE_COUNT; i++)
+    CHECK(!ldr__dtype_is_float((ldr_dtype)i) || ldr__dtypes[i].ggml < 0 || is_word(files, ldr__dtypes[i].name) ||
+        (i > LDR_Q2_K && i < LDR_Q6_K && strstr(files, "Q2_K to Q6_K")));
   for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++) {
     static const char *const says[][2] = { { "safetensors", "safetensors" }, { "GGUF", "GGUF" }, { "PyTorch", "PyTorch's own" }, { "PyTorch before 1.6", "the older form" } };
     for (k = 0; k < 4 && strcmp(says[k][0], ldr__formats[i].name) != 0; k++) {}

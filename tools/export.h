@@ -536,7 +536,6 @@ static void ldr__quantised_tensor(
   unsigned char out[(int)TAKE * (int)LDR__Q8_0_BYTES];
   size_t blocks = (size_t)(t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK), done, take, i,
       size = ldr_dtype_size(type);
-  char shown[LDR__SHOWN];
   for (done = 0; done < blocks && !w->status; done += take) {
     take = LDR__MIN((size_t)TAKE, blocks - done);
     m->kernels->to_float(x, ldr__element_at(t->data, t->dtype, done * LDR__QBLOCK), t->dtype, take * LDR__QBLOCK);
@@ -544,8 +543,8 @@ static void ldr__quantised_tensor(
       if (!ldr__quantise_block(out + i * size, x + i * LDR__QBLOCK, type)) {
         w->status = ldr__fail_at(err, LDR_NUMERIC,
             t->offset + (uint64_t)(done + i) * LDR__QBLOCK * ldr_dtype_size(t->dtype),
-            "tensor \"%s\": 32 values from here on are not finite or too large for %s blocks",
-            ldr__show(shown, t->name, strlen(t->name)), ldr_dtype_name(type));
+            "tensor \"%q\": 32 values from here on are not finite or too large for %s blocks",
+            t->name, ldr_dtype_name(type));
         return;
       }
     ldr__writer_put(w, out, take * size, err);
@@ -559,7 +558,7 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
   const ldr_tensor *t;
   uint64_t bound = 4096;
   size_t at, i, changed = 0;
-  char *header, shown[LDR__SHOWN];
+  char *header;
   if (!m || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_quantise: no model or no path");
   if (format != LDR_Q8_0 && format != LDR_Q4_0)
     return ldr__fail(err, LDR_ARGUMENT, "ldr_model_quantise: the format must be LDR_Q8_0 or LDR_Q4_0");
@@ -567,7 +566,7 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
     t = &m->weights->tensors[i];
     if (ldr_dtype_block(t->dtype) > 1)
       return ldr__fail_at(err, LDR_ARGUMENT, t->offset,
-          "tensor \"%s\" is quantised already: start from the float model", ldr__show(shown, t->name, strlen(t->name)));
+          "tensor \"%q\" is quantised already: start from the float model", t->name);
     changed += ldr__quantised_type(m, t, format) != t->dtype;
     bound += 512 + 12 * (uint64_t)strlen(t->name);
   }

@@ -309,11 +309,7 @@ static int gguf_choose_tokenizer(run *r, gguf_text *g) {
 }
 
 /* The number of a type, as tensors have it. */
-static uint32_t gguf_type(ldr_dtype type) {
-  size_t i = 0;
-  while (ldr__gguf_types[i].dtype != type) i++;
-  return ldr__gguf_types[i].type;
-}
+static uint32_t gguf_type(ldr_dtype type) { return (uint32_t)ldr__dtypes[type].ggml; }
 
 /* ---- tensors ---------------------------------------------------------------------------- */
 

@@ -85,8 +85,7 @@ static jinja_value jinja_of(jinja_kind kind) {
 }
 
 static jinja_value jinja_fail(jinja *j, const char *what, const char *s, size_t n) {
-  char shown[LDR__SHOWN];
-  ldr__fail(j->err, LDR_UNSUPPORTED, "chat template: %s%s", what, n ? ldr__show(shown, s, n) : "");
+  ldr__fail(j->err, LDR_UNSUPPORTED, "chat template: %s%b", what, s, n);
   return jinja_of(JINJA_UNDEFINED);
 }
 

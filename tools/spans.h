@@ -20,6 +20,13 @@
 
 enum { QUESTION_TOKENS = 64, ANSWER_TOKENS = 30, WINDOW_STRIDE = 128 };
 
+/* A text of a file, printable and short. */
+#define SHOWN 96
+static const char *show(char shown[SHOWN], const char *s, size_t n) {
+  ldr__format(shown, SHOWN, "%b", s, n);
+  return shown;
+}
+
 /* ---- questions and their files --------------------------------------------------------- */
 
 typedef struct question {
@@ -118,7 +125,7 @@ static ldr_status read_answer(question_reader *s, question *e, const ldr_json *j
   const char *context = s->q->contexts[e->context], *at = NULL;
   size_t n = strlen(context), size, from;
   double first = start >= 0 ? ldr_json_number(j, start, 0.5) : -1;
-  char *answer = text_of_json(j, said, s, err), shown[LDR__SHOWN];
+  char *answer = text_of_json(j, said, s, err), shown[SHOWN];
   char **more = answer ? (char **)realloc(e->answers, (size_t)(e->answer_count + 1) * sizeof *more) : NULL;
   if (!more) {
     free(answer);
@@ -139,8 +146,8 @@ static ldr_status read_answer(question_reader *s, question *e, const ldr_json *j
     if (!at && !*s->q->first_bad)
       snprintf(s->q->first_bad, sizeof s->q->first_bad,
           "line %lld: \"%s\" is said to begin at character %.0f, and does not",
-          (long long)ldr__reader_line(&s->r, s->base + ldr_json_node_at(j, said)->begin), ldr__show(shown,
-                      answer, size), first);
+          (long long)ldr__reader_line(&s->r, s->base + ldr_json_node_at(j, said)->begin), show(shown, answer, size),
+          first);
   }
   if (at && e->begin == e->end) {
     e->begin = (size_t)(at - context);

@@ -813,7 +813,7 @@ static const char *choice_text(const choice_list *c, int32_t k) {
    has it. */
 static ldr_status check_label(rows *s, size_t at, int *use, ldr_error *err) {
   const task_info *k = s->task;
-  char *label = (char *)s->r.field[LDR__FIELD_LABEL], shown[LDR__SHOWN];
+  char *label = (char *)s->r.field[LDR__FIELD_LABEL], shown[SHOWN];
   const char *words = k->labels;
   float value;
   int index;
@@ -825,7 +825,7 @@ static ldr_status check_label(rows *s, size_t at, int *use, ldr_error *err) {
     return LDR_OK;
   }
   if (!*label) return damaged(s, at, err, "the example has no label");
-  ldr__show(shown, label, strlen(label));
+  show(shown, label, strlen(label));
   if (labels_head(k) == LDR_HEAD_REGRESS && !ldr__reader_number(label, &value))
     return damaged(s, at, err, "the label \"%s\" is not a number", shown);
   index = words ? word_among(words, label, strlen(label)) : 0;
@@ -1053,7 +1053,7 @@ static int32_t find_answer(const rows *s) {
 
 /* Hands on the example if there is something to choose from, and the answer is among it. */
 static ldr_status give_choices(rows *s, size_t at, ldr_error *err) {
-  char *label = (char *)s->r.field[LDR__FIELD_LABEL], shown[LDR__SHOWN];
+  char *label = (char *)s->r.field[LDR__FIELD_LABEL], shown[SHOWN];
   int32_t i;
   s->seen++;
   close_choices(&s->choices);
@@ -1071,7 +1071,7 @@ static ldr_status give_choices(rows *s, size_t at, ldr_error *err) {
     return LDR_OK;
   }
   if (!label || !*label) return damaged(s, at, err, "the example has no answer");
-  if (find_answer(s) < 0) return damaged(s, at, err, "the answer \"%s\" is none of the %d choices", ldr__show(shown,
+  if (find_answer(s) < 0) return damaged(s, at, err, "the answer \"%s\" is none of the %d choices", show(shown,
       label, strlen(label)), (int)s->choices.count);
   return s->row_fn(s, 0, at, err);
 }
@@ -1482,7 +1482,7 @@ static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t e
   const char *t = (const char *)s->r.field[LDR__FIELD_TEXT];
   size_t size = strlen(t), from, to = 0, length;
   int64_t first = -1, last = -1;
-  char name[MAX_TYPE], *own, shown[2][LDR__SHOWN];
+  char name[MAX_TYPE], *own, shown[2][SHOWN];
   ptrdiff_t bytes;
   if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j,
       ldr_json_node_at(j, n->first)->next, &last))) first = -1;
@@ -1499,8 +1499,8 @@ static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t e
     if (s->bad++ == 0)
       snprintf(s->first_bad, sizeof s->first_bad,
           "line %" PRId64 ": \"%s\" is said to be at [%" PRId64 ",%" PRId64 "], where the text %s%s%s",
-          ldr__reader_line(&s->r, base + n->begin), ldr__show(shown[0], own, length), first, last,
-               to > from ? "has \"" : "has ended", to > from ? ldr__show(shown[1], t + from, to - from) : "",
+          ldr__reader_line(&s->r, base + n->begin), show(shown[0], own, length), first, last,
+               to > from ? "has \"" : "has ended", to > from ? show(shown[1], t + from, to - from) : "",
                        to > from ? "\"" : "");
     return LDR_OK;
   }
