@@ -11660,7 +11660,7 @@ enum {
   LDR__OF_STACKS = 1 << 23, /* an encoder and a decoder that reads it: ldr_model.encoder */
   LDR__OF_WAVES = 1 << 24, /* positions are sines, then cosines */
   LDR__OF_OWN_WIDTH = 2048, /* embeddings are as wide as states unless embedding_size says no */
-  LDR__OF_WORDS = 1 << 25 /* ... words' alone: positions are added to states, and states made narrow before the output */
+  LDR__OF_WORDS = 1 << 25 /* words alone are: positions are added to states; narrow again before the output */
 };
 
 /* Groups of configuration keys. */
@@ -16147,7 +16147,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
         "tensors, prompts and successors need all)", d->tune_layers, m->layers);
   low_rank = d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0);
   if (low_rank && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
-      d->targets > ldr__all_targets(m)))
+      d->targets > ldr__all_targets(m) || (d->targets == LDR_TARGET_GATE && !m->shape.gated)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
   if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536))
     return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);

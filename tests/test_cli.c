@@ -110,6 +110,80 @@ TEST(a_tuned_model_becomes_a_gguf_file) {
   EXPECT(0, "$L export --model '%s' --ladder t.ladder --format gguf --out tuned.gguf", tiny);
   EXPECT(0, "$L features --model tuned --json <lines >a && $L features --model tuned.gguf --json <lines >b && cmp a b");
   EXPECT(1, "$L features --model '%s' --json <lines >b && cmp a b", tiny);
+  /* what has no place there is refused, not left out */
+  EXPECT(0, "$L train --model '%s' --train train.tsv --method prefix --epochs 1 --threads 1 --out p.ladder && $L train --model '%s' --train train.tsv --preset paper --epochs 1 --threads 1 --out n.ladder", tiny, tiny);
+  EXPECT(1, "$L export --model '%s' --ladder p.ladder --format gguf --out none.gguf", tiny);
+  CHECK(holds("err", "prefix"));
+  EXPECT(1, "$L export --model '%s' --ladder n.ladder --format gguf --out none.gguf", tiny);
+  CHECK(holds("err", "narrow rungs"));
+  EXPECT(1, "$L export --model '%s' --ladder none.ladder --out none", tiny);
+  EXPECT(1, "test -e none.gguf || test -e none");
+}
+
+/* A copy answers as the model does: what lies beside the weights and is read goes along. */
+TEST(a_copy_of_a_model_has_its_files) {
+  char model[LADDER_MAX_PATH];
+  NEED_PROGRAM();
+  NEED_MODEL(model, "hf/st-minilm");
+  EXPECT(0, "rm -rf copy copied && $L quantize --model '%s' --out copy && cmp '%s/1_Pooling/config.json' copy/1_Pooling/config.json && cmp '%s/modules.json' copy/modules.json", model, model, model);
+  NEED_MODEL(model, "hf/qwen2");
+  EXPECT(0, "mkdir copied && cp '%s'/*.json '%s'/model.safetensors copied/ && chmod u+w copied/* && printf '{{ messages[0].content }}' >copied/chat_template.jinja && echo '{}' >copied/generation_config.json", model, model);
+  EXPECT(0, "rm -rf copy && $L export --model copied --out copy && cmp copied/chat_template.jinja copy/chat_template.jinja && cmp copied/generation_config.json copy/generation_config.json");
+  EXPECT(0, "rm -f copy.gguf; $L export --model copied --format gguf --out copy.gguf && $L inspect copy.gguf >said && grep -q 'tokenizer.chat_template: {{ messages' said");
+  EXPECT(1, "$L quantize --model copy.gguf --out directory");
+  CHECK(holds("err", "config.json"));
+  EXPECT(1, "test -e directory");
+}
+
+/* Nothing that is read, or written besides, is replaced by a result, and no random weights pass for a model. */
+TEST(results_replace_nothing) {
+  char tiny[LADDER_MAX_PATH];
+  NEED_PROGRAM();
+  NEED_MODEL(tiny, "en-mini");
+  CHECK(write_texts() && put_file("empty", "\n\n"));
+  EXPECT(2, "$L train --model '%s' --train train.tsv --out ./train.tsv", tiny);
+  EXPECT(2, "$L train --model '%s' --train train.tsv --out r.ladder --checkpoint train.tsv", tiny);
+  EXPECT(2, "$L train --model '%s' --train train.tsv --out r.ladder --log r.ladder", tiny);
+  EXPECT(0, "$L train --model '%s' --train train.tsv --method head --epochs 1 --out /dev/null --log /dev/null", tiny);
+  EXPECT(2, "$L eval --model '%s' --ladder a --ladder b --data train.tsv", tiny);
+  EXPECT(2, "$L compare --model '%s' --train - --methods head", tiny);
+  EXPECT(1, "rm -rf fresh; $L pretrain --texts empty --vocab '%s/vocab.txt' --out fresh --steps 2", tiny);
+  EXPECT(1, "test -e fresh/model.safetensors");
+  EXPECT(1, "$L pretrain --model '%s' --texts train.tsv --out fresh2 --steps 2 --method head", tiny);
+  EXPECT(1, "rm -rf on on.run; $L pretrain --model '%s' --texts train.tsv --batch 4 --max-len 16 --steps 4 --stop-at 2 --checkpoint on.run --out on", tiny);
+  EXPECT(0, "rm -rf other; cp -r '%s' other && chmod -R u+w other && cp other/model.safetensors before", tiny);
+  EXPECT(1, "$L pretrain --model '%s' --texts train.tsv --batch 4 --max-len 16 --steps 4 --resume on.run --out other", tiny);
+  EXPECT(0, "cmp before other/model.safetensors");
+  EXPECT(0, "rm -rf new; $L pretrain --model '%s' --texts train.tsv --batch 4 --max-len 16 --steps 4 --resume on.run --out new && test -e new/config.json", tiny);
+}
+
+/* What an option asks for is done, or refused by name. */
+TEST(options_are_never_passed_over) {
+  char tiny[LADDER_MAX_PATH], t5[LADDER_MAX_PATH], gguf[LADDER_MAX_PATH];
+  NEED_PROGRAM();
+  NEED_MODEL(tiny, "en-mini");
+  NEED_MODEL(t5, "hf/t5");
+  CHECK(write_texts());
+  EXPECT(2, "$L train --model '%s' --train train.tsv --lr 1e-60 --out o.ladder", tiny);
+  EXPECT(1, "$L train --model '%s' --train train.tsv --method lora --targets gate --out o.ladder", tiny);
+  EXPECT(1, "$L train --model '%s' --train train.tsv --encoder-rungs 0 --out o.ladder", tiny);
+  CHECK(holds("err", "--encoder-rungs"));
+  EXPECT(1, "$L train --model '%s' --train train.tsv --method lora --budget-seconds 100 --out o.ladder", tiny);
+  CHECK(holds("err", "--budget-seconds"));
+  EXPECT(0, "$L train --model '%s' --train train.tsv --epochs 1 --threads 1 --out one.ladder && $L train --model '%s' --train train.tsv --epochs 1 --threads 2 --out two.ladder && cmp one.ladder two.ladder", tiny, tiny);
+  EXPECT(0, "printf 'a caf\\351\\n' | $L predict --model '%s' --ladder one.ladder --encoding latin-1 >a && printf 'a caf\\303\\251\\n' | $L predict --model '%s' --ladder one.ladder >b && cmp a b", tiny, tiny);
+  EXPECT(1, "echo '5 99999999' | $L tokenize --model '%s' --decode", tiny);
+  if (ldr_test_data_path(gguf, sizeof gguf, "models/stories260k/stories260K-f32.gguf")) {
+    EXPECT(0, "echo 'Once upon' | $L generate --model '%s' --max-new 8 --temperature 0 >a && echo 'Once upon' | $L generate --model '%s' --max-new 8 >b && cmp a b", gguf, gguf);
+    EXPECT(1, "echo 'Once upon a time there was a girl' | $L generate --model '%s' --max-len 3", gguf);
+    CHECK(holds("err", "--max-len"));
+    EXPECT(0, "echo 'Once upon a time' >says && $L train --model '%s' --task text --train says --epochs 1 --method head --out w.ladder 2>/dev/null || $L train --model '%s' --task text --train says --epochs 1 --out w.ladder", gguf, gguf);
+    EXPECT(0, "printf 'Once\\n\\nThere was\\n' | $L predict --model '%s' --ladder w.ladder >a && test $(wc -l <a) = 3", gguf);
+    EXPECT(0, "printf '\"Once\"\\n{\"text\":\"Once\"}\\n' | $L predict --json --model '%s' --ladder w.ladder >a && test $(sort -u a | wc -l) = 1", gguf);
+    EXPECT(1, "$L predict --model '%s' --ladder w.ladder --ladder w.ladder says", gguf);
+    EXPECT(1, "cp says says.csv && $L predict --model '%s' --ladder w.ladder says.csv", gguf);
+    EXPECT(1, "$L predict --model '%s' --ladder w.ladder --batch 4 says", gguf);
+  }
 }
 
 /* What GGUF, or llama.cpp, has no word for is refused by name. */
@@ -1195,7 +1269,7 @@ TEST(entities_are_where_they_are_said_to_be) {
   CHECK(holds("err", "line 2"));
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(what_gguf_cannot_say_is_refused) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(a_copy_of_a_model_has_its_files) X(results_replace_nothing) X(options_are_never_passed_over) X(what_gguf_cannot_say_is_refused) \
   X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
   X(quantize_makes_a_whole_model) X(train_eval_predict) X(ladders_are_served_together) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
   X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(texts_are_made_as_their_model_says) X(pairs_of_texts_are_learned) X(texts_are_scored)

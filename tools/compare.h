@@ -1505,6 +1505,8 @@ static int command_compare(run *r) {
   c->majority = c->words_dev = c->words_test = -1;
   c->seeds = r->o.seeds ? (int)r->o.seeds : 1;
   if (r->o.search && r->o.methods) status = usage_error(find_command("compare"), "--methods", "does not go with --search, which tries ladders");
+  else if ((r->o.train && strcmp(r->o.train, "-") == 0) || (r->o.dev && strcmp(r->o.dev, "-") == 0) || (r->o.test && strcmp(r->o.test, "-") == 0))
+    status = usage_error(find_command("compare"), "-", "is standard input, which is read once: every run here reads its files");
   else status = r->o.search ? choose_ladders(c) : choose_methods(c, r->o.methods ? r->o.methods : "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full");
   if (!status) status = choose_task(r, r->o.task);
   if (!status) {

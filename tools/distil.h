@@ -1414,7 +1414,7 @@ static int command_distil(run *r) {
   o->epochs = o->steps;                  /* a batch is a data set of its own, an epoch one step */
   if (!o->batch) o->batch = 64;
   if (!(o->lr > 0)) o->lr = 1e-3f;
-  if (!(o->weight_decay > 0)) o->weight_decay = 0.01f;
+  if (o->weight_decay == 0) o->weight_decay = 0.01f;
   if (!(o->word_weight > 0)) o->word_weight = 0.1f;
   o->text_weight = o->text_weight < 0 ? 0 : o->text_weight > 0 ? o->text_weight : 1.0f;
   o->layer_weight = o->layer_weight < 0 ? 0 : o->layer_weight > 0 ? o->layer_weight : 0.5f;
@@ -1423,7 +1423,7 @@ static int command_distil(run *r) {
   r->head = LDR_HEAD_WORDS;
   status = open_teacher(&d);
   o->compute = 0;                        /* the student's weights change                     */
-  if (!status && !o->resume && o->model) status = copy_companions(r, path);      /* opens the model, too */
+  if (!status && o->model) status = copy_companions(r, path);      /* opens the model, too */
   else if (!status) {
     if (!o->resume) status = make_student(&d);
     if (!o->model) o->model = o->out;
@@ -1435,6 +1435,7 @@ static int command_distil(run *r) {
   if (!status) status = open_distil(&d);
   if (!status) status = stream_steps(r, &f, &w);
   if (!status && ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) status = EXIT_FAILED;
+  if (!status) r->unfinished = 0;
   if (!status) printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", path, ldr_ladder_trainable(r->ladder), seconds_now() - w.opened);
   free_distil(&d);
   return status;

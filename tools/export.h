@@ -368,11 +368,8 @@ static ldr_status ldr__published_names(const ldr_ladder *l, ldr_error *err) {
   return LDR_OK;
 }
 
-LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err) {
-  LDR__OWN_ERROR(err);
-  if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16))
-    return ldr__fail(
-        err, LDR_ARGUMENT, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
+/* What was trained has a place in a model's files. */
+static ldr_status ldr__exportable(const ldr_ladder *l, ldr_error *err) {
   if (!ldr__method_of(l->d.method)->exports)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method),
@@ -383,7 +380,15 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
   if (l->m->borrowed)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "writing one stack of a %s model of two is not supported: save the ladder file instead", l->m->type);
-  if (ldr__published_names(l, err) || (l->reader && ldr__published_names(l->reader, err))) return err->status;
+  return ldr__published_names(l, err) || !l->reader ? err->status : ldr__published_names(l->reader, err);
+}
+
+LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err) {
+  LDR__OWN_ERROR(err);
+  if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16))
+    return ldr__fail(
+        err, LDR_ARGUMENT, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
+  if (ldr__exportable(l, err)) return err->status;
   return ldr__publish(l->m, l, path, type, 0, err);
 }
 

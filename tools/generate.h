@@ -18,6 +18,7 @@ typedef struct generation {
   int32_t       *held, held_count;       /* tokens that the session has read                 */
   int32_t        beams, ended;           /* --beams; how many texts have ended               */
   int32_t        min_new, no_repeat, never[16], nevers;   /* see beams_forbid                */
+  int64_t        texts, cut;             /* answered; of them sources that were too long     */
   int            mode;
   ldr_session  **sessions;
   float         *scores;
@@ -59,7 +60,7 @@ static int generate_print(generation *g) {
     if (ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out, g->made, 1, &g->r->err)) return EXIT_FAILED;
     if (g->mode == GENERATE_KEPT) return EXIT_DONE;
     fputs("{\"text\":", stdout);
-    put_bytes(stdout, g->text.data, g->text.size);
+    put_bytes(stdout, g->text.data ? g->text.data : "", g->text.size);
     fputs("}\n", stdout);
     return EXIT_DONE;
   }
@@ -337,7 +338,7 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   int32_t made = 0, known = generate_known(g, c);
   int status;
   memset(&d, 0, sizeof d);
-  d.sampling.temperature = o->temperature;
+  d.sampling.temperature = LDR__MAX(o->temperature, 0.0f);      /* 0 was said: the likeliest    */
   d.sampling.top_k = o->top_k;
   d.sampling.top_p = o->top_p;
   d.sampling.min_p = o->min_p;
@@ -349,7 +350,14 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   g->made = 0;
   g->shown = 0;
   ldr_session_rewind(g->session, known, NULL);
+  if (!c->count && g->mode == GENERATE_PREDICTED) return generate_print(g) ? EXIT_FAILED : flush_answers(g->r);      /* an answer a line */
   if (!c->count) return fail(g->r, LDR_DATA, "a prompt holds no tokens", "");
+  if (!ldr_model_encoder(g->r->model) && c->count > g->capacity) {
+    ldr__fail(&g->r->err, LDR_LIMIT, "a prompt of %d tokens leaves no room for an answer: prompt and answer have %d, the model's positions or --max-len", c->count, g->capacity);
+    return EXIT_FAILED;
+  }
+  g->texts++;
+  g->cut += c->cut > 0;
   if (beams_are(g)) return beams_search(g, c, LDR__MIN(d.most, g->capacity - (ldr_model_encoder(g->r->model) ? 0 : c->count - 1)));
   if (ldr_generate(g->session, g->out, &made, c->ids + known, c->count - known, &d, &g->r->err)) return EXIT_FAILED;
   generate_hold(g, c);
@@ -394,7 +402,20 @@ static int generate_chat(generation *g, const text *line, ldr_encoding *c) {
   return r->err.status ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* "prompt" or {"ids":[..]}; a text or ids as they are otherwise. */
+/* A source is cut as training cuts it; a prompt is whole, or refused. */
+static int32_t generate_longest(const generation *g) { return ldr_model_encoder(g->r->model) ? g->r->max_len : INT32_MAX; }
+
+/* The text of a line of JSON: "text", or an object's one member of these names. -1: neither. */
+static int32_t generate_text_node(const ldr_json *j) {
+  static const char *const names[] = { "prompt", "source", "text" };
+  const ldr_json_node *n = ldr_json_node_at(j, 0);
+  int32_t at = n->type == LDR_JSON_STRING ? 0 : -1;
+  size_t i;
+  for (i = 0; at < 0 && n->type == LDR_JSON_OBJECT && n->count == 1 && i < sizeof names / sizeof *names; i++) at = ldr_json_get(j, 0, names[i]);
+  return at >= 0 && ldr_json_node_at(j, at)->type == LDR_JSON_STRING ? at : -1;
+}
+
+/* "prompt", {"prompt":..}, {"source":..}, {"text":..} or {"ids":[..]}; a text or ids as they are otherwise. */
 static int generate_line(generation *g, text *line, ldr_encoding *c, int32_t *ids_room, text *first) {
   run *r = g->r;
   const ldr_tokenizer *t = ldr_model_tokenizer(r->model);
@@ -405,7 +426,7 @@ static int generate_line(generation *g, text *line, ldr_encoding *c, int32_t *id
   if (!r->o.json) {
     if (r->o.ids) status = parse_ids(r, line, c, ids_room);
     else if (!t) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary; --ids reads and writes token ids", r->o.model);
-    else if (ldr_tokenizer_encode(t, c, line->data, line->used, NULL, 0, r->info.positions, 1, &r->err)) status = EXIT_FAILED;
+    else if (ldr_tokenizer_encode(t, c, line->data, line->used, NULL, 0, generate_longest(g), 1, &r->err)) status = EXIT_FAILED;
     return status ? status : generate_from(g, c);
   }
   j = ldr_json_parse(line->data, line->used, NULL, &r->err);
@@ -415,11 +436,11 @@ static int generate_line(generation *g, text *line, ldr_encoding *c, int32_t *id
     status = features_list(r, j, ldr_json_get(j, 0, "ids"), &own.ids, &own.count);
     if (!status) status = generate_from(g, &own);
     free(own.ids);
-  } else if (ldr_json_node_at(j, 0)->type != LDR_JSON_STRING) status = fail(r, LDR_DATA, "a line is a \"prompt\" or {\"ids\":[..]}", "");
+  } else if (generate_text_node(j) < 0) status = fail(r, LDR_DATA, "a line is a \"prompt\", {\"prompt\":..}, {\"source\":..}, {\"text\":..} or {\"ids\":[..]}", "");
   else if (!t) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary: give {\"ids\":[..]}", r->o.model);
   else {
-    status = json_text(r, first, j, 0);
-    if (!status && ldr_tokenizer_encode(t, c, first->data, first->used, NULL, 0, r->info.positions, 1, &r->err)) status = EXIT_FAILED;
+    status = json_text(r, first, j, generate_text_node(j));
+    if (!status && ldr_tokenizer_encode(t, c, first->data, first->used, NULL, 0, generate_longest(g), 1, &r->err)) status = EXIT_FAILED;
     if (!status) status = generate_from(g, c);
   }
   ldr_json_free(j);
@@ -436,6 +457,7 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
   if (!status && !room) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
   if (!status) {
     g->capacity = room ? room : r->max_len;
+    if (ldr_model_encoder(r->model)) g->capacity = LDR__MAX(g->capacity, LDR__MIN(1 + (r->o.most ? r->o.most : 256), r->info.positions));      /* of the answer alone */
     g->session = generate_session(g);
     g->out = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->out);
     g->held = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->held);
@@ -478,9 +500,10 @@ static int generate_lines(run *r, FILE *f, int mode) {
       *tab = 0;
       line.used = (size_t)(tab - line.data);
     }
-    if (line.used) status = generate_line(&g, &line, &c, &ids_room, &first);
+    if (line.used || mode == GENERATE_PREDICTED) status = generate_line(&g, &line, &c, &ids_room, &first);
   }
   if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
+  if (!status && g.cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", g.cut, g.texts, (int)r->max_len);
   generate_close(&g);
   if (r->o.ids) free(c.ids);
   else ldr_encoding_free(&c);
@@ -500,8 +523,14 @@ static int command_generate(run *r) {
 
 /* predict, where the ladder's head is for words. */
 static int predict_words(run *r) {
-  FILE *f = r->o.file ? fopen(r->o.file, "rb") : stdin;
+  const options *o = &r->o;
+  const char *without = o->more_count ? "a second --ladder" : o->columns ? "--columns" : o->encoding ? "--encoding" : o->submission ? "--submission" : o->batch ? "--batch" : NULL;
+  FILE *f;
   int status;
+  if (without) return fail(r, LDR_ARGUMENT, "%s: the ladder generates words, for lines of text, and this has no effect there", without);
+  if (o->file && !o->json && (ldr__ends_with(o->file, ".json") || ldr__ends_with(o->file, ".jsonl") || ldr__ends_with(o->file, ".csv")))
+    return fail(r, LDR_ARGUMENT, "%s: a ladder that generates words answers lines of text (a source, or source<TAB>target), or with --json \"text\" lines; `eval --generate --answers` reads what train does", o->file);
+  f = o->file ? fopen(o->file, "rb") : stdin;
   if (!f) return fail(r, LDR_IO, "%s: the file cannot be read", r->o.file);
   status = generate_lines(r, f, GENERATE_PREDICTED);
   if (f != stdin) fclose(f);

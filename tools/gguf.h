@@ -514,6 +514,31 @@ static int gguf_write(gguf_model *k, gguf_text *g, const char *path) {
   return r->err.status ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The template of conversations, where the model has one. */
+static void gguf_chat(run *r, gguf_text *g) {
+  static const char key[] = "tokenizer.chat_template";
+  const char *kept = ldr_weights_meta(r->model->weights, key);
+  ldr__source s;
+  size_t n = 0;
+  char *own = NULL;
+  memset(&s, 0, sizeof s);
+  if (!kept && chat_file(&s, r->o.model, "chat_template.jinja")) {
+    own = (char *)malloc(s.size + 1);
+    if (own) memcpy(own, s.data, n = s.size);
+    if (own) own[n] = 0;
+  } else if (!kept && chat_file(&s, r->o.model, "tokenizer_config.json")) {
+    ldr_error none;
+    ldr_json *j;
+    memset(&none, 0, sizeof none);
+    j = ldr_json_parse((const char *)s.data, s.size, NULL, &none);
+    if (j) own = chat_string(j, chat_default(j, ldr_json_get(j, 0, "chat_template")), &n);
+    ldr_json_free(j);
+  }
+  if (kept || own) gguf_words(g, "", key, kept ? kept : own);
+  free(own);
+  ldr__source_close(&s);
+}
+
 /* r->model with what r->ladder changed in it, as one file. */
 static int export_gguf(run *r, const char *path) {
   gguf_model k;
@@ -523,10 +548,11 @@ static int export_gguf(run *r, const char *path) {
   memset(&g, 0, sizeof g);
   k.r = r;
   k.type = written_type(r);
-  status = gguf_fits(&k);
+  status = ldr__exportable(r->ladder, &r->err) ? EXIT_FAILED : gguf_fits(&k);
   gguf_begin(&g);
   if (!status) status = gguf_describe(&k, &g);
   if (!status) status = gguf_choose_tokenizer(r, &g);
+  if (!status) gguf_chat(r, &g);
   if (!status) status = gguf_write(&k, &g, path);
   free(g.data);
   return status;

@@ -945,6 +945,7 @@ static int command_predict(run *r) {
   answers a;
   rows s;
   int status = open_ladder(r);
+  if (!r->o.file && r->o.encoding) r->o.file = "-";      /* another encoding's lines are found once all is read */
   if (!status && r->head == LDR_HEAD_WORDS) return spoken_of(r->task) ? predict_spoken(r) : predict_words(r);
   if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
   if (status) return status;
@@ -1366,6 +1367,7 @@ static int run_command(const struct command *c, int argc, char **argv) {
     { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare },
     { CMD_DISTIL, command_distil }, { CMD_GENERATE, command_generate }, { CMD_TASKS, command_tasks }, { CMD_SCORE, command_score } };
   static run r;
+  char unfinished[LADDER_MAX_PATH];
   int i, status;
   r.arguments = argv;
   r.argument_count = argc;
@@ -1377,6 +1379,7 @@ static int run_command(const struct command *c, int argc, char **argv) {
   }
   for (i = 0; i < COMMAND_COUNT; i++)
     if (bodies[i].bit == c->bit) status = bodies[i].command(&r);
+  if (r.unfinished && !r.o.checkpoint && ldr__path_join(unfinished, sizeof unfinished, r.o.out, "model.safetensors")) remove(unfinished);      /* would pass for a model */
   /* what is finished is kept; that not all of it was read, or arrived, is a failure all the same */
   if (!status) status = flush_answers(&r);
   if (!status && ferror(stdin)) status = fail(&r, LDR_IO, "standard input: reading failed", "");

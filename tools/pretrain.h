@@ -395,7 +395,8 @@ static int make_directory_of(run *r, const new_model *n) {
                   of, family, (int)n->vocabulary, embedding, (int)n->width, (int)n->layers, (int)n->heads, (int)n->ffn, (int)n->positions);
   if (write_file(r, "config.json", config, (size_t)size)) return EXIT_FAILED;
   if (!ldr__path_join(path, sizeof path, r->o.out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
-  return ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err) ? EXIT_FAILED : EXIT_DONE;
+  r->unfinished = !ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err);
+  return r->unfinished ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* The directory of a T5 that does not exist yet. Its vocabulary is a tokenizer.json; where that has no sentinels, the model
@@ -417,7 +418,8 @@ static int make_stacks(run *r, const new_model *n, const ldr_tokenizer *t) {
                   (int)LDR__MAX(1, n->width / n->heads), (int)n->ffn, (int)ids[0], (int)ids[1], (int)ids[0]);
   if (write_file(r, "config.json", config, (size_t)size)) return EXIT_FAILED;
   if (!ldr__path_join(path, sizeof path, r->o.out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
-  return ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err) ? EXIT_FAILED : EXIT_DONE;
+  r->unfinished = !ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err);
+  return r->unfinished ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* A vocab.txt makes a BERT, a tokenizer.json a T5; `s` holds its bytes. */
@@ -651,13 +653,14 @@ static int command_pretrain(run *r) {
   w.terminal = on_terminal();
   if (ladder && fresh) return fail(r, LDR_ARGUMENT, "a ladder is trained beside a model: give --model DIR", "");
   if (o->with_ladder && (ladder || o->resume || o->checkpoint || o->stop_at)) return fail(r, LDR_ARGUMENT, "--with-ladder trains model and ladder in one go: without --method ladder, --checkpoint, --resume and --stop-at", "");
+  if (o->method && !ladder && o->method != 1 + (int32_t)LDR_METHOD_FULL) return fail(r, LDR_ARGUMENT, "--method: plain text is learned by the model (full) or a ladder", "");
   if (o->distil && !ladder) return fail(r, LDR_ARGUMENT, "--distil goes with --method ladder", "");
   if (!fresh && (o->layers || o->width || o->heads || o->ffn || o->vocab || o->warm_start)) return fail(r, LDR_ARGUMENT, "--layers, --width, --heads, --ffn, --vocab and --warm-start are for a new model, without --model", "");
   if (!ladder && !ldr__path_join(path, sizeof path, o->out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", o->out);
   if (!ladder && !o->resume && ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
   if (ladder ? check_writable(r, o->out) : fresh && !o->resume && make_model(r)) return EXIT_FAILED;
   if (fresh) o->model = o->out;
-  if (!fresh && !ladder && !o->resume ? copy_companions(r, path) : open_model(r)) return EXIT_FAILED;      /* both open the model */
+  if (!fresh && !ladder ? copy_companions(r, path) : open_model(r)) return EXIT_FAILED;      /* both open the model; weights that are there stay */
   if (o->with_ladder && check_writable(r, o->with_ladder)) return EXIT_FAILED;
   status = choose_max_len(r, 128);
   if (status) return status;
@@ -667,7 +670,7 @@ static int command_pretrain(run *r) {
   if (!o->steps) o->steps = 10000;
   o->epochs = o->steps;                  /* a batch is a data set of its own, an epoch one step */
   if (!(o->lr > 0)) o->lr = ladder ? 1e-3f : 5e-4f;
-  if (!(o->weight_decay > 0)) o->weight_decay = 0.01f;
+  if (o->weight_decay == 0) o->weight_decay = 0.01f;
   r->head = LDR_HEAD_WORDS;
   status = pretrain_ladder(r);
   if (!status && fresh && !o->resume && o->warm_start) status = warm_start(r);
@@ -683,6 +686,7 @@ static int command_pretrain(run *r) {
   close_stream(&from.s);
   if (status) return status;
   if (ladder ? ldr_ladder_save(r->ladder, o->out, &r->err) : ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
+  r->unfinished = 0;
   printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", ladder ? o->out : path, ldr_ladder_trainable(r->ladder), seconds_now() - w.opened);
   return r->beside ? save_beside(r) : EXIT_DONE;
 }

@@ -371,7 +371,7 @@ static const option option_table[] = {
   { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_STREAM, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
   { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_STREAM, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
   { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_STREAM, 0, "P", 0, 1, "share of all steps in which the rate rises" },
-  { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT | CMD_STREAM, 0, "X", -1, 1e6, "of matrices, not of vectors" },
+  { "--weight-decay", KIND_NUMBER_OFF, AT(weight_decay), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e6, "of matrices, not of vectors" },
   { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e30, "largest norm of all gradients together" },
   { "--label-smoothing", KIND_NUMBER, AT(label_smoothing), CMD_FIT, 0, "P", -1, 0.999, "share of the target spread over all classes" },
   { "--balance", KIND_FLAG, AT(balance), CMD_FIT, 0, NULL, 0, 0, "give every class the same weight in the loss" },
@@ -599,7 +599,7 @@ static int set_option(options *o, const option *d, const char *value) {
       *(int32_t *)at = d->kind == KIND_COUNT_OFF && count == 0 ? -1 : (int32_t)count;
       return 1;
     default:
-      if (!parse_number(value, &number) || number < 0 || number > d->high || (d->kind == KIND_NUMBER && number <= d->low)) return 0;
+      if (!parse_number(value, &number) || number < 0 || number > d->high || (d->kind == KIND_NUMBER && number <= d->low) || (number > 0 && !((float)number > 0))) return 0;
       *(float *)at = d->kind == KIND_NUMBER_OFF && number == 0 ? -1.0f : (float)number;
       return 1;
   }
@@ -699,6 +699,30 @@ static int check_needed(const struct command *c, const options *o) {
   return EXIT_DONE;
 }
 
+static int same_file(const char *a, const char *b) {
+#if HAVE_POSIX
+  struct stat s[2];
+  if (stat(a, &s[0]) == 0 && stat(b, &s[1]) == 0) return S_ISREG(s[0].st_mode) && s[0].st_dev == s[1].st_dev && s[0].st_ino == s[1].st_ino;
+#endif
+  return strcmp(a, b) == 0;
+}
+
+/* What is written replaces neither what is read nor anything else that is written; a run may keep its checkpoint where it began. */
+static int check_paths(const struct command *c, const options *o) {
+  const struct { const char *name, *path; int written; } files[] = { { "--out", o->out, 1 }, { "--checkpoint", o->checkpoint, 1 }, { "--log", o->log, 1 }, { "--report", o->report, 1 },
+    { "--answers", o->answers, 1 }, { "--submission", o->submission, 1 }, { "--with-ladder", o->with_ladder, 1 }, { "--train", o->train, 0 }, { "--dev", o->dev, 0 }, { "--test", o->test, 0 },
+    { "--data", o->data, 0 }, { "--resume", o->resume, 0 }, { "--ladder", o->ladder, 0 }, { "FILE", o->file, 0 }, { "--vocab", o->vocab, 0 }, { "--texts", o->texts, 0 } };
+  size_t i, k, n = sizeof files / sizeof *files;
+  char what[64];
+  for (i = 0; i < n && files[i].written; i++)
+    for (k = i + 1; files[i].path && k < n; k++) {
+      if (!files[k].path || !same_file(files[i].path, files[k].path) || (files[i].path == o->checkpoint && files[k].path == o->resume)) continue;
+      snprintf(what, sizeof what, "is the file of %s, and would replace it", files[k].name);
+      return usage_error(c, files[i].name, what);
+    }
+  return EXIT_DONE;
+}
+
 /* `--name value` and `--name=value`; one argument without dashes is the file. */
 static int parse_options(const struct command *c, options *o, int argc, char **argv) {
   int i;
@@ -724,9 +748,12 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
     if (d->at == AT(ladder) && c->bit == CMD_PREDICT && o->ladder) {     /* one beside those before */
       if (o->more_count == MAX_LADDERS - 1) return usage_error(c, d->name, "stands here more often than 16 times");
       o->more_ladders[o->more_count++] = value;
-    } else if (!set_option(o, d, value)) return bad_value(c, d, value);
+    } else if (d->at == AT(ladder) && o->ladder) return usage_error(c, d->name, "stands here twice: several ladders are for predict");
+    else if (!set_option(o, d, value)) return bad_value(c, d, value);
   }
-  return o->help ? EXIT_DONE : check_needed(c, o);
+  if (o->help) return EXIT_DONE;
+  i = check_needed(c, o);
+  return i ? i : check_paths(c, o);
 }
 
 #include "tasks.h"
@@ -753,6 +780,7 @@ typedef struct run {
   ldr_trainer   *trainer, *beside_trainer;
   ldr_train_desc train_desc;
   FILE          *log;
+  int            unfinished;     /* --out is a new model whose weights are random yet      */
   submission     submitted;      /* the file of --submission                               */
   char           recipe[256];    /* what was chosen, for people                            */
   pooling_rule   pooling;        /* of features                                            */
@@ -1026,7 +1054,7 @@ static ldr_train_desc given_train_desc(const run *r) {
   d.rate = o->lr;
   d.head_epochs = o->head_epochs;
   d.warmup = o->warmup;
-  d.weight_decay = o->weight_decay;
+  d.weight_decay = LDR__MAX(o->weight_decay, 0.0f);
   d.clip = o->clip;
   d.label_smoothing = o->label_smoothing;
   d.balance = o->balance || (r->task && r->task->metric == LDR_METRIC_MATTHEWS);   /* which asks for both classes alike */
@@ -1110,6 +1138,8 @@ static int choose_recipe(run *r, ldr_ladder_desc *d) {
   b.memory = (uint64_t)((double)o->budget_memory * 1048576.0);
   b.seconds = (double)o->budget_seconds;
   b.no_cache = o->cache && strcmp(o->cache, "off") == 0;
+  if ((b.memory || b.seconds > 0) && (d->method != LDR_METHOD_LADDER || d->preset != LDR_PRESET_DEFAULT || d->head == LDR_HEAD_WORDS))
+    return fail(r, LDR_ARGUMENT, "--budget-seconds and --budget-memory choose the default ladder of a task that is not words; with another --method, --preset or head say --epochs, --top and --cache", "");
   if (b.seconds > 0) b.forward_rate = forward_rate(r);
   if (ldr_recipe(d, &r->train_desc, r->recipe, sizeof r->recipe, r->model, r->train, r->dev, &b, &r->err)) return EXIT_FAILED;
   return EXIT_DONE;
@@ -1121,6 +1151,7 @@ static int make_ladder(run *r) {
   ldr_ladder_desc d;
   const char **names = NULL;
   ldr_ladder *reserved;
+  char chosen[256], *end;
   int32_t i;
   if (open_reserved(r, &reserved)) return EXIT_FAILED;
   memset(&d, 0, sizeof d);
@@ -1142,6 +1173,7 @@ static int make_ladder(run *r) {
     d.top = o->top;
     d.rungs = o->rungs.count ? o->rungs.at : NULL;
     d.rung_count = o->rungs.count;
+    if (o->encoder_rungs.count && !ldr_model_encoder(r->model)) return fail(r, LDR_ARGUMENT, "--encoder-rungs is for models of two stacks, and %s has one", o->model);
     d.encoder_rungs = o->encoder_rungs.count ? o->encoder_rungs.at : NULL;
     d.encoder_rung_count = o->encoder_rungs.count;
     d.importance = o->command == CMD_PLAN ? LDR_IMPORTANCE_PRESET : (ldr_importance)o->importance;
@@ -1164,7 +1196,10 @@ static int make_ladder(run *r) {
     d.label_names = names;
   }
   if (reserved || !choose_recipe(r, &d)) r->ladder = ldr_ladder_create(r->model, &d, &r->err);
-  if (r->ladder && *r->recipe && ldr_ladder_note(r->ladder, "recipe", r->recipe, &r->err)) {
+  /* kept without the memory, which is more for more threads: the file has the same bits */
+  snprintf(chosen, sizeof chosen, "%s", r->recipe);
+  if ((end = strstr(chosen, ", taps ")) != NULL && (end = strchr(end + 1, ',')) != NULL) *end = 0;
+  if (r->ladder && *chosen && ldr_ladder_note(r->ladder, "recipe", chosen, &r->err)) {
     ldr_ladder_free(r->ladder);
     r->ladder = NULL;
   }
@@ -1338,6 +1373,13 @@ static int copy_file(run *r, const char *name) {
   ldr__writer w;
   if (!ldr__path_join(from, sizeof from, r->o.model, name) || !ldr__path_join(to, sizeof to, r->o.out, name)) return fail(r, LDR_ARGUMENT, "%s: the path is too long", name);
   if (!ldr__file_exists(from)) return EXIT_DONE;
+  if (strchr(name, '/')) {                   /* a folder of sentence-transformers            */
+    size_t n = strlen(to) - strlen(strchr(name, '/'));
+    char slash = to[n];
+    to[n] = 0;
+    if (!make_directory(to)) return fail(r, LDR_IO, "%s: the directory cannot be made", to);
+    to[n] = slash;
+  }
   if (ldr__source_open(&s, from, NULL, &r->err)) return EXIT_FAILED;
   if (!ldr__writer_open(&w, to, &r->err)) {
     ldr__writer_put(&w, s.data, s.size, &r->err);
@@ -1348,16 +1390,19 @@ static int copy_file(run *r, const char *name) {
 }
 
 /* What lies beside a model's weights; the configuration first. */
-static const char *const companions[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "LICENSE" };
+static const char *const companions[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "generation_config.json", "chat_template.jinja", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json", "LICENSE" };
 
 /* Makes --out a model directory but for its weights, which come last: a directory with weights in it is complete. */
 static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
   static const char *const weights[] = { "model.safetensors", "model.safetensors.index.json" };
+  char config[LADDER_MAX_PATH];
   size_t i;
   for (i = sizeof weights / sizeof *weights; i-- > 0;) {
     if (!ldr__path_join(path, LADDER_MAX_PATH, r->o.out, weights[i])) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
     if (ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
   }
+  if (!ldr__path_join(config, sizeof config, r->o.model, "config.json") || !ldr__file_exists(config))
+    return fail(r, LDR_MISSING, "%s: no directory with a config.json, which what is written needs beside it (`export --format gguf` writes one file)", r->o.model);
   if (!r->model && open_model(r)) return EXIT_FAILED;
   if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
   for (i = 0; i < sizeof companions / sizeof *companions; i++)

@@ -368,7 +368,7 @@ static ldr_status ask(cutter *a, const ldr_tokenizer *t, const char *said, const
   for (a->from = 0; a->from < c->count && c->text[a->from] != 1; a->from++) {}
   for (a->to = a->from; a->to < c->count && c->text[a->to] == 1; a->to++) {}
   if (a->from == a->to) return ldr__fail(err, LDR_DATA,
-      "the text that is asked about is empty: \"%.60s\"", said);
+      "the text that is asked about is empty: \"%q\"", said);
   for (i = a->cut = a->before = 0; i < a->from; i++)
     if (c->text[i] == 0 && n++ >= a->asked) a->cut++;
     else a->before++;

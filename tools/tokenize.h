@@ -170,7 +170,10 @@ static int tokenize_line(tokenizing *k) {
   texts s;
   int status;
   if (!r->o.json && r->o.decode) {
+    int32_t i;
     status = parse_ids(r, &k->line, &k->e, &k->capacity);
+    for (i = 0; !status && i < k->e.count; i++)
+      if (k->e.ids[i] >= ldr_tokenizer_size(k->t)) status = fail(r, LDR_DATA, "an id to decode is none of the tokenizer's", "");
     return status ? status : print_decoded(k, 0);
   }
   if (!r->o.json) {
