@@ -606,6 +606,9 @@ TEST(general_forms_agree) {
     EXPECT(0, "$L train %s --model tiny --train t.jsonl --max-len 20 --out k " QUICK " && cmp l k", forms[i].how);
     if (forms[i].csv) EXPECT(0, "$L train %s --model tiny --train t.csv --max-len 20 --out k " QUICK " && cmp l k", forms[i].how);
   }
+  /* tokens to be answered have no tags yet */
+  EXPECT(0, "printf 'w7\\nw8\\n\\nw9\\nw10\\n' >u.conll && cp t.tsv t.conll && $L predict --model tiny --ladder l u.conll >a && $L predict --model tiny --ladder l t.conll >b && cmp a b && test $(wc -l <a) = 2");
+  EXPECT(0, "echo '{\"tokens\":[\"w7\",\"w8\"]}' | $L predict --json --model tiny --ladder l >b && head -n 1 a | cmp - b");
   EXPECT(1, "echo '{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"O\"]}' > t.jsonl; $L train --task conll --model tiny --train t.jsonl --out l " QUICK);
   CHECK(holds("err", "1 of 1 examples are damaged"));
 }

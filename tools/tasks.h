@@ -1616,7 +1616,8 @@ static ldr_status read_conll(rows *s, ldr_error *err) {
     for (i = at; i < end && s->r.data[i] != ' ' && s->r.data[i] != '\t'; i++) {}
     token = i - at;
     for (tag = end; tag > i && s->r.data[tag - 1] != ' ' && s->r.data[tag - 1] != '\t'; tag--) {}
-    if (i == end || token == 0)
+    if (s->r.unlabelled && i == end) status = add_token(s, &c, line, token, "O", 1, at, err);      /* to be answered */
+    else if (i == end || token == 0)
       status = ldr__reader_fail(&s->r, at, err, "expected a token and, in the last column, its tag");
     else if (memchr(line, 0, end - at)) status = ldr__reader_fail(&s->r, at, err, "a NUL in the text");
     else status = add_token(s, &c, line, token, s->r.data + tag, end - tag, at, err);
@@ -1635,20 +1636,22 @@ static ldr_status read_tokens(rows *s, const ldr_json *j, int32_t object, size_t
   memset(&c, 0, sizeof c);
   for (i = 0; tags < 0 && i < sizeof names / sizeof *names; i++) tags = ldr_json_get(j, object, names[i]);
   if (s->r.unlabelled && tokens < 0) return ldr__reader_object(&s->r, j, object, base, err);
-  if (tokens < 0 || tags < 0 || ldr_json_node_at(j, tokens)->count != ldr_json_node_at(j, tags)->count) {
+  if (tokens < 0 || (tags < 0 && !s->r.unlabelled) ||
+      (tags >= 0 && ldr_json_node_at(j, tokens)->count != ldr_json_node_at(j, tags)->count)) {
     s->seen++;
     return damaged(s, at, err, "an example is {\"tokens\": [..], \"tags\": [..]} with a tag for each token");
   }
   token = ldr_json_node_at(j, tokens)->first;
-  tag = ldr_json_node_at(j, tags)->first;
+  tag = tags < 0 ? -1 : ldr_json_node_at(j, tags)->first;
   if (!ldr__reader_room(&s->r, LDR__FIELD_TEXT, 2 * s->r.size + 1, err)) return LDR_MEMORY;
-  for (; !status && token >= 0; token = ldr_json_node_at(j, token)->next, tag = ldr_json_node_at(j, tag)->next) {
-    const char *t;
+  for (; !status && token >= 0; token = ldr_json_node_at(j, token)->next) {
+    const char *t, *what = "O";
     if (ldr__reader_member(&s->r, LDR__FIELDS, j, token, base, err) ||
-      ldr__reader_member(&s->r, LDR__FIELD_TEXT2, j, tag, base, err)) return err->status;
+      (tag >= 0 && ldr__reader_member(&s->r, LDR__FIELD_TEXT2, j, tag, base, err))) return err->status;
     t = row_field(s, LDR__FIELDS);
-    if (*t) status = add_token(s, &c, t, strlen(t), row_field(s, LDR__FIELD_TEXT2),
-        strlen(row_field(s, LDR__FIELD_TEXT2)), at, err);
+    if (tag >= 0) what = row_field(s, LDR__FIELD_TEXT2);
+    if (*t) status = add_token(s, &c, t, strlen(t), what, strlen(what), at, err);
+    if (tag >= 0) tag = ldr_json_node_at(j, tag)->next;
   }
   return status ? status : end_sentence(s, &c, err);
 }
