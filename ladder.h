@@ -5002,7 +5002,8 @@ static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t fi
     ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
     return NULL;
   }
-  t = (ldr_tensor *)memset(&w->tensors[w->count], 0, sizeof *w->tensors);
+  t = &w->tensors[w->count];
+  memset(t, 0, sizeof *t);
   t->name = name;
   t->file = file;
   return t;

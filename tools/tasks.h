@@ -1482,7 +1482,7 @@ static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t e
   const char *t = (const char *)s->r.field[LDR__FIELD_TEXT];
   size_t size = strlen(t), from, to = 0, length;
   int64_t first = -1, last = -1;
-  char name[MAX_TYPE], *own, shown[2][SHOWN];
+  char name[MAX_TYPE], *own;
   ptrdiff_t bytes;
   if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j,
       ldr_json_node_at(j, n->first)->next, &last))) first = -1;
@@ -1497,11 +1497,9 @@ static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t e
   if (from >= size || to < from || to - from != length || memcmp(t + from, own, length) != 0 || (to == size &&
       byte_of_char(t, size, last) == size)) {
     if (s->bad++ == 0)
-      snprintf(s->first_bad, sizeof s->first_bad,
-          "line %" PRId64 ": \"%s\" is said to be at [%" PRId64 ",%" PRId64 "], where the text %s%s%s",
-          ldr__reader_line(&s->r, base + n->begin), show(shown[0], own, length), first, last,
-               to > from ? "has \"" : "has ended", to > from ? show(shown[1], t + from, to - from) : "",
-                       to > from ? "\"" : "");
+      ldr__format(s->first_bad, sizeof s->first_bad, "line %I: \"%b\" is said to be at [%I,%I], where the text %s%b%s",
+          ldr__reader_line(&s->r, base + n->begin), own, length, first, last, to > from ? "has \"" : "has ended",
+          t + from, to > from ? to - from : (size_t)0, to > from ? "\"" : "");
     return LDR_OK;
   }
   bytes = ldr_json_string(name, MAX_TYPE, j, type);
