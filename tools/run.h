@@ -1136,12 +1136,12 @@ static int choose_recipe(run *r, ldr_ladder_desc *d) {
   const options *o = &r->o;
   ldr_budget b;
   memset(&b, 0, sizeof b);
+  if ((o->budget_memory > 0 || o->budget_seconds > 0) && (o->recipe == RECIPE_PLAIN || d->method != LDR_METHOD_LADDER || d->preset != LDR_PRESET_DEFAULT || d->head == LDR_HEAD_WORDS))
+    return fail(r, LDR_ARGUMENT, "--budget-seconds and --budget-memory choose the default ladder of a task that is not words; with another --method, --preset, --recipe or head say --epochs, --top and --cache", "");
   if (o->recipe == RECIPE_PLAIN || !o->train) return EXIT_DONE;
   b.memory = (uint64_t)((double)o->budget_memory * 1048576.0);
   b.seconds = (double)o->budget_seconds;
   b.no_cache = o->cache && strcmp(o->cache, "off") == 0;
-  if ((b.memory || b.seconds > 0) && (d->method != LDR_METHOD_LADDER || d->preset != LDR_PRESET_DEFAULT || d->head == LDR_HEAD_WORDS))
-    return fail(r, LDR_ARGUMENT, "--budget-seconds and --budget-memory choose the default ladder of a task that is not words; with another --method, --preset or head say --epochs, --top and --cache", "");
   if (b.seconds > 0) b.forward_rate = forward_rate(r);
   if (ldr_recipe(d, &r->train_desc, r->recipe, sizeof r->recipe, r->model, r->train, r->dev, &b, &r->err)) return EXIT_FAILED;
   return EXIT_DONE;
