@@ -754,7 +754,7 @@ typedef struct ldr_dataset_desc {
   int32_t       max_len;
   int32_t       choices;         /* LDR_HEAD_CHOICE: sequences an example */
   /* Reading files (ldr_dataset_load): */
-  /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
+  /* JSON members and names of columns; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
   const char   *text, *text2, *label;
   const ldr_dataset *labels;     /* take the label names of this set: others are LDR_UNSEEN, see ldr_dataset_unseen */
   int32_t       many_labels;     /* 1: as many classes as examples is meant, and no mistake */
@@ -1116,7 +1116,7 @@ LDR_API ldr_status   ldr_session_rewind(ldr_session *s, int32_t length, ldr_erro
 /* How the next token is drawn from logits z. 0 everywhere: the likeliest. */
 typedef struct ldr_sampling {
   float    temperature;          /* softmax(z / temperature); 0: the likeliest */
-  int32_t  top_k;                /* of the k likeliest alone; 0: all */
+  int32_t  top_k;                /* of the k likeliest and their equals alone; 0: all */
   float    top_p;                /* of the fewest whose probabilities reach p (Holtzman et al. 2020); 0: all */
   float    min_p;                /* of those with at least so much of the likeliest's probability; 0: all */
   /* z of tokens in `seen` is divided by this, multiplied where negative (Keskar et al. 2019); 0: 1 */
@@ -1130,14 +1130,14 @@ LDR_API int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, co
 
 typedef struct ldr_generate_desc {
   ldr_sampling sampling;
-  int32_t      most;             /* tokens; 0: as many as there is room for */
+  int32_t      most;             /* tokens; 0: as many as there is room for, at most the session's capacity */
   int32_t      ignore_end;       /* 1: go on behind a token that ends a text (eos_token_id of config.json) */
   int32_t    (*token)(void *user, int32_t id);      /* NULL, or called for each; nonzero: stop */
   void        *user;
 } ldr_generate_desc;
 /* Reads prompt[count] (two stacks: the source; the text begins with the decoder's own token, and with those that
-   config.json forces) and draws tokens until one ends the text, `most` are there, or the session is full. out[most]
-   receives them (the one that ends it as well), *made how many. */
+   config.json forces) and draws tokens until one ends the text, `most` are there, or the session is full and one more
+   is known. out[most] receives them (the one that ends it as well), *made how many. */
 LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
     const ldr_generate_desc *desc, ldr_error *err);
 
@@ -14165,8 +14165,8 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
   memset(&td, 0, sizeof td);
   if (desc) td = desc->tokenizer;
   if (!td.alloc.alloc_fn) td.alloc = m->alloc;
+  if (desc && desc->no_tokenizer) return LDR_OK;
   if (vocab) m->tokenizer = ldr_tokenizer_load_memory(vocab, size, &td, err);
-  else if (desc && desc->no_tokenizer) return LDR_OK;
   else if (own && strcmp(own, "none") != 0 && strcmp(own, "no_vocab") != 0)
     m->tokenizer = ldr_tokenizer_load_memory(m->weights->files[0].data, m->weights->files[0].size, &td, err);
 #ifndef LADDER_NO_STDIO
@@ -15192,6 +15192,7 @@ static int ldr__label_room(ldr_dataset *d) {
 
 LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err) {
   char *copy = NULL;
+  if (!d || !name) ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_label: no set or no name");
   if (!d || !name) return -1;
   if (d->index_room && *ldr__label_place(d, name)) return *ldr__label_place(d, name) - 1;
   if (!add) return -1;
@@ -15332,15 +15333,16 @@ static int ldr__reader_word(const char *s, const char *const *words) {
   return 0;
 }
 
-/* What a column of this name holds, by the usual names; LDR__FIELDS: something else. */
-static int ldr__reader_field(const char *name) {
+/* What a column of this name holds, by its own name or the usual ones; LDR__FIELDS: something else. */
+static int ldr__reader_field(const ldr_dataset_desc *d, const char *name) {
+  const char *const own[LDR__FIELDS] = { d->label, d->text, d->text2 };
   static const char *const words[LDR__FIELDS][16] = {
     { "label", "labels", "class", "category", "target", "score", "sentiment", "intent", NULL },
     { "text", "texts", "sentence", "sentence1", "content", "question", "question1", "review", "title", "premise",
         "query", NULL },
     { "text2", "sentence2", "question2", "hypothesis", "answer", NULL } };
   int f;
-  for (f = 0; f < LDR__FIELDS && !ldr__reader_word(name, words[f]); f++) {}
+  for (f = 0; f < LDR__FIELDS && !(own[f] ? strcmp(own[f], name) == 0 : ldr__reader_word(name, words[f])); f++) {}
   return f;
 }
 
@@ -15560,7 +15562,7 @@ static ldr_status ldr__reader_head(ldr__reader *r, ldr_error *err) {
     i = ldr__reader_column(r, LDR__FIELDS, i, err);
     if (i == SIZE_MAX) return err->status;
     ldr__reader_trim((char *)r->field[LDR__FIELDS]);
-    f = ldr__reader_field((const char *)r->field[LDR__FIELDS]);
+    f = ldr__reader_field(&r->desc, (const char *)r->field[LDR__FIELDS]);
     if (n == LDR__MAX_COLUMNS) return LDR_OK;
     column[n++] = have[f] ? LDR__FIELDS : f;
     have[f]++;
@@ -20910,6 +20912,8 @@ static ldr_status ldr__trainer_check(
   int32_t c;
   if (!l || !train || !ldr__allocator_valid(&d->alloc))
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
+  if (d->balance && d->class_weights) return ldr__fail(err, LDR_ARGUMENT,
+      "balance and class_weights: only one of them can say what classes weigh");
   if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) ||
       !(d->learn_rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) ||
       !(d->epsilon > 0) || !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) ||
@@ -20990,6 +20994,7 @@ LDR__DEF ldr_memory ldr_trainer_plan(
   if (ldr__trainer_check(l, train, dev, &d, &err)) return report;
   ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
   plan.report = &report;
+  ldr__report(&report, "trainer", sizeof t + LDR__ALIGN);
   ldr__trainer_place(&plan, &t);
   memset(&plan, 0, sizeof plan);
   if (t.scale_count) ldr__fit_place(&plan, &fit, &t);
@@ -22218,6 +22223,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
     }
     ldr__session_layout(&plan, s);
   }
+  ldr__report(&s->memory, "session", sizeof *s + LDR__ALIGN);
   s->plan_memory = plan.memory;
   s->plan_size = plan.size;
   s->rungs.l = (ldr_ladder *)(uintptr_t)l;
@@ -22471,14 +22477,14 @@ static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t co
 
 LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count) {
   ldr_sampling h;
-  float peak = -FLT_MAX, least = -FLT_MAX;
+  float peak = -FLT_MAX, least = -FLT_MAX / 2; /* -INFINITY is never drawn */
   double sum, at;
   int32_t i, k;
   memset(&h, 0, sizeof h);
   if (how) h = *how;
-  if (!logits || n < 1 || count < 0 || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) ||
+  if (!logits || n < 1 || count < 0 || (count && !seen) || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) ||
       !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
-  for (i = 0; i < n; i++) if (!(logits[i] - logits[i] == 0)) return -1;
+  for (i = 0; i < n; i++) if (!(logits[i] <= FLT_MAX)) return -1;
   for (i = 0; i < count && h.repetition > 0 && h.repetition != 1.0f; i++) {
     for (k = 0; k < i && seen[k] != seen[i]; k++) {} /* a token counts once */
     if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0
@@ -22851,6 +22857,7 @@ LDR__DEF ldr_status ldr_ladder_save_memory(
   w.capacity = capacity;
   ldr__ladder_write(&w, l, err);
   *size = w.used;
+  if (w.status && data) ldr_ladder_save_memory(l, NULL, 0, size, NULL); /* what a large enough one needs */
   return w.status;
 }
 

@@ -1215,7 +1215,7 @@ TEST(a_published_head_is_where_a_ladder_starts) {
       ldr_ladder *l, *l2;
       ldr_trainer *tr;
       void *file;
-      size_t size = 0;
+      size_t size = 0, needed;
       memset(&d, 0, sizeof d);
       memset(&td, 0, sizeof td);
       d.published_head = 1;
@@ -1239,6 +1239,9 @@ TEST(a_published_head_is_where_a_ladder_starts) {
       CHECK(relative(trained, start, (size_t)n * 3, 1) > 1e-4);
       CHECK_INT(ldr_ladder_save_memory(l, NULL, 0, &size, &err), LDR_OK);
       file = malloc(size);
+      needed = size;
+      CHECK(ldr_ladder_save_memory(l, file, 100, &size, NULL) != LDR_OK);       /* too small: and so much is needed */
+      CHECK_INT(size, needed);
       CHECK_INT(ldr_ladder_save_memory(l, file, size, &size, &err), LDR_OK);
       l2 = ldr_ladder_load_memory(t.m, file, size, NULL, &err);
       CHECK_STR(err.message, "");

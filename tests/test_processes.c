@@ -231,7 +231,7 @@ static void process(const job *j, wire *w, int ranks) {
   calls = b.heap.calls;
   if (b.t) {
     ldr_train_desc d = describe(j, w, ranks);
-    r.unplanned = (int32_t)((int64_t)b.heap.peak - (int64_t)(ldr_trainer_plan(b.l, b.train, b.dev, &d).total + LDR__ALIGN + sizeof *b.t));
+    r.unplanned = (int32_t)((int64_t)b.heap.peak - (int64_t)(ldr_trainer_plan(b.l, b.train, b.dev, &d).total));
   }
   if (b.t && !b.err.status) train_on(&b, j, w);
   if (b.t) {

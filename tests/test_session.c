@@ -430,6 +430,7 @@ TEST(draws_follow_the_probabilities_that_are_left) {
 TEST(draws_at_the_edges) {
   float z[4] = { 1, 3, 3, -2 }, nan = ldr__float_from_bits(0x7fc00000u), copy[4];
   const int32_t seen[3] = { 1, 1, 3 };
+  int32_t id, k, drawn = 0;
   ldr_sampling h;
   memset(&h, 0, sizeof h);
   CHECK_INT(ldr_sample(z, 4, NULL, NULL, 0), 1);               /* the first of equals */
@@ -448,6 +449,17 @@ TEST(draws_at_the_edges) {
   z[2] = nan;
   CHECK_INT(ldr_sample(z, 4, NULL, NULL, 0), -1);
   CHECK_INT(ldr_sample(NULL, 4, NULL, NULL, 0), -1);
+  CHECK_INT(ldr_sample(copy, 4, &h, NULL, 2), -1);             /* two tokens that are nowhere */
+  h.temperature = 1e6f;                                        /* all alike but for what is forbidden */
+  for (k = 0; k < 200; k++) {
+    float forbid[4] = { 1, 3, 3, -2 };
+    forbid[1] = forbid[3] = ldr__float_from_bits(0xff800000u);
+    h.seed = (uint64_t)k;
+    id = ldr_sample(forbid, 4, &h, NULL, 0);
+    CHECK(id == 0 || id == 2);
+    drawn |= 1 << id;
+  }
+  CHECK_INT(drawn, 5);
 }
 
 static int32_t count_down(void *user, int32_t id) {

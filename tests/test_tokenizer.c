@@ -1913,7 +1913,8 @@ TEST(data_sets_come_from_memory_as_from_files) {
   tiny_spec s = tiny_default("bert");
   tiny_model m;
   ldr_model *model;
-  ldr_dataset *a, *b;
+  ldr_dataset *a, *b, *c;
+  ldr_dataset_desc own;
   int i;
   memset(&err, 0, sizeof err);
   m = tiny_open(s, &err);
@@ -1922,6 +1923,16 @@ TEST(data_sets_come_from_memory_as_from_files) {
   a = ldr_dataset_load(model, "memory-set.csv", NULL, &err);
   b = ldr_dataset_load_memory(model, "memory-set.csv", text, sizeof text - 1, NULL, &err);
   CHECK_STR(err.message, "");
+  memset(&own, 0, sizeof own);                     /* columns by names of one's own */
+  own.text = "body";
+  own.label = "kind";
+  c = ldr_dataset_load_memory(model, "own.csv", "body,kind\nab,x\nb,y\n", 20, &own, &err);
+  CHECK_STR(err.message, "");
+  CHECK(ldr_dataset_count(c) == 2 && ldr_dataset_labels(c) == 2);
+  CHECK_STR(ldr_dataset_label_name(c, 0), "x");
+  CHECK(ldr_dataset_label(c, NULL, 1, &err) < 0 && err.status == LDR_ARGUMENT);
+  ldr_dataset_free(c);
+  memset(&err, 0, sizeof err);
   CHECK_INT(ldr_dataset_count(b), 2);
   CHECK_INT(ldr_dataset_tokens(b), ldr_dataset_tokens(a));
   for (i = 0; a && b && i < 2; i++) {

@@ -58,6 +58,12 @@ TEST(metrics_weights_and_targets_must_fit) {
   td.metric = LDR_METRIC_CORRELATION;
   CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "correlation"));
   td.metric = LDR_METRIC_ENTITY_F1;
+  td.balance = 1;
+  td.class_weights = bad;
+  f.err.status = LDR_OK;
+  CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "balance"));
+  td.balance = 0;
+  td.class_weights = NULL;
   f.err.status = LDR_OK;
   CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT);
   td.metric = LDR_METRIC_ACCURACY;
