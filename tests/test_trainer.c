@@ -452,6 +452,7 @@ TEST(a_language_model_learns_facts_and_forgets_little) {
   double lost[2] = { 0, 0 }, known = 0, before = 0;
   float *through = NULL, *again;
   size_t n;
+  if (getenv("LDR_TEST_SLOW")) SKIP("takes minutes where nothing is optimised or the processor is emulated (LDR_TEST_SLOW is set)");
   for (way = 0; way < 3; way++) {                  /* without replay; with it; stopped on the way */
     ldr_dataset *set[3];
     ldr_dataset_desc sd;
