@@ -1124,8 +1124,8 @@ typedef struct ldr_sampling {
   uint64_t seed;
 } ldr_sampling;
 /* The token drawn from logits[n], which are changed; seen[count]: the text so far. The same numbers give the same token
-   for any number of threads: the draw depends on seed and count alone. -1: a logit is not a number, or an argument
-   cannot be. */
+   for any number of threads: the draw depends on seed and count alone. -INFINITY: never drawn. -1: a logit is not a
+   number or too large for one, or an argument cannot be. */
 LDR_API int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count);
 
 typedef struct ldr_generate_desc {

@@ -30,7 +30,7 @@ typedef struct ldr_budget {
        top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
                  last narrow rungs alone
        cache     in memory as bf16, int8, or none
-   text[size] says what was chosen, for people. Allocates for its time; *train needs an allocator if the model has none.
+   text[size] says what was chosen, for people, and behind a ; what that costs here. Allocates for its time; *train needs an allocator if the model has none.
    Other methods and presets keep their own defaults. LDR_LIMIT where even the cheapest does not fit the budget. */
 LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size, const ldr_model *m,
     const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
@@ -173,7 +173,7 @@ static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const
   if (l->d.rung_count)
     ldr__format(text + strlen(text), size - strlen(text), ", %d rungs %d wide", l->d.rung_count, l->d.width);
   used = strlen(text);
-  ldr__format(text + used, size - used, ", the head reads %s, %d epochs, taps %s, %U MB", reads, t->epochs, keeps,
+  ldr__format(text + used, size - used, ", the head reads %s, %d epochs, taps %s; %U MB", reads, t->epochs, keeps,
       cost->memory >> 20);
   used = strlen(text);
   if (b->forward_rate > 0) ldr__format(text + used, size - used, ", about %U s", (uint64_t)(cost->seconds + 0.5));

@@ -1153,7 +1153,7 @@ static int make_ladder(run *r) {
   ldr_ladder_desc d;
   const char **names = NULL;
   ldr_ladder *reserved;
-  char chosen[256], *end;
+  char chosen[256];
   int32_t i;
   if (open_reserved(r, &reserved)) return EXIT_FAILED;
   memset(&d, 0, sizeof d);
@@ -1198,9 +1198,8 @@ static int make_ladder(run *r) {
     d.label_names = names;
   }
   if (reserved || !choose_recipe(r, &d)) r->ladder = ldr_ladder_create(r->model, &d, &r->err);
-  /* kept without the memory, which is more for more threads: the file has the same bits */
-  snprintf(chosen, sizeof chosen, "%s", r->recipe);
-  if ((end = strstr(chosen, ", taps ")) != NULL && (end = strchr(end + 1, ',')) != NULL) *end = 0;
+  /* kept without its costs, which are others for more threads: the file has the same bits */
+  snprintf(chosen, sizeof chosen, "%.*s", (int)strcspn(r->recipe, ";"), r->recipe);
   if (r->ladder && *chosen && ldr_ladder_note(r->ladder, "recipe", chosen, &r->err)) {
     ldr_ladder_free(r->ladder);
     r->ladder = NULL;
