@@ -579,6 +579,10 @@ TEST(a_ladder_learns_to_answer) {
   }
   free(text);
   EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --max-new 4 --kept-type int8");
+  EXPECT(2, "echo w1 | $L generate --model speaker --rounded");
+  CHECK(holds("err", "this file has none") || holds("err", "needs an x86 processor"));
+  EXPECT(2, "echo w1 | $L generate --model speaker --rounded --compute int8");
+  CHECK(holds("err", "neither with --compute"));
   EXPECT(2, "echo w1 | $L generate --model speaker --kept-type int4");
   CHECK(holds("err", "--kept-type"));
   EXPECT(2, "echo w1 | $L generate --model speaker --top-k 3");

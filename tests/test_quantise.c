@@ -305,17 +305,29 @@ TEST(products_with_blocks_are_products_with_their_floats) {
       }
 }
 
-/* Types that are only read: a step of one text multiplies them as they lie, on every set of kernels. */
+/* y[R,C] = x[R,deep] w[C,deep]^T in double. */
+static void plain_product(float *y, const float *x, const float *w, int rows, int columns, int deep) {
+  int i, j, h;
+  for (i = 0; i < rows; i++)
+    for (j = 0; j < columns; j++) {
+      double sum = 0;
+      for (h = 0; h < deep; h++) sum += (double)x[i * deep + h] * (double)w[j * deep + h];
+      y[i * columns + j] = (float)sum;
+    }
+}
+
+/* A step of one text multiplies blocks as they lie, on every set of kernels; with an x in 8 bits, where a set can. */
 TEST(few_rows_of_every_kind_of_block) {
   static const struct { ldr_dtype type; int half, halves; } kinds[] = { { LDR_Q8_0, 0, 1 }, { LDR_Q4_0, 0, 1 }, { LDR_Q4_1, 0, 2 }, { LDR_Q5_0, 0, 1 }, { LDR_Q5_1, 0, 2 }, { LDR_IQ4_NL, 0, 1 }, { LDR_Q2_K, 80, 2 }, { LDR_Q3_K, 108, 1 }, { LDR_Q4_K, 0, 2 }, { LDR_Q5_K, 0, 2 }, { LDR_Q6_K, 208, 1 }, { LDR_IQ4_XS, 0, 1 } };
   enum { ROWS = 3, COLUMNS = 9, DEEP = 512 };
   const ldr__kernels *sets[KERNEL_SETS];
-  int n = kernel_sets(sets), k, q, i, j, h;
+  int n = kernel_sets(sets), k, q, i, h, eight;
   ldr_test_rng r = { 18 };
   for (q = 0; q < (int)(sizeof kinds / sizeof *kinds); q++) {
     const size_t size = ldr_dtype_size(kinds[q].type), blocks = (size_t)COLUMNS * DEEP / ldr_dtype_block(kinds[q].type), all = blocks * size;
     unsigned char *bytes = (unsigned char *)malloc(all);
-    static float x[ROWS * DEEP], v[COLUMNS * DEEP], got[ROWS * COLUMNS], want[ROWS * COLUMNS];
+    static float x[ROWS * DEEP], u[ROWS * DEEP], v[COLUMNS * DEEP], got[ROWS * COLUMNS], want[ROWS * COLUMNS], rounded[ROWS * COLUMNS];
+    static unsigned char packed[LDR__FEW * DEEP / 32 * 36];
     ldr__mat b;
     size_t at;
     for (at = 0; at < all; at++) bytes[at] = (unsigned char)ldr_test_below(&r, 256);
@@ -326,12 +338,10 @@ TEST(few_rows_of_every_kind_of_block) {
       }
     for (i = 0; i < COLUMNS * DEEP; i++) v[i] = ldr__load(bytes, kinds[q].type, (size_t)i);
     for (i = 0; i < ROWS * DEEP; i++) x[i] = ldr_test_uniform(&r);
-    for (i = 0; i < ROWS; i++)
-      for (j = 0; j < COLUMNS; j++) {
-        double sum = 0;
-        for (h = 0; h < DEEP; h++) sum += (double)x[i * DEEP + h] * (double)v[j * DEEP + h];
-        want[i * COLUMNS + j] = (float)sum;
-      }
+    plain_product(want, x, v, ROWS, COLUMNS, DEEP);
+    ldr__pack_body(packed, x, ROWS * DEEP / 32, 32, LDR_I8);
+    ldr__unpack_int8_body(u, packed, ROWS * DEEP / 32, 32);
+    plain_product(rounded, u, v, ROWS, COLUMNS, DEEP);
     b = ldr__mat_float(NULL, 1, DEEP);
     b.data = bytes;
     b.dtype = kinds[q].type;
@@ -341,12 +351,18 @@ TEST(few_rows_of_every_kind_of_block) {
       ex.kernels = sets[k];
       ex.threads = 1;
       ex.few = 1;
-      for (i = 1; i <= ROWS; i += 2) {
-        memset(got, 0, sizeof got);
-        ldr__gemm(&ex, got, COLUMNS, x, DEEP, 1, b, ldr__finish_bias(NULL), (size_t)i, COLUMNS, DEEP, 0);
-        if (!(relative(got, want, (size_t)i * COLUMNS, 1e-3) < 5e-6)) printf("  %s on %s, %d rows: %g\n", ldr_dtype_name(kinds[q].type), sets[k]->name, i, relative(got, want, (size_t)i * COLUMNS, 1e-3));
-        CHECK(relative(got, want, (size_t)i * COLUMNS, 1e-3) < 5e-6);
-      }
+      ex.rounded_deep = DEEP;
+      for (eight = 0; eight <= (sets[k]->dots_rounded != NULL); eight++)
+        for (i = 1; i <= ROWS; i += 2) {
+          const float *right = eight ? rounded : want;
+          double off;
+          ex.rounded = eight ? packed : NULL;
+          memset(got, 0, sizeof got);
+          ldr__gemm(&ex, got, COLUMNS, x, DEEP, 1, b, ldr__finish_bias(NULL), (size_t)i, COLUMNS, DEEP, 0);
+          off = relative(got, right, (size_t)i * COLUMNS, 1e-3);
+          if (!(off < 5e-6)) printf("  %s on %s, %d rows%s: %g\n", ldr_dtype_name(kinds[q].type), sets[k]->name, i, eight ? " in 8 bits" : "", off);
+          CHECK(off < 5e-6);
+        }
     }
     free(bytes);
   }
@@ -709,7 +725,52 @@ TEST(outside_zh_mini_in_blocks) {
   free(config);
 }
 
-#define TESTS(X) X(halves_round_to_nearest_even) X(blocks_equal_a_naive_quantiser) X(what_has_no_block_is_refused) X(unpacking_has_the_same_bits_everywhere) X(products_with_blocks_are_products_with_their_floats) X(few_rows_of_every_kind_of_block) \
+/* Weights in blocks: a token's numbers in 8 bits change scores little, the same way again; elsewhere nothing. */
+TEST(tokens_meet_blocks_rounded) {
+  enum { VOCABULARY = 31 };
+  static const ldr_dtype types[] = { LDR_Q8_0, LDR_Q4_0, LDR_F32 };
+  static const int32_t text_ids[] = { 1, 5, 30, 2, 7, 7, 0, 11, 19, 4, 8, 15 };
+  size_t k;
+  for (k = 0; k < 3; k++) {
+    tiny_spec spec = wide("llama", 64);
+    float want[VOCABULARY], got[VOCABULARY], again[VOCABULARY], pair[2 * VOCABULARY];
+    ldr_session *s[2];
+    ldr_session_desc d;
+    ldr_model *m;
+    ldr_error err;
+    tiny_model t;
+    char *blocks = NULL;
+    size_t size = 0;
+    int32_t i, ids[2];
+    memset(&err, 0, sizeof err);
+    memset(&d, 0, sizeof d);
+    t = tiny_open(spec, &err);
+    if (types[k] != LDR_F32) blocks = quantised(t.m, types[k], &size);
+    m = blocks ? ldr_model_load_memory(t.config, strlen(t.config), blocks, size, NULL, 0, NULL, &err) : t.m;
+    CHECK_STR(err.message, "");
+    for (i = 0; i < 2; i++) {
+      d.rounded = i;
+      s[i] = ldr_session_create(m, NULL, &d, &err);
+      CHECK_INT(ldr_session_read(s[i], NULL, text_ids, 10, &err), LDR_OK);     /* more than 8 at a time: exact */
+      CHECK_INT(ldr_session_read(s[i], i ? got : want, text_ids + 10, 1, &err), LDR_OK);
+    }
+    CHECK(relative(got, want, VOCABULARY, 1) < 2e-2);
+    CHECK((memcmp(got, want, sizeof got) != 0) == (types[k] != LDR_F32 && m->kernels->dots_rounded != NULL));
+    CHECK_INT(ldr_session_rewind(s[1], 10, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s[1], again, text_ids + 10, 1, &err), LDR_OK);
+    CHECK(memcmp(again, got, sizeof got) == 0);
+    ids[0] = ids[1] = text_ids[11];
+    CHECK_INT(ldr_session_step(s, 2, pair, ids, &err), LDR_ARGUMENT);          /* one is rounded, one is not */
+    CHECK_INT(ldr_session_length(s[0]), 11);
+    ldr_session_free(s[0]);
+    ldr_session_free(s[1]);
+    if (m != t.m) ldr_model_free(m);
+    free(blocks);
+    tiny_close(&t);
+  }
+}
+
+#define TESTS(X) X(halves_round_to_nearest_even) X(blocks_equal_a_naive_quantiser) X(what_has_no_block_is_refused) X(unpacking_has_the_same_bits_everywhere) X(products_with_blocks_are_products_with_their_floats) X(few_rows_of_every_kind_of_block) X(tokens_meet_blocks_rounded) \
   X(a_model_in_blocks_is_the_model_of_their_values) X(ladders_are_cut_and_trained_from_blocks) X(what_is_quantised_and_what_is_not) X(values_without_blocks_leave_the_old_file) X(shards_become_one_file) \
   X(every_failed_allocation_is_clean) X(metadata_that_lies_is_refused_at_its_place) X(quantised_models_that_do_not_fit) X(outside_zh_mini_in_blocks)
 LDR_TEST_MAIN("quantise", TESTS)

@@ -10,7 +10,7 @@
            --model MODEL (a language model's directory or GGUF file instead: all words of each text are foreseen)
            --accumulate 1 --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
-       tools/bench generate MODEL [--threads N] [--int8|--bf16|--pack] [--texts N] [--kept-type f32|bf16|int8]
+       tools/bench generate MODEL [--threads N] [--int8|--bf16|--pack] [--texts N] [--kept-type f32|bf16|int8] [--rounded]
            tokens a second of a language model, of N texts in one step
        tools/bench tokenize TOKENIZER FILE          megabytes a second of processor time, the lines of a text file on one thread
 
@@ -542,6 +542,7 @@ static int bench_generate(int argc, char **argv) {
     else if (strcmp(argv[k], "--threads") == 0 && k + 1 < argc) d.threads = atoi(argv[++k]);
     else if (strcmp(argv[k], "--texts") == 0 && k + 1 < argc) texts = atoi(argv[++k]);
     else if (strcmp(argv[k], "--kept-type") == 0 && k + 1 < argc) kept = argv[++k];
+    else if (strcmp(argv[k], "--rounded") == 0) sd.rounded = 1;
   }
   if (texts < 1 || texts > 64) texts = 1;
   sd.kept_type = strcmp(kept, "bf16") == 0 ? LDR_BF16 : strcmp(kept, "int8") == 0 ? LDR_I8 : LDR_F32;
