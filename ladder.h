@@ -752,7 +752,8 @@ typedef struct ldr_dataset_desc {
   ldr_head      head;
   /* texts are cut to so many tokens, 0: 128 (ldr_dataset_load: or the model's positions) */
   int32_t       max_len;
-  int32_t       choices;         /* LDR_HEAD_CHOICE: sequences an example */
+  int32_t       choices;         /* sequences an example. CHOICE: 2 or more; WORDS: 2 for pairs, the preferred answer
+                                    first (ldr_train_desc.preference) */
   /* Reading files (ldr_dataset_load): */
   /* JSON members and names of columns; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
   const char   *text, *text2, *label;
@@ -786,7 +787,7 @@ LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, 
    between two steps, with as many examples and no more tokens than before: for text that streams by. Whoever resumes
    such a run gives it the examples that would have come. */
 LDR_API void       ldr_dataset_clear(ldr_dataset *d);
-/* sequences (CHOICE: count / choices examples) */
+/* sequences (with choices: count / choices examples) */
 LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);
 LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
 LDR_API int32_t    ldr_dataset_cut(const ldr_dataset *d);                 /* texts that max_len cut */
@@ -1205,6 +1206,10 @@ typedef struct ldr_train_desc {
                                     (Hinton et al. 2015). Needs copies, or LDR_OUTPUT_MIXED or RESIDUAL. Scores of
                                     the dev set are those of the labels. With ldr_trainer_learn the replay alone is
                                     learned so, and what is not new stays as it was (Li and Hoiem 2016) */
+  float         preference;      /* b > 0, pairs of answers (ldr_dataset_desc.choices; about 0.1): - log sigmoid(b ((y -
+                                    y0) - (n - n0))), y and n the log-probabilities of all labels of the preferred
+                                    answer and of the other, y0 and n0 the backbone's own (Rafailov et al. 2023, DPO).
+                                    Needs what distil needs. Accuracy: pairs with y - y0 > n - n0 */
 
   /* Taps that are kept, and less memory for more time. */
   /* 1: keep every example's taps after the first visit; later epochs never run the backbone */
@@ -14972,7 +14977,7 @@ static const ldr__head ldr__heads[] = {
   { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
   { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
   { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), NULL, 0 },
-  /* loss: ldr__words_loss */
+  /* loss: ldr__words_entropy */
   { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
   { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
   { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
@@ -15026,14 +15031,18 @@ static int32_t ldr__second_text(const int32_t *ids, int32_t n) {
 }
 
 /* Sequences of an example. */
-static int32_t ldr__per(const ldr_dataset *d) { return d->head == LDR_HEAD_CHOICE ? d->choices : 1; }
+static int32_t ldr__per(const ldr_dataset *d) {
+  return d->head == LDR_HEAD_CHOICE || (d->head == LDR_HEAD_WORDS && d->choices) ? d->choices : 1;
+}
 
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   ldr_dataset *d;
   if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) ||
-      (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
+      (desc->head == LDR_HEAD_CHOICE && desc->choices < 2) ||
+      (desc->head == LDR_HEAD_WORDS && desc->choices && desc->choices != 2)))) {
+    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_create: head, max_len, choices (at least 2; of words 2 or 0) or the "
+        "allocator cannot be");
     return NULL;
   }
   d = (ldr_dataset *)ldr__alloc(&a, sizeof *d);
@@ -17184,7 +17193,10 @@ struct ldr__pass {
   float *words_u, *words_f, *words, *words_stats, *dwords;
   float *teacher, *teacher_scores; /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
   int32_t *guess;
-  double *row_loss;
+  double *row_loss; /* of a chunk; of pairs of all rows */
+  double *row_by; /* pairs: what each row's gradient is multiplied by, and before the teacher's losses */
+  double preference; /* 0: no pairs */
+  int32_t *picks; /* of each pair the better one, 0 or 1 */
   /* backward */
   ldr__back back;
   /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
@@ -17361,6 +17373,21 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
   s->dup = ldr__place_matrix(p, "head", r, d);
 }
 
+/* For a loss that compares the ladder with the backbone alone: preference, or 0 to distil. */
+static void ldr__teacher_place(ldr__plan *p, ldr__pass *s, double preference) {
+  const ldr_model *m = s->l->m;
+  const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
+  size_t r = s->max_rows, e = dense ? (size_t)m->embed_width : (size_t)m->shape.width;
+  s->teacher = dense || s->l->top ? ldr__place_matrix(p, "head", r, e) : s->final;
+  s->preference = preference;
+  if (preference > 0) {
+    s->row_loss = (double *)ldr__place(p, "head", r, sizeof(double));
+    s->row_by = (double *)ldr__place(p, "head", r, sizeof(double));
+    s->picks = ldr__place_ints(p, "head", s->max_sequences);
+  } else s->teacher_scores =
+      ldr__place_matrix(p, "head", LDR__MIN(r, (size_t)LDR__WORD_ROWS), ldr__head_outputs(&s->l->d));
+}
+
 /* Places a pass; train: how it goes back, NULL when it does not. */
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
   const ldr_model *m = l->m;
@@ -17472,10 +17499,6 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
     s->dwords = keep ? ldr__place_matrix(p, "head", r, e) : NULL;
     s->guess = ldr__place_ints(p, "head", r);
     s->row_loss = (double *)ldr__place(p, "head", LDR__WORD_ROWS, sizeof(double));
-    if (train && train->distil) {
-      s->teacher = dense || l->top ? ldr__place_matrix(p, "head", r, e) : s->final;
-      s->teacher_scores = ldr__place_matrix(p, "head", LDR__MIN(r, (size_t)LDR__WORD_ROWS), c);
-    }
   }
   if (!keep) return;
   s->dlogits = l->d.head == LDR_HEAD_WORDS ? s->logits : ldr__place_matrix(p, "head", r, c);
@@ -18271,18 +18294,20 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
       LDR_NORM_LAYER, m->shape.eps);
 }
 
-/* Sum of the cross-entropies of all rows. normalizer > 0: goes back as well, from the sum divided by it to s->dwords,
-   the output matrix and its bias. The scores of a vocabulary are many numbers: a chunk of rows at a time has them. */
-static double ldr__words_loss(ldr__pass *s, double normalizer) {
+/* Sum of the cross-entropies of all rows of words[R,e]. normalizer > 0: goes back as well, from the sum divided by it
+   to s->dwords, the output matrix and its bias. The scores of a vocabulary are many numbers: a chunk of rows at a time
+   has them. Pairs: row_loss receives each row's, and gradients are multiplied by row_by. */
+static double ldr__words_entropy(ldr__pass *s, const float *words, double normalizer) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
   size_t e = s->words_u ? (size_t)l->m->embed_width : l->wide, v = (size_t)l->m->vocabulary, first, n;
   float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]),
       *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
   double loss = 0;
-  int distil = s->teacher && normalizer > 0;
+  int pairs = s->preference > 0, distil = s->teacher && normalizer > 0 && !pairs;
   for (first = 0; first < s->row_count; first += n) {
-    const float *x = s->words + first * e;
+    const float *x = words + first * e;
+    double *losses = s->row_loss + (pairs ? first : 0);
     size_t r;
     n = LDR__MIN((size_t)LDR__WORD_ROWS, s->row_count - first);
     ldr__word_scores(&s->ex, l->m, h, z, x, n, e);
@@ -18298,8 +18323,8 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
       }
       s->guess[at] = ldr__argmax(p, v);
       sum = s->ex.kernels->rows->exp(p, v, 1.0f, &peak);
-      s->row_loss[row] = (double)peak + log((double)sum) - zy;
-      one = normalizer > 0 ? (float)(1.0 / normalizer) : 0.0f;
+      losses[row] = (double)peak + log((double)sum) - zy;
+      one = normalizer > 0 ? (float)((pairs ? s->row_by[at] : 1.0) / normalizer) : 0.0f;
       if (l->m->logit_scale > 0 || l->m->logit_cap > 0) {
         ldr__word_gradients(p, l->m, peak, sum, q, y, one);
         continue;
@@ -18309,11 +18334,34 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
       for (i = 0; q && i < v; i++) p[i] -= one * q[i];
       if (!q) p[y] -= one;
     }
-    for (r = 0; r < n; r++) loss += s->row_loss[r];
+    for (r = 0; r < n; r++) loss += losses[r];
     if (normalizer > 0)
       ldr__linear_backward(
           &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, ldr__mat_float(x, e, 1), h->m[LDR__LM_OUT], n, v, e);
   }
+  return loss;
+}
+
+/* Pairs (Rafailov et al. 2023). With g = b ((y - y0) - (n - n0)), a sum over the rows of both answers:
+       loss = log(1 + exp(-g)), dloss/dg = -1 / (1 + exp(g)), which each row's cross-entropy gets, times b or -b. */
+static double ldr__pairs_loss(ldr__pass *s, double normalizer) {
+  size_t r = 0, from;
+  double loss = 0;
+  int32_t q, half;
+  ldr__words_entropy(s, s->teacher, 0);
+  memcpy(s->row_by, s->row_loss, s->row_count * sizeof *s->row_by);
+  ldr__words_entropy(s, s->words, 0);
+  for (q = 0; q < s->t.sequences; q += 2) {
+    double g = 0, slope;
+    for (from = r, half = 0; half < 2; half++)
+      for (; r < s->row_count && s->rows[r] < s->offsets[q + half + 1]; r++)
+        g += (half ? -s->preference : s->preference) * (s->row_by[r] - s->row_loss[r]);
+    loss += log1p(exp(-fabs(g))) + (g < 0 ? -g : 0);
+    slope = s->preference / (1 + exp(g));
+    for (; from < r; from++) s->row_by[from] = s->rows[from] < s->offsets[q + 1] ? slope : -slope;
+    s->picks[q / 2] = g <= 0;
+  }
+  if (normalizer > 0) ldr__words_entropy(s, s->words, normalizer);
   return loss;
 }
 
@@ -18342,7 +18390,8 @@ static void ldr__words_backward(ldr__pass *s) {
    ldr__head_backward. */
 static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normalizer) {
   const ldr_ladder *l = s->l;
-  if (l->d.head == LDR_HEAD_WORDS) return ldr__words_loss(s, normalizer);
+  if (s->preference > 0) return ldr__pairs_loss(s, normalizer);
+  if (l->d.head == LDR_HEAD_WORDS) return ldr__words_entropy(s, s->words, normalizer);
   return ldr__head_of(l->d.head)->loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, s->row_count,
       ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
 }
@@ -18966,6 +19015,7 @@ static ldr__targets ldr__pass_targets(
 static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
   double weight = 0;
   size_t r, n = ldr__spans_of(s->l->d.head) ? (size_t)s->t.sequences : s->row_count / t->group;
+  if (s->preference > 0) return s->t.sequences / 2;
   for (r = 0; r < n; r++) weight += ldr__target_weight(t, s->l->d.head, r);
   return weight;
 }
@@ -19004,7 +19054,7 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   int32_t limit = ldr__text_positions(l);
   if (d->head != l->d.head)
     return ldr__fail(err, LDR_ARGUMENT, "%s: its examples are made for another kind of head than the ladder's", what);
-  if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices))
+  if (d->count < 1 || d->count % (size_t)ldr__per(d))
     return ldr__fail(err, LDR_DATA, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
   for (i = 0; i < d->tokens; i++) {
     if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary)
@@ -19688,7 +19738,9 @@ static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
 /* What a batch adds to the tally, a function a head. */
 static void ldr__tally_words(ldr__tally *y, const ldr__pass *s) {
   size_t r;
-  for (r = 0; r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
+  int32_t q;
+  for (q = 0; s->preference > 0 && q < s->t.sequences / 2; q++) ldr__tally_class(y, s->picks[q], 0);
+  for (r = 0; !(s->preference > 0) && r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
 }
 
 static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s) {
@@ -20920,6 +20972,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
   ldr__batch_limits(&most, l, t->train, t->part);
   if (t->dev) ldr__batch_limits(&most, l, t->dev, t->part);
   ldr__pass_place(p, &t->pass, t->l, most, t->only_scores ? NULL : &t->d);
+  if (t->d.distil || t->d.preference > 0) ldr__teacher_place(p, &t->pass, (double)t->d.preference);
   if (!t->only_scores) {
     t->grads = ldr__place_floats(p, "gradients", l->size);
     t->m = ldr__place_floats(p, "optimiser state", l->size);
@@ -20951,6 +21004,7 @@ static ldr_status ldr__trainer_check(
       !(d->learn_rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) ||
       !(d->epsilon > 0) || !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) ||
       d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) ||
+      !(d->preference >= 0 && d->preference <= FLT_MAX) ||
       (unsigned)d->optimizer > LDR_ADAFACTOR || !(d->replace_rate > 0 && d->replace_rate <= 1) ||
       !(d->replace_until > 0 && d->replace_until <= 1) || (unsigned)d->replace_schedule > LDR_REPLACE_CONSTANT ||
       (unsigned)d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS ||
@@ -20977,11 +21031,15 @@ static ldr_status ldr__trainer_check(
       (d->class_weights || d->balance || d->label_smoothing > 0))
     return ldr__fail(
         err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
-  if (d->distil &&
+  if ((d->preference > 0) != (l->d.head == LDR_HEAD_WORDS && ldr__per(train) > 1) ||
+      (dev && ldr__per(dev) != ldr__per(train)) || (d->distil && d->preference > 0))
+    return ldr__fail(err, LDR_ARGUMENT, "preference is for pairs of answers (words, two choices an example), which "
+        "need it, in both sets, and goes without distil");
+  if ((d->distil || d->preference > 0) &&
       (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER ||
       (!l->top && (!l->d.rung_count || !ldr__uses_final(l)))))
-    return ldr__fail(err, LDR_ARGUMENT, "distilling is for a ladder with a words head and copies, or output MIXED or "
-        "RESIDUAL: others have nothing to learn from the backbone's scores");
+    return ldr__fail(err, LDR_ARGUMENT, "%s is for a ladder with a words head and copies, or output MIXED or RESIDUAL: "
+        "others do not have the backbone's own scores", d->distil ? "distilling" : "preference");
   for (c = 0; d->class_weights && c < l->d.classes; c++)
     if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX))
       return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
@@ -21095,6 +21153,10 @@ static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, c
   target.class_weights = t->class_weights;
   for (i = 0; i < count; i++) {
     ldr_example e = ldr_dataset_get(d, examples[i] * ldr__per(d));
+    if (t->d.preference > 0) {
+      weight++;
+      continue;
+    }
     target.labels = e.labels;
     for (k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
       weight += ldr__target_weight(&target, d->head, (size_t)k);
@@ -21764,7 +21826,8 @@ LDR__DEF ldr_status ldr_trainer_learn(
   int old;
   LDR__OWN_ERROR(err);
   if (!t || !fresh || replay < 0) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_learn: no trainer or no examples");
-  if (t->room) return ldr__fail(err, LDR_UNSUPPORTED, "ldr_trainer_learn: the trainer is one of several processes");
+  if (t->room || t->d.preference > 0) return ldr__fail(err, LDR_UNSUPPORTED,
+      "ldr_trainer_learn: the trainer is one of several processes, or learns preferences");
   if (ldr__dataset_check(t->l, fresh, "the new examples", err) || ldr__learnable(fresh, err)) return err->status;
   ldr__batch_limits(&most, t->l, fresh, LDR__MIN(t->part, 64));
   if (!ldr__pass_holds(&t->pass, most)) return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a "
@@ -22101,6 +22164,7 @@ LDR__DEF ldr_status ldr_evaluate(
   memset(&td, 0, sizeof td);
   if (!err || err->status) err = &local; /* an earlier error stays as it is */
   td.metric = metric;
+  if (d && d->head == LDR_HEAD_WORDS && ldr__per(d) > 1) td.preference = 0.1f;
   t = ldr__trainer_new(l, d, NULL, &td, 1, err);
   if (!t) return err->status;
   status = ldr_trainer_evaluate(t, d, score, err);
@@ -23077,6 +23141,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);
   if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
+  if (d->preference > 0) h = ldr__floats_digest(h, &d->preference, 1);
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields), &t->l->d);
   for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);

@@ -223,6 +223,152 @@ TEST(a_ladder_may_learn_from_the_backbone) {
   }
 }
 
+/* Pairs, or each answer by itself as plain words; every prompt has answers of other lengths. */
+static ldr_dataset *preferred_answers(int32_t choices, int32_t only) {
+  ldr_dataset_desc sd;
+  ldr_dataset *set;
+  ldr_example e;
+  int32_t ids[9], labels[9], i, k, half;
+  memset(&sd, 0, sizeof sd);
+  memset(&e, 0, sizeof e);
+  sd.head = LDR_HEAD_WORDS;
+  sd.choices = choices;
+  set = ldr_dataset_create(&sd, NULL);
+  e.ids = ids;
+  e.labels = labels;
+  for (i = 0; i < 6; i++)
+    for (half = 0; half < 2; half++) {
+      e.count = 5 + (i + half) % 4;
+      for (k = 0; k < e.count; k++) {
+        ids[k] = (i * 5 + k * k + (k > 2 ? 11 * half : 0)) % 31;
+        labels[k] = k < 2 ? LDR_IGNORE : (ids[k] * 3 + 7 * half) % 31;
+      }
+      if ((only < 0 || only == 2 * i + half) && ldr_dataset_add(set, &e, NULL)) CHECK(0);
+    }
+  return set;
+}
+
+/* The log-probability of all labels of answer `one`: by the ladder, or the backbone (no ladder). */
+static double answer_worth(const fixture *x, const ldr_ladder *l, int32_t one) {
+  ldr_dataset *set = preferred_answers(0, one);
+  ldr_example e = ldr_dataset_get(set, 0);
+  ldr_score score;
+  ldr_error err;
+  double worth = 0;
+  int32_t k, rows = 0;
+  memset(&err, 0, sizeof err);
+  for (k = 0; k < e.count; k++) rows += e.labels[k] >= 0;
+  if (l) {
+    CHECK_INT(ldr_evaluate((ldr_ladder *)(uintptr_t)l, set, LDR_METRIC_AUTO, &score, &err), LDR_OK);
+    worth = -score.loss * rows;
+  } else {
+    float hidden[9 * 24], logits[9 * 31];
+    int32_t offsets[2];
+    ldr_batch b = one_sequence(offsets, e.ids, e.count);
+    CHECK_INT(ldr_model_hidden(x->m.m, hidden, &b, -1, &err), LDR_OK);
+    CHECK_INT(ldr_model_logits(x->m.m, logits, hidden, e.count, &err), LDR_OK);
+    for (k = 0; k < e.count; k++) {
+      double sum = 0;
+      int c;
+      for (c = 0; c < 31; c++) sum += exp((double)logits[k * 31 + c]);
+      if (e.labels[k] >= 0) worth += (double)logits[k * 31 + e.labels[k]] - log(sum);
+    }
+  }
+  ldr_dataset_free(set);
+  return worth;
+}
+
+/* The loss of pairs is that of the two models' own log-probabilities, its gradient the difference quotient, it starts at log 2
+   where a ladder starts as its backbone, and a ladder learns which answer is preferred. */
+TEST(a_ladder_learns_which_answer_is_preferred) {
+  static const int32_t batch[] = { 0, 1, 2, 3, 4, 5 };
+  static const char *const with_head[] = { "gpt2", "llama", "gemma2", "bert", "llama" };
+  int f;
+  for (f = 0; f < 5; f++) {
+    tiny_spec s = tiny_default(with_head[f]);
+    ldr_train_desc td = plain_training();
+    ldr_ladder_desc d = method_desc(LDR_METHOD_LADDER);
+    ldr_score score;
+    fixture x;
+    double loss, up, down, slope = 0, want = 0;
+    int32_t p, i, k;
+    memset(&x, 0, sizeof x);
+    d.head = LDR_HEAD_WORDS;
+    d.reduction = 2;
+    d.top = f == 3 ? -1 : 2;
+    td.preference = 0.4f;
+    td.rate = 3e-3f;
+    td.epochs = 40;
+    td.batch = 4;
+    td.cache = f == 4;
+    s.lm = 1;
+    x.m = tiny_open(s, &x.err);
+    x.set = preferred_answers(2, -1);
+    x.l = ldr_ladder_create(x.m.m, &d, &x.err);
+    x.t = x.l ? ldr_trainer_create(x.l, x.set, NULL, &td, &x.err) : NULL;
+    CHECK_STR(x.err.message, "");
+    if (!x.t) continue;
+    CHECK_INT(ldr_trainer_gradients(x.t, &loss, batch, 6, &x.err), LDR_OK);
+    if (f != 3) CHECK_NEAR(loss, log(2.0), 1e-5);
+    shake(x.l, 0.1);
+    CHECK_INT(ldr_trainer_gradients(x.t, &loss, batch, 6, &x.err), LDR_OK);
+    for (i = 0; i < 6; i++) {
+      double g = answer_worth(&x, x.l, 2 * i) - answer_worth(&x, NULL, 2 * i) - answer_worth(&x, x.l, 2 * i + 1) + answer_worth(&x, NULL, 2 * i + 1);
+      want += log(1 + exp(-0.4 * g)) / 6;
+    }
+    CHECK_NEAR(loss, want, 1e-4);
+    for (p = 0; p < ldr_ladder_params(x.l); p++) {
+      ldr_param q = ldr_ladder_param(x.l, p);
+      for (i = 0; i < q.rows * q.columns; i++) slope += (double)q.grad[i] * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i);
+    }
+    for (k = -1; k <= 1; k += 2) {
+      for (p = 0; p < ldr_ladder_params(x.l); p++) {
+        ldr_param q = ldr_ladder_param(x.l, p);
+        for (i = 0; i < q.rows * q.columns; i++) q.value[i] += (float)(k * 1e-3 * (1 + (k > 0)) * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i));
+      }
+      CHECK_INT(ldr_trainer_gradients(x.t, k < 0 ? &down : &up, batch, 6, &x.err), LDR_OK);
+    }
+    CHECK_NEAR((up - down) / 2e-3, slope, 0.02 * (fabs(slope) + 0.05));
+    while (!ldr_trainer_done(x.t) && !ldr_trainer_step(x.t, NULL, &x.err)) continue;
+    CHECK_INT(ldr_trainer_evaluate(x.t, x.set, &score, &x.err), LDR_OK);
+    CHECK_INT(score.examples, 6);
+    CHECK(score.value == 1 && score.loss < 0.5);
+    CHECK_INT(ldr_evaluate(x.l, x.set, LDR_METRIC_AUTO, &score, &x.err), LDR_OK);
+    CHECK(score.value == 1);
+    CHECK_INT(ldr_trainer_learn(x.t, x.set, 0, NULL, &x.err), LDR_UNSUPPORTED);
+    close_fixture(&x);
+  }
+}
+
+TEST(preferences_that_cannot_be_learned) {
+  static const struct { int32_t choices; float preference; int32_t distil; ldr_method method; } rows[] = {
+    { 2, 0, 0, LDR_METHOD_LADDER }, { 0, 0.1f, 0, LDR_METHOD_LADDER }, { 2, 0.1f, 1, LDR_METHOD_LADDER },
+    { 2, 0.1f, 0, LDR_METHOD_LORA }, { 2, -1, 0, LDR_METHOD_LADDER } };
+  ldr_dataset_desc sd;
+  size_t k;
+  for (k = 0; k < sizeof rows / sizeof *rows; k++) {
+    tiny_spec s = tiny_default("llama");
+    ldr_train_desc td = plain_training();
+    ldr_ladder_desc d = method_desc(rows[k].method);
+    fixture x;
+    memset(&x, 0, sizeof x);
+    d.head = LDR_HEAD_WORDS;
+    td.preference = rows[k].preference;
+    td.distil = rows[k].distil;
+    s.lm = 1;
+    x.m = tiny_open(s, &x.err);
+    x.set = preferred_answers(rows[k].choices, -1);
+    x.l = ldr_ladder_create(x.m.m, &d, &x.err);
+    x.t = x.l ? ldr_trainer_create(x.l, x.set, NULL, &td, &x.err) : NULL;
+    CHECK(x.l && !x.t && x.err.status == LDR_ARGUMENT);
+    close_fixture(&x);
+  }
+  memset(&sd, 0, sizeof sd);
+  sd.head = LDR_HEAD_WORDS;
+  sd.choices = 3;
+  CHECK(ldr_dataset_create(&sd, NULL) == NULL);
+}
+
 TEST(only_ladders_with_a_mixed_output_learn_from_the_backbone) {
   int i;
   for (i = 0; i < 3; i++) {
@@ -1271,7 +1417,7 @@ TEST(outside_gradients_equal_transformers) {
 
 #define TESTS(X) \
   X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_a_prompt_with_a_network) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_in_a_method_is_caught) \
-  X(gradients_of_the_words_head) X(a_ladder_may_learn_from_the_backbone) X(only_ladders_with_a_mixed_output_learn_from_the_backbone) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
+  X(gradients_of_the_words_head) X(a_ladder_may_learn_from_the_backbone) X(a_ladder_learns_which_answer_is_preferred) X(preferences_that_cannot_be_learned) X(only_ladders_with_a_mixed_output_learn_from_the_backbone) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
   X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) X(narrow_ffn_has_scratch_for_queries_keys_and_values) \
   X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
   X(an_exported_model_answers_like_the_tuned_one) X(a_ladder_beside_a_tuned_backbone) X(what_cannot_stand_beside_each_other) X(what_has_no_place_in_a_model_is_not_exported) X(a_model_starts_from_its_configuration) \
