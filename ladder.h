@@ -183,9 +183,9 @@
      CRF to ANSWER answer by ldr_predict_spans. Of a long text's windows the best span counts (examples/13_answers.c).
      ldr_dataset_load reads the first three: JSON lines, TSV or CSV. `ladder train --task` (tools/tasks.h) knows also
      JSON with choices, cloze texts (chid), tokens and tags (conll), entities and their places (cluener), two spans that
-     it marks as _name_ [it] (wsc), SQuAD's questions (exact match and F1), texts, prompts and completions, pairs of
-     them for two stacks, conversations (likelihood); `ladder tasks` has all. Damaged examples are counted, said, and
-     not learned.
+     it marks as _name_ [it] (wsc), SQuAD's questions (exact match and F1), texts, prompts and completions, also in
+     pairs of a better and a worse one, targets for two stacks, conversations (likelihood); `ladder tasks` has all.
+     Damaged examples are counted, said, and not learned.
 
    >>manual-language      LANGUAGE MODELS
      A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with
@@ -194,7 +194,9 @@
      rank, so it starts as the model. Words are scored in chunks of rows: the scores of a large vocabulary never stand
      in memory for a whole batch. ldr_session speaks: the keys and values of every layer are kept, a further token costs
      one pass of its own, and ldr_session_rewind goes back to a beginning to try another end. ldr_session_step goes on
-     with several texts at once; kept_type rounds what is kept of a long one. Draws: ldr_sample. Examples: 12_notes.c.
+     with several texts at once; kept_type rounds what is kept of a long one, `rounded` what meets weights in blocks.
+     Draws: ldr_sample. Examples: 12_notes.c. Of pairs of answers it learns which is preferred
+     (ldr_train_desc.preference).
      An encoder-decoder says p(y_t | y_1 .. y_t-1, x) of a source text x: each decoder block also attends to the
      encoder's final states, y = r + O softmax(Q norm(r) (K e)^T) V e. An example has the tokens of x with segment 0,
      then the decoder's with segment 1 (its start token, ldr_model_info.start, and all of y but its last), with what

@@ -579,10 +579,23 @@ TEST(a_ladder_learns_to_answer) {
   }
   free(text);
   EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --max-new 4 --kept-type int8");
-  EXPECT(2, "echo w1 | $L generate --model speaker --rounded");
+  EXPECT(1, "echo w1 | $L generate --model speaker --rounded");
   CHECK(holds("err", "this file has none") || holds("err", "needs an x86 processor"));
   EXPECT(2, "echo w1 | $L generate --model speaker --rounded --compute int8");
-  CHECK(holds("err", "neither with --compute"));
+  CHECK(holds("err", "goes neither with --compute"));
+  CHECK(put_file("prefer.jsonl", "{\"prompt\":\"w1 w2\",\"chosen\":\"w7 w8 w9\",\"rejected\":\"w12\"}\n{\"prompt\":\"w3 w4\",\"chosen\":\"w10 w11\",\"rejected\":\"w2 w7 w8\"}\n"));
+  EXPECT(0, "$L train --model speaker --task preference --train prefer.jsonl --lr 1e-2 --epochs 20 --seed 1 --out prefer.ladder");
+  EXPECT(0, "$L eval --model speaker --task preference --ladder prefer.ladder --data prefer.jsonl");
+  CHECK(holds("out", "accuracy 1.0000 on 2 examples"));
+  EXPECT(0, "$L plan --model speaker --task preference");
+  EXPECT(1, "$L eval --generate --model speaker --task preference --ladder prefer.ladder --data prefer.jsonl");
+  EXPECT(1, "$L train --model speaker --task preference --method lora --train prefer.jsonl --out x.ladder");
+  CHECK(holds("err", "others do not have the backbone's own scores"));
+  EXPECT(1, "$L train --model speaker --task instruct --preference 0.2 --train ask.jsonl --out x.ladder");
+  CHECK(put_file("worse.jsonl", "{\"prompt\":\"w1 w2\",\"chosen\":\"w7\",\"rejected\":\"w12\"}\n{\"prompt\":\"w3 w4\",\"chosen\":\"w10 w11\"}\n"));
+  EXPECT(1, "$L train --model speaker --task preference --train worse.jsonl --epochs 1 --out x.ladder");
+  CHECK(holds("err", "line 2") && holds("err", "no member \"rejected\""));
+  EXPECT(0, "$L train --model speaker --task preference --train worse.jsonl --epochs 1 --skip-bad --out x.ladder");
   EXPECT(2, "echo w1 | $L generate --model speaker --kept-type int4");
   CHECK(holds("err", "--kept-type"));
   EXPECT(2, "echo w1 | $L generate --model speaker --top-k 3");

@@ -517,7 +517,6 @@ static int generate_lines(run *r, FILE *f, int mode) {
 static int check_rounded(run *r) {
   const ldr_weights *w = r->model->weights;
   size_t i;
-  if (r->o.compute > 1 || r->o.pack) return fail(r, LDR_ARGUMENT, "--rounded multiplies a file's blocks as they lie: it goes neither with --compute nor with --pack", "");
   if (!r->model->kernels->dots_rounded) return fail(r, LDR_UNSUPPORTED, "--rounded needs an x86 processor with AVX2, and kernels are those of \"%s\" here", r->model->kernels->name);
   for (i = 0; i < w->count && ldr_dtype_block(w->tensors[i].dtype) == 1; i++) {}
   return i < w->count ? EXIT_DONE : fail(r, LDR_ARGUMENT, "%s: --rounded is for weights in blocks (Q8_0, Q4_0, Q4_K...), and this file has none: `ladder quantize` makes them", r->o.model);

@@ -218,7 +218,7 @@ typedef struct options {
   int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
   int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, sentinels, seeds, embedding, vocabulary, positions;
   int32_t     regress, balance, ids, pair, pieces, no_special, decode, chat, release, pack, recompute, tune_biases, tune_norms, json, help;
-  float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
+  float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, preference, clip, masked, word_weight, text_weight, layer_weight;
   uint64_t    seed;
   rung_list   rungs, encoder_rungs;
   const char *encoding, *columns, *submission, *more_ladders[MAX_LADDERS - 1];
@@ -373,6 +373,7 @@ static const option option_table[] = {
   { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_STREAM, 0, "P", 0, 1, "share of all steps in which the rate rises" },
   { "--weight-decay", KIND_NUMBER_OFF, AT(weight_decay), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e6, "of matrices, not of vectors" },
   { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e30, "largest norm of all gradients together" },
+  { "--preference", KIND_NUMBER, AT(preference), CMD_FIT, 0, "B", 0, 100, "--task preference: how hard the ladder is pushed from its backbone's answers, 0.1 if not given (beta of DPO; the higher, the less it moves)" },
   { "--label-smoothing", KIND_NUMBER, AT(label_smoothing), CMD_FIT, 0, "P", -1, 0.999, "share of the target spread over all classes" },
   { "--balance", KIND_FLAG, AT(balance), CMD_FIT, 0, NULL, 0, 0, "give every class the same weight in the loss" },
   { "--patience", KIND_COUNT_OFF, AT(patience), CMD_FIT, 0, "N", 0, 1000000, "stop after so many epochs without a better dev score" },
@@ -663,6 +664,7 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->json && (o->pair || o->pieces)) return usage_error(c, o->pair ? "--pair" : "--pieces", "has no effect with --json");
     if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
   }
+  if (o->rounded && (o->compute > 1 || o->pack)) return usage_error(c, "--rounded", "multiplies a file's blocks as they lie: it goes neither with --compute nor with --pack");
   if (o->greedy && (o->temperature > 0 || o->beams > 1)) return usage_error(c, "--greedy", "goes with neither --temperature nor --beams");
   if (o->temperature > 0 && (o->min_new || o->no_repeat)) return usage_error(c, o->min_new ? "--min-new" : "--no-repeat", "does not go with --temperature");
   if (c->bit == CMD_GENERATE && !(o->temperature > 0) && (o->top_k || o->top_p > 0 || o->min_p > 0))
@@ -884,6 +886,7 @@ static int check_task_options(run *r) {
   const options *o = &r->o;
   const char *what = o->stride ? "--stride" : o->max_answer ? "--max-answer"
       : o->submission && o->command == CMD_EVAL ? "--submission" : NULL;
+  if (o->preference > 0 && !reads_preferences(r->task)) return fail(r, LDR_ARGUMENT, "--preference goes with --task preference only", "");
   if (what && !reads_questions(r->task)) return fail(r, LDR_ARGUMENT, "%s has no effect without a --task that has questions", what);
   if (o->head && (!r->task || !use_head(r, heads[o->head - 1])))
     return fail(r, LDR_ARGUMENT, "--head: tokens, pointer and crf are for a --task with entities, spans and answer for one with questions, words for those that ladder tasks lists as words%s", "");
@@ -1022,7 +1025,7 @@ static int make_full_batch(run *r) {
   memset(&e, 0, sizeof e);
   desc.head = r->head;
   desc.max_len = r->max_len;
-  desc.choices = r->task && r->task->choices ? r->task->choices : 4;
+  desc.choices = r->task && r->task->choices ? r->task->choices : r->head == LDR_HEAD_CHOICE ? 4 : 0;
   if (zeros) r->train = ldr_dataset_create(&desc, &r->err);
   else ldr__fail(&r->err, LDR_MEMORY, "out of memory");
   bad = r->train == NULL;
@@ -1030,8 +1033,7 @@ static int make_full_batch(run *r) {
   if (!bad && has_classes(r->head))
     bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
   for (i = 0; i < 2 && !bad && r->head == LDR_HEAD_MULTI; i++) bad = ldr_dataset_label_set(r->train, &two[i], 1, &r->err) < 0;
-  for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) * (r->head == LDR_HEAD_CHOICE ? desc.choices
-      : 1) && !bad; i++) {
+  for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) * LDR__MAX(desc.choices, 1) && !bad; i++) {
     e.count = r->max_len;
     e.ids = zeros;
     e.labels = ldr__per_token(r->head) || r->head == LDR_HEAD_CHOICE ? zeros : &two[i & 1];
@@ -1060,6 +1062,7 @@ static ldr_train_desc given_train_desc(const run *r) {
   d.weight_decay = LDR__MAX(o->weight_decay, 0.0f);
   d.clip = o->clip;
   d.label_smoothing = o->label_smoothing;
+  if (reads_preferences(r->task)) d.preference = o->preference > 0 ? o->preference : 0.1f;
   d.balance = o->balance || (r->task && r->task->metric == LDR_METRIC_MATTHEWS);   /* which asks for both classes alike */
   d.metric = r->metric;
   d.cache = o->cache && strcmp(o->cache, "off") != 0;
@@ -1217,7 +1220,7 @@ static int name_classes(run *r, int32_t classes) {
   int32_t i;
   memset(&desc, 0, sizeof desc);
   desc.head = r->head;
-  desc.choices = 2;                      /* at least: files say how many                       */
+  if (r->head == LDR_HEAD_CHOICE) desc.choices = 2;        /* at least: files say how many       */
   r->labels = ldr_dataset_create(&desc, &r->err);
   if (!r->labels) return EXIT_FAILED;
   for (i = 0; i < classes && has_classes(r->head); i++) {

@@ -106,7 +106,7 @@ static int read_pairs(run *r, score_data *d, const char *path) {
 
 /* A task whose files hold a target beside each source. */
 static int choose_pairs(run *r) {
-  if (r->task->head == LDR_HEAD_WORDS && r->task->field[LDR__FIELD_LABEL]) return EXIT_DONE;
+  if (r->task->head == LDR_HEAD_WORDS && r->task->field[LDR__FIELD_LABEL] && !reads_preferences(r->task)) return EXIT_DONE;
   return fail(r, LDR_ARGUMENT, "--task %s: its files hold no targets; seq2seq, instruct and e2e have them",
       r->task->name);
 }

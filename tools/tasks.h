@@ -143,6 +143,8 @@ static const task_info task_table[] = {
     SUBMIT_NONE },
   { "instruct", FORM_TEXTS, TASK_WORDS, 512, 8, 3, 0, { "completion", "prompt", NULL }, TASK_NAMED, NULL, NULL,
     TASK_FILES, SUBMIT_NONE },
+  { "preference", FORM_TEXTS, LDR_HEAD_WORDS, LDR_METRIC_ACCURACY, 512, 8, 3, 2, { "chosen", "prompt", "rejected" },
+    TASK_NAMED, NULL, NULL, TASK_FILES, SUBMIT_NONE },
   { "seq2seq", FORM_TEXTS, TASK_WORDS, 256, 8, 3, 0, { "target|completion", "source|prompt", NULL }, { 1, 0, -1 }, NULL,
     NULL, TASK_FILES, SUBMIT_NONE },
   { "e2e", FORM_TEXTS, TASK_WORDS, 128, 16, 5, 0, { "ref|target", "mr|source", NULL }, TASK_NAMED, NULL, NULL,
@@ -587,15 +589,16 @@ static ldr_status add_pair(rows *s, const ldr_encoding *source, const ldr_encodi
   return status;
 }
 
+/* 1: two answers to a prompt, the better one first. */
+static int reads_preferences(const task_info *k) { return k && k->head == LDR_HEAD_WORDS && k->choices == 2; }
+
 /* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is
    learned. */
-static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
-  const char *prompt = (const char *)s->r.field[LDR__FIELD_TEXT],
-      *completion = (const char *)s->r.field[LDR__FIELD_LABEL];
+static ldr_status words_of(rows *s, const char *completion, size_t at, ldr_error *err) {
+  const char *prompt = (const char *)s->r.field[LDR__FIELD_TEXT];
   ldr_encoding *a = &s->encoding, *b = &s->answer;
   int32_t *ids, n, end;
   ldr_status status;
-  (void)pair;
   if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, s->start < 0 ? INT32_MAX : s->r.desc.max_len, 1, err))
     return err->status;
   if (s->task->form == FORM_LINES) return add_words(s, a->ids, a->count, 0, err);
@@ -613,6 +616,13 @@ static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
   if (end >= 0) ids[n++] = end;
   status = add_words(s, ids, n, LDR__MAX(a->count, 1), err);
   free(ids);
+  return status;
+}
+
+static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
+  ldr_status status = words_of(s, (const char *)s->r.field[LDR__FIELD_LABEL], at, err);
+  (void)pair;
+  if (!status && reads_preferences(s->task)) status = words_of(s, row_field(s, LDR__FIELD_TEXT2), at, err);
   return status;
 }
 
@@ -2044,7 +2054,7 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.r.desc.head = k->head;
   s.r.desc.max_len = max_len;
   s.r.desc.labels = labels;
-  s.r.desc.choices = labels ? labels->choices : 0;
+  s.r.desc.choices = k->head == LDR_HEAD_WORDS ? k->choices : labels ? labels->choices : 0;
   s.r.tokenizer = ldr_model_tokenizer(m);
   if (!s.r.tokenizer)
     status = ldr__fail(err, LDR_MISSING, "the model has no vocabulary, so texts cannot be read");
