@@ -1137,7 +1137,7 @@ LDR_API int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, co
 typedef struct ldr_generate_desc {
   ldr_sampling sampling;
   int32_t      most;             /* tokens; 0: as many as there is room for, at most the session's capacity */
-  int32_t      ignore_end;       /* 1: go on behind a token that ends a text (eos_token_id of config.json) */
+  int32_t      ignore_end;       /* 1: go on behind a token that ends a text (eos_token_id) */
   int32_t    (*token)(void *user, int32_t id);      /* NULL, or called for each; nonzero: stop */
   void        *user;
 } ldr_generate_desc;
@@ -12969,12 +12969,18 @@ static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *e
   return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
 }
 
-/* The token, or the list of tokens, that ends a text. */
+/* The token, or the list of tokens, that ends a text: of config.json, of generation_config.json, of a GGUF file. */
+static void ldr__model_end(ldr_model *m, uint64_t id) {
+  int32_t k;
+  for (k = 0; k < m->end_count && (uint64_t)m->ends_text[k] != id; k++) {}
+  if (k == m->end_count && k < 8 && id < (uint64_t)m->vocabulary) m->ends_text[m->end_count++] = (int32_t)id;
+}
+
 static void ldr__config_end(ldr_model *m, const ldr_json *j) {
   int32_t node = ldr_json_get(j, 0, "eos_token_id"), list = node >= 0 && j->nodes[node].type == LDR_JSON_ARRAY, k;
   int64_t v;
-  for (k = list ? j->nodes[node].first : node; k >= 0 && m->end_count < 8; k = list ? j->nodes[k].next : -1)
-    if (ldr__json_integer(j, k, &v) && v < m->vocabulary) m->ends_text[m->end_count++] = (int32_t)v;
+  for (k = list ? j->nodes[node].first : node; k >= 0; k = list ? j->nodes[k].next : -1)
+    if (ldr__json_integer(j, k, &v) && v >= 0) ldr__model_end(m, (uint64_t)v);
 }
 
 /* What a key's name is for this stack, where it has one name before a | for encoders and one behind it. */
@@ -14106,6 +14112,8 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
 
 /* Reads the configuration out of the metadata, and gives the tensors the names of the family's own files. */
 static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
+  static const char *const ends[] = { "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+    "tokenizer.ggml.eom_token_id" };
   ldr_weights *w = m->weights;
   const char *arch = ldr_weights_meta(w, "general.architecture");
   const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
@@ -14159,6 +14167,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
     return err->status;
   }
+  for (i = 0; i < 3; i++) ldr__model_end(m, ldr__gguf_whole(w, ends[i], UINT64_MAX));
   m->shape.eps = ldr__gguf_get_real(m, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
       : "attention.layer_norm_epsilon", (double)m->shape.eps, 0, 1, err);
   m->shape.cap = ldr__gguf_get_real(m, arch, "attn_logit_softcapping", (double)m->shape.cap, 0, 1e9, err);
@@ -14247,6 +14256,20 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 }
 
 #ifndef LADDER_NO_STDIO
+/* Chat models name the token that ends a turn in generation_config.json, some only there. */
+static void ldr__model_generation(ldr_model *m, const char *dir, ldr_error *err) {
+  char path[LADDER_MAX_PATH];
+  ldr_json *j;
+  ldr__source s;
+  if (!ldr__path_join(path, sizeof path, dir, "generation_config.json") || !ldr__file_exists(path) ||
+      ldr__source_open(&s, path, &m->alloc, err)) return;
+  j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
+  if (j) ldr__config_end(m, j);
+  else ldr__fail_in_file(err, path);
+  ldr_json_free(j);
+  ldr__source_close(&s);
+}
+
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
   static const char *const configs[] = { "config.json", "bert_config.json" };
   char path[LADDER_MAX_PATH];
@@ -14278,6 +14301,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
       if (ldr__model_config(m, (const char *)s.data, s.size, err)) ldr__fail_in_file(err, path);
       ldr__source_close(&s);
     }
+    if (!err->status) ldr__model_generation(m, dir, err);
     if (!err->status) m->weights = ldr_weights_open(dir, &m->alloc, err);
   }
   if (!err->status && desc && desc->adapter) ldr__adapter_merge(m, desc->adapter, err);

@@ -65,7 +65,7 @@ static inline file_bytes file_gguf_part(const tiny_spec *s, uint32_t version, in
   put(&f, "GGUF", 4);
   put_number(&f, version, 4);
   put_number(&f, (uint64_t)(n - begin), 8);
-  put_number(&f, (uint64_t)((part ? 0 : llama ? 9 : 8) + (parts > 1 ? 2 : 0)), 8);
+  put_number(&f, (uint64_t)((part ? 0 : llama ? 11 : 10) + (parts > 1 ? 2 : 0)), 8);
   if (parts > 1) put_key(&f, "split.no", 4, (uint64_t)part);
   if (parts > 1) put_key(&f, "split.count", 4, (uint64_t)parts);
   if (!part) {
@@ -78,6 +78,8 @@ static inline file_bytes file_gguf_part(const tiny_spec *s, uint32_t version, in
   GGUF_KEY("feed_forward_length", 4, s->ffn);
   GGUF_KEY("attention.head_count", 4, s->heads);
   GGUF_KEY("context_length", 4, s->positions);
+  put_key(&f, "tokenizer.ggml.eos_token_id", 4, 2);
+  put_key(&f, "tokenizer.ggml.eot_token_id", 4, 7);
   put_text(&f, "tokenizer.ggml.tokens", 8);                      /* a list, which is passed over */
   put_number(&f, 9, 4);
   put_number(&f, 8, 4);

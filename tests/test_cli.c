@@ -602,9 +602,50 @@ TEST(a_ladder_learns_to_answer) {
   EXPECT(2, "echo w1 | $L generate --model speaker --greedy --temperature 1");
   EXPECT(2, "echo w1 | $L generate --model speaker --greedy --beams 2");
   EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --max-new 4 >usual && echo 'w1 w2 w3' | $L generate --model speaker --max-new 4 --greedy >likeliest && cmp usual likeliest");
-  CHECK(put_file("empty.jsonl", "{\"prompt\":\"w1 w2\",\"completion\":\"\"}\n"));
+  CHECK(put_file("empty.jsonl", "{\"prompt\":\"w1 w2\",\"completion\":\"\"}\n{\"prompt\":\"w1 w2\",\"completion\":\"w3\"}\n"));
   EXPECT(1, "$L train --model speaker --task instruct --train empty.jsonl --out x.ladder");
-  CHECK(one_error_line());
+  CHECK(one_error_line() && holds("err", "line 1: the answer is empty"));
+  EXPECT(0, "$L train --model speaker --task instruct --train empty.jsonl --skip-bad --epochs 1 --out x.ladder");
+  EXPECT(0, "$L predict --model speaker --ladder speaker.ladder ask.jsonl");       /* files are read as train reads them */
+  text = slurp("out", &n);
+  CHECK_STR(text, "{\"text\":\"w7 w8 w9\"}\n{\"text\":\"w10 w11\"}\n");
+  free(text);
+  CHECK(put_file("ask.tsv", "completion\tprompt\nw10 w11\tw3 w4\n"));
+  EXPECT(0, "$L predict --model speaker --ladder speaker.ladder ask.tsv");
+  text = slurp("out", &n);
+  CHECK_STR(text, "{\"text\":\"w10 w11\"}\n");
+  free(text);
+  CHECK(put_file("asked.txt", "w3 w4\r\nw1 w2"));
+  EXPECT(0, "$L predict --model speaker --ladder speaker.ladder asked.txt");
+  text = slurp("out", &n);
+  CHECK_STR(text, "{\"text\":\"w10 w11\"}\n{\"text\":\"w7 w8 w9\"}\n");
+  free(text);
+  /* of a prompt that is too long the end counts, in training and afterwards */
+#define BEFORE "{\"prompt\":\"w20 w20 w20 w20 w20 w20 w20 w20 "
+#define SHORT BEFORE "w1 w2\",\"completion\":\"w7\"}\n" BEFORE "w3 w4\",\"completion\":\"w9\"}\n"
+  CHECK(put_file("short.jsonl", SHORT) && put_file("long.jsonl", SHORT BEFORE "w1 w2\",\"completion\":\"w7 w7\"}\n" BEFORE "w3 w4\",\"completion\":\"w9 w9\"}\n"));
+#undef BEFORE
+#undef SHORT
+  EXPECT(0, "$L train --model speaker --task instruct --train long.jsonl --max-len 6 --lr 1e-2 --epochs 100 --seed 1 --out long.ladder");
+  EXPECT(0, "$L eval --generate --model speaker --ladder long.ladder --data short.jsonl --max-new 1");
+  CHECK(holds("out", "exact match 100"));
+  EXPECT(0, "$L predict --model speaker --ladder long.ladder short.jsonl");
+  text = slurp("out", &n);
+  CHECK(text && strncmp(text, "{\"text\":\"w7", 11) == 0 && strstr(text, "\n{\"text\":\"w9"));
+  free(text);
+  /* plain text in JSON lines and CSV is the same text; what comes next is learned by pretrain, too */
+  CHECK(put_file("tale.jsonl", "{\"text\":\"w1 w2 w3 w4\"}\n") && put_file("tale.csv", "text\n\"w1 w2 w3 w4\"\n"));
+  EXPECT(0, "for f in tale.jsonl tale.csv; do $L train --model speaker --task text --train $f --epochs 1 --out x.ladder; done");
+  CHECK(holds("out", "train: 1 texts, 3 tokens"));
+  EXPECT(0, "$L pretrain --model speaker --texts tale.txt --steps 2 --batch 2 --max-len 8 --out spoken && test -e spoken/model.safetensors");
+  EXPECT(1, "$L quantize --model speaker --out small");          /* what cannot be written leaves nothing behind */
+  EXPECT(1, "test -e small");
+  CHECK(put_file("speaker/generation_config.json", "{\"eos_token_id\":[30,8]}"));
+  EXPECT(0, "echo 'w1 w2' | $L generate --model speaker --ladder speaker.ladder --max-new 9");
+  text = slurp("out", &n);
+  CHECK_STR(text, "w7 w8\n");
+  free(text);
+  EXPECT(0, "rm speaker/generation_config.json");
   EXPECT(1, "echo '{\"messages\":[]}' | $L generate --model speaker --json");
   CHECK(one_error_line());
   CHECK(put_file("talk.jinja", "{% for m in messages %}w{{ loop.index }} {{ m.content }} {% endfor %}{% if add_generation_prompt %}w9{% endif %}\n"));
@@ -713,6 +754,8 @@ TEST(pairs_of_texts_are_learned) {
   text = slurp("out", &n);
   CHECK(text && strstr(text, "{\"label\":\"cat\"") == text && strstr(text, "\n{\"label\":\"time\""));
   free(text);
+  EXPECT(0, "$L plan --model %s --task seq2seq", data);
+  CHECK(holds("out", "training: gradients"));
   EXPECT(1, "$L eval --model %s --ladder kinds.ladder --data pairs.tsv --generate", data);
   CHECK(holds("err", "not trained on words"));
   CHECK(put_file("empty.tsv", "a cat\t\n"));

@@ -229,9 +229,18 @@ static int chat_sharegpt(jinja_buffer *b, const ldr_json *j, int32_t node) {
   static const char *const names[][2] = { { "human", "user" }, { "user", "user" }, { "gpt", "assistant" },
     { "assistant", "assistant" }, { "system", "system" }, { "tool", "tool" } };
   const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, node, "conversations"));
+  size_t said = 0;
+  char *system = chat_string(j, ldr_json_get(j, node, "system"), &said);
+  jinja_value own = jinja_view(system, said);
   int32_t k;
   b->used = 0;
   jinja_put_string(b, "{\"messages\":[");
+  if (said) {
+    jinja_put_string(b, "{\"role\":\"system\",\"content\":");
+    jinja_put_quoted(b, &own, 1);
+    jinja_put_string(b, "}");
+  }
+  free(system);
   for (k = list && list->type == LDR_JSON_ARRAY ? list->first : -1; k >= 0; k = ldr_json_node_at(j, k)->next) {
     size_t n = 0, i = 0;
     int32_t from = ldr_json_get(j, k, "from");
@@ -242,7 +251,7 @@ static int chat_sharegpt(jinja_buffer *b, const ldr_json *j, int32_t node) {
       free(value);
       return 0;
     }
-    jinja_put_string(b, k == list->first ? "{\"role\":\"" : ",{\"role\":\"");
+    jinja_put_string(b, k == list->first && !said ? "{\"role\":\"" : ",{\"role\":\"");
     jinja_put_string(b, names[i][1]);
     jinja_put_string(b, "\",\"content\":");
     jinja_put_quoted(b, &v, 1);

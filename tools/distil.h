@@ -1433,6 +1433,7 @@ static int command_distil(run *r) {
   if (!status && r->max_len < 8) status = fail(r, LDR_ARGUMENT, "--max-len must leave room for a few words", "");
   if (!status) status = open_log(r);
   if (!status) status = open_distil(&d);
+  r->incomplete = r->incomplete && status;
   if (!status) status = stream_steps(r, &f, &w);
   if (!status && ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) status = EXIT_FAILED;
   if (!status) r->unfinished = 0;

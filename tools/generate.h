@@ -55,6 +55,7 @@ static int beams_ends(const ldr_model *m, int32_t id) {
 
 static int generate_print(generation *g) {
   int32_t i;
+  if (interrupted && (g->mode || g->r->o.json)) return EXIT_DONE;          /* half an answer is none */
   if (g->mode) {
     if (g->made && beams_ends(g->r->model, g->out[g->made - 1])) g->made--;
     if (ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out, g->made, 1, &g->r->err)) return EXIT_FAILED;
@@ -406,6 +407,22 @@ static int generate_chat(generation *g, const text *line, ldr_encoding *c) {
 /* A source is cut as training cuts it; a prompt is whole, or refused. */
 static int32_t generate_longest(const generation *g) { return ldr_model_encoder(g->r->model) ? g->r->max_len : INT32_MAX; }
 
+/* A source or prompt of a task, cut as training cuts it: an encoder's at its end, a decoder's at its beginning, with room
+   for an answer of `most` behind it. */
+static int generate_encode(const generation *g, ldr_encoding *c, const char *source, int32_t most) {
+  run *r = g->r;
+  int32_t longest = r->max_len, over;
+  if (ldr_tokenizer_encode(ldr_model_tokenizer(r->model), c, source, strlen(source), NULL, 0, generate_longest(g), 1, &r->err)) return EXIT_FAILED;
+  if (ldr_model_encoder(r->model)) return EXIT_DONE;
+  longest = LDR__MIN(longest, LDR__MAX(g->capacity - most, (g->capacity + 1) / 2));
+  over = c->count - longest;
+  if (over <= 0) return EXIT_DONE;
+  memmove(c->ids, c->ids + over, (size_t)longest * sizeof *c->ids);
+  c->count = longest;
+  c->cut = over;
+  return EXIT_DONE;
+}
+
 /* The text of a line of JSON: "text", or an object's one member of these names. -1: neither. */
 static int32_t generate_text_node(const ldr_json *j) {
   static const char *const names[] = { "prompt", "source", "text" };
@@ -504,6 +521,7 @@ static int generate_lines(run *r, FILE *f, int mode) {
     if (line.used || mode == GENERATE_PREDICTED) status = generate_line(&g, &line, &c, &ids_room, &first);
   }
   if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
+  if (!status && interrupted) status = fail(r, LDR_DATA, "stopped before every text was answered", "");
   if (!status && g.cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", g.cut, g.texts, (int)r->max_len);
   generate_close(&g);
   if (r->o.ids) free(c.ids);
@@ -532,6 +550,8 @@ static int command_generate(run *r) {
   return status ? status : generate_lines(r, stdin, GENERATE_SHOWN);
 }
 
+static int predict_said(run *r);
+
 /* predict, where the ladder's head is for words. */
 static int predict_words(run *r) {
   const options *o = &r->o;
@@ -539,8 +559,9 @@ static int predict_words(run *r) {
   FILE *f;
   int status;
   if (without) return fail(r, LDR_ARGUMENT, "%s: the ladder generates words, for lines of text, and this has no effect there", without);
+  if (o->file && !o->json && r->task && r->task->form == FORM_TEXTS && !reads_preferences(r->task)) return predict_said(r);
   if (o->file && !o->json && (ldr__ends_with(o->file, ".json") || ldr__ends_with(o->file, ".jsonl") || ldr__ends_with(o->file, ".csv")))
-    return fail(r, LDR_ARGUMENT, "%s: a ladder that generates words answers lines of text (a source, or source<TAB>target), or with --json \"text\" lines; `eval --generate --answers` reads what train does", o->file);
+    return fail(r, LDR_ARGUMENT, "%s: a ladder of this task answers lines of text, or with --json \"text\" lines", o->file);
   f = o->file ? fopen(o->file, "rb") : stdin;
   if (!f) return fail(r, LDR_IO, "%s: the file cannot be read", r->o.file);
   status = generate_lines(r, f, GENERATE_PREDICTED);

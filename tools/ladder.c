@@ -1033,14 +1033,67 @@ static ldr_status row_say(rows *s, int pair, size_t at, ldr_error *err) {
   ldr_encoding *c = &s->encoding;
   if (spoken_source(s, pair, at, err)) return err->status;
   source = row_field(s, LDR__FIELD_TEXT);
-  if (ldr_tokenizer_encode(s->r.tokenizer, c, source, strlen(source), NULL, 0, a->r->max_len, 1, err))
-    return err->status;
+  if (generate_encode(a->speaks, c, source, a->r->o.most)) return err->status;
   a->texts++;
   a->cut += c->cut > 0;
   if (generate_from(a->speaks, c)) return err->status ? err->status : LDR_DATA;
   if (interrupted) return ldr__fail(err, LDR_DATA, "stopped before every text was answered");
   print_spoken(a->r, &a->speaks->text, s->id.data, &a->unspoken);
   return flush_answers(a->r) ? err->status : LDR_OK;
+}
+
+static ldr_status row_said(rows *s, int pair, size_t at, ldr_error *err) {
+  answers *a = s->answers;
+  ldr_encoding *c = &s->encoding;
+  (void)pair;
+  (void)at;
+  if (generate_encode(a->speaks, c, row_field(s, LDR__FIELD_TEXT), a->r->o.most ? a->r->o.most : 256)) return err->status;
+  a->texts++;
+  a->cut += c->cut > 0;
+  if (generate_from(a->speaks, c)) return err->status ? err->status : LDR_DATA;
+  if (interrupted) return ldr__fail(err, LDR_DATA, "stopped before every text was answered");
+  return flush_answers(a->r) ? err->status : LDR_OK;
+}
+
+/* The sources or prompts of a file in the forms that train reads, or of one that has a text a line. */
+static ldr_status read_sources(rows *s, const char *path, ldr_error *err) {
+  int column[LDR__MAX_COLUMNS], named;
+  size_t at, n;
+  s->headed = s->r.unlabelled = 1;
+  if (ldr__reader_is_json(&s->r, path)) return read_values(s, err);
+  s->r.separator = ldr__reader_separator(&s->r, path);
+  if (table_columns(s, column, &named, err)) return read_table(s, err);
+  for (at = s->r.begin; !err->status && at < s->r.size; at += n + 1) {
+    const char *newline = (const char *)memchr(s->r.data + at, '\n', s->r.size - at);
+    n = newline ? (size_t)(newline - s->r.data) - at : s->r.size - at;
+    if (!ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->r.data + at, n - (n && s->r.data[at + n - 1] == '\r'), err)) row_said(s, 0, at, err);
+  }
+  return err->status;
+}
+
+static int predict_said(run *r) {
+  int32_t most = r->o.most ? r->o.most : 256;
+  ldr__source source;
+  generation g;
+  answers a;
+  rows s;
+  int status = generate_open(&g, r, GENERATE_PREDICTED,
+      ldr_model_encoder(r->model) ? 0 : (int32_t)LDR__MIN((int64_t)r->max_len + most, (int64_t)r->info.positions));
+  memset(&a, 0, sizeof a);
+  memset(&s, 0, sizeof s);
+  a.r = r;
+  a.speaks = &g;
+  rows_begin(&s, r, &a, row_said);
+  if (!status && ldr__reader_open(&s.r, &source, r->o.file, &r->err)) status = EXIT_FAILED;
+  else if (!status) {
+    if (read_sources(&s, r->o.file, &r->err)) status = EXIT_FAILED;
+    ldr__source_close(&source);
+  }
+  if (status && r->err.status && r->err.status != LDR_IO) ldr__fail_in_file(&r->err, r->o.file);
+  if (!status) tell_cut_texts(r, &a);
+  generate_close(&g);
+  free_rows(&s);
+  return status;
 }
 
 /* The names of the classes, as the task's files have them. */
@@ -1228,9 +1281,12 @@ static ldr_memory other_memory(const run *r, uint64_t program) {
 
 static int command_plan(run *r) {
   ldr_memory other, model, trainer;
+  ldr_train_desc d;
   uint64_t total, disk, program = program_bytes();
   int json = r->o.json, status = prepare(r);
   if (status) return status;
+  d = ldr_train_desc_defaults(r->ladder, &r->train_desc);
+  if (ldr__trainer_check(r->ladder, r->train, r->dev, &d, &r->err)) return EXIT_FAILED;
   other = other_memory(r, program);
   model = ldr_model_memory(r->model);
   trainer = ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc);
@@ -1258,6 +1314,7 @@ static int command_quantize(run *r) {
   r->o.release = 1;              /* every weight is read once */
   if (copy_companions(r, path)) return EXIT_FAILED;
   if (ldr_model_quantise(r->model, path, r->o.type == 2 ? LDR_Q4_0 : LDR_Q8_0, &r->err)) return EXIT_FAILED;
+  r->incomplete = 0;
   printf("%s written\n", path);
   return EXIT_DONE;
 }
@@ -1343,6 +1400,7 @@ static int command_export(run *r) {
   else if (!status) status = export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err) ? EXIT_FAILED : EXIT_DONE;
   if (!status && ldr_model_info_get(r->model).task != LDR_TASK_NONE && (gguf || r->o.ladder))
     fprintf(stderr, "ladder: note: the head for a task that the model was published with is not in it\n");
+  r->incomplete = r->incomplete && status;
   if (!status) printf("%s written\n", path);
   return status;
 }
@@ -1379,10 +1437,11 @@ static int run_command(const struct command *c, int argc, char **argv) {
   }
   for (i = 0; i < COMMAND_COUNT; i++)
     if (bodies[i].bit == c->bit) status = bodies[i].command(&r);
+  if (r.incomplete && status) drop_companions(&r);
   if (r.unfinished && !r.o.checkpoint && ldr__path_join(unfinished, sizeof unfinished, r.o.out, "model.safetensors")) remove(unfinished);      /* would pass for a model */
   /* what is finished is kept; that not all of it was read, or arrived, is a failure all the same */
   if (!status) status = flush_answers(&r);
-  if (!status && ferror(stdin)) status = fail(&r, LDR_IO, "standard input: reading failed", "");
+  if (!status && ferror(stdin) && !interrupted) status = fail(&r, LDR_IO, "standard input: reading failed", "");
   if (!status && r.log && (fflush(r.log) != 0 || ferror(r.log))) status = fail(&r, LDR_IO, "%s: writing failed", r.o.log);
   if (status == EXIT_FAILED) {
     for (i = 0; r.err.message[i]; i++)

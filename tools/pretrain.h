@@ -140,7 +140,10 @@ static int32_t find_piece(const ldr_tokenizer *t, const char *name, const char *
   return id >= 0 ? id : ldr_tokenizer_find(t, other);
 }
 
+/* A model that says the next word reads text as it stands. */
 static int find_frame(run *r, stream *s) {
+  s->cls = s->sep = s->mask = -1;
+  if (r->info.causal) return EXIT_DONE;
   s->cls = find_piece(s->tokenizer, "[CLS]", "<s>");
   s->sep = find_piece(s->tokenizer, "[SEP]", "</s>");
   s->mask = find_piece(s->tokenizer, "[MASK]", "<mask>");
@@ -225,6 +228,7 @@ static int next_line(run *r, stream *s, text_file *f) {
     if (ferror(f->file)) return fail(r, LDR_IO, "%s: cannot be read", f->path), 2;
     if (got == 0) return 1;
     f->read += (double)s->line.used + 1;
+    if (r->info.causal && s->line.used) s->line.data[s->line.used++] = '\n';      /* in the place of its last 0 */
     if (ldr_tokenizer_encode(s->tokenizer, &f->pieces, s->line.data, s->line.used, NULL, 0, 0, 0, &r->err)) return 2;
     s->tokens += f->pieces.count;
     if (f->pieces.count) return 0;
@@ -681,6 +685,7 @@ static int command_pretrain(run *r) {
   r->dev = from.held = word_set(r);
   if (!r->train || !from.held || open_log(r)) return EXIT_FAILED;
   status = pretrain_open(r, &from.s, from.held);
+  r->incomplete = r->incomplete && status;           /* from here on there is something to go on with */
   if (!status && o->with_ladder) status = open_beside(r);
   if (!status) status = stream_steps(r, &f, &w);
   close_stream(&from.s);

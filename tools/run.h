@@ -401,7 +401,7 @@ static const option option_table[] = {
   { "--stack", KIND_WORD, AT(stack), CMD_FEATURES, 0, "encoder|decoder", 0, 0, "states of a model with two stacks (T5, BART): of which; encoder if not given" },
   { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean|model", 0, 0, "one vector a line: the first token's, the mean, or as the model's modules.json or pooler has it" },
   { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
-  { "--ladder", KIND_TEXT, AT(ladder), CMD_GENERATE, 0, "FILE", 0, 0, "a ladder of copies that was trained on words (pretrain --method ladder --preset top)" },
+  { "--ladder", KIND_TEXT, AT(ladder), CMD_GENERATE, 0, "FILE", 0, 0, "what was trained on words: by train --task instruct, chat, text or seq2seq, or pretrain --method ladder" },
   { "--max-new", KIND_COUNT, AT(most), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1000000, "tokens of an answer, 256 if not given" },
   { "--beams", KIND_COUNT, AT(beams), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1024, "keep the N likeliest texts as they grow, and answer with the best; if not given, as generation_config.json says, or 1" },
   { "--length-penalty", KIND_NUMBER_OFF, AT(length_penalty), CMD_GENERATE | CMD_EVAL, 0, "X", 0, 100, "beams: a text's log-probability is divided by its length to the X; 1 if not given" },
@@ -786,6 +786,7 @@ typedef struct run {
   ldr_train_desc train_desc;
   FILE          *log;
   int            unfinished;     /* --out is a new model whose weights are random yet      */
+  int            incomplete;     /* --out is a new directory without weights yet           */
   submission     submitted;      /* the file of --submission                               */
   char           recipe[256];    /* what was chosen, for people                            */
   pooling_rule   pooling;        /* of features                                            */
@@ -1015,31 +1016,37 @@ static int load_sets(run *r) {
   return (paths[1] && !r->dev) || (paths[2] && !r->test) ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* For a plan without data: one batch of full-length sequences, the most a step can hold. */
+/* For a plan without data: one batch of full-length sequences, the most a step can hold. Two stacks read as much again. */
 static int make_full_batch(run *r) {
+  int two = r->head == LDR_HEAD_WORDS && ldr_model_encoder(r->model) != NULL, bad;
+  size_t n = (size_t)r->max_len, all = two ? 2 * n : n, k;
   ldr_dataset_desc desc;
   ldr_example e;
-  int32_t *zeros = (int32_t *)calloc((size_t)r->max_len, sizeof *zeros), i, two[2] = { 0, 1 };
-  int bad;
+  int32_t *ids = (int32_t *)calloc(3 * all, sizeof *ids), *segments = ids ? ids + all : NULL, *labels = ids ? segments + all : NULL, i, class_of[2] = { 0, 1 };
   memset(&desc, 0, sizeof desc);
   memset(&e, 0, sizeof e);
   desc.head = r->head;
   desc.max_len = r->max_len;
   desc.choices = r->task && r->task->choices ? r->task->choices : r->head == LDR_HEAD_CHOICE ? 4 : 0;
-  if (zeros) r->train = ldr_dataset_create(&desc, &r->err);
+  if (ids) r->train = ldr_dataset_create(&desc, &r->err);
   else ldr__fail(&r->err, LDR_MEMORY, "out of memory");
+  for (k = 0; ids && two && k < all; k++) {
+    segments[k] = k >= n;
+    labels[k] = k < n ? LDR_IGNORE : 0;
+  }
   bad = r->train == NULL;
   if (!bad && ldr__spans_of(r->head)) bad = ldr_dataset_label(r->train, "O", 1, &r->err) < 0;
   if (!bad && has_classes(r->head))
     bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
-  for (i = 0; i < 2 && !bad && r->head == LDR_HEAD_MULTI; i++) bad = ldr_dataset_label_set(r->train, &two[i], 1, &r->err) < 0;
+  for (i = 0; i < 2 && !bad && r->head == LDR_HEAD_MULTI; i++) bad = ldr_dataset_label_set(r->train, &class_of[i], 1, &r->err) < 0;
   for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) * LDR__MAX(desc.choices, 1) && !bad; i++) {
-    e.count = r->max_len;
-    e.ids = zeros;
-    e.labels = ldr__per_token(r->head) || r->head == LDR_HEAD_CHOICE ? zeros : &two[i & 1];
+    e.count = (int32_t)all;
+    e.ids = ids;
+    e.segments = segments;
+    e.labels = ldr__per_token(r->head) || r->head == LDR_HEAD_CHOICE ? labels : &class_of[i & 1];
     bad = ldr_dataset_add(r->train, &e, &r->err) != LDR_OK;
   }
-  free(zeros);
+  free(ids);
   return bad ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -1397,6 +1404,16 @@ static int copy_file(run *r, const char *name) {
 /* What lies beside a model's weights; the configuration first. */
 static const char *const companions[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "generation_config.json", "chat_template.jinja", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json", "LICENSE" };
 
+/* Where nothing came of a directory that was made, it goes again. A folder with anything else in it stays. */
+static void drop_companions(const run *r) {
+  char path[LADDER_MAX_PATH];
+  size_t i;
+  for (i = 0; i < sizeof companions / sizeof *companions; i++)
+    if (ldr__path_join(path, sizeof path, r->o.model, companions[i]) && ldr__file_exists(path) && ldr__path_join(path, sizeof path, r->o.out, companions[i])) remove(path);
+  if (ldr__path_join(path, sizeof path, r->o.out, "1_Pooling")) remove(path);
+  remove(r->o.out);
+}
+
 /* Makes --out a model directory but for its weights, which come last: a directory with weights in it is complete. */
 static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
   static const char *const weights[] = { "model.safetensors", "model.safetensors.index.json" };
@@ -1409,6 +1426,7 @@ static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
   if (!ldr__path_join(config, sizeof config, r->o.model, "config.json") || !ldr__file_exists(config))
     return fail(r, LDR_MISSING, "%s: no directory with a config.json, which what is written needs beside it (`export --format gguf` writes one file)", r->o.model);
   if (!r->model && open_model(r)) return EXIT_FAILED;
+  r->incomplete = ldr__path_join(config, sizeof config, r->o.out, "config.json") && !ldr__file_exists(config);
   if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
   for (i = 0; i < sizeof companions / sizeof *companions; i++)
     if (copy_file(r, companions[i])) return EXIT_FAILED;

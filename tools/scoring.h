@@ -239,25 +239,24 @@ static int command_score(run *r) {
 
 /* Every source, cut as training cuts it, and what is generated for it. */
 static int say_all(run *r, const score_data *d, said_texts *t) {
-  int32_t most = r->max_len;
+  int32_t most = r->o.most ? r->o.most : 256;
   int64_t cut = 0;
   ldr_encoding c;
   generation g;
   size_t i;
-  int status = generate_open(&g, r, GENERATE_KEPT, 0);
+  int status = generate_open(&g, r, GENERATE_KEPT,
+      ldr_model_encoder(r->model) ? 0 : (int32_t)LDR__MIN((int64_t)r->max_len + most, (int64_t)r->info.positions));
   memset(&c, 0, sizeof c);
-  most = LDR__MIN(most, r->max_len);
   for (i = 0; !status && i < d->count; i++) {
     const char *source = d->sources[i];
-    if (ldr_tokenizer_encode(ldr_model_tokenizer(r->model), &c, source, strlen(source), NULL, 0, most, 1, &r->err))
-      status = EXIT_FAILED;
+    status = generate_encode(&g, &c, source, most);
     cut += c.cut > 0;
     if (!status) status = generate_from(&g, &c);
     if (!status && interrupted) status = fail(r, LDR_DATA, "stopped before every source was answered", "");
     if (!status && said_add(t, g.text.data ? g.text.data : "", g.text.size, &r->err)) status = EXIT_FAILED;
   }
   if (!status && cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRIu64
-      " sources are longer than %d tokens and were cut (--max-len)\n", cut, (uint64_t)d->count, (int)most);
+      " sources are longer than %d tokens, with room for an answer, and were cut (--max-len)\n", cut, (uint64_t)d->count, (int)r->max_len);
   generate_close(&g);
   ldr_encoding_free(&c);
   return status;

@@ -602,8 +602,8 @@ static ldr_status words_of(rows *s, const char *completion, size_t at, ldr_error
   if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, s->start < 0 ? INT32_MAX : s->r.desc.max_len, 1, err))
     return err->status;
   if (s->task->form == FORM_LINES) return add_words(s, a->ids, a->count, 0, err);
-  if (!*completion) return ldr__reader_fail(&s->r, at, err, "the completion is empty: there is nothing to learn");
-  if (s->start >= 0 && !a->count) return ldr__reader_fail(&s->r, at, err, "the source is empty: there is nothing to read");
+  if (!*completion) return damaged(s, at, err, "the answer is empty: there is nothing to learn");
+  if (s->start >= 0 && !a->count) return damaged(s, at, err, "the source is empty: there is nothing to read");
   if (ldr_tokenizer_encode(s->r.tokenizer, b, completion, strlen(completion), NULL, 0, INT32_MAX, s->start >= 0, err))
     return err->status;
   if (s->start >= 0) return add_pair(s, a, b, err);
@@ -620,8 +620,11 @@ static ldr_status words_of(rows *s, const char *completion, size_t at, ldr_error
 }
 
 static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
-  ldr_status status = words_of(s, (const char *)s->r.field[LDR__FIELD_LABEL], at, err);
+  ldr_status status;
   (void)pair;
+  if (reads_preferences(s->task) && (!*row_field(s, LDR__FIELD_LABEL) || !*row_field(s, LDR__FIELD_TEXT2)))
+    return damaged(s, at, err, "one of the answers is empty: there is nothing to learn");
+  status = words_of(s, (const char *)s->r.field[LDR__FIELD_LABEL], at, err);
   if (!status && reads_preferences(s->task)) status = words_of(s, row_field(s, LDR__FIELD_TEXT2), at, err);
   return status;
 }
@@ -881,8 +884,8 @@ static int table_columns(rows *s, int column[LDR__MAX_COLUMNS], int *named, ldr_
     column[n++] = role;
     if (i >= s->r.size || s->r.data[i] == '\n') break;
   }
-  *named = n > 1 && have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || s->r.unlabelled) && (k->form != FORM_CHOICE ||
-      choices > 1);
+  *named = n > (k->form != FORM_LINES && !s->r.unlabelled) && have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || !k->field[LDR__FIELD_LABEL] ||
+      s->r.unlabelled) && (k->form != FORM_CHOICE || choices > 1);
   if (*named && k->field[LDR__FIELD_TEXT2] && k->form == FORM_TEXTS) *named = have[LDR__FIELD_TEXT2];
   if (*named) return n;
   for (n = 0, f = 0; f < LDR__FIELDS; f++) n = LDR__MAX(n, k->column[f] + 1);
@@ -1782,7 +1785,7 @@ static const struct form_row {
   { FORM_PRONOUN, read_pronoun, NULL, "JSON lines with two spans" },
   { FORM_ENTITIES, read_entities, NULL, "JSON with entities and their places" },
   { FORM_CONLL, read_tokens, read_conll, "a token and its tag a line, or JSON lines of tokens and tags" },
-  { FORM_LINES, NULL, read_lines, "a text a line" },
+  { FORM_LINES, read_object, read_lines, "a text a line; JSON lines with \"text\", CSV with a column of that name" },
   { FORM_BESIDE, NULL, read_beside, "seq.in, and label or seq.out beside it" },
   { FORM_QUESTIONS, NULL, NULL, "SQuAD's JSON or JSON lines: question, context, answers" },       /* load_questions */
   { FORM_ANSWERED, NULL, NULL, "SQuAD's JSON or JSON lines, where every question has an answer" },
@@ -1825,14 +1828,14 @@ static ldr_status check_damage(const rows *s, ldr_error *err) {
 
 static ldr_status read_task_bytes(rows *s, const char *path, ldr_error *err) {
   const struct form_row *form = form_of(s->task);
-  int named = ldr__ends_with(path, ".json") || ldr__ends_with(path, ".jsonl");
+  int named = ldr__ends_with(path, ".json") || ldr__ends_with(path, ".jsonl"), lines = s->task->form == FORM_LINES;
   /* a first token may be a bracket */
-  int json = form->object && (!form->plain || (s->task->form == FORM_CONLL ? named : ldr__reader_is_json(&s->r,
+  int json = form->object && (!form->plain || (s->task->form == FORM_CONLL || lines ? named : ldr__reader_is_json(&s->r,
       path)));
   ldr_status status;
   s->headed = 1;
   s->r.separator = ldr__reader_separator(&s->r, path);
-  status = json ? read_values(s, err) : form->plain(s, err);
+  status = json ? read_values(s, err) : lines && ldr__ends_with(path, ".csv") ? read_table(s, err) : form->plain(s, err);
   return status ? status : check_damage(s, err);
 }
 
