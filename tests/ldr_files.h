@@ -54,6 +54,8 @@ static void gguf_name(char out[128], const char *name) {
   sprintf(out, "%s", name);
 }
 
+static int gguf_ends;                 /* 1: files of GGUF name the tokens that end a text and a turn */
+
 /* A tiny llama or bert as GGUF of a version, or one of `parts` files of it; free() its bytes. */
 static inline file_bytes file_gguf_part(const tiny_spec *s, uint32_t version, int32_t part, int32_t parts) {
   size_t size, i, at = 0;
@@ -65,7 +67,7 @@ static inline file_bytes file_gguf_part(const tiny_spec *s, uint32_t version, in
   put(&f, "GGUF", 4);
   put_number(&f, version, 4);
   put_number(&f, (uint64_t)(n - begin), 8);
-  put_number(&f, (uint64_t)((part ? 0 : llama ? 11 : 10) + (parts > 1 ? 2 : 0)), 8);
+  put_number(&f, (uint64_t)((part ? 0 : (llama ? 9 : 8) + 2 * gguf_ends) + (parts > 1 ? 2 : 0)), 8);
   if (parts > 1) put_key(&f, "split.no", 4, (uint64_t)part);
   if (parts > 1) put_key(&f, "split.count", 4, (uint64_t)parts);
   if (!part) {
@@ -78,8 +80,8 @@ static inline file_bytes file_gguf_part(const tiny_spec *s, uint32_t version, in
   GGUF_KEY("feed_forward_length", 4, s->ffn);
   GGUF_KEY("attention.head_count", 4, s->heads);
   GGUF_KEY("context_length", 4, s->positions);
-  put_key(&f, "tokenizer.ggml.eos_token_id", 4, 2);
-  put_key(&f, "tokenizer.ggml.eot_token_id", 4, 7);
+  if (gguf_ends) put_key(&f, "tokenizer.ggml.eos_token_id", 4, 2);
+  if (gguf_ends) put_key(&f, "tokenizer.ggml.eot_token_id", 4, 7);
   put_text(&f, "tokenizer.ggml.tokens", 8);                      /* a list, which is passed over */
   put_number(&f, 9, 4);
   put_number(&f, 8, 4);

@@ -55,6 +55,10 @@ TEST(gguf_is_the_same_model) {
       CHECK(loaded_states(NULL, g.p, g.n, got, &err));
       CHECK_STR(err.message, "");
       CHECK(relative(got, want, 9 * 24, 1) < 1e-5);
+      free(g.p);
+      gguf_ends = 1;
+      g = file_gguf(&s, (uint32_t)version);
+      gguf_ends = 0;
       m = ldr_model_load_memory(NULL, 0, g.p, g.n, NULL, 0, NULL, &err);
       CHECK(m && m->end_count == 2 && m->ends_text[0] == 2 && m->ends_text[1] == 7);      /* of a text, and of a turn */
       ldr_model_free(m);

@@ -60,7 +60,7 @@ TEST(rows_of_tasks_are_whole) {
     CHECK(find_task(t->name) == t);
     CHECK(form_of(t)->object || form_of(t)->plain || reads_questions(t));
     CHECK((t->field[LDR__FIELD_TEXT] || t->form == FORM_CHAT) && t->max_len > 0 && t->batch > 0 && t->epochs > 0);
-    CHECK((t->head == LDR_HEAD_CHOICE) == (t->choices > 1));
+    CHECK((t->head == LDR_HEAD_CHOICE || reads_preferences(t)) == (t->choices > 1));
   }
   CHECK(find_task(TASK_OF_CHOICES) != NULL && find_task("nothing") == NULL && find_task(NULL) == NULL);
   CHECK_INT(word_among("a|bc=1|d", "bc", 2), 2);

@@ -1785,7 +1785,7 @@ static const struct form_row {
   { FORM_PRONOUN, read_pronoun, NULL, "JSON lines with two spans" },
   { FORM_ENTITIES, read_entities, NULL, "JSON with entities and their places" },
   { FORM_CONLL, read_tokens, read_conll, "a token and its tag a line, or JSON lines of tokens and tags" },
-  { FORM_LINES, read_object, read_lines, "a text a line; JSON lines with \"text\", CSV with a column of that name" },
+  { FORM_LINES, read_object, read_lines, "a text a line; JSON lines or CSV with text" },
   { FORM_BESIDE, NULL, read_beside, "seq.in, and label or seq.out beside it" },
   { FORM_QUESTIONS, NULL, NULL, "SQuAD's JSON or JSON lines: question, context, answers" },       /* load_questions */
   { FORM_ANSWERED, NULL, NULL, "SQuAD's JSON or JSON lines, where every question has an answer" },
