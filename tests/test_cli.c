@@ -615,6 +615,13 @@ TEST(a_ladder_learns_to_answer) {
   text = slurp("out", &n);
   CHECK_STR(text, "{\"text\":\"w10 w11\"}\n");
   free(text);
+  EXPECT(0, "$L eval --model speaker --task instruct --data ask.jsonl");           /* of the model as it is */
+  CHECK(holds("out", "on 2 examples") && holds("out", "perplexity"));
+  CHECK(put_file("other.tsv", "a\tb\nw10 w11\tw3 w4\n"));
+  EXPECT(1, "$L train --model speaker --task instruct --train other.tsv --epochs 1 --out x.ladder");
+  CHECK(holds("err", "name the columns of the task: prompt, completion"));
+  EXPECT(0, "printf 'w1\nw1\nw1\nw1\n' | $L generate --model speaker --temperature 3 --max-new 6 | sort -u | wc -l");
+  CHECK(!holds("out", "1"));
   CHECK(put_file("asked.txt", "w3 w4\r\nw1 w2"));
   EXPECT(0, "$L predict --model speaker --ladder speaker.ladder asked.txt");
   text = slurp("out", &n);

@@ -1404,6 +1404,15 @@ static int write_report(comparison *c, const page *json) {
 
 /* ---- the command ---------------------------------------------------------------------- */
 
+/* Those that can learn the task: a head alone is a new one, which a task of words has not; only ladders have the
+   backbone's own scores beside them. */
+static const char *usual_methods(const run *r) {
+  const task_info *k = find_task(r->o.task);
+  if (reads_preferences(k)) return "ladder,ladder-cached";
+  return k && (k->head == LDR_HEAD_WORDS || r->o.head == 6) ? "ladder,ladder-cached,bitfit,lora,adapter,prompt,full"
+      : "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full";
+}
+
 /* A row for every name of the list, once, in the order of the list. */
 static int choose_methods(comparison *c, const char *list) {
   int i;
@@ -1507,7 +1516,7 @@ static int command_compare(run *r) {
   if (r->o.search && r->o.methods) status = usage_error(find_command("compare"), "--methods", "does not go with --search, which tries ladders");
   else if ((r->o.train && strcmp(r->o.train, "-") == 0) || (r->o.dev && strcmp(r->o.dev, "-") == 0) || (r->o.test && strcmp(r->o.test, "-") == 0))
     status = usage_error(find_command("compare"), "-", "is standard input, which is read once: every run here reads its files");
-  else status = r->o.search ? choose_ladders(c) : choose_methods(c, r->o.methods ? r->o.methods : "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full");
+  else status = r->o.search ? choose_ladders(c) : choose_methods(c, r->o.methods ? r->o.methods : usual_methods(r));
   if (!status) status = choose_task(r, r->o.task);
   if (!status) {
     c->scored = r->head == LDR_HEAD_CLASSIFY && has_scored_set(r);

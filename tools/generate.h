@@ -345,7 +345,7 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   d.sampling.top_p = o->top_p;
   d.sampling.min_p = o->min_p;
   d.sampling.repetition = o->repetition;
-  d.sampling.seed = o->seed;
+  d.sampling.seed = g->texts ? ldr__mix64(o->seed + (uint64_t)g->texts) : o->seed;      /* equal prompts: other draws */
   d.most = LDR__MIN(o->most ? o->most : 256, g->capacity);
   d.token = generate_token;
   d.user = g;

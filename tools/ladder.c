@@ -338,13 +338,16 @@ static int open_ladder(run *r) {
   uint64_t usual = 0;
   int status = open_model(r);
   ldr_ladder_desc own;
+  const task_info *k = find_task(r->o.task);
+  int words = !r->o.ladder && r->o.command == CMD_EVAL && k && k->head == LDR_HEAD_WORDS;      /* of the model as it is */
   if (status) return status;
   memset(&own, 0, sizeof own);
-  own.method = LDR_METHOD_HEAD;
-  own.published_head = 1;
+  own.method = words ? LDR_METHOD_LADDER : LDR_METHOD_HEAD;
+  own.published_head = !words;
+  if (words) own.head = LDR_HEAD_WORDS;
   if (r->o.ladder && ldr_model_encoder(r->model)) use_encoder(r, ladder_of_words(r, r->o.ladder));
   if (r->o.ladder) r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
-  else if (r->info.task == LDR_TASK_NONE || r->info.task == LDR_TASK_POOLER)
+  else if (!words && (r->info.task == LDR_TASK_NONE || r->info.task == LDR_TASK_POOLER))
     return fail(r, LDR_MISSING, "--ladder FILE is missing, and the files of %s hold no classifier", r->o.model);
   else r->ladder = ldr_ladder_create(r->model, &own, &r->err);
   if (!r->ladder) return EXIT_FAILED;
@@ -354,7 +357,7 @@ static int open_ladder(run *r) {
   if (!r->task && r->head == LDR_HEAD_CHOICE) r->task = find_task(TASK_OF_CHOICES);
   if (!r->task) r->metric = metric_of_head(r->head);
   else if (!use_head(r, r->head)) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
-  if (!r->o.ladder) usual = (uint64_t)LDR__MIN(r->info.positions, 512);
+  if (!r->o.ladder) usual = (uint64_t)LDR__MIN(r->info.positions, words ? k->max_len : 512);
   length = ldr_ladder_note_get(r->ladder, "max_len");
   if (length && (!parse_u64(length, 0, &usual) || usual > INT32_MAX)) usual = 0;
   return choose_max_len(r, (int32_t)usual);

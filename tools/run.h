@@ -254,7 +254,7 @@ static const option option_table[] = {
   { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
   { "--test", KIND_TEXT, AT(test), CMD_TRAIN | CMD_COMPARE, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
   { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
-  { "--methods", KIND_TEXT, AT(methods), CMD_COMPARE, 0, "LIST", 0, 0, "some of head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full,ia3; all if not given" },
+  { "--methods", KIND_TEXT, AT(methods), CMD_COMPARE, 0, "LIST", 0, 0, "some of head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full,ia3; if not given, those that can learn the task, without ia3" },
   { "--seeds", KIND_COUNT, AT(seeds), CMD_COMPARE, 0, "N", 1, 1000, "run every method with the seeds 1 to N, 1 if not given" },
   { "--search", KIND_FLAG, AT(search), CMD_COMPARE, 0, NULL, 0, 0, "instead of methods: ladders of three heights at three rates, which share the taps they read" },
   { "--report", KIND_TEXT, AT(report), CMD_COMPARE, 0, "FILE", 0, 0, "write a page with table and charts, one HTML file" },
@@ -669,7 +669,7 @@ static int check_needed(const struct command *c, const options *o) {
   if (o->temperature > 0 && (o->min_new || o->no_repeat)) return usage_error(c, o->min_new ? "--min-new" : "--no-repeat", "does not go with --temperature");
   if (c->bit == CMD_GENERATE && !(o->temperature > 0) && (o->top_k || o->top_p > 0 || o->min_p > 0))
     return usage_error(c, o->top_k ? "--top-k" : o->top_p > 0 ? "--top-p" : "--min-p", "has no effect without --temperature");
-  if (o->chat_template && !o->chat && !o->task)
+  if (o->chat_template && !o->chat && !o->task && !o->ladder)      /* a ladder knows its task */
     return usage_error(c, "--template", "goes with --chat, or --task chat, only");
   if (c->bit == CMD_GENERATE && o->chat && o->ids) return usage_error(c, "--ids", "does not go with --chat");
   if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");

@@ -924,7 +924,9 @@ static ldr_status read_table(rows *s, ldr_error *err) {
   size_t at = s->r.begin, next = at;
   ldr_status status = err->status;
   if (!status && !columns) return ldr__reader_fail(&s->r, at, err,
-      "the first line names no columns that the task has (ladder tasks lists them)");
+      "the first line has to name the columns of the task: %s%s%s%s%s", s->task->field[LDR__FIELD_TEXT],
+      s->task->field[LDR__FIELD_TEXT2] ? ", " : "", s->task->field[LDR__FIELD_TEXT2] ? s->task->field[LDR__FIELD_TEXT2] : "",
+      s->task->field[LDR__FIELD_LABEL] ? ", " : "", s->task->field[LDR__FIELD_LABEL] ? s->task->field[LDR__FIELD_LABEL] : "");
   for (k = 0; k < columns; k++) {
     pair |= column[k] == LDR__FIELD_TEXT2;
     if (column[k] >= 0 && !(column[k] == LDR__FIELD_LABEL && s->r.unlabelled)) wanted = k + 1;
