@@ -1768,6 +1768,14 @@ static void ldr__free(const ldr_allocator *a, void *p, size_t size) {
 #endif
 }
 
+/* Zeroed memory, or NULL and an error that says for doing what there is none. */
+static void *ldr__new(const ldr_allocator *a, size_t size, const char *what, ldr_error *err) {
+  void *p = ldr__alloc(a, size);
+  if (p) memset(p, 0, size);
+  else ldr__fail(err, LDR_MEMORY, "out of memory while %s", what);
+  return p;
+}
+
 static ldr_allocator ldr__allocator(const ldr_allocator *a) {
   ldr_allocator none;
   memset(&none, 0, sizeof none);
@@ -1825,7 +1833,7 @@ static void *ldr__grown(const ldr_allocator *a, void *data, size_t *capacity, si
 typedef struct ldr__plan {
   unsigned char *base; /* NULL while counting */
   size_t used;
-  int overflow;
+  int overflow, turns;
   ldr_memory *report; /* optional: what each named part takes */
   void *memory; /* what ldr__plan_begin allocated */
   size_t size;
@@ -1904,6 +1912,11 @@ static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_erro
   p->used = 0;
   p->report = NULL;
   return LDR_OK;
+}
+
+/* For a loop around a layout: 1 to count, 1 to place, then 0, or sooner where there is no memory. */
+static int ldr__plan_turn(ldr__plan *p, const ldr_allocator *a, ldr_error *err) {
+  return p->turns++ == 0 || (p->turns == 2 && !ldr__plan_begin(p, a, err));
 }
 
 static void ldr__plan_end(void *memory, size_t size, const ldr_allocator *a) {
@@ -4484,16 +4497,13 @@ LDR__DEF ldr_json *ldr_json_parse_next(
     ldr__fail(err, LDR_ARGUMENT, "ldr_json_parse: text or allocator missing");
     return NULL;
   }
-  j = (ldr_json *)ldr__alloc(&a, sizeof *j);
-  if (!j) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
-  else {
-    memset(j, 0, sizeof *j);
-    j->alloc = a;
-    j->text = text;
-    if (!ldr__json_parse_value(j, text, size, &at, err)) {
-      *used = ldr__json_space(text, size, at);
-      return j;
-    }
+  j = (ldr_json *)ldr__new(&a, sizeof *j, "reading JSON", err);
+  if (!j) return NULL;
+  j->alloc = a;
+  j->text = text;
+  if (!ldr__json_parse_value(j, text, size, &at, err)) {
+    *used = ldr__json_space(text, size, at);
+    return j;
   }
   ldr_json_free(j);
   return NULL;
@@ -4917,9 +4927,8 @@ struct ldr_weights {
 /* Room for so many files; those that are there stay. */
 static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *err) {
   const size_t had = (size_t)w->file_count * sizeof *w->files, bytes = (size_t)count * sizeof *w->files;
-  ldr__source *files = (ldr__source *)ldr__alloc(&w->alloc, bytes);
-  if (!files) return ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
-  memset(files, 0, bytes);
+  ldr__source *files = (ldr__source *)ldr__new(&w->alloc, bytes, "opening weights", err);
+  if (!files) return err->status;
   if (had) memcpy(files, w->files, had);
   ldr__free(&w->alloc, w->files, had);
   w->files = files;
@@ -4934,13 +4943,10 @@ static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, 
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
     return NULL;
   }
-  w = (ldr_weights *)ldr__alloc(&a, sizeof *w);
-  if (!w) ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
-  else {
-    memset(w, 0, sizeof *w);
-    w->alloc = a;
-    if (!ldr__weights_files(w, files, err)) return w;
-  }
+  w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
+  if (!w) return NULL;
+  w->alloc = a;
+  if (!ldr__weights_files(w, files, err)) return w;
   ldr_weights_close(w);
   return NULL;
 }
@@ -10347,10 +10353,8 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
   else if (main_file->size > LDR__VOCAB_BYTES && !ldr__gguf_is(main_file->data, main_file->size))
     ldr__fail(err, LDR_LIMIT, "the vocabulary is %U bytes long, and at most %U are read",
         (uint64_t)main_file->size, (uint64_t)LDR__VOCAB_BYTES);
-  else if ((t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *t)) == NULL)
-    ldr__fail(err, LDR_MEMORY, "out of memory while reading a tokenizer");
+  else t = (ldr_tokenizer *)ldr__new(&desc->alloc, sizeof *t, "reading a tokenizer", err);
   if (!t) return NULL;
-  memset(t, 0, sizeof *t);
   t->err = err;
   t->alloc = desc->alloc;
   t->memory_size = sizeof *t;
@@ -11677,196 +11681,193 @@ enum {
   LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29, LDR__KEYS_T5 = 1 << 30
 };
 
+/* Pieces of rows. Three names behind a stem; those of attention's four matrices. */
+#define LDR__THREE(stem, a, b, c) stem a, stem b, stem c
+#define LDR__QKVO(stem) LDR__THREE(stem, "q", "k", "v"), stem "o"
+#define LDR__PROJ(stem, out) LDR__THREE(stem, "q_proj", "k_proj", "v_proj"), stem out
+#define LDR__SELF(stem) LDR__THREE("attention." stem, "query", "key", "value")
+#define LDR__FUSED(qkv) qkv, qkv, qkv
+#define LDR__ENCODES(place, gated, rotary, biases) LDR_NORM_LAYER, place, gated, rotary, 0, biases, 0, 0
+#define LDR__DECODES(rotary, biases) LDR_NORM_LAYER, LDR__PRE, 0, rotary, 1, biases, 0, 0
 #define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
   "max_position_embeddings", "hidden_activation hidden_act"
-#define LDR__BERT_TYPE LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu"
-#define LDR__BERT_PARTS(q, k, v, o, norm1) "encoder.layer.%d.", { q, k, v, o, NULL, "intermediate.dense", \
-  "output.dense", norm1, "output.LayerNorm" }
-#define LDR__SELF(place) "attention." place "query", "attention." place "key", "attention." place "value"
-#define LDR__BERT_LAYER "encoder.layer.%d.", { LDR__SELF("self."), "attention.output.dense", NULL, \
-  "intermediate.dense", "output.dense", "attention.output.LayerNorm", "output.LayerNorm" }
+#define LDR__BERT_KEYS LDR__HF_KEYS, "layer_norm_eps", "gelu"
+#define LDR__BERT_TYPE LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES), LDR__BERT_KEYS
+#define LDR__BERT_REST "attention.output.dense", NULL, "intermediate.dense", "output.dense", \
+  "attention.output.LayerNorm", "output.LayerNorm"
+#define LDR__BERT_LAYER "encoder.layer.%d.", { LDR__SELF("self."), LDR__BERT_REST }
 #define LDR__BERT_WORDS "embeddings.word_embeddings.weight"
+#define LDR__BERT_PLACES "embeddings.position_embeddings.weight"
 #define LDR__BERT_TYPES "embeddings.token_type_embeddings.weight"
-#define LDR__BERT_NORM "embeddings.LayerNorm"
-#define LDR__BERT_TABLES(types) LDR__BERT_WORDS, "embeddings.position_embeddings.weight", types
+#define LDR__BERT_ENDS(places, types, project) LDR__BERT_WORDS, places, types, "embeddings.LayerNorm", project, NULL
 #define LDR__BERT_HEAD "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", \
   "cls.predictions.decoder.weight", "cls.predictions.bias"
 #define LDR__ROBERTA_HEAD "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias"
 #define LDR__BERT_OTHERS "*embeddings.position_ids", "*pooler.*", "classifier.*", "qa_outputs.*"
 #define LDR__BERT_KINDS "cls.seq_relationship.*", "cls.predictions.*"
-#define LDR__PROJ(out) "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", out
-#define LDR__LLAMA_PARTS LDR__PROJ("self_attn.o_proj"), "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
-#define LDR__LLAMA_LAYER "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL, \
-  "self_attn.q_norm", "self_attn.k_norm" }
-#define LDR__FUSED(qkv) qkv, qkv, qkv
-#define LDR__FALCON_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_hidden_size", \
-  "max_position_embeddings", "activation", "layer_norm_epsilon", "gelu"
-#define LDR__FALCON_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
-  "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
 /* Of a decoder: words, positions, their norm, the last norm, output, its bias. */
 #define LDR__ENDS_OF(word, position, norm, last, out, bias) \
   word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
+#define LDR__GPT_KEYS "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "activation_function", \
+  "layer_norm_epsilon", "gelu_new"
 #define LDR__OPT(type, place, last) { type, "model.decoder.", LDR_NORM_LAYER, place, 0, 0, 1, LDR__ALL_BIASES, 0, 0, \
   "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "relu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", \
+  "activation_function", NULL, "relu", "layers.%d.", { LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", \
   "self_attn_layer_norm", "final_layer_norm" }, "embed_tokens.weight", "embed_positions.weight", NULL, NULL, \
   "project_in", last, "project_out", NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED | LDR__OF_OWN_WIDTH | \
   LDR__OF_WORDS, LDR__KEYS_OPT, { "score.*" } }
-#define LDR__FALCON_ENDS LDR__ENDS_OF("word_embeddings.weight", NULL, NULL, "ln_f", "lm_head.weight", NULL)
+#define LDR__BLOOM_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
+  "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
+#define LDR__BLOOM_ENDS(norm) LDR__ENDS_OF("word_embeddings.weight", NULL, norm, "ln_f", "lm_head.weight", NULL)
+#define LDR__FALCON(type, norm1, norm2) { type, "transformer.", LDR__DECODES(LDR__HALVES, 0), "hidden_size", \
+  "num_hidden_layers", "num_attention_heads", "ffn_hidden_size", "max_position_embeddings", "activation", \
+  "layer_norm_epsilon", "gelu", "h.%d.", { LDR__BLOOM_PARTS, norm1, norm2 }, LDR__BLOOM_ENDS(NULL), \
+  LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } }
+#define LDR__LLAMA_PARTS LDR__PROJ("self_attn.", "o_proj"), LDR__THREE("mlp.", "gate_proj", "up_proj", "down_proj")
+#define LDR__LLAMA_NORMS "input_layernorm", "post_attention_layernorm"
+#define LDR__HEAD_NORMS "self_attn.q_norm", "self_attn.k_norm"
+#define LDR__LLAMA_LAYER LDR__LLAMA_PARTS, LDR__LLAMA_NORMS, NULL, NULL, LDR__HEAD_NORMS
 #define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", "lm_head.weight", NULL)
-#define LDR__LLAMA_TYPE(norm, place, rotary, eps) norm, place, 1, rotary, 1, 0, 0, 0, LDR__HF_KEYS, eps
 #define LDR__LLAMA_OTHERS "*rotary_emb.inv_freq", "score.*"
 #define LDR__LLAMA_KEYS LDR__KEYS_LLAMA | LDR__KEYS_ROPE
-#define LDR__T5_FFN "layer.#.DenseReluDense."
+/* ...: the parts of a layer */
+#define LDR__LLAMA(type, norm, place, rotary, eps, activation, traits, keys, ...) { type, "model.", norm, place, 1, \
+  rotary, 1, 0, 0, 0, LDR__HF_KEYS, eps, activation, "layers.%d.", { __VA_ARGS__ }, LDR__LLAMA_ENDS, traits, \
+  LDR__LLAMA_KEYS | (keys), { LDR__LLAMA_OTHERS } }
 #define LDR__T5(type, gated, up) { type, "", LDR_NORM_RMS, LDR__PRE, gated, 0, 0, 0, 0, 0, "d_model", \
   "num_layers|num_decoder_layers num_layers", "num_heads", "d_ff", NULL, "feed_forward_proj", "layer_norm_epsilon", \
-  "relu", "block.%d.", { "layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v", \
-  "layer.0.SelfAttention.o", LDR__T5_FFN "wi_0", LDR__T5_FFN up, LDR__T5_FFN "wo", "layer.0.layer_norm", \
-  "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", "layer.1.EncDecAttention.q", \
-  "layer.1.EncDecAttention.k", "layer.1.EncDecAttention.v", "layer.1.EncDecAttention.o" }, \
+  "relu", "block.%d.", { LDR__QKVO("layer.0.SelfAttention."), LDR__THREE("layer.#.DenseReluDense.", "wi_0", up, "wo"), \
+  "layer.0.layer_norm", "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", \
+  LDR__QKVO("layer.1.EncDecAttention.") }, \
   LDR__ENDS_OF("shared.weight", NULL, NULL, "final_layer_norm", "lm_head.weight", NULL), \
   LDR__OF_STACKS | LDR__OF_RELATIVE | LDR__OF_UNSCALED | LDR__OF_TIED, LDR__KEYS_T5, \
   { "*coder.embed_tokens.weight", "*.EncDecAttention.relative_attention_bias.weight" } }
-#define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", LDR_NORM_LAYER, place, 0, \
-  0, 0, LDR__ALL_BIASES, 0, 0, "d_model", "encoder_layers|decoder_layers", \
+#define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", \
+  LDR__ENCODES(place, 0, 0, LDR__ALL_BIASES), "d_model", "encoder_layers|decoder_layers", \
   "encoder_attention_heads|decoder_attention_heads", "encoder_ffn_dim|decoder_ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", \
+  "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", \
   "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, "encoder_attn_layer_norm", \
-  "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj" }, \
+  LDR__PROJ("encoder_attn.", "out_proj") }, \
   LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "lm_head.weight", "final_logits_bias"), \
   LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
   { "*coder.embed_tokens.weight", "*coder.version", \
   (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
 
 static const ldr__family ldr__families[] = {
-  { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
+  { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
     LDR__BERT_HEAD, 0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
-  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL,
-    NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
+  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
+    LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
   { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps",
     "gelu_new", "encoder.albert_layer_groups.%d.albert_layers.%d.", { LDR__SELF(""), "attention.dense", NULL, "ffn",
-    "ffn_output", "attention.LayerNorm", "full_layer_layer_norm" }, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
-    "encoder.embedding_hidden_mapping_in", NULL, "predictions.dense", "predictions.LayerNorm",
-    "predictions.decoder.weight", "predictions.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
-    { LDR__BERT_OTHERS, "predictions.*", "sop_classifier.*" } },
-  { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
-    "embeddings_project", NULL, "generator_predictions.dense", "generator_predictions.LayerNorm",
-    "generator_lm_head.weight", "generator_lm_head.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ELECTRA,
+    "ffn_output", "attention.LayerNorm", "full_layer_layer_norm" }, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES,
+    "encoder.embedding_hidden_mapping_in"), "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight",
+    "predictions.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT, { LDR__BERT_OTHERS, "predictions.*",
+    "sop_classifier.*" } },
+  { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES,
+    "embeddings_project"), "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight",
+    "generator_lm_head.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ELECTRA,
     { LDR__BERT_OTHERS, "generator_*", "discriminator_predictions.*", "sequence_summary.*" } },
-  { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, "dim", "n_layers",
-    "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu", "transformer.layer.%d.",
-    { "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", NULL, "ffn.lin1", "ffn.lin2",
-    "sa_layer_norm", "output_layer_norm" }, LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, "vocab_transform",
+  { "distilbert", "distilbert.", LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES), "dim", "n_layers", "n_heads",
+    "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu", "transformer.layer.%d.",
+    { LDR__THREE("attention.", "q_lin", "k_lin", "v_lin"), "attention.out_lin", NULL, "ffn.lin1", "ffn.lin2",
+    "sa_layer_norm", "output_layer_norm" }, LDR__BERT_ENDS(LDR__BERT_PLACES, NULL, NULL), "vocab_transform",
     "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias", 0, LDR__KEYS_DISTIL, { LDR__BERT_OTHERS,
     "vocab_*", "pre_classifier.*" } },
-  { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, "n_embd", "n_layer", "n_head",
-    "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
+  { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, LDR__GPT_KEYS, "h.%d.",
     { LDR__FUSED("attn.c_attn"), "attn.c_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
     LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_TIED, LDR__KEYS_GPT,
     { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-  { "llama", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "silu", LDR__LLAMA_LAYER,
-    LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { LDR__LLAMA_OTHERS } },
+  LDR__LLAMA("llama", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_BIAS_KEYS, 0,
+    LDR__LLAMA_LAYER),
   { "eurobert", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { "*rotary_emb.inv_freq", "dense.*",
-    "classifier.*" } },
-  { "starcoder2", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "norm_epsilon", "gelu_pytorch_tanh", "layers.%d.", { LDR__PROJ("self_attn.o_proj"), NULL, "mlp.c_fc", "mlp.c_proj",
-    "input_layernorm", "post_attention_layernorm" }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS |
-    LDR__KEYS_WINDOW | LDR__KEYS_STAR, { LDR__LLAMA_OTHERS } },
-  { "gpt_neo", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES & ~LDR__QKV_BIASES, 0, 0,
-    "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_position_embeddings", "activation_function",
-    "layer_norm_epsilon", "gelu_new", "h.%d.", { "attn.attention.q_proj", "attn.attention.k_proj",
-    "attn.attention.v_proj", "attn.attention.out_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
+    "layers.%d.", { LDR__LLAMA_LAYER }, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { "*rotary_emb.inv_freq",
+    "dense.*", "classifier.*" } },
+  { "starcoder2", "model.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__HF_KEYS, "norm_epsilon",
+    "gelu_pytorch_tanh", "layers.%d.", { LDR__PROJ("self_attn.", "o_proj"), NULL, "mlp.c_fc", "mlp.c_proj",
+    LDR__LLAMA_NORMS }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS | LDR__KEYS_WINDOW |
+    LDR__KEYS_STAR, { LDR__LLAMA_OTHERS } },
+  { "gpt_neo", "transformer.", LDR__DECODES(0, LDR__ALL_BIASES & ~LDR__QKV_BIASES), "hidden_size", "num_layers",
+    "num_heads", "intermediate_size", "max_position_embeddings", "activation_function", "layer_norm_epsilon",
+    "gelu_new", "h.%d.", { LDR__PROJ("attn.attention.", "out_proj"), NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
     LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
     LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO, { "*.attn.attention.bias", "*.attn.attention.masked_bias",
     "score.*" } },
   LDR__OPT("opt", LDR__PRE, "final_layer_norm"), LDR__OPT("opt with norms behind", LDR__POST, NULL),
-  { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
+  { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
     LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
-  { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", LDR__BERT_LAYER, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM,
-    "embeddings_project", NULL, LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
-    { LDR__BERT_OTHERS, "*encoder.embed_positions.weight", "cls.*", "sequence_summary.*" } },
-  { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
-    "gelu", "encoder.layer.%d.", { LDR__SELF("self."), "attention.output.dense", NULL, "intermediate.dense",
-    "output.dense", "attention.ln", "ln" }, LDR__BERT_TABLES(LDR__BERT_TYPES), NULL, NULL, "encoder.ln", LDR__BERT_HEAD,
-    0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
-  { "mpnet", "mpnet.", LDR__BERT_TYPE, LDR__BERT_PARTS("attention.attn.q", "attention.attn.k", "attention.attn.v",
-    "attention.attn.o", "attention.LayerNorm"), LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, LDR__ROBERTA_HEAD,
-    LDR__OF_PAD | LDR__OF_RELATIVE, LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS, "lm_head.*" } },
-  { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
-    "silu", "encoder.layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.out_proj", "mlp.fc12", "mlp.fc11", "mlp.fc2",
+  { "roformer", "roformer.", LDR__ENCODES(LDR__POST, 0, LDR__PAIRS, LDR__ALL_BIASES), LDR__BERT_KEYS, LDR__BERT_LAYER,
+    LDR__BERT_ENDS(NULL, LDR__BERT_TYPES, "embeddings_project"), LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT |
+    LDR__KEYS_NARROW | LDR__KEYS_VALUES, { LDR__BERT_OTHERS, "*encoder.embed_positions.weight", "cls.*",
+    "sequence_summary.*" } },
+  { "megatron-bert", "bert.", LDR__ENCODES(LDR__PRE, 0, 0, LDR__ALL_BIASES), LDR__BERT_KEYS, "encoder.layer.%d.",
+    { LDR__SELF("self."), "attention.output.dense", NULL, "intermediate.dense", "output.dense", "attention.ln", "ln" },
+    LDR__BERT_WORDS, LDR__BERT_PLACES, LDR__BERT_TYPES, NULL, NULL, "encoder.ln", LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
+    { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
+  { "mpnet", "mpnet.", LDR__BERT_TYPE, "encoder.layer.%d.", { LDR__QKVO("attention.attn."), NULL, "intermediate.dense",
+    "output.dense", "attention.LayerNorm", "output.LayerNorm" }, LDR__BERT_ENDS(LDR__BERT_PLACES, NULL, NULL),
+    LDR__ROBERTA_HEAD, LDR__OF_PAD | LDR__OF_RELATIVE, LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS,
+    "lm_head.*" } },
+  { "nomic_bert", "nomic_bert.", LDR__ENCODES(LDR__POST, 1, LDR__HALVES, 0), LDR__HF_KEYS, "layer_norm_eps", "silu",
+    "encoder.layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.out_proj", LDR__THREE("mlp.", "fc12", "fc11", "fc2"),
     "norm1", "norm2" }, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, "emb_ln", NULL, NULL, "cls.predictions.transform.dense",
     "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias", 0,
     LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "cls.*", "classifier.*" } },
-  { "gte", "gte.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN, 0, 0,
-    LDR__HF_KEYS, "layer_norm_eps", "gelu", "encoder.layer.%d.", { LDR__FUSED("attention.qkv_proj"), "attention.o_proj",
-    "mlp.up_gate_proj", "mlp.up_gate_proj", "mlp.down_proj", "attn_ln", "mlp_ln" }, LDR__BERT_WORDS, NULL,
-    LDR__BERT_TYPES, LDR__BERT_NORM, NULL, NULL, "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight",
-    "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*",
-    "classifier.*" } },
-  { "deberta-v2", "deberta.", LDR__BERT_TYPE, LDR__BERT_PARTS("attention.self.query_proj", "attention.self.key_proj",
-    "attention.self.value_proj", "attention.output.dense", "attention.output.LayerNorm"),
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT |
-    LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
-  { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", LDR__BERT_PARTS("attention.self.in_proj attention.self.q_bias", "attention.self.in_proj",
-    "attention.self.in_proj attention.self.v_bias", "attention.output.dense", "attention.output.LayerNorm"),
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_BY_HEAD,
-    LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
-  { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, "hidden_size", "num_hidden_layers",
+  { "gte", "gte.", LDR__ENCODES(LDR__POST, 1, LDR__HALVES, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN),
+    LDR__BERT_KEYS, "encoder.layer.%d.", { LDR__FUSED("attention.qkv_proj"), "attention.o_proj", LDR__THREE("mlp.",
+    "up_gate_proj", "up_gate_proj", "down_proj"), "attn_ln", "mlp_ln" }, LDR__BERT_ENDS(NULL, LDR__BERT_TYPES, NULL),
+    "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias", LDR__OF_UP_FIRST,
+    LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*", "classifier.*" } },
+  { "deberta-v2", "deberta.", LDR__BERT_TYPE, "encoder.layer.%d.", { LDR__THREE("attention.self.", "query_proj",
+    "key_proj", "value_proj"), LDR__BERT_REST }, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
+    LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*",
+    "mask_predictions.*" } },
+  { "deberta", "deberta.", LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K)), LDR__BERT_KEYS,
+    "encoder.layer.%d.", { LDR__THREE("attention.self.in_proj", " attention.self.q_bias", "",
+    " attention.self.v_bias"), LDR__BERT_REST }, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
+    LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*",
+    "lm_predictions.*" } },
+  { "modernbert", "model.", LDR__ENCODES(LDR__PRE, 1, LDR__HALVES, 0), "hidden_size", "num_hidden_layers",
     "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
-    "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", "mlp.Wi", "mlp.Wi", "mlp.Wo", "attn_norm", "mlp_norm" },
+    "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", LDR__THREE("mlp.", "Wi", "Wi", "Wo"), "attn_norm", "mlp_norm" },
     "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm", "head.dense", "head.norm",
     "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN |
     LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
-  { "gpt_neox", "gpt_neox.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", "layers.%d.", { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL,
-    "mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "input_layernorm", "post_attention_layernorm" },
-    LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL), LDR__OF_BY_HEAD,
-    LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias", LDR__LLAMA_OTHERS } },
-  { "gptj", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__PAIRS, 1, LDR__FFN_BIASES, 0, 0, "n_embd", "n_layer",
-    "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
-    { "attn.q_proj", "attn.k_proj", "attn.v_proj", "attn.out_proj", NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
+  { "gpt_neox", "gpt_neox.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__BERT_KEYS, "layers.%d.",
+    { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h",
+    LDR__LLAMA_NORMS }, LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL),
+    LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias",
+    LDR__LLAMA_OTHERS } },
+  { "gptj", "transformer.", LDR__DECODES(LDR__PAIRS, LDR__FFN_BIASES), LDR__GPT_KEYS, "h.%d.",
+    { LDR__PROJ("attn.", "out_proj"), NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
     LDR__ENDS_OF("wte.weight", NULL, NULL, "ln_f", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__KEYS_GPT |
     LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-  { "phi", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
-    "gelu_new", "layers.%d.", { LDR__PROJ("self_attn.dense"), NULL, "mlp.fc1", "mlp.fc2", "input_layernorm", NULL, NULL,
-    NULL, "self_attn.q_layernorm", "self_attn.k_layernorm" }, LDR__ENDS_OF("embed_tokens.weight", NULL, NULL,
+  { "phi", "model.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
+    "layers.%d.", { LDR__PROJ("self_attn.", "dense"), NULL, "mlp.fc1", "mlp.fc2", "input_layernorm", NULL, NULL, NULL,
+    "self_attn.q_layernorm", "self_attn.k_layernorm" }, LDR__ENDS_OF("embed_tokens.weight", NULL, NULL,
     "final_layernorm", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__LLAMA_KEYS | LDR__KEYS_PHI,
     { LDR__LLAMA_OTHERS } },
-  { "phi3", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "silu", "layers.%d.",
-    { LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "mlp.down_proj",
-    "input_layernorm", "post_attention_layernorm" }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS, LDR__LLAMA_KEYS |
-    LDR__KEYS_WINDOW | LDR__KEYS_PHI3, { LDR__LLAMA_OTHERS } },
-  { "stablelm", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, "layer_norm_eps"), "silu",
-    "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL,
-    "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" }, LDR__LLAMA_ENDS, 0, LDR__LLAMA_KEYS |
-    LDR__KEYS_STABLE, { LDR__LLAMA_OTHERS } },
-  { "cohere", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__PAIRS, "layer_norm_eps"), "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_PARALLEL | LDR__OF_BARE | LDR__OF_TIED | LDR__OF_BIAS_KEYS,
-    LDR__LLAMA_KEYS | LDR__KEYS_COHERE, { LDR__LLAMA_OTHERS } },
-  { "olmo", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, NULL), "silu", LDR__LLAMA_LAYER,
-    LDR__LLAMA_ENDS, LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS | LDR__KEYS_OLMO, { LDR__LLAMA_OTHERS } },
-  { "olmo2", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__NO_NORM, LDR__HALVES, "rms_norm_eps"), "silu", "layers.%d.",
-    { LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm", "post_feedforward_layernorm", "self_attn.q_norm",
-    "self_attn.k_norm" }, LDR__LLAMA_ENDS, LDR__OF_AFTER | LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS,
-    { LDR__LLAMA_OTHERS } },
-  { "gemma2", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "gelu_pytorch_tanh",
-    "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
-    "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" }, LDR__LLAMA_ENDS, LDR__OF_GEMMA |
-    LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS | LDR__KEYS_GEMMA, { LDR__LLAMA_OTHERS } },
-  { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed", "n_layer",
+  LDR__LLAMA("phi3", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_WINDOWS, LDR__KEYS_WINDOW |
+    LDR__KEYS_PHI3, LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", LDR__THREE("mlp.", "gate_up_proj",
+    "gate_up_proj", "down_proj"), LDR__LLAMA_NORMS),
+  LDR__LLAMA("stablelm", LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, "layer_norm_eps", "silu", 0, LDR__KEYS_STABLE,
+    LDR__LLAMA_PARTS, LDR__LLAMA_NORMS, NULL, NULL, "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms"),
+  LDR__LLAMA("cohere", LDR_NORM_LAYER, LDR__PRE, LDR__PAIRS, "layer_norm_eps", "silu", LDR__OF_PARALLEL | LDR__OF_BARE |
+    LDR__OF_TIED | LDR__OF_BIAS_KEYS, LDR__KEYS_COHERE, LDR__LLAMA_LAYER),
+  LDR__LLAMA("olmo", LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, NULL, "silu", LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS,
+    LDR__KEYS_OLMO, LDR__LLAMA_LAYER),
+  LDR__LLAMA("olmo2", LDR_NORM_RMS, LDR__NO_NORM, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_AFTER |
+    LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, 0, LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm",
+    "post_feedforward_layernorm", LDR__HEAD_NORMS),
+  LDR__LLAMA("gemma2", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "gelu_pytorch_tanh", LDR__OF_GEMMA |
+    LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED, LDR__KEYS_GEMMA, LDR__LLAMA_PARTS, "input_layernorm",
+    "pre_feedforward_layernorm", "post_attention_layernorm", "post_feedforward_layernorm", LDR__HEAD_NORMS),
+  { "bloom", "transformer.", LDR__DECODES(0, LDR__ALL_BIASES), "hidden_size n_embed", "n_layer",
     "n_head num_attention_heads", "n_inner", "seq_length", "activation_function", "layer_norm_epsilon", "gelu_new",
-    "h.%d.", { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" },
-    LDR__ENDS_OF("word_embeddings.weight", NULL, "word_embeddings_layernorm", "ln_f", "lm_head.weight", NULL),
+    "h.%d.", { LDR__BLOOM_PARTS, LDR__LLAMA_NORMS }, LDR__BLOOM_ENDS("word_embeddings_layernorm"),
     LDR__OF_BY_HEAD | LDR__OF_ALIBI | LDR__OF_TIED, LDR__KEYS_BLOOM, { "score.*" } },
-  { "falcon", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS, "h.%d.",
-    { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS, LDR__OF_BY_HEAD |
-    LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
-  { "falcon with two norms", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS,
-    "h.%d.", { LDR__FALCON_PARTS, "ln_attn", "ln_mlp" }, LDR__FALCON_ENDS, LDR__OF_BY_HEAD | LDR__OF_TIED,
-    LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
+  LDR__FALCON("falcon", "input_layernorm", "post_attention_layernorm"),
+  LDR__FALCON("falcon with two norms", "ln_attn", "ln_mlp"),
   LDR__T5("t5", 0, "wi"),
   LDR__T5("t5 with gates", 1, "wi_1"),
   LDR__BART("bart", LDR__POST, "embed_positions.weight", "layernorm_embedding", NULL, LDR__OF_TWO),
@@ -11893,7 +11894,6 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
 
 /* Names of the router, of gate, up, down of expert %d, of g, and of the shared one's. 1: p are divided by their sum if
    the configuration does not say; 2: in GGUF, where one tensor has all experts of a layer (the first row). */
-#define LDR__THREE(stem, gate, up, down) stem gate, stem up, stem down
 #define LDR__QWEN(stem) LDR__THREE("mlp." stem, "gate_proj", "up_proj", "down_proj")
 static const struct ldr__expert_row { const char *type; int32_t renormal; const char *parts[8]; } ldr__expert_rows[] = {
   { "", 0, { "ffn_gate_inp", LDR__THREE("ffn_", "gate_exps", "up_exps", "down_exps"), "ffn_gate_inp_shexp",
@@ -12016,8 +12016,7 @@ struct ldr_model {
   int32_t forced[2]; /* its first token and the last that there is room for, or -1 */
   uint64_t parameters;
   ldr_memory memory;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 enum { LDR__ENCODER = 1, LDR__DECODER = 2 };
 
@@ -12995,9 +12994,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
 }
 
 static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  ldr_model *e = (ldr_model *)ldr__alloc(&m->alloc, sizeof *e);
-  if (!e) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
-  memset(e, 0, sizeof *e);
+  ldr_model *e = (ldr_model *)ldr__new(&m->alloc, sizeof *e, "loading a model", err);
+  if (!e) return err->status;
   m->encoder = e;
   e->alloc = m->alloc;
   e->threads = m->threads;
@@ -13501,11 +13499,8 @@ static void ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
       if (ldr__bind_has(b, b->prefix, stem, ".bias")) ldr__bind_vector(b, &bias, b->prefix, stem, ".bias", w);
     }
     if (!out[i]) continue;
-    room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
-    if (!room) {
-      ldr__fail(b->err, LDR_MEMORY, "out of memory while loading a model");
-      return;
-    }
+    room = (float *)ldr__new(&m->alloc, (scratch + 16) * sizeof *room, "loading a model", b->err);
+    if (!room) return;
     memset(&ex, 0, sizeof ex);
     ex.kernels = m->kernels;
     ex.threads = m->threads;
@@ -13648,31 +13643,26 @@ static const char *ldr__stack_prefix(const ldr_model *m) {
 
 /* One stack; used[tensors]: those of an encoder before it are marked. */
 static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *err) {
-  ldr__plan plan;
   ldr__binder b;
   char name[192], prefix[64];
-  memset(&plan, 0, sizeof plan);
-  plan.report = &m->memory;
+  m->plan.report = &m->memory;
   b.m = m;
-  b.plan = &plan;
+  b.plan = &m->plan;
   b.err = err;
   b.used = used;
   ldr__format(name, sizeof name, "%s%s", m->family->prefix, m->family->word);
   b.words = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
   ldr__format(prefix, sizeof prefix, "%s%s", b.words, ldr__stack_prefix(m));
   b.prefix = prefix;
-  if (ldr__bind_all(&b) || (!m->borrowed && ldr__bind_extras(&b)) || ldr__plan_begin(&plan, &m->alloc, err))
+  if (ldr__bind_all(&b) || (!m->borrowed && ldr__bind_extras(&b)) || ldr__plan_begin(&m->plan, &m->alloc, err))
     return err->status;
-  m->plan_memory = plan.memory;
-  m->plan_size = plan.size;
   return ldr__bind_all(&b);
 }
 
 static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
-  unsigned char *used = (unsigned char *)ldr__alloc(&m->alloc, m->weights->count);
+  unsigned char *used = (unsigned char *)ldr__new(&m->alloc, m->weights->count, "loading a model", err);
   ldr_status status = LDR_OK;
-  if (!used) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
-  memset(used, 0, m->weights->count);
+  if (!used) return err->status;
   ldr__weights_unwrap(m->weights);
   if (m->encoder) {
     m->encoder->weights = m->weights;
@@ -13693,10 +13683,8 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
   else if ((unsigned)d.compute > LDR_COMPUTE_BF16 || (unsigned)d.simd >= LDR_SIMD_COUNT)
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum",
         (int)d.compute, (int)d.simd);
-  else if ((m = (ldr_model *)ldr__alloc(&d.alloc, sizeof *m)) == NULL)
-    ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
+  else m = (ldr_model *)ldr__new(&d.alloc, sizeof *m, "loading a model", err);
   if (!m) return NULL;
-  memset(m, 0, sizeof *m);
   m->alloc = d.alloc;
   m->threads = LDR__MIN(d.threads > 0 ? d.threads : ldr__max_threads(), LADDER_MAX_THREADS);
 #ifndef _OPENMP
@@ -14150,7 +14138,7 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
 #endif
   if (!m->borrowed) ldr_weights_close(m->weights);
   ldr_weights_close(m->adapter);
-  ldr__plan_end(m->plan_memory, m->plan_size, &a);
+  ldr__plan_end(m->plan.memory, m->plan.size, &a);
   ldr__free(&a, m->labels, m->label_bytes);
   ldr__free(&a, m, sizeof *m);
 }
@@ -14699,16 +14687,13 @@ static void ldr__viewer_place(ldr__plan *p, ldr__viewer *r, const ldr_model *m, 
 
 static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t rows, size_t sequences, size_t longest,
     size_t source, ldr_error *err) {
-  int pass;
   memset(r, 0, sizeof *r);
+  r->m = m;
   if (m->shape.cross && !source)
     return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks has no states without a source", m->type);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&r->plan, &m->alloc, err)) return err->status;
+  while (ldr__plan_turn(&r->plan, &m->alloc, err))
     ldr__viewer_place(&r->plan, r, m, rows, sequences, longest, source);
-  }
-  r->m = m;
-  return LDR_OK;
+  return err->status;
 }
 
 /* Runs the first `layers` blocks: r->b.x[T,d] is the state after the last. seen (may be NULL) is called with every
@@ -14805,7 +14790,6 @@ LDR__DEF ldr_status ldr_model_logits(
   ldr__exec ex;
   float *x = NULL;
   size_t e, w, n;
-  int pass;
   LDR__OWN_ERROR(err);
   if (!m || !logits || !hidden || rows < 1)
     return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
@@ -14815,11 +14799,11 @@ LDR__DEF ldr_status ldr_model_logits(
   w = (size_t)m->shape.width;
   n = (size_t)rows;
   memset(&plan, 0, sizeof plan);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+  while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, e);
     ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch((size_t)m->vocabulary, LDR__MAX(e, w)), 0);
   }
+  if (err->status) return err->status;
   if (m->ends.m[LDR__LM_DENSE].data) {
     ldr__linear_forward(&ex, x, e, hidden, w, m->ends.m[LDR__LM_DENSE], m->ends.v[LDR__LM_DENSEB], n, e, w);
     if (m->ends.v[LDR__LM_NORM]) LDR__ROW_LOOP(t, n, &ex, {
@@ -14860,7 +14844,6 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
   ldr__exec ex;
   float *x = NULL, *y = NULL;
   size_t w, h, n, longest;
-  int pass;
   LDR__OWN_ERROR(err);
   if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_model_scores: no model, states or destination");
@@ -14870,12 +14853,12 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
   h = (size_t)t->hidden;
   n = ldr__task_rows_of(t, NULL, hidden, batch, w);
   memset(&plan, 0, sizeof plan);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+  while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, w);
     y = t->task == LDR_TASK_POOLER ? scores : ldr__place_matrix(&plan, "head", n, LDR__MAX(h, 1));
     ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch(LDR__MAX((size_t)t->classes, h), LDR__MAX(h, w)), 0);
   }
+  if (err->status) return err->status;
   ldr__task_rows_of(t, x, hidden, batch, w);
   if (h) {
     ldr__linear_forward(&ex, y, h, x, w, t->dense, t->dense_bias, n, h, w);
@@ -15914,8 +15897,7 @@ struct ldr_ladder {
   char **labels;
   ldr__note *notes;
   size_t note_count, note_capacity;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 
 static float *ldr__value(const ldr_ladder *l, int32_t param) {
@@ -16696,7 +16678,7 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
   ldr__free(&a, l->notes, l->note_capacity * sizeof *l->notes);
   for (i = 0; l->labels && i < (size_t)l->d.classes; i++)
     if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
-  ldr__plan_end(l->plan_memory, l->plan_size, &a);
+  ldr__plan_end(l->plan.memory, l->plan.size, &a);
   if (l->reader) ldr__free(&a, l->reader, sizeof *l);
   ldr__free(&a, l, sizeof *l);
 }
@@ -16718,9 +16700,8 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PREFIX)
     return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks learns words, by a ladder or by full, bitfit, "
         "lora, adapter, ia3 or prompt; ldr_model_encoder gives its encoder, which learns like any other", m->type);
-  r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
-  if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
-  memset(r, 0, sizeof *r);
+  r = (ldr_ladder *)ldr__new(&l->alloc, sizeof *r, "making a ladder", err);
+  if (!r) return err->status;
   l->reader = r;
   own.head = LDR_HEAD_TOKENS; /* every state is wanted */
   own.classes = 1;
@@ -16776,13 +16757,11 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
   const ldr_model *m = l->m;
   const ldr_ladder_desc *d = &l->d;
   ldr_ladder *part; /* the ladder itself, and the one in its encoder */
-  ldr__plan plan;
+  ldr__plan *plan = &l->plan;
   ldr__layout y;
   int32_t i;
-  int pass;
   if (ldr__ladder_shape(&l->side, m, d, err) || ldr__ladder_method(l, d, err) || ldr__ladder_reader(l, desc, err))
     return err->status;
-  memset(&plan, 0, sizeof plan);
   ldr__ladder_layout(&y, l);
   if (y.trainable > limit)
     return ldr__fail(err, LDR_FORMAT, "the ladder described has %U numbers, there are %U", y.trainable, limit);
@@ -16791,22 +16770,20 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
   l->count = y.count;
   l->size = y.floats;
   l->trainable = y.trainable;
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
-    l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
+  while (ldr__plan_turn(plan, &l->alloc, err)) {
+    l->params = (ldr__param *)ldr__place(plan, "tables", (size_t)y.count, sizeof(ldr__param));
     for (part = l; part; part = part->reader) {
       size_t rungs = (size_t)part->d.rung_count, blocks = (size_t)(part->m->layers + part->successors);
-      part->rungs = (ldr__rung *)ldr__place(&plan, "tables", rungs, sizeof(ldr__rung));
-      part->rung_layers = ldr__place_ints(&plan, "tables", rungs);
-      part->tuned = (ldr__tuned *)ldr__place(&plan, "tables", part->deep ? blocks : 0, sizeof(ldr__tuned));
+      part->rungs = (ldr__rung *)ldr__place(plan, "tables", rungs, sizeof(ldr__rung));
+      part->rung_layers = ldr__place_ints(plan, "tables", rungs);
+      part->tuned = (ldr__tuned *)ldr__place(plan, "tables", part->deep ? blocks : 0, sizeof(ldr__tuned));
     }
-    l->labels = (char **)ldr__place(&plan, "tables", (size_t)d->classes, sizeof(char *));
-    l->values = ldr__place_floats(&plan, "parameters", y.floats);
-    l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
-    l->span_frequency = d->span_size ? ldr__place_floats(&plan, "tables", (size_t)d->span_size / 2) : NULL;
+    l->labels = (char **)ldr__place(plan, "tables", (size_t)d->classes, sizeof(char *));
+    l->values = ldr__place_floats(plan, "parameters", y.floats);
+    l->frequency = l->side.rotary ? ldr__place_floats(plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
+    l->span_frequency = d->span_size ? ldr__place_floats(plan, "tables", (size_t)d->span_size / 2) : NULL;
   }
-  l->plan_memory = plan.memory;
-  l->plan_size = plan.size;
+  if (err->status) return err->status;
   ldr__ladder_layout(&y, l);
   for (part = l; part; part = part->reader) {
     part->values = l->values;
@@ -16832,12 +16809,8 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   ldr_ladder *l;
   if (ldr__ladder_check(m, desc, err)) return NULL;
   a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
-  l = (ldr_ladder *)ldr__alloc(&a, sizeof *l);
-  if (!l) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
-    return NULL;
-  }
-  memset(l, 0, sizeof *l);
+  l = (ldr_ladder *)ldr__new(&a, sizeof *l, "making a ladder", err);
+  if (!l) return NULL;
   l->alloc = a;
   l->m = m;
   l->d = ldr_ladder_desc_defaults(m, desc);
@@ -19442,8 +19415,8 @@ static ldr_status ldr__importance_sample(
   ldr__plan plan;
   ldr__pass s;
   ldr__limits most = { 0, 0, 0 };
-  int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order;
-  int pass, fisher = im->kind == LDR_FISHER;
+  int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order = NULL;
+  int fisher = im->kind == LDR_FISHER;
   if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
   memset(&back, 0, sizeof back);
   memset(&hd, 0, sizeof hd);
@@ -19459,17 +19432,16 @@ static ldr_status ldr__importance_sample(
   if (!head) return err->status;
   ldr__batch_limits(&most, head, set, 1);
   memset(&plan, 0, sizeof plan);
-  order = NULL;
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) {
-      ldr_ladder_free(head);
-      return err->status;
-    }
+  while (ldr__plan_turn(&plan, &l->alloc, err)) {
     ldr__pass_place(&plan, &s, head, most, &back);
     if (fisher) head->grads = ldr__place_floats(&plan, "gradients", head->size);
     /* energy reads them beside the queries */
     else s.backbone.acts.u = ldr__place_matrix(&plan, "units", most.tokens, ldr__ffn_ld(&l->m->shape));
     order = ldr__place_ints(&plan, "order", (size_t)n);
+  }
+  if (err->status) {
+    ldr_ladder_free(head);
+    return err->status;
   }
   for (i = 0; i < n; i++) order[i] = i;
   ldr__shuffle(order, n, ldr__stream(l->d.seed, LDR__STREAM_SAMPLE, 0));
@@ -19504,7 +19476,7 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
   ldr__importance im[2];
   ldr__cut cut[2];
   int32_t *running[2] = { NULL, NULL };
-  int pass, stack, stacks = 1 + (l->reader != NULL);
+  int stack, stacks = 1 + (l->reader != NULL);
   ldr_status status = LDR_OK;
   if (row->kind != LDR__LIKE_BACKBONE) return ldr__fail(err, LDR_ARGUMENT,
       "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
@@ -19514,14 +19486,13 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
   if (l->d.importance != LDR_MAGNITUDE && !sample)
     return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
   memset(&plan, 0, sizeof plan);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
+  while (ldr__plan_turn(&plan, &l->alloc, err))
     for (stack = 0; stack < stacks; stack++) {
       ldr__importance_place(&plan, &im[stack], stack ? l->m->encoder : l->m, l->d.importance);
       running[stack] = ldr__place_indices(&plan, l->narrow);
       ldr__cut_place(&plan, &cut[stack], stack ? &l->reader->side : &l->side);
     }
-  }
+  if (err->status) return err->status;
   if (l->d.importance != LDR_MAGNITUDE) status = ldr__importance_sample(im, l, sample, err);
   for (stack = 0; !status && stack < stacks; stack++) {
     if (l->d.importance == LDR_MAGNITUDE) ldr__embedding_magnitude(&im[stack]);
@@ -21834,8 +21805,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
 struct ldr_predictor {
   ldr_allocator alloc;
   ldr__pass pass;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 
 static ldr_status ldr__predictor_check(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
@@ -21863,34 +21833,23 @@ LDR__DEF ldr_memory ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequence
 
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
   ldr_predictor *p;
-  ldr__plan plan;
-  int pass;
   LDR__OWN_ERROR(err);
   if (ldr__predictor_check(l, max_sequences, max_tokens, err)) return NULL;
-  p = (ldr_predictor *)ldr__alloc(&l->alloc, sizeof *p);
-  if (!p) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while making a predictor");
-    return NULL;
-  }
-  memset(&plan, 0, sizeof plan);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) {
-      ldr__free(&l->alloc, p, sizeof *p);
-      return NULL;
-    }
-    ldr__pass_place(&plan, &p->pass, l, ldr__limits_of(max_tokens, max_sequences), NULL);
-  }
+  p = (ldr_predictor *)ldr__new(&l->alloc, sizeof *p, "making a predictor", err);
+  if (!p) return NULL;
   p->alloc = l->alloc;
-  p->plan_memory = plan.memory;
-  p->plan_size = plan.size;
-  return p;
+  while (ldr__plan_turn(&p->plan, &l->alloc, err))
+    ldr__pass_place(&p->plan, &p->pass, l, ldr__limits_of(max_tokens, max_sequences), NULL);
+  if (!err->status) return p;
+  ldr_predictor_free(p);
+  return NULL;
 }
 
 LDR__DEF void ldr_predictor_free(ldr_predictor *p) {
   ldr_allocator a;
   if (!p) return;
   a = p->alloc;
-  ldr__plan_end(p->plan_memory, p->plan_size, &a);
+  ldr__plan_end(p->plan.memory, p->plan.size, &a);
   ldr__free(&a, p, sizeof *p);
 }
 
@@ -22061,18 +22020,14 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
 LDR__DEF ldr_status ldr_evaluate(
     ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
   ldr_train_desc td;
-  ldr_error local;
   ldr_trainer *t;
-  ldr_status status;
-  memset(&local, 0, sizeof local);
+  LDR__OWN_ERROR(err);
   memset(&td, 0, sizeof td);
-  if (!err || err->status) err = &local; /* an earlier error stays as it is */
   td.metric = metric;
   t = ldr__trainer_new(l, d, NULL, &td, 1, err);
-  if (!t) return err->status;
-  status = ldr_trainer_evaluate(t, d, score, err);
+  if (t) ldr_trainer_evaluate(t, d, score, err);
   ldr_trainer_free(t);
-  return status;
+  return err->status;
 }
 #endif
 
@@ -22109,8 +22064,7 @@ struct ldr_session {
   ldr__backbone b;
   ldr__exec ex;
   ldr_memory memory;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 
 static size_t ldr__session_block_bytes(const ldr_session *s, const ldr__shape *shape) {
@@ -22181,9 +22135,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
     ldr_error *err) {
   ldr_session *s;
   ldr_session_desc d;
-  ldr__plan plan;
   int32_t most = m ? m->positions - m->position_offset : 0;
-  int pass;
   LDR__OWN_ERROR(err);
   memset(&d, 0, sizeof d);
   if (desc) d = *desc;
@@ -22200,12 +22152,8 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
     ldr__fail(err, LDR_UNSUPPORTED,
         "text comes from ladders that were trained on words, not from other heads, prompts or prefixes");
   if (err->status) return NULL;
-  s = (ldr_session *)ldr__alloc(&m->alloc, sizeof *s);
-  if (!s) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while opening a session");
-    return NULL;
-  }
-  memset(s, 0, sizeof *s);
+  s = (ldr_session *)ldr__new(&m->alloc, sizeof *s, "opening a session", err);
+  if (!s) return NULL;
   s->m = m;
   s->l = l;
   s->capacity = d.capacity ? d.capacity : most;
@@ -22214,18 +22162,13 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   s->blocks = l ? ldr__final_blocks(l) : m->layers;
   s->shape = l && l->deep ? l->tuned_shape : m->shape;
   s->ends = l ? ldr__tuned_ends(l) : m->ends;
-  memset(&plan, 0, sizeof plan);
-  plan.report = &s->memory;
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &m->alloc, err)) {
-      ldr__free(&m->alloc, s, sizeof *s);
-      return NULL;
-    }
-    ldr__session_layout(&plan, s);
+  s->plan.report = &s->memory;
+  while (ldr__plan_turn(&s->plan, &m->alloc, err)) ldr__session_layout(&s->plan, s);
+  if (err->status) {
+    ldr_session_free(s);
+    return NULL;
   }
   ldr__report(&s->memory, "session", sizeof *s + LDR__ALIGN);
-  s->plan_memory = plan.memory;
-  s->plan_size = plan.size;
   s->rungs.l = (ldr_ladder *)(uintptr_t)l;
   if (l) ldr__pass_distances(&s->rungs);
   return s;
@@ -22233,7 +22176,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
 
 LDR__DEF void ldr_session_free(ldr_session *s) {
   if (!s) return;
-  ldr__plan_end(s->plan_memory, s->plan_size, &s->m->alloc);
+  ldr__plan_end(s->plan.memory, s->plan.size, &s->m->alloc);
   ldr__free(&s->m->alloc, s, sizeof *s);
 }
 
@@ -22513,12 +22456,10 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
 
 LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
     const ldr_generate_desc *desc, ldr_error *err) {
-  ldr_error local;
   ldr_generate_desc d;
   int32_t i, id, most, stop = 0;
-  memset(&local, 0, sizeof local);
+  LDR__OWN_ERROR(err);
   memset(&d, 0, sizeof d);
-  if (!err || err->status) err = &local; /* an earlier error stays as it is */
   if (desc) d = *desc;
   if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_generate: no session or no destination");
