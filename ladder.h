@@ -1668,6 +1668,13 @@ static void ldr__format(char *dst, size_t cap, const char *format, ...) {
   va_end(args);
 }
 
+static void ldr__text_print(ldr__text *t, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  ldr__text_format(t, format, args);
+  va_end(args);
+}
+
 /* Where the caller gave no error, or one that is taken: another, so that an earlier error stays as it is. */
 #define LDR__OWN_ERROR(err)                    \
   ldr_error ldr__own;                        \
@@ -12299,8 +12306,8 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
         "config.json: \"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
   }
-  type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
-  if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
+  type = ldr_json_get(j, object, "rope_type");
+  if (type < 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
   if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
       "config.json: rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
@@ -12330,38 +12337,32 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
 
 /* Which layers are local, and which have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0;
-  const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, neo ? "attention_layers" : "layer_types"));
-  int32_t l, k, every, from = 0;
+  int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0,
+      modern = (m->traits & LDR__OF_MODERN) != 0, qwen = (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS)) != 0;
+  const ldr_json_node *n = ldr_json_node_at(j, ldr__config_get(j, 0, neo ? "attention_layers" : "layer_types"));
+  int32_t l, k, every = 0, from = neo ? m->layers : 0;
   m->window = ldr__config_int(j, neo ? "window_size" : "sliding_window", neo ? 256 : gemma ? 4096 : 0, 0, 1 << 24, err);
   if (!(m->traits & LDR__OF_WINDOWS) || !ldr__config_true_or(j, "use_sliding_window",
-      gemma || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)))) m->window = 0;
-  if (gemma) {
-    every = m->traits & LDR__OF_HEAD_NORMS ? 6 : 2;
-    every = ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", every, 1, 1024, err);
-    for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && (l + 1) % every != 0;
-  } else if (m->traits & LDR__OF_MODERN) {
+      gemma || !(qwen || (m->traits & LDR__OF_UNTURNED)))) m->window = 0;
+  if (modern) {
     m->window = ldr__config_int(j, "local_attention", 128, 1, 1 << 24, err) / 2 + 1;
     every = ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, err);
-    for (l = 0; l < m->layers; l++) m->kinds[l] = (unsigned char)((l % every != 0) | (l == 0) << 2);
-  } else {
-    if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS))
-      from = ldr__config_int(j, "max_window_layers", 28, 0, 1024, err);
-    if (neo) from = m->layers;
-    for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
-    if (neo && (!n || n->type == LDR_JSON_NULL))
-      return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
+  } else if (gemma) every = ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern",
+      m->traits & LDR__OF_HEAD_NORMS ? 6 : 2, 1, 1024, err);
+  else if (qwen) from = ldr__config_int(j, "max_window_layers", 28, 0, 1024, err);
+  for (l = 0; l < m->layers; l++) {
+    int local = m->window && (every ? (l + gemma) % every != 0 : l >= from);
+    m->kinds[l] = (unsigned char)(local | (modern && l == 0) << 2);
   }
-  if (n && n->type != LDR_JSON_NULL) {
-    if (n->type != LDR_JSON_ARRAY || n->count != m->layers)
-      return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
-    for (l = 0, k = n->first; l < m->layers; l++, k = j->nodes[k].next) {
-      int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
-      if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
-        return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-            "config.json: a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
-      m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
-    }
+  if (neo && !n) return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
+  if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
+  for (l = 0, k = n ? n->first : -1; k >= 0; l++, k = j->nodes[k].next) {
+    int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
+    if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
+      return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
+          "config.json: a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
+    m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
   }
   if (!(m->traits & LDR__OF_UNTURNED)) return err->status;
   every = ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, err);
@@ -12389,7 +12390,8 @@ static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
 static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *err) {
   static const char *const kinds[2] = { "full_attention", "sliding_attention" },
     *const olds[2] = { "global_rope_theta", "local_rope_theta rope_local_base_freq" };
-  int32_t object = ldr_json_get(j, 0, "rope_parameters"), i, modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
+  int32_t object = ldr__config_get(j, 0, "rope_parameters rope_scaling"), i,
+      modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
   float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, part;
   if (!(m->keys & LDR__KEYS_ROPE)) {
     ldr__rope *r = &m->rope[0];
@@ -12398,7 +12400,6 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
     if (!(m->keys & LDR__KEYS_J)) return LDR_OK;
     return ldr__config_turned(m, ldr__config_int(j, "rotary_dim", 64, 2, 4096, err), err);
   }
-  if (object < 0 || j->nodes[object].type == LDR_JSON_NULL) object = ldr_json_get(j, 0, "rope_scaling");
   theta = ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, err);
   for (i = 0; i < 1 + modern; i++) {
     int32_t at = object;
@@ -12559,19 +12560,18 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
 
 static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error *err) {
   int32_t node = ldr_json_get(j, 0, "model_type");
-  const char *row = NULL;
-  char text[64], list[700];
+  char text[64], list[700], ffn[32];
+  const char *row = text;
   ldr__text known;
   size_t i;
   /* BERT is older than this key */
   if (node < 0 && ldr__config_number(j, "type_vocab_size", 0) == 2.0) ldr__format(text, sizeof text, "bert");
   else if (ldr_json_string(text, sizeof text, j, node) < 0)
     return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
-  for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
+  if (strcmp(text, "nomic-bert") == 0) text[5] = '_';
   ldr__text_init(&known, list, sizeof list);
   for (i = 0; i < LDR__COUNT(ldr__kin); i++) {
-    ldr__text_string(&known, ldr__kin[i].type);
-    ldr__text_string(&known, ", ");
+    ldr__text_print(&known, "%s, ", ldr__kin[i].type);
     if (strcmp(ldr__kin[i].type, text) != 0) continue;
     row = ldr__kin[i].row;
     m->type = ldr__kin[i].type;
@@ -12579,29 +12579,18 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     m->keys = ldr__kin[i].keys;
     m->rope[0].theta = (float)ldr__kin[i].theta;
   }
-  if (strcmp(text, "falcon") == 0 && ldr__config_true(j, "new_decoder_architecture") &&
-      ldr__config_number(j, "num_ln_in_parallel_attn", 2) == 2) {
-    row = "falcon with two norms";
-    m->type = "falcon";
-  }
-  if (strcmp(text, "opt") == 0 && !ldr__config_true_or(j, "do_layer_norm_before", 1)) {
-    row = "opt with norms behind";
-    m->type = "opt";
-  }
-  if (strcmp(row ? row : text, "t5") == 0) {
-    char name[32];
-    m->type = m->type ? m->type : "t5";
-    row = ldr_json_string(name, sizeof name, j, ldr_json_get(j, 0, "feed_forward_proj")) > 5 &&
-        memcmp(name, "gated-", 6) == 0 ? "t5 with gates" : "t5";
-  }
+  if (strcmp(row, "falcon") == 0 && ldr__config_true(j, "new_decoder_architecture") &&
+      ldr__config_number(j, "num_ln_in_parallel_attn", 2) == 2) row = "falcon with two norms";
+  if (strcmp(row, "opt") == 0 && !ldr__config_true_or(j, "do_layer_norm_before", 1)) row = "opt with norms behind";
+  if (strcmp(row, "t5") == 0 && ldr_json_string(ffn, sizeof ffn, j, ldr_json_get(j, 0, "feed_forward_proj")) > 5 &&
+      memcmp(ffn, "gated-", 6) == 0) row = "t5 with gates";
   for (i = 0; i < LDR__COUNT(ldr__families); i++) {
-    if (i) ldr__text_string(&known, ", ");
-    ldr__text_string(&known, ldr__families[i].type);
-    if (strcmp(ldr__families[i].type, row ? row : text) == 0) m->family = &ldr__families[i];
+    ldr__text_print(&known, i ? ", %s" : "%s", ldr__families[i].type);
+    if (strcmp(ldr__families[i].type, text) == 0) m->type = ldr__families[i].type;
+    if (strcmp(ldr__families[i].type, row) == 0) m->family = &ldr__families[i];
   }
   if (!m->family) return ldr__fail_at(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
       "config.json: model_type \"%s\" is not supported (%s are)", text, list);
-  m->type = m->type ? m->type : m->family->type;
   m->traits |= m->family->traits;
   m->keys |= m->family->keys;
   return LDR_OK;
@@ -13083,10 +13072,7 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
   /* GGUF: experts one below the other, and a row that is a vector */
   if (b->m->shape.experts && dims == 2 && t->dims && rows == d0 && (uint64_t)t->shape[i] == d1) return LDR_OK;
   ldr__text_init(&text, found, sizeof found);
-  for (i = 0; i < t->dims; i++) {
-    if (i) ldr__text_string(&text, ",");
-    ldr__text_i64(&text, t->shape[i]);
-  }
+  for (i = 0; i < t->dims; i++) ldr__text_print(&text, i ? ",%I" : "%I", t->shape[i]);
   if (dims == 1) ldr__format(wanted, sizeof wanted, "%U", (uint64_t)d0);
   else ldr__format(wanted, sizeof wanted, "%U,%U", (uint64_t)d0, (uint64_t)d1);
   return ldr__fail_at(
@@ -13163,6 +13149,15 @@ static void ldr__bind_constant(ldr__binder *b, const float **out, size_t n, floa
   size_t i;
   for (i = 0; v && i < n; i++) v[i] = value;
   *out = v;
+}
+
+/* A tensor outside the blocks. */
+static void ldr__bind_end(ldr__binder *b, int end, const char *prefix, const char *stem, const char *kind) {
+  ldr__ends *ends = &b->m->ends;
+  size_t rows, columns;
+  ldr__end_shape(b->m, end, &rows, &columns);
+  if (end < LDR__END_MATRICES) ldr__bind_matrix(b, &ends->m[end], prefix, stem, kind, rows, columns);
+  else ldr__bind_vector(b, &ends->v[end], prefix, stem, kind, columns);
 }
 
 /* A bias, or 0 where the file has none. */
@@ -13307,22 +13302,19 @@ static void ldr__bind_head(ldr__binder *b) {
   const ldr__family *f = m->family;
   int narrow = (m->traits & LDR__OF_WORDS) != 0; /* no more than a matrix, where the widths differ */
   const char *dense = narrow ? NULL : f->head_dense;
-  size_t e = (size_t)m->embed_width, words = (size_t)m->vocabulary;
+  size_t e = (size_t)m->embed_width;
   int modern = (m->traits & LDR__OF_MODERN) != 0;
   if (m->stack == LDR__ENCODER) return;
   if (dense) { /* ModernBERT's classifiers have one as well */
     if (!ldr__bind_has(b, "", dense, ".weight") || (modern && !ldr__bind_has(b, "", f->head_bias, ""))) return;
-    ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", dense, ".weight", e, (size_t)m->shape.width);
+    ldr__bind_end(b, LDR__LM_DENSE, "", dense, ".weight");
     if (modern) ldr__bind_bias(b, &m->ends.v[LDR__LM_DENSEB], dense, e);
-    else ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", dense, ".bias", e);
+    else ldr__bind_end(b, LDR__LM_DENSEB, "", dense, ".bias");
     ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER);
   }
-  if (narrow && ldr__projects(m))
-    ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], b->prefix, f->head_dense, ".weight", e, (size_t)m->shape.width);
-  if (dense || ldr__bind_has(b, "", f->head_bias, ""))
-    ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, "", words);
-  if (ldr__bind_has(b, "", f->head_out, ""))
-    ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, "", words, e);
+  if (narrow && ldr__projects(m)) ldr__bind_end(b, LDR__LM_DENSE, b->prefix, f->head_dense, ".weight");
+  if (dense || ldr__bind_has(b, "", f->head_bias, "")) ldr__bind_end(b, LDR__LM_BIAS, "", f->head_bias, "");
+  if (ldr__bind_has(b, "", f->head_out, "")) ldr__bind_end(b, LDR__LM_OUT, "", f->head_out, "");
   else if (dense || (m->tied && !ldr_weights_find(m->weights, "score.weight"))) /* that is a classifier's file */
     m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
 }
@@ -13386,23 +13378,23 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
 /* Places the rounded copy of a block and, once there is memory, fills it from `from`. */
 static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr__block *from) {
   const ldr__shape *s = &b->m->shape;
-  const ldr__kernels *ker = b->m->kernels;
-  size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), n = (size_t)s->ffn;
+  size_t w = (size_t)s->width, q = ldr__q_width(s), n = (size_t)s->ffn, first = 0, rows, columns;
   ldr__packed_block i;
+  ldr__packed *const into[] = { &i.qkv, &i.qkv, &i.qkv, &i.o, &i.gate, &i.up, &i.down };
+  int slot;
   float *row = ldr__place_floats(b->plan, "packed weights", LDR__MAX(LDR__MAX(w, q), n));
-  i.qkv = ldr__packed_place(b, q + 2 * kv, w);
+  i.qkv = ldr__packed_place(b, q + 2 * ldr__kv_width(s), w);
   i.o = ldr__packed_place(b, w, q);
   i.gate = ldr__packed_place(b, s->gated ? n : 0, w);
   i.up = ldr__packed_place(b, n, w);
   i.down = ldr__packed_place(b, w, n);
   if (!block) return;
-  ldr__packed_fill(ker, &i.qkv, 0, from->m[LDR__Q], from->v[LDR__QB], q, row);
-  ldr__packed_fill(ker, &i.qkv, q, from->m[LDR__K], from->v[LDR__KB], kv, row);
-  ldr__packed_fill(ker, &i.qkv, q + kv, from->m[LDR__V], from->v[LDR__VB], kv, row);
-  ldr__packed_fill(ker, &i.o, 0, from->m[LDR__O], from->v[LDR__OB], w, row);
-  if (s->gated) ldr__packed_fill(ker, &i.gate, 0, from->m[LDR__GATE], from->v[LDR__GATEB], n, row);
-  ldr__packed_fill(ker, &i.up, 0, from->m[LDR__UP], from->v[LDR__UPB], n, row);
-  ldr__packed_fill(ker, &i.down, 0, from->m[LDR__DOWN], from->v[LDR__DOWNB], w, row);
+  for (slot = LDR__Q; slot <= LDR__DOWN; slot++) {
+    if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
+    if (slot > LDR__V) first = 0;
+    ldr__packed_fill(b->m->kernels, into[slot], first, from->m[slot], from->v[LDR__QB + slot], rows, row);
+    first += rows;
+  }
   *block = i;
 }
 
@@ -13414,10 +13406,9 @@ static const char *ldr__distances_name(const ldr_model *m) {
 /* What each head adds for the distance j - i (Raffel et al. 2020): [buckets, heads]. */
 static void ldr__bind_relative(ldr__binder *b) {
   ldr_model *m = b->m;
-  ldr__mat *w = &m->ends.m[LDR__DISTANCES];
   float *table = ldr__place_floats(b->plan, "relative positions", (size_t)m->shape.heads * LDR__RELATIVE_ROW);
-  ldr__bind_matrix(b, w, b->prefix, ldr__distances_name(m), "", (size_t)m->buckets, (size_t)m->shape.heads);
-  if (table) ldr__relative_fill(table, m, w, &m->shape);
+  ldr__bind_end(b, LDR__DISTANCES, b->prefix, ldr__distances_name(m), "");
+  if (table) ldr__relative_fill(table, m, &m->ends.m[LDR__DISTANCES], &m->shape);
   m->relative = table;
 }
 
@@ -13563,15 +13554,14 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
   size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
   int32_t i, blocks = ldr__distinct_blocks(m), places = (m->traits & LDR__OF_PLACES) != 0;
   ldr__block one, *block;
-  ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, "", (size_t)m->vocabulary, e);
+  ldr__bind_end(b, LDR__WORD, b->words, f->word, "");
   if (f->position && (!places || (m->placed & LDR__PLACED_INPUT)))
-    ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, "", (size_t)m->positions,
-        (size_t)ldr__position_width(m));
-  if (m->segments) ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, "", (size_t)m->segments, e);
+    ldr__bind_end(b, LDR__POSITION, b->prefix, f->position, "");
+  if (m->segments) ldr__bind_end(b, LDR__SEGMENT, b->prefix, f->segment, "");
   if (f->embed_norm) ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER);
   if (ldr__projects(m)) {
-    ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, f->project, ".weight", w, e);
-    if (!(m->traits & LDR__OF_WORDS)) ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, f->project, ".bias", w);
+    ldr__bind_end(b, LDR__PROJECT, b->prefix, f->project, ".weight");
+    if (!(m->traits & LDR__OF_WORDS)) ldr__bind_end(b, LDR__PROJECTB, b->prefix, f->project, ".bias");
   }
   if (m->traits & LDR__OF_ALIBI) ldr__bind_slopes(b);
   if (m->traits & LDR__OF_WAVES) ldr__bind_waves(b);
@@ -14060,6 +14050,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
       *types = ldr_weights_find(w, "token_types.weight");
   char text[1024], name[256];
+  ldr__text json;
   int experts = arch && ldr__gguf_get(w, arch, "expert_count", 0);
   const struct ldr__expert_row *row = NULL;
   size_t i, k, n;
@@ -14083,26 +14074,27 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   }
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
-  ldr__format(text, sizeof text, "{\"model_type\":\"%s\"", ldr__gguf_kin[k].type);
+  ldr__text_init(&json, text, sizeof text);
+  ldr__text_print(&json, "{\"model_type\":\"%s\"", ldr__gguf_kin[k].type);
   for (i = 0; i < LDR__COUNT(ldr__gguf_numbers) - (types || !ldr__gguf_kin[k].rotary ? 2 : 0); i++) {
     uint64_t v = ldr__gguf_get(w, arch, ldr__gguf_numbers[i].key, 0);
     const char *as = strcmp(arch, "gpt2") == 0 ? ldr__gguf_numbers[i].gpt2 : ldr__gguf_numbers[i].as;
-    if (as && (v || i < 5)) ldr__format(text + strlen(text), 64, ",\"%s\":%U", as, v);
+    if (as && (v || i < 5)) ldr__text_print(&json, ",\"%s\":%U", as, v);
   }
-  ldr__format(text + strlen(text), 128, ",\"vocab_size\":%I,\"tie_word_embeddings\":%s", words->shape[0],
+  ldr__text_print(&json, ",\"vocab_size\":%I,\"tie_word_embeddings\":%s", words->shape[0],
       ldr_weights_find(w, "output.weight") ? "false" : "true");
-  if (types && types->dims == 2) ldr__format(text + strlen(text), 64, ",\"type_vocab_size\":%I", types->shape[0]);
+  if (types && types->dims == 2) ldr__text_print(&json, ",\"type_vocab_size\":%I", types->shape[0]);
   if (strncmp(arch, "gemma", 5) == 0) { /* as llama.cpp has it: the largest of each kind scale otherwise */
     uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length",
         256), heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
     if ((depth == 46 || depth == 62) && heads) wide = ldr__gguf_get(w, arch, "embedding_length", 0) / heads;
-    if (arch[5]) ldr__format(text + strlen(text), 64, ",\"query_pre_attn_scalar\":%U", wide);
+    if (arch[5]) ldr__text_print(&json, ",\"query_pre_attn_scalar\":%U", wide);
   }
   if (strcmp(arch, "llama") == 0) /* only its configuration says it */
-    ldr__format(text + strlen(text), 64, ",\"attention_bias\":%s,\"mlp_bias\":%s", ldr_weights_find(w,
+    ldr__text_print(&json, ",\"attention_bias\":%s,\"mlp_bias\":%s", ldr_weights_find(w,
         "blk.0.attn_q.bias") ? "true" : "false", ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
-  ldr__format(text + strlen(text), 2, "}");
-  if (ldr__model_config(m, text, strlen(text), err)) {
+  ldr__text_print(&json, "}");
+  if (ldr__model_config(m, text, json.used, err)) {
     char copy[sizeof err->message];
     memcpy(copy, err->message, sizeof copy);
     ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
@@ -22699,19 +22691,13 @@ static void ldr__header_tensor(
   int32_t k;
   ldr__text_bytes(t, ",", 1);
   ldr__text_json(t, name);
-  ldr__text_string(t, ":{\"dtype\":\"");
-  ldr__text_string(t, ldr_dtype_name(type));
-  ldr__text_string(t, "\",\"shape\":[");
+  ldr__text_print(t, ":{\"dtype\":\"%s\",\"shape\":[", ldr_dtype_name(type));
   for (k = 0; k < dims; k++) {
-    if (k) ldr__text_bytes(t, ",", 1);
-    ldr__text_i64(t, shape[k]);
+    ldr__text_print(t, k ? ",%I" : "%I", shape[k]);
     bytes *= (uint64_t)shape[k];
   }
-  ldr__text_string(t, "],\"data_offsets\":[");
-  ldr__text_u64(t, *at);
-  ldr__text_bytes(t, ",", 1);
-  ldr__text_u64(t, *at += bytes);
-  ldr__text_string(t, "]}");
+  ldr__text_print(t, "],\"data_offsets\":[%U,%U]}", *at, *at + bytes);
+  *at += bytes;
 }
 
 /* A matrix, or a vector. */
