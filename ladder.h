@@ -11922,13 +11922,15 @@ static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
 static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot, int32_t layer, int32_t inner) {
   int bias, part = ldr__slot_part(slot, &bias);
   const char *s = f->parts[part], *other = s ? strchr(s, ' ') : NULL;
-  size_t n;
+  ldr__text t;
   if (!s) return 0;
-  ldr__format(name, cap, f->layer, layer / inner, layer % inner);
-  n = strlen(name);
-  ldr__format(name + n, cap - n, "%s", bias && other ? other + 1 : s);
-  if (other && !bias) name[n + (size_t)(other - s)] = 0;
-  if (!other || !bias) ldr__format(name + strlen(name), cap - strlen(name), "%s", bias ? ".bias" : ".weight");
+  ldr__text_init(&t, name, cap);
+  ldr__text_print(&t, f->layer, layer / inner, layer % inner);
+  if (bias && other) ldr__text_string(&t, other + 1);
+  else {
+    ldr__text_bytes(&t, s, strcspn(s, " "));
+    ldr__text_string(&t, bias ? ".bias" : ".weight");
+  }
   return 1;
 }
 
@@ -12053,15 +12055,13 @@ static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) {
 
 /* Gives back the pages under a matrix, a layer, the embeddings: a hint, they stay readable. */
 static void ldr__release(const ldr_model *m, const void *data, size_t size) {
-  int32_t f;
-  for (f = 0; data && f < m->weights->file_count; f++) ldr__source_release(&m->weights->files[f], data, size);
+  for (int32_t f = 0; data && f < m->weights->file_count; f++) ldr__source_release(&m->weights->files[f], data, size);
 }
 
 static void ldr__release_matrix(const ldr_model *m, const ldr__mat *w, size_t rows, size_t columns) {
-  const unsigned char *from, *last;
   if (!w->data || !rows || !columns) return;
-  from = ldr__element_at(w->data, w->dtype, w->first);
-  last = ldr__element_at(w->data, w->dtype, w->first + (rows - 1) * w->rs + (columns - 1) * w->cs);
+  const unsigned char *from = ldr__element_at(w->data, w->dtype, w->first);
+  const unsigned char *last = ldr__element_at(w->data, w->dtype, w->first + (rows - 1) * w->rs + (columns - 1) * w->cs);
   ldr__release(m, from, (size_t)(last - from) + ldr_dtype_size(w->dtype));
 }
 
@@ -12244,11 +12244,10 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
   const double tau = 6.283185307179586, base = (double)r->theta;
   double low = floor(n * log((double)r->original / ((double)r->fast * tau)) / (2 * log(base)));
   double high = ceil(n * log((double)r->original / ((double)r->slow * tau)) / (2 * log(base)));
-  int32_t i;
   low = low > 0 ? low : 0;
   high = high < n - 1 ? high : n - 1;
   if (low >= high) high = low + 0.001;
-  for (i = 0; i < n / 2; i++) {
+  for (int32_t i = 0; i < n / 2; i++) {
     double f = pow(base, -2.0 * i / n), stretched = f / (double)r->factor, waves = (double)r->original * f / tau,
         keep = 0;
     if (r->kind == LDR__ROPE_PLAIN) keep = 1;
@@ -12264,18 +12263,17 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
 static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
   static const char *const lists[2] = { "short_factor", "long_factor" };
   double factor;
-  int32_t i, k, l;
   r->original = ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
   factor = (double)ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
   factor = factor > 1 ? sqrt(1 + log(factor) / log((double)r->original)) : 1;
   r->score = ldr__config_real_in(j, object, "attention_factor", factor, 1e-6, 1e6, err);
   r->score *= r->score;
-  for (i = 0; i < 2; i++) {
+  for (int32_t i = 0; i < 2; i++) {
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
     if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
       return ldr__fail_at(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
           "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
-    for (k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
+    for (int32_t k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
       m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
       if (!(m->stretch[i][k] > 0)) return ldr__fail_at(err, LDR_LIMIT, j->nodes[l].begin,
           "config.json: \"%s\": a number above 0 is needed", lists[i]);
@@ -12505,9 +12503,8 @@ static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, cons
   const ldr__family *f = m->family;
   const char *const own[] = { f->k_width, f->k_layers, f->k_heads, f->k_ffn, f->k_positions, f->k_eps };
   int known = 0;
-  size_t i;
-  for (i = 0; i < LDR__COUNT(own); i++) if (ldr__in_words(own[i], key, n)) return 2;
-  for (i = 0; i < LDR__COUNT(ldr__known_keys); i++) {
+  for (size_t i = 0; i < LDR__COUNT(own); i++) if (ldr__in_words(own[i], key, n)) return 2;
+  for (size_t i = 0; i < LDR__COUNT(ldr__known_keys); i++) {
     const char *fine = ldr__known_keys[i].fine;
     if (!(ldr__known_keys[i].groups & m->keys) || !ldr__in_words(ldr__known_keys[i].keys, key, n)) continue;
     if (!fine || ldr__in_words(fine, value, size)) return 2;
@@ -12518,8 +12515,7 @@ static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, cons
 
 /* Refuses by name what could change what the network computes and is not understood. */
 static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_error *err) {
-  int32_t k;
-  for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+  for (int32_t k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *n = &j->nodes[key->next];
     const char *name = j->text + key->begin;
     size_t length = key->end - key->begin;
@@ -12563,14 +12559,13 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
   char text[64], list[700], ffn[32];
   const char *row = text;
   ldr__text known;
-  size_t i;
   /* BERT is older than this key */
   if (node < 0 && ldr__config_number(j, "type_vocab_size", 0) == 2.0) ldr__format(text, sizeof text, "bert");
   else if (ldr_json_string(text, sizeof text, j, node) < 0)
     return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
   if (strcmp(text, "nomic-bert") == 0) text[5] = '_';
   ldr__text_init(&known, list, sizeof list);
-  for (i = 0; i < LDR__COUNT(ldr__kin); i++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__kin); i++) {
     ldr__text_print(&known, "%s, ", ldr__kin[i].type);
     if (strcmp(ldr__kin[i].type, text) != 0) continue;
     row = ldr__kin[i].row;
@@ -12584,7 +12579,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
   if (strcmp(row, "opt") == 0 && !ldr__config_true_or(j, "do_layer_norm_before", 1)) row = "opt with norms behind";
   if (strcmp(row, "t5") == 0 && ldr_json_string(ffn, sizeof ffn, j, ldr_json_get(j, 0, "feed_forward_proj")) > 5 &&
       memcmp(ffn, "gated-", 6) == 0) row = "t5 with gates";
-  for (i = 0; i < LDR__COUNT(ldr__families); i++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__families); i++) {
     ldr__text_print(&known, i ? ", %s" : "%s", ldr__families[i].type);
     if (strcmp(ldr__families[i].type, text) == 0) m->type = ldr__families[i].type;
     if (strcmp(ldr__families[i].type, row) == 0) m->family = &ldr__families[i];
@@ -12704,11 +12699,10 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
 /* DeBERTa's distances: how many have a row of their own, where the others' lie. */
 static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, "pos_att_type"));
-  int32_t k;
   if (!ldr__config_true(j, "relative_attention"))
     return ldr__fail(err, LDR_UNSUPPORTED,
         "config.json: a %s model without \"relative_attention\" is not supported", m->type);
-  for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
+  for (int32_t k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
   if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
@@ -12898,24 +12892,24 @@ static void ldr__config_class(char name[LDR__CLASS_NAME], const ldr_json *j) {
 }
 
 static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  const struct ldr__task_name *names = ldr__task_names;
   ldr__task_head *t = &m->task;
   char name[LDR__CLASS_NAME];
-  size_t i;
+  size_t i = 0;
   if (m->stack == LDR__ENCODER) return LDR_OK;
   ldr__config_class(name, j);
-  for (i = 0; i < sizeof ldr__task_names / sizeof *names && !ldr__ends_with(name, names[i].ending); i++) {}
-  if (i == sizeof ldr__task_names / sizeof *names) return LDR_OK;
-  t->task = names[i].task;
-  t->head = names[i].head;
+  while (i < LDR__COUNT(ldr__task_names) && !ldr__ends_with(name, ldr__task_names[i].ending)) i++;
+  if (i == LDR__COUNT(ldr__task_names)) return LDR_OK;
+  t->task = ldr__task_names[i].task;
+  t->head = ldr__task_names[i].head;
   if (!ldr__task_begin(m)) return LDR_OK;
   if ((m->traits & LDR__OF_MODERN) &&
       ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
   if (ldr__config_is(j, "classifier_pooling", "mean")) t->pool = LDR_POOL_MEAN;
-  if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "regression")) t->head = LDR_HEAD_REGRESS;
-  if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "multi_label_classification"))
-    t->head = LDR_HEAD_MULTI;
-  return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
+  if (t->task == LDR_TASK_TOKENS) return ldr__config_labels(m, j, err);
+  if (t->task != LDR_TASK_SEQUENCE) return LDR_OK;
+  if (ldr__config_is(j, "problem_type", "regression")) t->head = LDR_HEAD_REGRESS;
+  if (ldr__config_is(j, "problem_type", "multi_label_classification")) t->head = LDR_HEAD_MULTI;
+  return ldr__config_labels(m, j, err);
 }
 
 /* The token, or the list of tokens, that ends a text. */
@@ -12939,13 +12933,11 @@ static const char *ldr__stack_key(char own[64], const ldr_model *m, const char *
 static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error *err);
 
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  const ldr__family *f;
   char key[64], name[LDR__CLASS_NAME];
   ldr__shape *s = &m->shape;
   const int32_t big = 1 << 24;
-  double eps;
   if (ldr__config_family(m, j, err) || ldr__config_refuse(m, j, err)) return err->status;
-  f = m->family;
+  const ldr__family *f = m->family;
   if ((m->traits & LDR__OF_STACKS) && !m->stack) {
     ldr__config_class(name, j);
     m->stack = ldr__ends_with(name, "EncoderModel") ? LDR__ENCODER : LDR__DECODER;
@@ -12970,7 +12962,7 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
-  eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack && !f->causal ? 1e-12 : 1e-5;
+  double eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack && !f->causal ? 1e-12 : 1e-5;
   s->eps = ldr__config_real(j, f->k_eps, eps, 0, 1, err);
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err) || ldr__config_experts(m, j, err))
@@ -13031,11 +13023,9 @@ static int ldr__match(const char *pattern, const char *text) {
 static const ldr_tensor *ldr__bind_find(const ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
   static const char *const olds[3][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" }, { ".weight", ".kernel" } };
   char name[256], old[256 + 8];
-  const ldr_tensor *t;
-  int i;
   ldr__format(name, sizeof name, "%s%s%s", prefix, stem, kind);
-  t = ldr_weights_find(b->m->weights, name);
-  for (i = 0; i < 3 && !t; i++) {
+  const ldr_tensor *t = ldr_weights_find(b->m->weights, name);
+  for (int i = 0; i < 3 && !t; i++) {
     if (!ldr__ends_with(name, olds[i][0])) continue;
     ldr__format(old, sizeof old, "%s", name);
     ldr__format(old + strlen(name) - strlen(olds[i][0]), 8, "%s", olds[i][1]);
@@ -13113,9 +13103,8 @@ static void ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *stem, i
     size_t total) {
   float *copy = ldr__place_floats(b->plan, "reordered weights", rows * columns);
   ldr__mat all;
-  size_t r;
   ldr__bind_rows(b, &all, b->prefix, stem, "", rows, columns, 0, 0, total);
-  for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all,
+  for (size_t r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all,
       ldr__by_head_row(&b->m->shape, slot, r), 0, columns);
   *out = ldr__mat_float(copy, columns, 1);
 }
@@ -13146,8 +13135,7 @@ static void ldr__bind_vector(ldr__binder *b, const float **out, const char *pref
 /* The gain or shift of a norm that has none. */
 static void ldr__bind_constant(ldr__binder *b, const float **out, size_t n, float value) {
   float *v = ldr__place_floats(b->plan, "vectors", n);
-  size_t i;
-  for (i = 0; v && i < n; i++) v[i] = value;
+  for (size_t i = 0; v && i < n; i++) v[i] = value;
   *out = v;
 }
 
@@ -13233,13 +13221,12 @@ static void ldr__bind_gains(ldr__binder *b, const float **out, const char *stem,
   size_t d = (size_t)b->m->shape.head_dim, h;
   int whole = !(b->m->keys & LDR__KEYS_STABLE);
   char name[256];
-  const ldr_tensor *t;
   float *v = ldr__place_floats(b->plan, "vectors", n);
   *out = v;
   ldr__format(name, sizeof name, "%s", stem);
   for (h = 0; h < n / d; h++) {
     if (!whole) ldr__format(name + strlen(stem) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
-    t = ldr__bind_need(b, b->prefix, name, "");
+    const ldr_tensor *t = ldr__bind_need(b, b->prefix, name, "");
     if (!t || ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return;
     if (v) ldr_tensor_read(v + h * d, t, whole ? h * d : 0, d);
   }
@@ -13325,10 +13312,9 @@ static void ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int
     size_t columns) {
   const char *prefix = ldr__bind_has(b, b->prefix, stem, ".weight") ? b->prefix : "";
   const ldr_tensor *t = stem ? ldr__bind_find(b, prefix, stem, ".weight") : NULL;
-  int64_t n;
   *rows = 0;
   if (!t) return;
-  n = t->dims == 2 ? t->shape[ldr__ends_with(t->name, ".kernel")] : 1;
+  int64_t n = t->dims == 2 ? t->shape[ldr__ends_with(t->name, ".kernel")] : 1;
   *rows = n > 0 && n <= 1 << 24 ? (int32_t)n : 1;
   ldr__bind_matrix(b, w, prefix, stem, ".weight", (size_t)*rows, columns);
   if (ldr__bind_has(b, prefix, stem, ".bias")) ldr__bind_vector(b, bias, prefix, stem, ".bias", (size_t)*rows);
@@ -13381,7 +13367,6 @@ static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr
   size_t w = (size_t)s->width, q = ldr__q_width(s), n = (size_t)s->ffn, first = 0, rows, columns;
   ldr__packed_block i;
   ldr__packed *const into[] = { &i.qkv, &i.qkv, &i.qkv, &i.o, &i.gate, &i.up, &i.down };
-  int slot;
   float *row = ldr__place_floats(b->plan, "packed weights", LDR__MAX(LDR__MAX(w, q), n));
   i.qkv = ldr__packed_place(b, q + 2 * ldr__kv_width(s), w);
   i.o = ldr__packed_place(b, w, q);
@@ -13389,7 +13374,7 @@ static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr
   i.up = ldr__packed_place(b, n, w);
   i.down = ldr__packed_place(b, w, n);
   if (!block) return;
-  for (slot = LDR__Q; slot <= LDR__DOWN; slot++) {
+  for (int slot = LDR__Q; slot <= LDR__DOWN; slot++) {
     if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
     if (slot > LDR__V) first = 0;
     ldr__packed_fill(b->m->kernels, into[slot], first, from->m[slot], from->v[LDR__QB + slot], rows, row);
@@ -13477,8 +13462,7 @@ static void ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
       scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
   float *out[2], *room;
   ldr__exec ex;
-  int i;
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     ldr__mat matrix = block->m[i ? LDR__Q : LDR__K];
     const float *bias = block->v[i ? LDR__QB : LDR__KB];
     out[i] = ldr__place_floats(b->plan, "relative positions", rows * w);
@@ -13594,15 +13578,13 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
 
 /* 1: a tensor that the family's files may hold besides. */
 static int ldr__is_ignored(const ldr__family *f, const char *name) {
-  size_t k;
-  for (k = 0; k < LDR__COUNT(f->ignored) && f->ignored[k]; k++) if (ldr__match(f->ignored[k], name)) return 1;
+  for (size_t k = 0; k < LDR__COUNT(f->ignored) && f->ignored[k]; k++) if (ldr__match(f->ignored[k], name)) return 1;
   return 0;
 }
 
 static ldr_status ldr__bind_extras(ldr__binder *b) {
   const ldr_model *m = b->m;
-  size_t i;
-  for (i = 0; i < m->weights->count; i++) {
+  for (size_t i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     if (!b->used[i] && !ldr__in_words(m->allow, t->name, strlen(t->name)) && !ldr__is_ignored(m->family, t->name))
       return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%q\" has no place in a %s model with %d layers: "
@@ -13690,9 +13672,8 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
 
 static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size, ldr_error *err) {
   ldr_json *j = ldr_json_parse(text, size, &m->alloc, err);
-  ldr_status status;
   if (!j) return err->status;
-  status = ldr__config_read(m, j, err);
+  ldr_status status = ldr__config_read(m, j, err);
   ldr_json_free(j);
   return status;
 }
@@ -13716,13 +13697,12 @@ static ldr_tensor *ldr__adapter_base(const ldr__adapter *p, const char *stem, si
   const char *prefix = p->m->family->prefix;
   size_t skip = strlen(prefix);
   char name[512];
-  const ldr_tensor *t;
   ldr_weights own = *p->m->weights;
   if (n > 200) return NULL;
   own.count = p->had;
   ldr__format(name, sizeof name, "%s%s", prefix, stem);
   ldr__format(name + skip + n, sizeof name - skip - n, "%s", kind);
-  t = ldr_weights_find(&own, name + skip);
+  const ldr_tensor *t = ldr_weights_find(&own, name + skip);
   if (!t) t = ldr_weights_find(&own, name);
   if (!t && strncmp(stem, prefix, skip) == 0) t = ldr_weights_find(&own, name + 2 * skip);
   return (ldr_tensor *)(uintptr_t)t;
@@ -13758,7 +13738,6 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   ldr_tensor *base = ldr__adapter_base(p, a->name, n, ".weight");
   size_t r, in, out, i, j, k, rows, columns, room;
   float *row, *fa, *fb, scale;
-  unsigned char *copy;
   if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
   if (!base) return ldr__fail_at(p->err, LDR_EXTRA, a->offset,
       "adapter: \"%b\" is no matrix of this model: made for another one?", a->name, n);
@@ -13778,7 +13757,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
       "adapter: \"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
   scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
-  copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
+  unsigned char *copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
   room = (r * (in + out) + columns) * sizeof(float);
   row = (float *)ldr__alloc(&p->m->alloc, room);
   if (!copy || !row) {
@@ -13813,13 +13792,12 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
 static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
   static const char *const layers[] = { ".base_layer.", ".modules_to_save.", "." };
   const char *dot = strrchr(t->name, '.'), *at = NULL;
-  ldr_tensor *to;
   size_t i;
   for (i = 0; i < 3 && !at && dot; i++) if ((at = strstr(t->name, layers[i])) != NULL &&
       (i == 2 || at + strlen(layers[i]) - 1 == dot)) break;
   if (!dot || !at) return ldr__fail_at(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood",
       t->name);
-  to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
+  ldr_tensor *to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
   if (!to) {
     to = ldr__weights_add(p->m->weights, t->name, t->file, p->err);
     if (!to) return p->err->status;
@@ -13890,7 +13868,6 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   ldr__source s;
   ldr__adapter p;
   ldr_json *j = NULL;
-  int i;
   memset(&s, 0, sizeof s);
   memset(&p, 0, sizeof p);
   p.m = m;
@@ -13904,7 +13881,7 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   p.j = j;
   if (j && !ldr__adapter_config(&p)) {
-    for (i = 0; i < 2 && ldr__path_join(path, sizeof path, dir, names[i]) && !ldr__file_exists(path); i++) {}
+    for (int i = 0; i < 2 && ldr__path_join(path, sizeof path, dir, names[i]) && !ldr__file_exists(path); i++) {}
     m->adapter = ldr_weights_open(path, &m->alloc, err);
     p.w = m->adapter;
     if (p.w) {
@@ -14000,9 +13977,8 @@ static uint64_t ldr__gguf_get(const ldr_weights *w, const char *arch, const char
 static float ldr__gguf_get_real(const ldr_model *m, const char *arch, const char *key, double otherwise, double low,
     double high, ldr_error *err) {
   char full[192];
-  double v;
   ldr__format(full, sizeof full, "%s.%s", arch, key);
-  v = ldr__gguf_real(m->weights, full, otherwise);
+  double v = ldr__gguf_real(m->weights, full, otherwise);
   if (v >= low && v <= high) return (float)v;
   ldr__fail(err, LDR_LIMIT, "GGUF: %s is out of its range", full);
   return (float)low;
@@ -14012,20 +13988,17 @@ static float ldr__gguf_get_real(const ldr_model *m, const char *arch, const char
 static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err) {
   static const char *const kinds[] = { "none", "linear", "", "yarn" };
   ldr__rope *r = &m->rope[0];
-  const char *scaling;
   char full[192];
-  uint64_t turned;
-  float scale;
   int32_t kind;
   if (!m->shape.rotary) return LDR_OK;
   r->theta = ldr__gguf_get_real(m, arch, "rope.freq_base", 10000, 1, 1e12, err);
-  turned = ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim);
+  uint64_t turned = ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim);
   if (turned != (uint64_t)m->shape.head_dim && m->shape.rotary == LDR__PAIRS)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of "
         "a head is not supported", arch, m->shape.head_dim);
   if (ldr__config_turned(m, (int32_t)LDR__MIN(turned, 65536), err)) return err->status;
   ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
-  scaling = ldr_weights_meta(m->weights, full);
+  const char *scaling = ldr_weights_meta(m->weights, full);
   for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
   if (kind > 3 || kind == 2)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s is not supported (none, linear and yarn are)", full);
@@ -14038,7 +14011,7 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
   if (!(r->original >= 1))
     ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.original_context_length is out of its range", arch);
-  scale = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
+  float scale = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
   r->score *= scale * scale;
   return err->status;
 }
@@ -14170,9 +14143,8 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
 
 LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights,
     size_t weights_size, const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err) {
-  ldr_model *m;
   LDR__OWN_ERROR(err);
-  m = ldr__model_new(desc, err);
+  ldr_model *m = ldr__model_new(desc, err);
   if (!m) return NULL;
   if (desc && desc->adapter)
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
@@ -14194,9 +14166,8 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   int gguf = dir && ldr__ends_with(dir, ".gguf"), i;
   ldr_error other;
   ldr__source s;
-  ldr_model *m;
   LDR__OWN_ERROR(err);
-  m = ldr__model_new(desc, err);
+  ldr_model *m = ldr__model_new(desc, err);
   if (!m) return NULL;
   memset(&s, 0, sizeof s);
   memset(&other, 0, sizeof other);
@@ -14233,7 +14204,6 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
 
 LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
   ldr_model_info i;
-  int32_t f;
   memset(&i, 0, sizeof i);
   if (!m) return i;
   i.family = m->type;
@@ -14252,7 +14222,7 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
   i.parameters = m->parameters;
   i.start = m->stack == LDR__DECODER ? m->start : -1;
   if (m->encoder) i.parameters += m->encoder->parameters - (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
-  for (f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
+  for (int32_t f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
   return i;
 }
 
@@ -14271,8 +14241,7 @@ LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m
    tables touch. (Scores of a whole vocabulary read all of their matrix besides.) */
 static uint64_t ldr__model_resident(const ldr_model *m) {
   uint64_t layer = 0, table = (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
-  int32_t l;
-  for (l = 0; !m->packed && l < m->layers; l++) layer = LDR__MAX(layer, ldr__layer_bytes(m, l, 0));
+  for (int32_t l = 0; !m->packed && l < m->layers; l++) layer = LDR__MAX(layer, ldr__layer_bytes(m, l, 0));
   table = table / ldr__dtypes[m->ends.m[LDR__WORD].dtype].block * ldr__dtypes[m->ends.m[LDR__WORD].dtype].size;
   return LDR__MAX(layer, LDR__MIN(table, (uint64_t)LDR__EMBED_ROWS << 16));
 }
@@ -14311,8 +14280,7 @@ static uint64_t ldr__digest_behind(const ldr_model *m, uint64_t seed, const void
   uint64_t h[4];
   unsigned char tail[32];
   size_t i, rest = n;
-  int l;
-  for (l = 0; l < 4; l++) h[l] = ldr__mix64(seed + (uint64_t)l + 1);
+  for (int l = 0; l < 4; l++) h[l] = ldr__mix64(seed + (uint64_t)l + 1);
   for (i = 0; i < n / 32 + 1; i++, p += 32) {
     const unsigned char *block = p;
     if (m && i && 32 * i % piece == 0) ldr__release(m, p - piece, piece);
@@ -14321,7 +14289,7 @@ static uint64_t ldr__digest_behind(const ldr_model *m, uint64_t seed, const void
       memcpy(tail, p, rest);
       block = tail;
     } else rest -= 32;
-    for (l = 0; l < 4; l++) {
+    for (int l = 0; l < 4; l++) {
       h[l] = (h[l] ^ ldr__load_u64(block + 8 * l)) * k;
       h[l] ^= h[l] >> 29;
     }
@@ -14334,12 +14302,10 @@ static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
 }
 
 LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
-  uint64_t h;
-  size_t i;
   if (!m) return 0;
-  h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads + ((uint64_t)m->stack << 40),
+  uint64_t h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads + ((uint64_t)m->stack << 40),
       m->family->type, strlen(m->family->type));
-  for (i = 0; i < m->weights->count; i++) {
+  for (size_t i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     if (ldr__is_ignored(m->family, t->name)) continue; /* a head that came and went does not make another backbone */
     h = ldr__digest(h, t->name, strlen(t->name));
@@ -14631,9 +14597,8 @@ static ldr_status ldr__source_check(const ldr_model *m, const ldr_batch *b, size
 }
 
 static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t sequences) {
-  int32_t s, i;
-  for (s = 0; s < sequences; s++)
-    for (i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
+  for (int32_t s = 0; s < sequences; s++)
+    for (int32_t i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
 }
 
 /* rows: the most a product with the backbone's matrices will have; 0: there are none. */
@@ -14694,7 +14659,6 @@ static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t laye
     void (*seen)(void *context, int32_t layer, const float *x), void *context) {
   const ldr_model *m = r->m;
   ldr__tokens t;
-  int32_t l;
   memset(&t, 0, sizeof t);
   ldr__positions(r->position, batch->offsets, batch->sequences);
   t.sequences = batch->sequences;
@@ -14705,7 +14669,7 @@ static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t laye
   t.given = batch->rows;
   if (r->b.source) t.source = batch->source->offsets;
   ldr__embed_forward(&r->ex, m, &m->ends, r->b.x, r->b.embed, batch->ids, batch->segments, &t);
-  for (l = 0; l < layers; l++) {
+  for (int32_t l = 0; l < layers; l++) {
     if (seen) seen(context, l, r->b.x);
     ldr__model_block_forward(&r->ex, m, &r->b, l, &t);
   }
@@ -14769,8 +14733,7 @@ static void ldr__word_scores(const ldr__exec *ex, const ldr_model *m, const ldr_
 static void ldr__word_gradients(float *p, const ldr_model *m, float peak, float sum, const float *q, int32_t y,
     float one) {
   float scale = m->logit_scale > 0 ? m->logit_scale : 1.0f, cap = m->logit_cap;
-  int32_t i;
-  for (i = 0; i < m->vocabulary; i++) {
+  for (int32_t i = 0; i < m->vocabulary; i++) {
     float z = cap > 0 ? (peak + logf(p[i])) / cap : 0.0f, wish = q ? q[i] : (float)(i == y);
     p[i] = p[i] > 0 || wish > 0 ? one * (p[i] / sum - wish) * scale * (1 - z * z) : 0.0f;
   }
@@ -19921,10 +19884,9 @@ static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
 /* Token ids stand for the tokenizer, the length limit and the texts alike. Labels are no part of a tap. */
 static uint64_t ldr__texts_hash(const ldr_dataset *d) {
   uint64_t h = (uint64_t)d->count;
-  size_t k;
-  for (k = 0; k < d->tokens; k++)
+  for (size_t k = 0; k < d->tokens; k++)
     h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
-  for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
+  for (size_t k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
   return h;
 }
 
@@ -19949,8 +19911,7 @@ static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
   const uint32_t n[5] = {ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope[0].theta),
       (uint32_t)m->shape.activation, (uint32_t)m->position_offset,
       (uint32_t)m->compute | (m->compute == LDR_COMPUTE_BF16 && m->kernels->tile_bf16 ? 256u : 0u)};
-  int i;
-  for (i = 0; i < 5; i++) fingerprint = ldr__mix64(fingerprint ^ n[i]);
+  for (int i = 0; i < 5; i++) fingerprint = ldr__mix64(fingerprint ^ n[i]);
   return fingerprint ^ m->settings;
 }
 
@@ -19958,8 +19919,8 @@ static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
 static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
   uint64_t h = ldr__digest((uint64_t)l->has_first * 4 + (uint64_t)ldr__uses_final(l) * 2 + (uint64_t)c->token_rows,
       l->m->kernels->name, strlen(l->m->kernels->name));
-  int32_t r;
-  for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
+  for (int32_t r = 0; r < l->d.rung_count; r++)
+    h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
   if (l->reader) h = ldr__mix64(h ^ ldr__settings_hash(l->reader, c));
   if (l->top) h = ldr__mix64(h ^ UINT64_C(0x746f70) ^ (uint64_t)l->from << 32);
   if (ldr__uses_final(l) && !c->token_rows) h = ldr__mix64(h ^ (uint64_t)l->d.pool);
@@ -19969,12 +19930,11 @@ static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
 static void ldr__cache_header(const ldr__cache *c, const ldr_ladder *l, unsigned char *header) {
   const uint64_t n[8] = {ldr__backbone_hash(l->m, l->fingerprint), ldr__settings_hash(l, c), ldr__texts_hash(c->d),
       c->d->count, c->d->tokens, c->records, c->width, ldr__cache_file_size(c)};
-  int i;
   memset(header, 0, LDR__TAPS_HEADER);
   memcpy(header, "LDRTAPS1", 8);
   ldr__store_u32(header + 8, 1);
   ldr__store_u32(header + 12, (uint32_t)c->type);
-  for (i = 0; i < 8; i++) ldr__store_u64(header + 16 + 8 * i, n[i]);
+  for (int i = 0; i < 8; i++) ldr__store_u64(header + 16 + 8 * i, n[i]);
   ldr__store_u64(header + LDR__TAPS_HEADER - 8, ldr__digest(0, header, LDR__TAPS_HEADER - 8));
 }
 
@@ -20046,10 +20006,9 @@ static void ldr__cache_unlock(ldr__cache *c) {
    on with what an earlier start or process 0 began; -1: alone. */
 static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank,
     ldr_error *err) {
-  unsigned char header[LDR__TAPS_HEADER];
+  unsigned char header[LDR__TAPS_HEADER], begun[LDR__TAPS_HEADER];
   char path[LADDER_MAX_PATH];
   const char *misfit;
-  unsigned char begun[LDR__TAPS_HEADER];
   ldr__writer *w = &c->writer;
   if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT,
       "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
@@ -20203,12 +20162,11 @@ static void ldr__cache_unpack(
 /* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or
    damaged. */
 static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *examples, int32_t per, int32_t n) {
-  int32_t q;
   size_t k;
-  for (q = 0; q < n; q++)
+  for (int32_t q = 0; q < n; q++)
     if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
   if (c->hash) {
-    for (q = 0; q < n; q++)
+    for (int32_t q = 0; q < n; q++)
       for (k = 0; k < c->records; k++) {
         size_t rows, before;
         ldr__cache_own(c, s, k, q, &rows, &before);
@@ -20218,7 +20176,7 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
       }
     return 1;
   }
-  for (q = 0; q < n; q++) {
+  for (int32_t q = 0; q < n; q++) {
     size_t sequence = ldr__sequence_of(examples, per, q);
     k = s->reader ? (size_t)s->reader->tap_count : c->taps;
     if (s->reader && k < c->taps) ldr__cache_unpack(c, s->reader, ldr__cache_record(c, sequence, k), k, q);
@@ -20251,11 +20209,10 @@ static size_t ldr__cache_pack(const ldr__cache *c, const ldr__pass *s, unsigned 
 
 /* Keeps the pass's taps of its q-th sequence, and rounds them to what is kept. */
 static ldr_status ldr__cache_put(ldr__cache *c, const ldr__pass *s, size_t sequence, int32_t q, ldr_error *err) {
-  size_t k, rows;
-  for (k = 0; k < c->records; k++) {
+  for (size_t k = 0; k < c->records; k++) {
     unsigned char *record = ldr__cache_record(c, sequence, k);
     if (s->reader) ldr__cache_pack(c, s->reader, record, k, q);
-    rows = ldr__cache_pack(c, s, record, k, q);
+    size_t rows = ldr__cache_pack(c, s, record, k, q);
     if (!c->have[sequence] && ldr__cache_write(c, sequence, k, record, rows, err)) return err->status;
     if (c->type != LDR_F32 && s->reader) ldr__cache_unpack(c, s->reader, record, k, q);
     if (c->type != LDR_F32) ldr__cache_unpack(c, s, record, k, q);
@@ -20337,8 +20294,7 @@ static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, siz
    first, with zeros behind, and the decoder's joins it. */
 static ldr_status ldr__fill_record(
     ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, ldr_error *err) {
-  int32_t q;
-  for (q = 0; q < s->t.sequences; q++, sequence++) {
+  for (int32_t q = 0; q < s->t.sequences; q++, sequence++) {
     size_t own = (size_t)(s->offsets[q + 1] - s->offsets[q]), rows = ldr__cache_rows(c, k, own), behind = 0,
         before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
     unsigned char *packed = ldr__cache_record(c, sequence, k), *at = packed + before * c->row;
@@ -20366,7 +20322,6 @@ static ldr_status ldr__fill_batch(
   float *x = s->backbone.x;
   uint64_t token = c->d->offsets[first];
   int32_t rung = 0, final = c->records > c->taps || l->owner;
-  int here;
   if (s->reader) {
     if (ldr__hidden_move(states, s->reader->final, token, s->reader->t.count, 0, err)) return err->status;
     s->backbone.source = s->reader->final;
@@ -20378,7 +20333,7 @@ static ldr_status ldr__fill_batch(
     if (l->top && l->from == 0) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
   } else if (ldr__hidden_move(states, x, token, t.count, 0, err)) return err->status;
   while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
-  here = rung < l->d.rung_count;
+  int here = rung < l->d.rung_count;
   if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
     return err->status;
   /* nobody asks for what comes after */
@@ -20429,9 +20384,8 @@ static ldr_status ldr__fill_stack(ldr__cache *c, ldr__pass *s, ldr__pass *stack,
 static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
     const ldr_allocator *a, ldr_error *err) {
   ldr__hidden states;
-  ldr_status status;
   if (c->filled == c->d->count) return LDR_OK;
-  status = ldr__hidden_open(&states, c, a, err);
+  ldr_status status = ldr__hidden_open(&states, c, a, err);
   if (!status && s->reader) status = ldr__fill_stack(c, s, s->reader, &states, part, from, to, err);
   if (!status) status = ldr__fill_stack(c, s, s, &states, part, from, to, err);
   ldr__hidden_close(&states, a);
@@ -21838,9 +21792,8 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
 }
 
 LDR__DEF void ldr_predictor_free(ldr_predictor *p) {
-  ldr_allocator a;
   if (!p) return;
-  a = p->alloc;
+  ldr_allocator a = p->alloc;
   ldr__plan_end(p->plan.memory, p->plan.size, &a);
   ldr__free(&a, p, sizeof *p);
 }
@@ -21865,14 +21818,6 @@ static ldr_status ldr__predictor_take(ldr__pass *s, const ldr_batch *batch, ldr_
   return LDR_OK;
 }
 
-/* The batch to the logits of its rows. */
-static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
-  if (ldr__predictor_take(s, batch, err)) return err->status;
-  ldr__pass_backbone(s);
-  ldr__head_forward(s);
-  return LDR_OK;
-}
-
 /* 1: it reads the backbone as it was loaded, so others may read the same pass. */
 static int ldr__reads_frozen(const ldr_ladder *l) {
   return (!l->deep || l->top) && !ldr__virtual_tokens(l) && ldr__backbone_of(l) == l;
@@ -21881,8 +21826,7 @@ static int ldr__reads_frozen(const ldr_ladder *l) {
 /* The ladders that share a pass, the one that needs most of it first; the others run alone. */
 static void ldr__predict_shared(ldr_predictor *const *p, int32_t count) {
   ldr__pass *first = NULL;
-  int32_t i;
-  for (i = 0; i < count; i++) {
+  for (int32_t i = 0; i < count; i++) {
     ldr__pass *s = &p[i]->pass;
     if (!ldr__reads_frozen(s->l)) {
       ldr__pass_backbone(s);
@@ -21902,9 +21846,8 @@ static void ldr__predict_shared(ldr_predictor *const *p, int32_t count) {
 
 LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *scores, int32_t count,
     const ldr_batch *batch, ldr_error *err) {
-  int32_t i;
   LDR__OWN_ERROR(err);
-  for (i = 0; i < count || !i; i++) {
+  for (int32_t i = 0; i < count || !i; i++) {
     int32_t k = i;
     if (!p || !scores || count < 1 || !p[i] || !scores[i]) return ldr__fail(err, LDR_ARGUMENT,
         "ldr_predict: no predictor or no destination");
@@ -21915,10 +21858,10 @@ LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *
     while (k > 0 && p[--k] != p[i]) {}
     if (i && p[k] == p[i]) return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_together: predictor %d stands twice", i);
   }
-  for (i = 0; i < count; i++)
+  for (int32_t i = 0; i < count; i++)
     if (ldr__predictor_take(&p[i]->pass, batch, err)) return err->status;
   ldr__predict_shared(p, count);
-  for (i = 0; i < count; i++) {
+  for (int32_t i = 0; i < count; i++) {
     ldr__pass *s = &p[i]->pass;
     const ldr__head *h = ldr__head_of(s->l->d.head);
     size_t classes = (size_t)s->l->d.classes;
@@ -21940,7 +21883,6 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
   const ldr_tokenizer *t = l ? ldr_model_tokenizer(l->m) : NULL;
   int32_t offsets[2] = { 0, 0 };
   int64_t limit;
-  size_t bytes, k;
   ldr_encoding e;
   ldr_predictor *p = NULL;
   float *scores = NULL;
@@ -21955,7 +21897,7 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
   if (!t) return ldr__fail(err, LDR_MISSING, "ldr_predict_text: the model has no vocabulary");
   if (!ldr__parse_i64(ldr_ladder_note_get(l, "max_len"), &limit) || limit < 1) limit = 128;
   limit = LDR__MIN(limit, (int64_t)ldr__text_positions(l));
-  bytes = (size_t)l->d.classes * sizeof *scores;
+  size_t bytes = (size_t)l->d.classes * sizeof *scores;
   e.alloc = l->alloc;
   if (!ldr_tokenizer_encode(t, &e, text, strlen(text), text2, text2 ? strlen(text2) : 0, (int32_t)limit, 1, err))
     p = ldr_predictor_create(l, 1, e.count, err);
@@ -21968,12 +21910,12 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
   batch.segments = e.segments;
   if (p && !scores) ldr__fail(err, LDR_MEMORY, "out of memory for an answer");
   if (scores && !ldr_predict(p, scores, &batch, err)) {
-    k = l->d.head == LDR_HEAD_CLASSIFY ? (size_t)ldr__argmax(scores, (size_t)l->d.classes) : 0;
+    size_t k = l->d.head == LDR_HEAD_CLASSIFY ? (size_t)ldr__argmax(scores, (size_t)l->d.classes) : 0;
     answer->label = (int32_t)k;
     answer->name = ldr_ladder_label(l, answer->label);
     answer->score = scores[k];
   }
-  if (scores) ldr__free(&l->alloc, scores, bytes);
+  ldr__free(&l->alloc, scores, bytes);
   ldr_predictor_free(p);
   ldr_encoding_free(&e);
   return err->status;
@@ -21982,26 +21924,25 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
 
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
     const ldr_batch *batch, const int32_t *labels, int32_t longest, float least, ldr_error *err) {
-  ldr__pass *s;
   ldr__span_list out;
-  size_t r;
-  int32_t q;
   LDR__OWN_ERROR(err);
   if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_spans: no predictor or destination, or a limit "
         "that cannot be");
-  s = &p->pass;
+  ldr__pass *s = &p->pass;
   if (!ldr__spans_of(s->l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_predict_spans: this ladder's head is %s: use ldr_predict", ldr_head_name(s->l->d.head));
-  if (ldr__predictor_run(s, batch, err) ||
-      ldr__finite(s->logits, s->row_count, (size_t)ldr__head_outputs(&s->l->d), "scores", err)) return err->status;
-  for (r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
+  if (ldr__predictor_take(s, batch, err)) return err->status;
+  ldr__pass_backbone(s);
+  ldr__head_forward(s);
+  if (ldr__finite(s->logits, s->row_count, (size_t)ldr__head_outputs(&s->l->d), "scores", err)) return err->status;
+  for (size_t r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
   memset(&out, 0, sizeof out);
   out.spans = spans;
   out.capacity = (size_t)capacity;
   out.longest = longest ? (size_t)longest : SIZE_MAX;
   out.least = (double)least;
-  for (q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
+  for (int32_t q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
   if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT,
       "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
   *count = (int32_t)out.count;
@@ -22012,11 +21953,10 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
 LDR__DEF ldr_status ldr_evaluate(
     ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
   ldr_train_desc td;
-  ldr_trainer *t;
   LDR__OWN_ERROR(err);
   memset(&td, 0, sizeof td);
   td.metric = metric;
-  t = ldr__trainer_new(l, d, NULL, &td, 1, err);
+  ldr_trainer *t = ldr__trainer_new(l, d, NULL, &td, 1, err);
   if (t) ldr_trainer_evaluate(t, d, score, err);
   ldr_trainer_free(t);
   return err->status;
@@ -22068,7 +22008,6 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   ldr__pass *r = &s->rungs;
   const ldr_ladder *l = s->l;
   ldr__limits most = ldr__limits_of((int32_t)rows, 1);
-  int32_t i;
   memset(r, 0, sizeof *r);
   r->ends = s->ends;
   if (!l || !l->d.rung_count) return;
@@ -22082,7 +22021,7 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   ldr__side_place(p, r, most, 1, NULL);
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
   r->side.kept = (ldr__kept *)ldr__place(p, "tokens", (size_t)l->d.rung_count, sizeof(ldr__kept));
-  for (i = 0; i < l->d.rung_count; i++) {
+  for (int32_t i = 0; i < l->d.rung_count; i++) {
     unsigned char *at = (unsigned char *)ldr__place(p, "keys and values", 1, ldr__session_block_bytes(s, &l->side));
     if (r->side.kept) r->side.kept[i].at = at;
   }
@@ -22090,9 +22029,7 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
       ldr__place_floats(p, "keys and values", (size_t)l->d.rung_count * r->side.each);
   r->row_count = 1;
   r->parts = 1;
-  if (!r->part_at) return;
-  r->part_at[0] = 0;
-  r->part_at[1] = 1;
+  if (r->part_at) r->part_at[1] = 1;
 }
 
 static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
@@ -22214,37 +22151,30 @@ static ldr__block ldr__session_block(const ldr_session *s, int32_t i) {
 }
 
 LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
+  const int32_t offsets[2] = { 0, count };
   const float *x;
   size_t each, n;
   ldr_batch b;
-  int32_t i;
   LDR__OWN_ERROR(err);
   memset(&b, 0, sizeof b);
   if (!s || !s->m->encoder || count > s->capacity) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_source: no session, a model without an encoder, or %d tokens where there is room for %d", count,
       s ? s->capacity : 0);
-  s->source[1] = count;
   b.sequences = 1;
-  b.offsets = s->source;
+  b.offsets = offsets;
   b.ids = ids;
-  s->length = 0;
-  if (ldr__batch_check(s->m->encoder, &b, &n, err)) {
-    s->source[1] = 0;
+  s->length = s->source[1] = 0;
+  if (ldr__batch_check(s->m->encoder, &b, &n, err) || (s->l && ldr__predictor_take(&s->pass, &b, err)))
     return err->status;
-  }
   each = 2 * (size_t)s->reach * ldr__kv_width(&s->m->shape);
   s->crossed = s->cross;
   if (s->l) {
-    if (ldr__predictor_take(&s->pass, &b, err)) {
-      s->source[1] = 0;
-      return err->status;
-    }
-    s->source[1] = count = (int32_t)s->pass.t.count;
+    count = (int32_t)s->pass.t.count;
     ldr__pass_backbone(&s->pass);
     x = s->pass.final;
     if (s->pass.l->d.rung_count) ldr__ladder_output(&s->pass);
     s->rungs.side.cross = s->side_cross;
-    for (i = 0; s->side_cross && i < s->l->d.rung_count; i++) {
+    for (int32_t i = 0; s->side_cross && i < s->l->d.rung_count; i++) {
       ldr__block block = ldr__rung_block(s->l, i);
       ldr__cross_keys(&s->ex, s->side_cross + (size_t)i * s->rungs.side.each, s->pass.up, &block, &s->l->side,
           (size_t)count, NULL, (size_t)count);
@@ -22254,12 +22184,13 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
     ldr__viewer_final(&s->reader, s->reader.b.x, (size_t)count);
     x = s->reader.b.x;
   }
-  for (i = 0; i < s->blocks; i++) {
+  for (int32_t i = 0; i < s->blocks; i++) {
     ldr__block block = ldr__session_block(s, i);
     ldr__cross_keys(&s->ex, s->cross + (size_t)i * each, x, &block, &s->shape, (size_t)count, s->b.acts.low,
         s->b.chunk);
   }
-  return err->status;
+  s->source[1] = count;
+  return LDR_OK;
 }
 
 /* Up to LDR__READ tokens of one session, or one of each of n, through all blocks and rungs; `last` of each is what they
@@ -22321,8 +22252,7 @@ static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logit
   size_t w = (size_t)m->shape.width, e = (size_t)m->embed_width;
   float *x = s->b.x;
   int final = s->ends.v[LDR__FINAL] && !(s->l && s->l->d.rung_count && !s->l->top); /* rungs have added to its states */
-  int32_t i;
-  for (i = 0; i < n; i++) memcpy(x + (size_t)i * w, all[i]->last, w * sizeof(float));
+  for (int32_t i = 0; i < n; i++) memcpy(x + (size_t)i * w, all[i]->last, w * sizeof(float));
   if (final) ldr__norm_forward(&s->ex, x, NULL, x, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], (size_t)n, w,
       m->shape.norm, m->shape.eps);
   if (s->ends.m[LDR__LM_DENSE].data) { /* OPT's */
@@ -22335,13 +22265,12 @@ static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logit
 
 /* 1: ids[count] can be read into s. */
 static int ldr__session_takes(const ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
-  int32_t i;
   if (!s || !ids || count < 1) ldr__fail(err, LDR_ARGUMENT, "ldr_session_read: no session or no tokens");
   else if (s->m->encoder && !s->source[1]) ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_read: a %s model reads a source first (ldr_session_source)", s->m->type);
   else if (count > s->capacity - s->length) ldr__fail(err, LDR_LIMIT,
       "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
-  for (i = 0; !err->status && i < count; i++)
+  for (int32_t i = 0; !err->status && i < count; i++)
     if (ids[i] < 0 || ids[i] >= s->m->vocabulary) ldr__fail(err, LDR_DATA,
         "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
   return !err->status;
@@ -22413,7 +22342,6 @@ static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t co
 LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count) {
   ldr_sampling h;
   float peak = -FLT_MAX, least = -FLT_MAX / 2; /* -INFINITY is never drawn */
-  double sum, at;
   int32_t i, k;
   memset(&h, 0, sizeof h);
   if (how) h = *how;
@@ -22435,8 +22363,8 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
   for (i = 0; i < n; i++) if (logits[i] < least) logits[i] = -FLT_MAX;
   if (h.top_p > 0 && h.top_p < 1) least = LDR__MAX(least,
       ldr__sample_least(logits, n, peak, 0, (double)h.top_p * ldr__sample_mass(logits, n, least, peak, &k)));
-  sum = ldr__sample_mass(logits, n, least, peak, &k);
-  at = ldr__random_unit(ldr__stream(h.seed, LDR__STREAM_SAMPLE, 0), (uint64_t)count) * sum;
+  double sum = ldr__sample_mass(logits, n, least, peak, &k);
+  double at = ldr__random_unit(ldr__stream(h.seed, LDR__STREAM_SAMPLE, 0), (uint64_t)count) * sum;
   for (k = -1, i = 0; i < n; i++)
     if (logits[i] >= least) {
       k = i;
@@ -22517,9 +22445,8 @@ static void ldr__text_hex(ldr__text *t, uint64_t v, int digits) {
 
 static int ldr__parse_hex(const char *s, int digits, uint64_t *out) {
   uint64_t v = 0;
-  int i;
   if (!s || strlen(s) != (size_t)digits) return 0;
-  for (i = 0; i < digits; i++) {
+  for (int i = 0; i < digits; i++) {
     char c = s[i];
     if (!ldr__digit(c) && !(c >= 'a' && c <= 'f')) return 0;
     v = v << 4 | (uint64_t)(ldr__digit(c) ? c - '0' : c - 'a' + 10);
@@ -22556,8 +22483,7 @@ static void ldr__text_meta(ldr__text *t, const char *key, const char *value) {
 /* The same digest over the metadata of a file; "checksum" itself is left out. */
 static uint64_t ldr__meta_digest(const ldr_weights *w) {
   uint64_t h = 0;
-  size_t i;
-  for (i = 0; i < w->meta_count; i++)
+  for (size_t i = 0; i < w->meta_count; i++)
     if (strcmp(w->metas[i].key, "checksum") != 0)
       h = ldr__digest(
           ldr__digest(h, w->metas[i].key, strlen(w->metas[i].key)), w->metas[i].value, strlen(w->metas[i].value));
@@ -22589,8 +22515,7 @@ static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
 }
 
 static uint64_t ldr__fields_digest(uint64_t h, const ldr__field *f, size_t n, const void *of) {
-  size_t i;
-  for (i = 0; i < n; i++) h = ldr__mix64(h ^ (uint32_t)ldr__field_bits(&f[i], of));
+  for (size_t i = 0; i < n; i++) h = ldr__mix64(h ^ (uint32_t)ldr__field_bits(&f[i], of));
   return h;
 }
 
@@ -22621,26 +22546,29 @@ static void ldr__field_set(const ldr__field *f, uint64_t bits, void *of) {
   else *at = (unsigned char)v;
 }
 
+/* What the i-th rung's layer is called; the encoder's stand behind the others. */
+static const char *ldr__rung_key(char key[64], const ldr_ladder_desc *d, int32_t i) {
+  int own = i < d->rung_count;
+  ldr__format(key, 64, own ? "rung.%d" : "encoder.rung.%d", own ? i : i - d->rung_count);
+  return key;
+}
+
 static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   char key[64];
-  int32_t i;
-  size_t f;
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
   ldr__fields_write(t, ldr__fields, LDR__COUNT(ldr__fields), &l->d);
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
-  for (i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++) {
-    int32_t k = i - l->d.rung_count;
-    ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
-    ldr__meta_i64(t, key, k < 0 ? l->d.rungs[i] : l->d.encoder_rungs[k]);
-  }
-  for (i = 0; i < l->d.classes; i++)
+  for (int32_t i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++)
+    ldr__meta_i64(t, ldr__rung_key(key, &l->d, i),
+        i < l->d.rung_count ? l->d.rungs[i] : l->d.encoder_rungs[i - l->d.rung_count]);
+  for (int32_t i = 0; i < l->d.classes; i++)
     if (l->labels[i]) {
       ldr__format(key, sizeof key, "label.%d", i);
       ldr__text_meta(t, key, l->labels[i]);
     }
-  for (f = 0; f < l->note_count; f++) {
+  for (size_t f = 0; f < l->note_count; f++) {
     char note[LDR__MAX_NOTE + 16];
     ldr__format(note, sizeof note, "note.%s", l->notes[f].key);
     ldr__text_meta(t, note, l->notes[f].value);
@@ -22688,11 +22616,10 @@ static ldr__array ldr__ladder_array(const void *of, int32_t i) {
 static void ldr__header_tensor(
     ldr__text *t, const char *name, ldr_dtype type, const int64_t *shape, int32_t dims, uint64_t *at) {
   uint64_t bytes = ldr_dtype_size(type);
-  int32_t k;
   ldr__text_bytes(t, ",", 1);
   ldr__text_json(t, name);
   ldr__text_print(t, ":{\"dtype\":\"%s\",\"shape\":[", ldr_dtype_name(type));
-  for (k = 0; k < dims; k++) {
+  for (int32_t k = 0; k < dims; k++) {
     ldr__text_print(t, k ? ",%I" : "%I", shape[k]);
     bytes *= (uint64_t)shape[k];
   }
@@ -22743,9 +22670,8 @@ static ldr_status ldr__arrays_write(ldr__writer *w, const ldr_ladder *l, const l
   uint64_t h = 0, at = 0;
   size_t bound = ldr__header_bound(l);
   char *text = (char *)ldr__alloc(&l->alloc, bound);
-  int32_t i;
   if (!text) return w->status = ldr__fail(err, LDR_MEMORY, "out of memory while saving a %s", y->format);
-  for (i = 0; i < y->count; i++) {
+  for (int32_t i = 0; i < y->count; i++) {
     a = y->at(y->of, i);
     h = ldr__floats_digest(h, a.data, a.rows * a.columns);
   }
@@ -22756,13 +22682,13 @@ static ldr_status ldr__arrays_write(ldr__writer *w, const ldr_ladder *l, const l
   if (y->meta) y->meta(&t, y->of);
   ldr__meta_hex(&t, "checksum", ldr__mix64(h ^ t.digest), 16);
   ldr__text_bytes(&t, "}", 1);
-  for (i = 0; i < y->count; i++) {
+  for (int32_t i = 0; i < y->count; i++) {
     a = y->at(y->of, i);
     ldr__header_matrix(&t, a.name, LDR_F32, a.rows < 2, a.rows, a.columns, &at);
   }
   ldr__text_bytes(&t, "}", 1);
   ldr__writer_header(w, &t, err);
-  for (i = 0; i < y->count; i++) {
+  for (int32_t i = 0; i < y->count; i++) {
     a = y->at(y->of, i);
     ldr__writer_floats(w, a.data, a.rows * a.columns, err);
   }
@@ -22798,17 +22724,23 @@ LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_e
 }
 #endif
 
-/* Reads one array of a file into its place, checking name, type and size. */
-static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
+/* The tensor that has an array; err says what is wrong with its name, type or size. */
+static const ldr_tensor *ldr__array_find(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
   const ldr_tensor *t = ldr_weights_find(w, a->name);
   uint64_t n = (uint64_t)a->rows * a->columns;
-  if (!t) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a->name);
-  if (t->dtype != LDR_F32) return ldr__fail_at(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32",
-      a->name, ldr_dtype_name(t->dtype));
-  if (t->bytes != 4 * n)
-    return ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
-  ldr_tensor_read(a->data, t, 0, (size_t)n);
-  return LDR_OK;
+  if (!t) ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a->name);
+  else if (t->dtype != LDR_F32)
+    ldr__fail_at(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
+  else if (t->bytes != 4 * n)
+    ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
+  return t;
+}
+
+/* Reads one array of a file into its place. */
+static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
+  const ldr_tensor *t = ldr__array_find(w, a, err);
+  if (!err->status) ldr_tensor_read(a->data, t, 0, a->rows * a->columns);
+  return err->status;
 }
 
 static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
@@ -22819,10 +22751,8 @@ static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
 /* rungs: room for 2 LDR__MANY, where d's lists will lie. */
 static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32_t *rungs, ldr_error *err) {
   char key[64];
-  size_t f;
-  int32_t i;
   int64_t v = 0;
-  for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
+  for (size_t f = 0; f < LDR__COUNT(ldr__fields); f++) {
     uint64_t bits;
     if (!ldr__field_read(w, &ldr__fields[f], &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
     ldr__field_set(&ldr__fields[f], bits, d);
@@ -22832,9 +22762,8 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
       !ldr__choices_made(d) || d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
       !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
-  for (i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
-    int32_t k = i - d->rung_count;
-    ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
+  for (int32_t i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
+    ldr__rung_key(key, d, i);
     if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > LDR__MANY) return ldr__meta_missing(key, err);
     rungs[i] = (int32_t)v;
   }
@@ -22851,8 +22780,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
 
 /* One walk over what the file says: a search for each label would be quadratic. */
 static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ldr_error *err) {
-  int32_t i;
-  for (i = 0; i < ldr_weights_meta_count(w); i++) {
+  for (int32_t i = 0; i < ldr_weights_meta_count(w); i++) {
     const char *value = NULL, *name = ldr_weights_meta_at(w, i, &value);
     int64_t n;
     if (strncmp(name, "note.", 5) == 0 && ldr_ladder_note(l, name + 5, value, err)) return err->status;
@@ -22955,7 +22883,6 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
   const ldr_dataset *sets[2] = { t->train, t->dev };
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
-  int i;
   h = ldr__fields_digest(h, ldr__run_fields, LDR__COUNT(ldr__run_fields), d);
   /* rounded taps make another run */
   if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
@@ -22966,8 +22893,8 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields), &t->l->d);
-  for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
+  for (int i = 0; i < 2; i++) {
     size_t k, labels;
     if (marks) marks[i] = h;
     if (!sets[i]) continue;
@@ -23020,9 +22947,8 @@ static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
   const uint64_t bits = ldr__field_bits(&ldr__run_fields[i], &t->d);
   const float real = ldr__float_from_bits((uint32_t)bits);
   char part[10] = "";
-  int32_t k;
   int64_t nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX, rest = nano;
-  for (k = 8; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
+  for (int32_t k = 8; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
   if (ldr__run_fields[i].kind != LDR__FIELD_FLOAT) ldr__format(text, 32, "%I", (int64_t)bits);
   else ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
   return text;
@@ -23037,9 +22963,8 @@ static ldr__array ldr__state_array(const void *of, int32_t i) {
 static void ldr__state_meta(ldr__text *text, const void *of) {
   const ldr_trainer *t = (const ldr_trainer *)of;
   char value[32];
-  int i;
   ldr__meta_hex(text, "run", ldr__run_digest(t, NULL), 16);
-  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
+  for (int i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
   ldr__fields_write(text, ldr__states, LDR__COUNT(ldr__states), t);
 }
 
@@ -23059,11 +22984,10 @@ static ldr_status ldr__resume_check(
     const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
   const char *format = ldr_weights_meta(w, "format");
   uint64_t run, wanted, h = 0, bits;
-  int i;
   size_t s;
   if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)
       || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-  for (i = 0; run != ldr__run_digest(t, NULL) && i < LDR__RUN_FIELDS; i++) {
+  for (int i = 0; run != ldr__run_digest(t, NULL) && i < LDR__RUN_FIELDS; i++) {
     char now[32];
     const char *was = ldr_weights_meta(w, ldr__run_fields[i].key);
     if (was && strcmp(was, ldr__run_value(now, t, i)) != 0)
@@ -23078,12 +23002,10 @@ static ldr_status ldr__resume_check(
     if (!ldr__field_read(w, &ldr__states[s], &bits) || (ldr__states[s].kind == LDR__FIELD_INT && bits > (uint64_t)most))
       return ldr__meta_missing(ldr__states[s].key, err);
   }
-  for (i = 0; i < n; i++) {
-    const ldr_tensor *x = ldr_weights_find(w, a[i].name);
+  for (int i = 0; i < n; i++) {
+    const ldr_tensor *x = ldr__array_find(w, &a[i], err);
     size_t at, take;
-    if (!x) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a[i].name);
-    if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns) return ldr__fail_at(err, LDR_SHAPE, x->offset,
-        "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes, 4 * (uint64_t)a[i].columns);
+    if (err->status) return err->status;
     for (at = 0; at < a[i].columns; at += take) {
       take = LDR__MIN((size_t)LDR__BLOCK, a[i].columns - at);
       h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
@@ -23095,19 +23017,16 @@ static ldr_status ldr__resume_check(
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
   ldr__array a[LDR__STATE_ARRAYS];
-  ldr_weights *w;
-  int n, i;
-  size_t s;
   uint64_t bits;
   LDR__OWN_ERROR(err);
   if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_resume: no trainer or no path");
-  w = ldr__weights_open_one(path, &t->alloc, err);
+  ldr_weights *w = ldr__weights_open_one(path, &t->alloc, err);
   if (!w) return err->status;
-  n = ldr__state_arrays(t, a);
+  int n = ldr__state_arrays(t, a);
   if (ldr__resume_check(t, w, a, n, err)) ldr__fail_in_file(err, path);
   else {
-    for (i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
-    for (s = 0; s < LDR__COUNT(ldr__states); s++)
+    for (int i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
+    for (size_t s = 0; s < LDR__COUNT(ldr__states); s++)
       if (ldr__field_read(w, &ldr__states[s], &bits)) ldr__field_set(&ldr__states[s], bits, t);
     memset(&t->start, 0, sizeof t->start); /* what was fitted here is gone again */
     t->order_epoch = -1;
