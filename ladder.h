@@ -12184,11 +12184,11 @@ static int32_t ldr__config_int(
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v;
   if (!n && otherwise >= 0) return otherwise;
-  if (!n) ldr__fail(err, LDR_MISSING, "config.json: \"%s\" is missing", key);
+  if (!n) ldr__fail(err, LDR_MISSING, "\"%s\" is missing", key);
   else if (!ldr__json_integer(j, node, &v))
-    ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
+    ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a whole number", key);
   else if (v >= low && v <= high) return (int32_t)v;
-  else ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
+  else ldr__fail_at(err, LDR_LIMIT, n->begin, "\"%s\" is %I, expected %I to %I", key, v, low, high);
   return (int32_t)low;
 }
 
@@ -12199,9 +12199,9 @@ static float ldr__config_real_in(const ldr_json *j, int32_t object, const char *
   const ldr_json_node *n = ldr_json_node_at(j, node);
   double v = ldr_json_number(j, node, otherwise);
   if (n && n->type != LDR_JSON_NUMBER)
-    ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a number", key);
+    ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a number", key);
   else if (v >= low && v <= high) return (float)v;
-  else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
+  else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "\"%s\" is out of its range", key);
   return (float)low;
 }
 
@@ -12272,11 +12272,11 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
     if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
       return ldr__fail_at(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
-          "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
+          "longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
     for (int32_t k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
       m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
       if (!(m->stretch[i][k] > 0)) return ldr__fail_at(err, LDR_LIMIT, j->nodes[l].begin,
-          "config.json: \"%s\": a number above 0 is needed", lists[i]);
+          "\"%s\": a number above 0 is needed", lists[i]);
     }
     m->long_dims[i] = n->count;
   }
@@ -12297,19 +12297,18 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   int32_t type, k, kind = 0;
   if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
   if (object >= 0 && n->type != LDR_JSON_OBJECT)
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "rope_parameters and rope_scaling are objects");
   for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
-        "config.json: \"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
+        "\"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
   }
   type = ldr_json_get(j, object, "rope_type");
   if (type < 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
   if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
-      "config.json: rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
-      LDR__WRITTEN(j, type));
+      "rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)", LDR__WRITTEN(j, type));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
   r->theta = theta;
@@ -12323,10 +12322,10 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   if (r->kind == LDR__ROPE_PLAIN) return err->status;
   if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
   if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
-      "config.json: rope_type %s needs a \"factor\"", names[kind].name);
+      "rope_type %s needs a \"factor\"", names[kind].name);
   r->factor = ldr__config_real_in(j, object, "factor", 1, 1, 1e6, err);
   if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
-      "config.json: low_freq_factor must be below high_freq_factor");
+      "low_freq_factor must be below high_freq_factor");
   if (r->kind == LDR__ROPE_YARN)
     r->score = ldr__config_real_in(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
   r->score *= r->score; /* queries and keys both have it */
@@ -12352,14 +12351,14 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
     int local = m->window && (every ? (l + gemma) % every != 0 : l >= from);
     m->kinds[l] = (unsigned char)(local | (modern && l == 0) << 2);
   }
-  if (neo && !n) return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
+  if (neo && !n) return ldr__fail(err, LDR_MISSING, "\"attention_layers\" is missing");
   if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "a kind is needed for each of %d layers", m->layers);
   for (l = 0, k = n ? n->first : -1; k >= 0; l++, k = j->nodes[k].next) {
     int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
     if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
       return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-          "config.json: a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
+          "a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
     m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
   }
   if (!(m->traits & LDR__OF_UNTURNED)) return err->status;
@@ -12367,7 +12366,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
   n = ldr_json_node_at(j, ldr__config_get(j, 0, "no_rope_layers"));
   if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
     return ldr__fail_at(
-        err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
+        err, LDR_FORMAT, n->begin, "\"no_rope_layers\" needs a number for each of %d layers", m->layers);
   for (l = 0, k = n ? n->first : -1; l < m->layers; l++, k = n ? j->nodes[k].next : k)
     if (n ? ldr_json_number(j, k, 1) == 0 : (l + 1) % every == 0) m->kinds[l] |= 2;
   return err->status;
@@ -12376,10 +12375,10 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
   if (err->status) return err->status;
   if (n < 2 || n % 2 || n > m->shape.head_dim)
-    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: %d of a head's %d dimensions cannot turn, an even number of "
+    return ldr__fail(err, LDR_UNSUPPORTED, "%d of a head's %d dimensions cannot turn, an even number of "
         "them can (partial_rotary_factor)", n, m->shape.head_dim);
   if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
-    return ldr__fail(err, LDR_FORMAT, "config.json: longrope has %d and %d factors, %d frequencies need one",
+    return ldr__fail(err, LDR_FORMAT, "longrope has %d and %d factors, %d frequencies need one",
         m->long_dims[0], m->long_dims[1], n / 2);
   m->shape.turned = n < m->shape.head_dim ? n : 0;
   return LDR_OK;
@@ -12436,7 +12435,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "layerdrop name license downstream_task sentence_transformers unsloth_version model_max_length custom_pipelines "
     "auto_map", NULL },
   { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
-  { LDR__KEYS_T5 | LDR__KEYS_BART, "is_encoder_decoder output_past", NULL },
+  { LDR__KEYS_T5 | LDR__KEYS_BART, "is_encoder_decoder", NULL },
   { LDR__KEYS_T5, "d_kv n_positions relative_attention_num_buckets relative_attention_max_distance feed_forward_proj "
     "dense_act_fn is_gated_act initializer_factor dropout_rate scale_decoder_outputs", NULL },
   { LDR__KEYS_BART, "encoder_layerdrop decoder_layerdrop activation_function scale_embedding init_std "
@@ -12463,7 +12462,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
   { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function summary_type summary_use_proj "
     "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
     "scale_attn_by_inverse_layer_idx", NULL },
-  { LDR__KEYS_NEO, "window_size attention_layers attention_types summary_type", NULL },
+  { LDR__KEYS_NEO, "window_size attention_layers attention_types", NULL },
   { LDR__KEYS_OPT, "activation_function word_embed_proj_dim init_std do_layer_norm_before", NULL },
   { LDR__KEYS_OPT, "_remove_final_layer_norm", "false" },
   { LDR__KEYS_OPT, "enable_bias layer_norm_elementwise_affine", "true" },
@@ -12486,7 +12485,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
   { LDR__KEYS_FALCON, "num_kv_heads activation alibi new_decoder_architecture num_ln_in_parallel_attn multi_query "
     "parallel_attn bias", NULL },
   { LDR__KEYS_BLOOM | LDR__KEYS_FALCON, "apply_residual_connection_post_layernorm", "false" },
-  { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers layer_types", NULL },
+  { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers", NULL },
   { LDR__KEYS_EXPERTS, "num_experts num_local_experts num_experts_per_tok norm_topk_prob moe_intermediate_size "
     "shared_expert_intermediate_size decoder_sparse_step mlp_only_layers output_router_logits router_aux_loss_coef "
     "router_jitter_noise", NULL },
@@ -12524,9 +12523,9 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (known)
-      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%b\": %b is not supported",
+      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
           LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next));
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%b\": %b is not known here for models of type "
+    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not known here for models of type "
         "%s and could change the results (--allow %b passes it)", LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next),
         m->type, LDR__WRITTEN(j, k));
   }
@@ -12543,7 +12542,7 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
   char text[64];
   size_t i;
   if (n && n->type != LDR_JSON_STRING)
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a name", key);
   if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
   for (i = 0; i < LDR__COUNT(rows); i++)
     if (ldr__in_words(rows[i].names, text, strlen(text))) {
@@ -12551,7 +12550,7 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
       return LDR_OK;
     }
   return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
-      "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
+      "\"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
 }
 
 static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error *err) {
@@ -12562,7 +12561,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
   /* BERT is older than this key */
   if (node < 0 && ldr__config_number(j, "type_vocab_size", 0) == 2.0) ldr__format(text, sizeof text, "bert");
   else if (ldr_json_string(text, sizeof text, j, node) < 0)
-    return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
+    return ldr__fail(err, LDR_MISSING, "\"model_type\" is missing");
   if (strcmp(text, "nomic-bert") == 0) text[5] = '_';
   ldr__text_init(&known, list, sizeof list);
   for (size_t i = 0; i < LDR__COUNT(ldr__kin); i++) {
@@ -12585,7 +12584,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     if (strcmp(ldr__families[i].type, row) == 0) m->family = &ldr__families[i];
   }
   if (!m->family) return ldr__fail_at(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
-      "config.json: model_type \"%s\" is not supported (%s are)", text, list);
+      "model_type \"%s\" is not supported (%s are)", text, list);
   m->traits |= m->family->traits;
   m->keys |= m->family->keys;
   return LDR_OK;
@@ -12601,17 +12600,14 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
   if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
     s->kv_heads = ldr__config_true_or(j, "multi_query", 1) ? 1 : s->heads;
   if (s->heads % s->kv_heads)
-    return ldr__fail(err, LDR_FORMAT, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
+    return ldr__fail(err, LDR_FORMAT, "%d heads cannot share %d key/value heads", s->heads, s->kv_heads);
   s->head_dim = ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, err);
   if (!f->rotary) s->head_dim = s->width / s->heads;
   if (m->keys & LDR__KEYS_T5) s->head_dim = ldr__config_int(j, "d_kv", 64, 1, 4096, err);
-  if (s->head_dim < 1)
-    return ldr__fail(
-        err, LDR_FORMAT, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
   if (!f->rotary && !(m->keys & LDR__KEYS_T5) && s->width % s->heads)
-    return ldr__fail(err, LDR_FORMAT, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
-  if (f->rotary && s->head_dim % 2)
-    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: rotary positions need an even head size, not %d", s->head_dim);
+    return ldr__fail(err, LDR_FORMAT, "width %d is not a multiple of %d heads", s->width, s->heads);
+  if (f->rotary && (s->head_dim % 2 || !s->head_dim))
+    return ldr__fail(err, LDR_UNSUPPORTED, "rotary positions need heads of an even size, not %d", s->head_dim);
   if (m->traits & LDR__OF_QKV) s->biases = LDR__QKV_BIASES;
   else if (m->traits & LDR__OF_BIAS_KEYS)
     s->biases = (ldr__config_true(j, "attention_bias") ? LDR__QKV_BIASES | 1 << LDR__O : 0) |
@@ -12700,13 +12696,12 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
 static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, "pos_att_type"));
   if (!ldr__config_true(j, "relative_attention"))
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "config.json: a %s model without \"relative_attention\" is not supported", m->type);
+    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model without \"relative_attention\" is not supported", m->type);
   for (int32_t k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
   if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
-        "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %b",
+        "\"pos_att_type\": only c2p and p2c together are supported, not %b",
         n ? j->text + n->begin : "neither", n ? n->end - n->begin : strlen("neither"));
   m->far = m->positions;
   if (ldr__config_number(j, "max_relative_positions", -1) >= 1)
@@ -12718,7 +12713,7 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
       (ldr__config_true_or(j, "position_biased_input", 1) ? LDR__PLACED_INPUT : 0);
   m->conv.taps = ldr__config_int(j, "conv_kernel_size", 0, 0, 63, err);
   if (m->conv.taps && (m->conv.taps % 2 == 0 || m->layers < 2))
-    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: \"conv_kernel_size\": a convolution of %d "
+    return ldr__fail(err, LDR_UNSUPPORTED, "\"conv_kernel_size\": a convolution of %d "
         "tokens in a model of %d layers is not supported (odd, and two layers)", m->conv.taps, m->layers);
   return ldr__config_activation(&m->conv.activation, j, "conv_act", "tanh", err);
 }
@@ -12745,7 +12740,7 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
   }
   if (m->traits & LDR__OF_WAVES) m->positions += m->position_offset;
   if (m->position_offset >= m->positions)
-    return ldr__fail(err, LDR_FORMAT, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
+    return ldr__fail(err, LDR_FORMAT, "pad_token_id %d leaves none of %d positions", pad, m->positions);
   return err->status;
 }
 
@@ -12868,7 +12863,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
   for (k = 0; !err->status && k < list->count; at += (int32_t)strlen(m->labels + at) + 1, k++)
     if (of[k] < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, of[k]) < 0) {
       ldr__fail_at(err, LDR_FORMAT, list->begin,
-          "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
+          "\"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
       break;
     }
   ldr__free(&m->alloc, of, used);
@@ -13670,12 +13665,12 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
   return m;
 }
 
-static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size, ldr_error *err) {
+/* name: whose text it is, for errors. */
+static ldr_status ldr__model_config(ldr_model *m, const char *name, const char *text, size_t size, ldr_error *err) {
   ldr_json *j = ldr_json_parse(text, size, &m->alloc, err);
-  if (!j) return err->status;
-  ldr_status status = ldr__config_read(m, j, err);
+  if (j) ldr__config_read(m, j, err);
   ldr_json_free(j);
-  return status;
+  return err->status ? ldr__fail_in_file(err, name) : LDR_OK;
 }
 
 /* ---- adapters of PEFT, added at load ---- */
@@ -13740,10 +13735,10 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   float *row, *fa, *fb, scale;
   if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
   if (!base) return ldr__fail_at(p->err, LDR_EXTRA, a->offset,
-      "adapter: \"%b\" is no matrix of this model: made for another one?", a->name, n);
+      "\"%b\" is no matrix of this model: made for another one?", a->name, n);
   if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 ||
       (p->dora && !v))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%b\" needs A[r,in] and B[out,r]%s", a->name, n,
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "\"%b\" needs A[r,in] and B[out,r]%s", a->name, n,
         p->dora ? " and magnitudes" : "");
   r = (size_t)a->shape[0];
   in = (size_t)a->shape[1];
@@ -13752,10 +13747,10 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   columns = turned ? out : in;
   if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "\"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
         a->name, n, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
   if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
-      "adapter: \"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
+      "\"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
   scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
   unsigned char *copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
   room = (r * (in + out) + columns) * sizeof(float);
@@ -13795,8 +13790,7 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
   size_t i;
   for (i = 0; i < 3 && !at && dot; i++) if ((at = strstr(t->name, layers[i])) != NULL &&
       (i == 2 || at + strlen(layers[i]) - 1 == dot)) break;
-  if (!dot || !at) return ldr__fail_at(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood",
-      t->name);
+  if (!dot || !at) return ldr__fail_at(p->err, LDR_EXTRA, t->offset, "tensor \"%s\" is not understood", t->name);
   ldr_tensor *to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
   if (!to) {
     to = ldr__weights_add(p->m->weights, t->name, t->file, p->err);
@@ -13823,12 +13817,12 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
   int32_t k;
   size_t i;
   if (!ldr__config_is(j, "peft_type", "LORA"))
-    return ldr__fail(p->err, LDR_UNSUPPORTED, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
+    return ldr__fail(p->err, LDR_UNSUPPORTED, "only \"peft_type\": \"LORA\" is supported");
   for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
-    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%b\": %b is not supported",
+    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
         LDR__WRITTEN(j, k), LDR__WRITTEN(j, name->next));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out") && !ldr__is_gguf(p->m);
@@ -13857,7 +13851,7 @@ static ldr_status ldr__adapter_tensors(const ldr__adapter *p) {
     if (k == 6 ? ldr__adapter_put(p, t) : k < 2 ? ldr__adapter_merge_one(p, t, parts[k + 2], stem,
         k == 1 || p->conv1d) : LDR_OK) return p->err->status;
     if (k > 1 && k < 6 && !ldr__adapter_part(p, t->name, stem, parts[k == 3]))
-      return ldr__fail_at(p->err, LDR_MISSING, t->offset, "adapter: tensor \"%s\" has no A beside it", t->name);
+      return ldr__fail_at(p->err, LDR_MISSING, t->offset, "tensor \"%s\" has no A beside it", t->name);
   }
   return LDR_OK;
 }
@@ -13909,7 +13903,7 @@ static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[]
   { "gemma2", "gemma2", LDR__HALVES }, { "gemma3", "gemma3_text", LDR__HALVES }, { "phi3", "phi3", LDR__HALVES },
   { "olmo2", "olmo2", LDR__HALVES } };
 
-/* What tensors are called there; what is done with a number that is only said. */
+/* What tensors are called there. */
 static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
   { LDR__Q, "attn_q", "attn_q" }, { LDR__Q, "attn_qkv", "attn_qkv" }, { LDR__K, "attn_k", "attn_k" },
   { LDR__V, "attn_v", "attn_v" },
@@ -14067,12 +14061,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     ldr__text_print(&json, ",\"attention_bias\":%s,\"mlp_bias\":%s", ldr_weights_find(w,
         "blk.0.attn_q.bias") ? "true" : "false", ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
   ldr__text_print(&json, "}");
-  if (ldr__model_config(m, text, json.used, err)) {
-    char copy[sizeof err->message];
-    memcpy(copy, err->message, sizeof copy);
-    ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
-    return err->status;
-  }
+  if (ldr__model_config(m, "GGUF, its metadata as config.json", text, json.used, err)) return err->status;
   m->shape.eps = ldr__gguf_get_real(m, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
       : "attention.layer_norm_epsilon", (double)m->shape.eps, 0, 1, err);
   m->shape.cap = ldr__gguf_get_real(m, arch, "attn_logit_softcapping", (double)m->shape.cap, 0, 1e9, err);
@@ -14150,7 +14139,7 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
   else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size)))
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: config and weights are needed");
-  else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
+  else if (!config || !ldr__model_config(m, "config.json", (const char *)config, config_size, err)) {
     m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
     if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
         !ldr__model_vocabulary(m, NULL, vocab, vocab_size, desc, err)) return m;
@@ -14187,7 +14176,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     if (!dir || !ldr__path_join(path, sizeof path, dir, configs[i]))
       ldr__fail(err, LDR_ARGUMENT, "ldr_model_load: no directory, or its path is too long");
     else if (!ldr__source_open(&s, path, &m->alloc, err)) {
-      if (ldr__model_config(m, (const char *)s.data, s.size, err)) ldr__fail_in_file(err, path);
+      ldr__model_config(m, path, (const char *)s.data, s.size, err);
       ldr__source_close(&s);
     }
     if (!err->status) m->weights = ldr_weights_open(dir, &m->alloc, err);
