@@ -12262,9 +12262,9 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
 /* Frequencies divided one by one, by numbers for texts up to the original length, and by others for longer ones. */
 static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
   static const char *const lists[2] = { "short_factor", "long_factor" };
-  double factor;
   r->original = ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
-  factor = (double)ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
+  double factor = (double)ldr__config_real_in(
+      j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
   factor = factor > 1 ? sqrt(1 + log(factor) / log((double)r->original)) : 1;
   r->score = ldr__config_real_in(j, object, "attention_factor", factor, 1e-6, 1e6, err);
   r->score *= r->score;
@@ -13448,14 +13448,29 @@ static void ldr__bind_distances(ldr__binder *b) {
   m->place_row = row ? row + n : NULL;
 }
 
+/* rows: the most a product with the backbone's matrices will have; 0: there are none. */
+static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t scratch, size_t rows) {
+  size_t deepest = (size_t)LDR__MAX(LDR__MAX(m->shape.width, m->shape.ffn), m->shape.heads * m->shape.head_dim);
+  memset(ex, 0, sizeof *ex);
+  ex->narrow_size = ldr__narrow_stride(deepest) / sizeof(float);
+  if (m->packed && m->compute != LDR_COMPUTE_F32 && rows) {
+    ex->narrowed = ldr__place_floats(p, "packing buffers", rows * ex->narrow_size);
+    ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
+  }
+  ex->kernels = m->kernels;
+  ex->threads = m->threads;
+  ex->scratch_size = ldr__round_up(scratch, 16);
+  ex->scratch = ldr__place_floats(p, "packing buffers", ex->scratch_size * (size_t)m->threads);
+}
+
 /* Keys and queries of the distances, by matrices of their own or by those of the layer. */
 static void ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
   static const char *const names[2][2] = { { "pos_key_proj", "pos_query_proj" }, { "pos_proj", "pos_q_proj" } };
   char stem[96];
   ldr_model *m = b->m;
-  size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width,
-      scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
-  float *out[2], *room;
+  size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width;
+  float *out[2];
+  ldr__plan plan;
   ldr__exec ex;
   for (int i = 0; i < 2; i++) {
     ldr__mat matrix = block->m[i ? LDR__Q : LDR__K];
@@ -13469,15 +13484,12 @@ static void ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
       if (ldr__bind_has(b, b->prefix, stem, ".bias")) ldr__bind_vector(b, &bias, b->prefix, stem, ".bias", w);
     }
     if (!out[i]) continue;
-    room = (float *)ldr__new(&m->alloc, (scratch + 16) * sizeof *room, "loading a model", b->err);
-    if (!room) return;
-    memset(&ex, 0, sizeof ex);
-    ex.kernels = m->kernels;
-    ex.threads = m->threads;
-    ex.scratch = room;
-    ex.scratch_size = scratch / (size_t)m->threads;
+    memset(&plan, 0, sizeof plan);
+    while (ldr__plan_turn(&plan, &m->alloc, b->err))
+      ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch(w, LDR__MAX(w, rows)), 0);
+    if (!plan.memory) return;
     ldr__linear_forward(&ex, out[i], w, b->distances, w, matrix, bias, rows, w, w);
-    ldr__free(&m->alloc, room, (scratch + 16) * sizeof *room);
+    ldr__plan_end(plan.memory, plan.size, &m->alloc);
   }
   block->manner.places.keys = out[0];
   block->manner.places.queries = out[1];
@@ -13862,7 +13874,6 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   ldr__source s;
   ldr__adapter p;
   ldr_json *j = NULL;
-  memset(&s, 0, sizeof s);
   memset(&p, 0, sizeof p);
   p.m = m;
   p.err = err;
@@ -14002,9 +14013,8 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   r->score *= r->score;
   if (!kind) return err->status;
   if (kind != LDR__ROPE_LONG) r->factor = ldr__gguf_get_real(m, arch, "rope.scaling.factor", 0, 1, 1e6, err);
-  r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
-  if (!(r->original >= 1))
-    ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.original_context_length is out of its range", arch);
+  r->original = ldr__gguf_get_real(
+      m, arch, "rope.scaling.original_context_length", (double)m->positions, 1, 1e20, err);
   float scale = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
   r->score *= scale * scale;
   return err->status;
@@ -14083,9 +14093,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
 }
 
 LDR__DEF void ldr_model_free(ldr_model *m) {
-  ldr_allocator a;
   if (!m) return;
-  a = m->alloc;
+  ldr_allocator a = m->alloc;
   ldr_model_free(m->encoder);
 #ifndef LADDER_NO_TOKENIZER
   if (!m->borrowed) ldr_tokenizer_free(m->tokenizer);
@@ -14153,15 +14162,12 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   static const char *const configs[] = { "config.json", "bert_config.json" };
   char path[LADDER_MAX_PATH];
   int gguf = dir && ldr__ends_with(dir, ".gguf"), i;
-  ldr_error other;
   ldr__source s;
   LDR__OWN_ERROR(err);
   ldr_model *m = ldr__model_new(desc, err);
   if (!m) return NULL;
-  memset(&s, 0, sizeof s);
-  memset(&other, 0, sizeof other);
   /* whatever the name of a file is: a folder fails to open */
-  if (dir && !gguf && !ldr__source_open(&s, dir, &m->alloc, &other)) {
+  if (dir && !gguf && !ldr__source_open(&s, dir, &m->alloc, NULL)) {
     gguf = ldr__gguf_is(s.data, s.size);
     ldr__source_close(&s);
   }
@@ -14590,23 +14596,6 @@ static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t se
     for (int32_t i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
 }
 
-/* rows: the most a product with the backbone's matrices will have; 0: there are none. */
-static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t scratch, size_t rows) {
-  size_t deepest = (size_t)LDR__MAX(LDR__MAX(m->shape.width, m->shape.ffn), m->shape.heads * m->shape.head_dim);
-  ex->narrowed = NULL;
-  ex->row_scales = NULL;
-  ex->narrow_size = ldr__narrow_stride(deepest) / sizeof(float);
-  if (m->packed && m->compute != LDR_COMPUTE_F32 && rows) {
-    ex->narrowed = ldr__place_floats(p, "packing buffers", rows * ex->narrow_size);
-    ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
-  }
-  ex->few = 0;
-  ex->kernels = m->kernels;
-  ex->threads = m->threads;
-  ex->scratch_size = ldr__round_up(scratch, 16);
-  ex->scratch = ldr__place_floats(p, "packing buffers", ex->scratch_size * (size_t)m->threads);
-}
-
 /* Room for passes over the frozen model alone, of batches of up to so many rows and sequences; a decoder's encoder read
    `source` rows. */
 typedef struct ldr__viewer {
@@ -14733,15 +14722,12 @@ LDR__DEF ldr_status ldr_model_logits(
   ldr__plan plan;
   ldr__exec ex;
   float *x = NULL;
-  size_t e, w, n;
   LDR__OWN_ERROR(err);
   if (!m || !logits || !hidden || rows < 1)
     return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
   if (!m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
-  e = (size_t)m->embed_width;
-  w = (size_t)m->shape.width;
-  n = (size_t)rows;
+  const size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
   memset(&plan, 0, sizeof plan);
   while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, e);
@@ -14787,15 +14773,13 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
   ldr__plan plan;
   ldr__exec ex;
   float *x = NULL, *y = NULL;
-  size_t w, h, n, longest;
+  size_t longest;
   LDR__OWN_ERROR(err);
   if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_model_scores: no model, states or destination");
   if (!t->task) return ldr__fail(err, LDR_MISSING, "this model's files hold no head for a task");
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
-  w = (size_t)m->shape.width;
-  h = (size_t)t->hidden;
-  n = ldr__task_rows_of(t, NULL, hidden, batch, w);
+  const size_t w = (size_t)m->shape.width, h = (size_t)t->hidden, n = ldr__task_rows_of(t, NULL, hidden, batch, w);
   memset(&plan, 0, sizeof plan);
   while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, w);
@@ -21767,10 +21751,9 @@ LDR__DEF ldr_memory ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequence
 }
 
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
-  ldr_predictor *p;
   LDR__OWN_ERROR(err);
   if (ldr__predictor_check(l, max_sequences, max_tokens, err)) return NULL;
-  p = (ldr_predictor *)ldr__new(&l->alloc, sizeof *p, "making a predictor", err);
+  ldr_predictor *p = (ldr_predictor *)ldr__new(&l->alloc, sizeof *p, "making a predictor", err);
   if (!p) return NULL;
   p->alloc = l->alloc;
   while (ldr__plan_turn(&p->plan, &l->alloc, err))
