@@ -1675,10 +1675,14 @@ static void ldr__text_print(ldr__text *t, const char *format, ...) {
   va_end(args);
 }
 
+/* A variable of zeros, in a way that C and C++ share. */
+#define LDR__ZERO(type, name) \
+  type name;                  \
+  memset(&name, 0, sizeof name)
+
 /* Where the caller gave no error, or one that is taken: another, so that an earlier error stays as it is. */
-#define LDR__OWN_ERROR(err)                    \
-  ldr_error ldr__own;                        \
-  memset(&ldr__own, 0, sizeof ldr__own);     \
+#define LDR__OWN_ERROR(err)       \
+  LDR__ZERO(ldr_error, ldr__own); \
   if (!err || err->status) err = &ldr__own
 
 static void ldr__fail_with(ldr_error *err, ldr_status status, uint64_t offset, const char *format, va_list args) {
@@ -5158,7 +5162,6 @@ static void ldr__safetensors_meta(ldr_weights *w, const ldr_json *j, int32_t obj
 static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
   uint64_t header, at;
-  ldr_error json_error;
   size_t first = w->count, i;
   ldr_json *j;
   int32_t k;
@@ -5173,7 +5176,7 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   if (header > s->size - 8)
     return ldr__fail_at(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?",
         header, (uint64_t)s->size - 8);
-  memset(&json_error, 0, sizeof json_error);
+  LDR__ZERO(ldr_error, json_error);
   j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
   if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
@@ -5960,8 +5963,7 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err)
   const unsigned char *pickle = w->files[file].data;
   size_t size = w->files[file].size;
   int32_t top = -1, keys, i, legacy = !ldr__zip_is(pickle, size);
-  ldr__torch h;
-  memset(&h, 0, sizeof h);
+  LDR__ZERO(ldr__torch, h);
   h.w = w;
   h.file = file;
   h.err = h.p.err = err;
@@ -6284,8 +6286,7 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
 }
 
 static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocator *alloc, ldr_error *err) {
-  ldr__bundle h;
-  memset(&h, 0, sizeof h);
+  LDR__ZERO(ldr__bundle, h);
   h.path = path;
   h.err = err;
   h.alloc = ldr__allocator(alloc);
@@ -7291,8 +7292,7 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
 static void ldr__normalize_map(ldr__norm *p) {
   const ldr__step *m = p->part;
   int32_t at, to, chars, n;
-  ldr__mark last;
-  memset(&last, 0, sizeof last);
+  LDR__ZERO(ldr__mark, last);
   p->same = 1;
   for (at = 0; at < p->in.size && !p->c->status; at = to) {
     const char *s = p->in.text + at;
@@ -8704,9 +8704,8 @@ static void ldr__encode_both(ldr__cutting *c, const ldr_encode_desc *d) {
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
   ldr__cutting c;
-  ldr_encode_desc d;
   ldr_status status;
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_encode_desc, d);
   if (desc) d = *desc;
   status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
   if (out) out->count = out->cut = 0;
@@ -9655,9 +9654,8 @@ static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) 
 /* Builds the tries of added tokens, of normalised text where they stand for that: so decoding shows them, too. */
 static void ldr__added_finish(ldr_tokenizer *t) {
   int32_t i, special;
-  ldr_encoding e;
   ldr__cutting c;
-  memset(&e, 0, sizeof e);
+  LDR__ZERO(ldr_encoding, e);
   e.alloc = t->alloc;
   ldr__cutting_begin(&c, t, &e);
   for (special = 1; special >= 0; special--) /* of two equal texts the special token wins */
@@ -9685,13 +9683,12 @@ static void ldr__added_finish(ldr_tokenizer *t) {
 /* An added token: an object or (beside: in a file beside the vocabulary, which gives the id) also a text alone.
    special: what it is where nothing is said. */
 static void ldr__read_added(ldr_tokenizer *t, int32_t node, int64_t id, int special, int beside) {
-  ldr__added a;
   int32_t text = beside && ldr__node_is(t, node, LDR_JSON_STRING),
       content = text ? node : ldr__member(t, node, "content");
   if (!beside && !ldr__node_is(t, content, LDR_JSON_STRING))
     ldr__read_fail(t, LDR_FORMAT, node, "an added token has no content");
   if (!ldr__node_is(t, content, LDR_JSON_STRING)) return;
-  memset(&a, 0, sizeof a);
+  LDR__ZERO(ldr__added, a);
   a.text = ldr__read_string(t, content);
   a.id = beside ? (int32_t)id : ldr__read_int(t, node, "id", 0, INT32_MAX - 1, -1);
   a.special = ldr__read_flag(t, node, "special", special);
@@ -9762,8 +9759,7 @@ static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
 
 /* A piece of the vocabulary as a special token that text may hold: its id, or -1. */
 static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip) {
-  ldr__added a;
-  memset(&a, 0, sizeof a);
+  LDR__ZERO(ldr__added, a);
   a.id = ldr__piece_named(t, name);
   a.text = ldr__string_of(name);
   a.special = 1;
@@ -10153,7 +10149,6 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
   int bytes = model && strcmp(model, "gpt2") == 0, bert = model && strcmp(model, "bert") == 0,
       unigram = model && strcmp(model, "t5") == 0, llama = model && strcmp(model, "llama") == 0;
   const ldr__pair_row *row = NULL;
-  ldr__rules rules;
   char name[64];
   size_t i;
   if (!model) ldr__fail(t->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
@@ -10176,7 +10171,7 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
     ldr__sp_cutter(t, unigram ? 1 : 2);
     ldr__gguf_sentencepiece(t, w, unigram);
   }
-  memset(&rules, 0, sizeof rules);
+  LDR__ZERO(ldr__rules, rules);
   rules.bos = ldr__gguf_whole(w, "tokenizer.ggml.add_bos_token", llama || (row && row->bos)) ? LDR_ON : LDR_OFF;
   rules.eos = ldr__gguf_whole(w, "tokenizer.ggml.add_eos_token", (uint64_t)unigram) ? LDR_ON : LDR_OFF;
   if (!t->err->status) ldr__gguf_specials(t, w, &rules, !bert && !(row && row->cls), bytes);
@@ -10237,7 +10232,6 @@ static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
 /* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. t->j is its tokenizer_config.json. */
 static void ldr__read_byt5(ldr_tokenizer *t) {
   static const char *const first[][2] = { { "<pad>", "pad_token" }, { "</s>", "eos_token" }, { "<unk>", "unk_token" } };
-  ldr__added a;
   int32_t list = ldr__member(t, 0, "additional_special_tokens"), i,
       extra = ldr__read_int(t, 0, "extra_ids", 0, 1 << 16, 125);
   char text[8], *own;
@@ -10250,7 +10244,7 @@ static void ldr__read_byt5(ldr_tokenizer *t) {
     ldr__piece_add(t, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
   ldr__pieces_index(t);
   if (t->err->status) return;
-  memset(&a, 0, sizeof a);
+  LDR__ZERO(ldr__added, a);
   a.special = a.lstrip = a.rstrip = 1; /* unless an object says otherwise */
   for (; a.id < 3; a.id++) {
     a.text = ldr__string_of(first[a.id][0]);
@@ -10408,10 +10402,9 @@ static ldr_status ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenize
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
     ldr_error *err) {
   ldr_tokenizer_desc d;
-  ldr__files f;
   LDR__OWN_ERROR(err);
   if (ldr__tokenizer_begin(&d, desc, !data && size ? "data is NULL" : NULL, err)) return NULL;
-  memset(&f, 0, sizeof f);
+  LDR__ZERO(ldr__files, f);
   ldr__source_borrow(&f.of[LDR__MAIN_FILE], data, size);
   ldr__source_borrow(&f.of[LDR__BESIDE_MERGES], d.merges, d.merges_size);
   return ldr__tokenizer_build(&f, &d, err);
@@ -10453,7 +10446,6 @@ static int ldr__tokenizer_main(char *path, const char *dir) {
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
   ldr_tokenizer_desc d;
-  ldr__files f;
   ldr_tokenizer *t = NULL;
   char path[LADDER_MAX_PATH], other[LADDER_MAX_PATH], folder[LADDER_MAX_PATH];
   size_t n = dir ? strlen(dir) : 0;
@@ -10461,7 +10453,7 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
   LDR__OWN_ERROR(err);
   if (ldr__tokenizer_begin(&d, desc, !n ? "no path of a tokenizer was given"
       : n > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL, err)) return NULL;
-  memset(&f, 0, sizeof f);
+  LDR__ZERO(ldr__files, f);
   directory = ldr__tokenizer_has(path, dir, ".");
   if (!directory) memcpy(path, dir, n + 1);
   else if (!ldr__tokenizer_main(path, dir))
@@ -10892,8 +10884,7 @@ static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
 
 static ldr__attention ldr__block_attention(
     const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
-  ldr__attention a;
-  memset(&a, 0, sizeof a);
+  LDR__ZERO(ldr__attention, a);
   a.heads = s->heads;
   a.kv_heads = s->kv_heads;
   a.head_dim = s->head_dim;
@@ -12143,19 +12134,19 @@ static float ldr__relative_by(const ldr_model *m, const ldr__shape *s) {
 
 /* table[heads][LDR__RELATIVE_ROW] of w[buckets,heads]; and back: dw += what `sequences` of them hold. */
 static void ldr__relative_fill(float *table, const ldr_model *m, const ldr__mat *w, const ldr__shape *s) {
-  int32_t at, h, bucket;
-  for (at = 0; at < LDR__RELATIVE_ROW; at++)
-    for (bucket = ldr__relative_bucket(m, at), h = 0; h < s->heads; h++)
+  for (int32_t at = 0; at < LDR__RELATIVE_ROW; at++)
+    for (int32_t h = 0, bucket = ldr__relative_bucket(m, at); h < s->heads; h++)
       table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(w, (size_t)bucket, (size_t)h) * ldr__relative_by(m, s);
 }
 
 static void ldr__relative_backward(float *dw, const ldr_model *m, const float *dtable, int32_t sequences,
     const ldr__shape *s) {
-  int32_t at, h, i, heads = s->heads, bucket;
-  for (at = 0; dw && at < LDR__RELATIVE_ROW; at++)
-    for (bucket = ldr__relative_bucket(m, at), h = 0; h < heads; h++) {
+  const int32_t heads = s->heads;
+  for (int32_t at = 0; dw && at < LDR__RELATIVE_ROW; at++)
+    for (int32_t h = 0, bucket = ldr__relative_bucket(m, at); h < heads; h++) {
       double sum = 0;
-      for (i = 0; i < sequences; i++) sum += (double)dtable[(size_t)(i * heads + h) * LDR__RELATIVE_ROW + (size_t)at];
+      for (int32_t i = 0; i < sequences; i++)
+        sum += (double)dtable[(size_t)(i * heads + h) * LDR__RELATIVE_ROW + (size_t)at];
       dw[bucket * heads + h] += (float)sum * ldr__relative_by(m, s);
     }
 }
@@ -12167,10 +12158,9 @@ static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *na
   char name[64];
   while (names && *names) {
     size_t n = strcspn(names, " ");
-    int32_t node;
     memcpy(name, names, LDR__MIN(n, sizeof name - 1));
     name[LDR__MIN(n, sizeof name - 1)] = 0;
-    node = ldr_json_get(j, object, name);
+    int32_t node = ldr_json_get(j, object, name);
     if (node >= 0 && j->nodes[node].type != LDR_JSON_NULL) return node;
     names += n + (names[n] != 0);
   }
@@ -12518,9 +12508,8 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     const ldr_json_node *key = &j->nodes[k], *n = &j->nodes[key->next];
     const char *name = j->text + key->begin;
     size_t length = key->end - key->begin;
-    int known;
     if (n->type == LDR_JSON_NULL || ldr__in_words(m->allow, name, length)) continue;
-    known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
+    int known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (known)
       return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
@@ -12540,11 +12529,10 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   char text[64];
-  size_t i;
   if (n && n->type != LDR_JSON_STRING)
     return ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a name", key);
   if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
-  for (i = 0; i < LDR__COUNT(rows); i++)
+  for (size_t i = 0; i < LDR__COUNT(rows); i++)
     if (ldr__in_words(rows[i].names, text, strlen(text))) {
       *out = rows[i].value;
       return LDR_OK;
@@ -12622,7 +12610,6 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
 /* What decoders do to a block besides: see ldr__shape. */
 static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *err) {
   ldr__shape *s = &m->shape;
-  float by;
   int parallel = (m->traits & LDR__OF_PARALLEL) != 0, own = 0;
   if (m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE)) {
     own = (m->keys & LDR__KEYS_NEOX) != 0;
@@ -12674,17 +12661,16 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     m->word_scale = ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, err);
     s->grow = ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, err);
     m->score_scale = ldr__config_real(j, "attention_multiplier", 1, 1e-9, 1e9, err);
-    by = ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, err);
+    float by = ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, err);
     m->score_scale *= sqrtf((float)s->head_dim);
     m->logit_scale = 1.0f / by;
   }
   if (s->after && (m->keys & LDR__KEYS_GEMMA)) {
     static const struct { const char *key; double otherwise; } caps[2] = {
       { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
-    int k;
-    by = ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
+    float by = ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
     m->score_scale = sqrtf((float)s->head_dim / by);
-    for (k = 0; k < 2; k++) { /* null, and gemma3's default: none */
+    for (int k = 0; k < 2; k++) { /* null, and gemma3's default: none */
       int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
       *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
     }
@@ -12821,8 +12807,7 @@ static const struct ldr__task_row {
   { LDR__TO(SPAN), NULL, NULL, NULL, "qa_outputs", 0 } };
 
 static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__task_rows); i++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__task_rows); i++) {
     const struct ldr__task_row *r = &ldr__task_rows[i];
     if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
   }
@@ -13182,8 +13167,7 @@ static int ldr__fused(const ldr_model *m, int slot, size_t *first, size_t *total
 
 static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
   int local = m->kinds[layer] & 1;
-  ldr__manner own;
-  memset(&own, 0, sizeof own);
+  LDR__ZERO(ldr__manner, own);
   own.window = local ? m->window : 0;
   own.unturned = m->kinds[layer] >> 1 & 1;
   own.bare = m->kinds[layer] >> 2 & 1;
@@ -13257,10 +13241,9 @@ static void ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
   block->manner = ldr__layer_manner(m, layer);
   for (slot = 0; slot < LDR__SLOTS; slot++) {
     size_t rows, columns, first, total;
-    int by_head;
     if (!ldr__slot_size(&m->shape, slot, &rows, &columns)) continue;
     if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
-    by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
+    int by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
     if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
     if (slot == LDR__GATE && m->shape.experts) routed = !ldr__bind_has(b, b->prefix, name, "");
     if (routed && slot >= LDR__GATE && slot <= LDR__DOWN) continue;
@@ -13341,8 +13324,7 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
   const ldr__kernels *ker = b->m->kernels;
   const char *name = "packed weights";
   size_t whole = ldr__round_up(out, (size_t)ker->nr);
-  ldr__packed w;
-  memset(&w, 0, sizeof w);
+  LDR__ZERO(ldr__packed, w);
   w.out = out;
   w.in = in;
   if (out == 0) return w;
@@ -13653,9 +13635,8 @@ static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
 }
 
 static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
-  ldr_model_desc d;
   ldr_model *m = NULL;
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_model_desc, d);
   if (desc) d = *desc;
   if (!ldr__allocator_valid(&d.alloc))
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
@@ -13826,11 +13807,9 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
     "modules_to_save peft_type peft_version qalora_group_size r rank_pattern alpha_pattern revision target_modules "
     "task_type use_dora use_rslora ensure_weight_tying";
   const ldr_json *j = p->j;
-  int32_t k;
-  size_t i;
   if (!ldr__config_is(j, "peft_type", "LORA"))
     return ldr__fail(p->err, LDR_UNSUPPORTED, "only \"peft_type\": \"LORA\" is supported");
-  for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+  for (int32_t k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
@@ -13840,7 +13819,7 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
   p->conv1d = ldr__config_true(j, "fan_in_fan_out") && !ldr__is_gguf(p->m);
   p->rooted = ldr__config_true(j, "use_rslora");
   p->dora = ldr__config_true(j, "use_dora");
-  for (i = 0; i < LDR__COUNT(ldr__task_names); i++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__task_names); i++) {
     const struct ldr__task_name *name = &ldr__task_names[i];
     if (!ldr__config_is(j, "task_type", name->peft) || p->m->task.task == name->task) continue;
     p->m->task.task = name->task;
@@ -13872,9 +13851,8 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   static const char *const names[] = { "adapter_model.safetensors", "adapter_model.bin" };
   char path[LADDER_MAX_PATH];
   ldr__source s;
-  ldr__adapter p;
   ldr_json *j = NULL;
-  memset(&p, 0, sizeof p);
+  LDR__ZERO(ldr__adapter, p);
   p.m = m;
   p.err = err;
   ldr__weights_unwrap(m->weights);
@@ -14112,8 +14090,7 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
     const ldr_model_desc *desc, ldr_error *err) {
 #ifndef LADDER_NO_TOKENIZER
   const char *own = dir ? NULL : ldr_weights_meta(m->weights, "tokenizer.ggml.model");
-  ldr_tokenizer_desc td;
-  memset(&td, 0, sizeof td);
+  LDR__ZERO(ldr_tokenizer_desc, td);
   if (desc) td = desc->tokenizer;
   if (!td.alloc.alloc_fn) td.alloc = m->alloc;
   if (desc && desc->no_tokenizer) return LDR_OK;
@@ -14198,8 +14175,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
 #endif
 
 LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
-  ldr_model_info i;
-  memset(&i, 0, sizeof i);
+  LDR__ZERO(ldr_model_info, i);
   if (!m) return i;
   i.family = m->type;
   i.layers = m->layers;
@@ -14242,20 +14218,18 @@ static uint64_t ldr__model_resident(const ldr_model *m) {
 }
 
 LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
-  ldr_memory r;
   uint64_t mapped = 0;
-  int32_t f;
-  size_t i;
-  memset(&r, 0, sizeof r);
+  LDR__ZERO(ldr_memory, r);
   if (!m) return r;
   r = m->memory;
   if (m->encoder) ldr__report(&r, "encoder", m->encoder->memory.total);
-  for (f = 0; f < m->weights->file_count; f++) {
+  for (int32_t f = 0; f < m->weights->file_count; f++) {
     const ldr__source *s = &m->weights->files[f];
     if (s->kind == 1) ldr__report(&r, "weights (read)", s->size);
     else mapped += s->size;
   }
-  for (i = 0; i < m->weights->copy_count; i++) ldr__report(&r, "weights (changed at load)", m->weights->copies[i].size);
+  for (size_t i = 0; i < m->weights->copy_count; i++)
+    ldr__report(&r, "weights (changed at load)", m->weights->copies[i].size);
   if (mapped)
     ldr__report(
         &r, "weights (mapped)", m->release && LDR__GIVES_BACK ? LDR__MIN(mapped, ldr__model_resident(m)) : mapped);
@@ -14406,7 +14380,6 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
   const ldr__mat *const tables[3] = { &ends->m[LDR__POSITION], &ends->m[LDR__SEGMENT], &m->tasks };
   size_t at[3] = { 0, 0, 0 }, e = (size_t)m->embed_width, j;
-  int k;
   at[0] = (size_t)(t->position[i] + m->position_offset);
   if (segments && m->segments > 1) at[1] = (size_t)segments[i];
   if (m->tasks.data) {
@@ -14418,7 +14391,7 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
   else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
   else memset(row, 0, e * sizeof(float));
   for (j = 0; !t->given && m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
-  for (k = ldr__places_late(m, ends); k < 3; k++) ldr__embed_add(ex, row, tables[k], at[k], e);
+  for (int k = ldr__places_late(m, ends); k < 3; k++) ldr__embed_add(ex, row, tables[k], at[k], e);
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
@@ -14462,8 +14435,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
   const int late = ldr__places_late(m, ends);
   if (late && grad[LDR__POSITION])
     LDR__FOR(j, (int64_t)w, ex->threads) {
-      size_t i;
-      for (i = 0; i < t->count; i++)
+      for (size_t i = 0; i < t->count; i++)
         grad[LDR__POSITION][(size_t)(t->position[i] + m->position_offset) * w + (size_t)j] += dx[i * w + (size_t)j];
     }
   LDR__ROW_LOOP(i, t->count, ex, ldr__embed_sum(ex, m, ends, k->sums + i * e, ids, segments, t, i);)
@@ -14481,13 +14453,12 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     for (i = 0; i < t->count; i++) {
       size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
       float *into[3];
-      int n;
       into[0] = ids[i] >= 0   ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL)
           : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
       into[1] = late || !grad[LDR__POSITION] ? NULL
           : grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e;
       into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
-      for (n = 0; n < 3; n++)
+      for (int n = 0; n < 3; n++)
         for (j = j0; into[n] && j < j1; j++) into[n][j] += n == 0 &&
             m->word_scale > 0 ? m->word_scale * de[i * e + j] : de[i * e + j];
     }
@@ -14564,9 +14535,8 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
   if (!b || !b->offsets || (!b->ids && !b->rows) || b->sequences < 1 || b->offsets[0] != 0)
     return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids or rows, offsets starting at 0, and a sequence");
   for (s = 0; s < b->sequences; s++) {
-    int32_t n;
     if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, "sequence %d of the batch is empty", s);
-    n = b->offsets[s + 1] - b->offsets[s];
+    int32_t n = b->offsets[s + 1] - b->offsets[s];
     if (n > limit)
       return ldr__fail(err, LDR_DATA, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
     *longest = LDR__MAX(*longest, (size_t)n);
@@ -14636,8 +14606,7 @@ static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t ro
 static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t layers,
     void (*seen)(void *context, int32_t layer, const float *x), void *context) {
   const ldr_model *m = r->m;
-  ldr__tokens t;
-  memset(&t, 0, sizeof t);
+  LDR__ZERO(ldr__tokens, t);
   ldr__positions(r->position, batch->offsets, batch->sequences);
   t.sequences = batch->sequences;
   t.offsets = batch->offsets;
@@ -14702,8 +14671,7 @@ static void ldr__word_scores(const ldr__exec *ex, const ldr_model *m, const ldr_
   if (scale == 1.0f && !(cap > 0)) return;
   LDR__ROW_LOOP(t, rows, ex, {
     float *row = z + t * v;
-    size_t i;
-    for (i = 0; i < v; i++) row[i] = cap > 0 ? cap * tanhf(scale * row[i] / cap) : scale * row[i];
+    for (size_t i = 0; i < v; i++) row[i] = cap > 0 ? cap * tanhf(scale * row[i] / cap) : scale * row[i];
   })
 }
 
@@ -14719,7 +14687,6 @@ static void ldr__word_gradients(float *p, const ldr_model *m, float peak, float 
 
 LDR__DEF ldr_status ldr_model_logits(
     const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err) {
-  ldr__plan plan;
   ldr__exec ex;
   float *x = NULL;
   LDR__OWN_ERROR(err);
@@ -14728,7 +14695,7 @@ LDR__DEF ldr_status ldr_model_logits(
   if (!m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
   const size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
-  memset(&plan, 0, sizeof plan);
+  LDR__ZERO(ldr__plan, plan);
   while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, e);
     ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch((size_t)m->vocabulary, LDR__MAX(e, w)), 0);
@@ -14770,7 +14737,6 @@ static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *
 LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch,
     ldr_error *err) {
   const ldr__task_head *t = m ? &m->task : NULL;
-  ldr__plan plan;
   ldr__exec ex;
   float *x = NULL, *y = NULL;
   size_t longest;
@@ -14780,7 +14746,7 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
   if (!t->task) return ldr__fail(err, LDR_MISSING, "this model's files hold no head for a task");
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   const size_t w = (size_t)m->shape.width, h = (size_t)t->hidden, n = ldr__task_rows_of(t, NULL, hidden, batch, w);
-  memset(&plan, 0, sizeof plan);
+  LDR__ZERO(ldr__plan, plan);
   while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, w);
     y = t->task == LDR_TASK_POOLER ? scores : ldr__place_matrix(&plan, "head", n, LDR__MAX(h, 1));
@@ -15965,9 +15931,8 @@ static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? L
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
   const ldr__preset *row;
-  ldr_ladder_desc d;
   int32_t r, group, kv;
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_ladder_desc, d);
   if (desc) d = *desc;
   if (!m || !ldr__preset_of(d.preset) || !ldr__method_of(d.method)) return d;
   if (d.published_head && m->task.task) {
@@ -16488,8 +16453,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
 /* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add
    something for distances only where all of them are there. */
 static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
-  ldr__manner own;
-  memset(&own, 0, sizeof own);
+  LDR__ZERO(ldr__manner, own);
   if (ldr__preset_of(l->d.preset)->kind != LDR__LIKE_BACKBONE) return own;
   own = ldr__model_block(l->m, layer)->manner;
   if (l->side.head_dim != l->m->shape.head_dim) own.frequency = own.longer = NULL;
@@ -16502,9 +16466,8 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
 }
 
 static ldr__block ldr__rung_block(const ldr_ladder *l, int32_t rung) {
-  ldr__block b;
   int slot;
-  memset(&b, 0, sizeof b);
+  LDR__ZERO(ldr__block, b);
   for (slot = 0; slot < LDR__SLOTS; slot++) {
     int32_t p = l->rungs[rung].slot[slot];
     if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
@@ -16752,8 +16715,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
 }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_get(const ldr_ladder *l) {
-  ldr_ladder_desc none;
-  memset(&none, 0, sizeof none);
+  LDR__ZERO(ldr_ladder_desc, none);
   return l ? l->d : none;
 }
 
@@ -16764,8 +16726,7 @@ LDR__DEF const char *ldr_ladder_label(const ldr_ladder *l, int32_t i) {
 }
 
 LDR__DEF ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index) {
-  ldr_param p;
-  memset(&p, 0, sizeof p);
+  LDR__ZERO(ldr_param, p);
   if (!l || index < 0 || index >= l->count) return p;
   p.name = l->params[index].name;
   p.value = ldr__value(l, index);
@@ -19337,17 +19298,14 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
 /* Fills the importances of all stacks; allocates for the time of the call. */
 static ldr_status ldr__importance_sample(
     ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
-  ldr_ladder_desc hd;
-  ldr_train_desc back;
   ldr_ladder *head = NULL;
-  ldr__plan plan;
   ldr__pass s;
   ldr__limits most = { 0, 0, 0 };
   int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order = NULL;
   int fisher = im->kind == LDR_FISHER;
   if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
-  memset(&back, 0, sizeof back);
-  memset(&hd, 0, sizeof hd);
+  LDR__ZERO(ldr_train_desc, back);
+  LDR__ZERO(ldr_ladder_desc, hd);
   hd.alloc = l->alloc;
   hd.method = fisher ? LDR_METHOD_FULL : LDR_METHOD_HEAD;
   hd.head = l->d.head;
@@ -19359,7 +19317,7 @@ static ldr_status ldr__importance_sample(
   head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
   if (!head) return err->status;
   ldr__batch_limits(&most, head, set, 1);
-  memset(&plan, 0, sizeof plan);
+  LDR__ZERO(ldr__plan, plan);
   while (ldr__plan_turn(&plan, &l->alloc, err)) {
     ldr__pass_place(&plan, &s, head, most, &back);
     if (fisher) head->grads = ldr__place_floats(&plan, "gradients", head->size);
@@ -19400,7 +19358,6 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
 
 static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ldr_error *err) {
   const ldr__preset *row = ldr__preset_of(l->d.preset);
-  ldr__plan plan;
   ldr__importance im[2];
   ldr__cut cut[2];
   int32_t *running[2] = { NULL, NULL };
@@ -19413,7 +19370,7 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
         row->paper ? "the paper's chain ranks single weights" : "two stacks are not watched while they run");
   if (l->d.importance != LDR_MAGNITUDE && !sample)
     return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
-  memset(&plan, 0, sizeof plan);
+  LDR__ZERO(ldr__plan, plan);
   while (ldr__plan_turn(&plan, &l->alloc, err))
     for (stack = 0; stack < stacks; stack++) {
       ldr__importance_place(&plan, &im[stack], stack ? l->m->encoder : l->m, l->d.importance);
@@ -19944,11 +19901,10 @@ static ldr_status ldr__cache_lock(ldr__cache *c, ldr_error *err) {
     char name[LADDER_MAX_PATH], filler[sizeof(pid_t)];
     struct stat mine, there;
     pid_t here = getpid();
-    int fd, other;
     ldr__format(name, sizeof name, "%s.lock", c->writer.path);
-    fd = open(name, O_RDWR | O_CREAT, 0666);
+    int fd = open(name, O_RDWR | O_CREAT, 0666);
     if (fd < 0) break; /* where there are no locks, two processes spoil each other's file, and both say so */
-    other = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    int other = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (other && read(fd, filler, sizeof filler) == (ssize_t)sizeof filler && memcmp(filler, &here, sizeof here) == 0) {
       close(fd);
       return ldr__fail(err, LDR_ARGUMENT, "%s: another trainer of this process is filling it", c->writer.path);
@@ -20135,12 +20091,11 @@ static void ldr__cache_unpack(
 /* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or
    damaged. */
 static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *examples, int32_t per, int32_t n) {
-  size_t k;
   for (int32_t q = 0; q < n; q++)
     if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
   if (c->hash) {
     for (int32_t q = 0; q < n; q++)
-      for (k = 0; k < c->records; k++) {
+      for (size_t k = 0; k < c->records; k++) {
         size_t rows, before;
         ldr__cache_own(c, s, k, q, &rows, &before);
         if (!ldr__cache_read(c, ldr__sequence_of(examples, per, q), k, before + rows)) return 0;
@@ -20151,7 +20106,7 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
   }
   for (int32_t q = 0; q < n; q++) {
     size_t sequence = ldr__sequence_of(examples, per, q);
-    k = s->reader ? (size_t)s->reader->tap_count : c->taps;
+    size_t k = s->reader ? (size_t)s->reader->tap_count : c->taps;
     if (s->reader && k < c->taps) ldr__cache_unpack(c, s->reader, ldr__cache_record(c, sequence, k), k, q);
     for (k = c->taps; k < c->records; k++) ldr__cache_unpack(c, s, ldr__cache_record(c, sequence, k), k, q);
   }
@@ -21737,11 +21692,9 @@ static ldr_status ldr__predictor_check(const ldr_ladder *l, int32_t max_sequence
 }
 
 LDR__DEF ldr_memory ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens) {
-  ldr_memory report;
-  ldr__plan plan;
   ldr__pass s;
-  memset(&report, 0, sizeof report);
-  memset(&plan, 0, sizeof plan);
+  LDR__ZERO(ldr_memory, report);
+  LDR__ZERO(ldr__plan, plan);
   if (ldr__predictor_check(l, max_sequences, max_tokens, NULL)) return report;
   plan.report = &report;
   ldr__report(&report, "predictor", sizeof(ldr_predictor) + LDR__ALIGN);
@@ -21855,12 +21808,10 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
   const ldr_tokenizer *t = l ? ldr_model_tokenizer(l->m) : NULL;
   int32_t offsets[2] = { 0, 0 };
   int64_t limit;
-  ldr_encoding e;
   ldr_predictor *p = NULL;
   float *scores = NULL;
-  ldr_batch batch;
   LDR__OWN_ERROR(err);
-  memset(&e, 0, sizeof e);
+  LDR__ZERO(ldr_encoding, e);
   if (!l || !answer || !text) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_predict_text: no ladder, no text or no answer to fill");
   if (l->d.head != LDR_HEAD_CLASSIFY && l->d.head != LDR_HEAD_REGRESS)
@@ -21875,7 +21826,7 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
     p = ldr_predictor_create(l, 1, e.count, err);
   scores = p ? (float *)ldr__alloc(&l->alloc, bytes) : NULL;
   offsets[1] = e.count;
-  memset(&batch, 0, sizeof batch);
+  LDR__ZERO(ldr_batch, batch);
   batch.sequences = 1;
   batch.offsets = offsets;
   batch.ids = e.ids;
@@ -21896,7 +21847,6 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
 
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
     const ldr_batch *batch, const int32_t *labels, int32_t longest, float least, ldr_error *err) {
-  ldr__span_list out;
   LDR__OWN_ERROR(err);
   if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_spans: no predictor or destination, or a limit "
@@ -21909,7 +21859,7 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   ldr__head_forward(s);
   if (ldr__finite(s->logits, s->row_count, (size_t)ldr__head_outputs(&s->l->d), "scores", err)) return err->status;
   for (size_t r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
-  memset(&out, 0, sizeof out);
+  LDR__ZERO(ldr__span_list, out);
   out.spans = spans;
   out.capacity = (size_t)capacity;
   out.longest = longest ? (size_t)longest : SIZE_MAX;
@@ -21924,9 +21874,8 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
 #ifndef LADDER_NO_TRAIN
 LDR__DEF ldr_status ldr_evaluate(
     ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
-  ldr_train_desc td;
   LDR__OWN_ERROR(err);
-  memset(&td, 0, sizeof td);
+  LDR__ZERO(ldr_train_desc, td);
   td.metric = metric;
   ldr_trainer *t = ldr__trainer_new(l, d, NULL, &td, 1, err);
   if (t) ldr_trainer_evaluate(t, d, score, err);
@@ -22035,10 +21984,9 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
     ldr_error *err) {
   ldr_session *s;
-  ldr_session_desc d;
   int32_t most = m ? m->positions - m->position_offset : 0;
   LDR__OWN_ERROR(err);
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_session_desc, d);
   if (desc) d = *desc;
   if (!m || (l && l->m != m) || d.capacity < 0 || d.capacity > most)
     ldr__fail(err, LDR_ARGUMENT,
@@ -22082,8 +22030,7 @@ LDR__DEF void ldr_session_free(ldr_session *s) {
 }
 
 LDR__DEF ldr_memory ldr_session_memory(const ldr_session *s) {
-  ldr_memory none;
-  memset(&none, 0, sizeof none);
+  LDR__ZERO(ldr_memory, none);
   return s ? s->memory : none;
 }
 
@@ -22126,9 +22073,8 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
   const int32_t offsets[2] = { 0, count };
   const float *x;
   size_t each, n;
-  ldr_batch b;
   LDR__OWN_ERROR(err);
-  memset(&b, 0, sizeof b);
+  LDR__ZERO(ldr_batch, b);
   if (!s || !s->m->encoder || count > s->capacity) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_source: no session, a model without an encoder, or %d tokens where there is room for %d", count,
       s ? s->capacity : 0);
@@ -22174,8 +22120,7 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
   size_t w = (size_t)m->shape.width;
   int32_t offsets[LDR__STEP + 1], i, k, rungs = s->l ? s->l->d.rung_count : 0;
   ldr__kept kept[LDR__STEP];
-  ldr__tokens t;
-  memset(&t, 0, sizeof t);
+  LDR__ZERO(ldr__tokens, t);
   for (i = 0; i < n; i++) {
     kept[i].past = (size_t)all[i]->length;
     offsets[i] = i;
@@ -22312,10 +22257,9 @@ static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t co
 }
 
 LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count) {
-  ldr_sampling h;
   float peak = -FLT_MAX, least = -FLT_MAX / 2; /* -INFINITY is never drawn */
   int32_t i, k;
-  memset(&h, 0, sizeof h);
+  LDR__ZERO(ldr_sampling, h);
   if (how) h = *how;
   if (!logits || n < 1 || count < 0 || (count && !seen) || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) ||
       !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
@@ -22348,10 +22292,9 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
 
 LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
     const ldr_generate_desc *desc, ldr_error *err) {
-  ldr_generate_desc d;
   int32_t i, id, most, stop = 0;
   LDR__OWN_ERROR(err);
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_generate_desc, d);
   if (desc) d = *desc;
   if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_generate: no session or no destination");
@@ -22638,13 +22581,12 @@ typedef struct ldr__arrays {
 
 static ldr_status ldr__arrays_write(ldr__writer *w, const ldr_ladder *l, const ldr__arrays *y, ldr_error *err) {
   ldr__text t;
-  ldr__array a;
   uint64_t h = 0, at = 0;
   size_t bound = ldr__header_bound(l);
   char *text = (char *)ldr__alloc(&l->alloc, bound);
   if (!text) return w->status = ldr__fail(err, LDR_MEMORY, "out of memory while saving a %s", y->format);
   for (int32_t i = 0; i < y->count; i++) {
-    a = y->at(y->of, i);
+    ldr__array a = y->at(y->of, i);
     h = ldr__floats_digest(h, a.data, a.rows * a.columns);
   }
   ldr__text_init(&t, text, bound);
@@ -22655,13 +22597,13 @@ static ldr_status ldr__arrays_write(ldr__writer *w, const ldr_ladder *l, const l
   ldr__meta_hex(&t, "checksum", ldr__mix64(h ^ t.digest), 16);
   ldr__text_bytes(&t, "}", 1);
   for (int32_t i = 0; i < y->count; i++) {
-    a = y->at(y->of, i);
+    ldr__array a = y->at(y->of, i);
     ldr__header_matrix(&t, a.name, LDR_F32, a.rows < 2, a.rows, a.columns, &at);
   }
   ldr__text_bytes(&t, "}", 1);
   ldr__writer_header(w, &t, err);
   for (int32_t i = 0; i < y->count; i++) {
-    a = y->at(y->of, i);
+    ldr__array a = y->at(y->of, i);
     ldr__writer_floats(w, a.data, a.rows * a.columns, err);
   }
   ldr__free(&l->alloc, text, bound);
@@ -22675,9 +22617,8 @@ static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_err
 
 LDR__DEF ldr_status ldr_ladder_save_memory(
     const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err) {
-  ldr__writer w;
   if (!l || !size) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
-  memset(&w, 0, sizeof w);
+  LDR__ZERO(ldr__writer, w);
   w.memory = (unsigned char *)data;
   w.capacity = capacity;
   ldr__ladder_write(&w, l, err);
@@ -22766,12 +22707,11 @@ static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ld
 
 static ldr_ladder *ldr__ladder_from(
     const ldr_model *m, const ldr_weights *w, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_ladder_desc d;
   ldr_ladder *l = NULL;
   int32_t rungs[2 * LDR__MANY], i;
   uint64_t held = 0, fingerprint = 0, mine, h = 0, wanted = 0;
   const char *format = ldr_weights_meta(w, "format");
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_ladder_desc, d);
   d.alloc = ldr__allocator(alloc);
   if (!format || strcmp(format, "ladder") != 0) ldr__meta_missing("format", err);
   else if (!ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint))
@@ -22867,19 +22807,18 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields), &t->l->d);
   for (int i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
   for (int i = 0; i < 2; i++) {
-    size_t k, labels;
     if (marks) marks[i] = h;
     if (!sets[i]) continue;
-    labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
+    size_t labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
     h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
     if (sets[i]->version) { /* its examples pass by: what comes next is the caller's to repeat */
       h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
       continue;
     }
     h = ldr__mix64(h ^ ldr__texts_hash(sets[i]));
-    for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
-    for (k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
-    for (k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
+    for (size_t k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
+    for (size_t k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
+    for (size_t k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
     h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
   }
   if (marks) marks[2] = h;
@@ -22956,19 +22895,19 @@ static ldr_status ldr__resume_check(
     const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
   const char *format = ldr_weights_meta(w, "format");
   uint64_t run, wanted, h = 0, bits;
-  size_t s;
   if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)
       || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-  for (int i = 0; run != ldr__run_digest(t, NULL) && i < LDR__RUN_FIELDS; i++) {
+  const int same = run == ldr__run_digest(t, NULL);
+  for (int i = 0; !same && i < LDR__RUN_FIELDS; i++) {
     char now[32];
     const char *was = ldr_weights_meta(w, ldr__run_fields[i].key);
     if (was && strcmp(was, ldr__run_value(now, t, i)) != 0)
       return ldr__fail(err, LDR_MISMATCH, "the saved run had %s %s, and this one has %s: only threads, caches of "
           "floats and processes may differ", ldr__run_fields[i].key + 4, was, now);
   }
-  if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
+  if (!same) return ldr__fail(err, LDR_MISMATCH,
       "the saved run had another backbone, ladder, data set, seed or type of taps");
-  for (s = 0; s < LDR__COUNT(ldr__states); s++) {
+  for (size_t s = 0; s < LDR__COUNT(ldr__states); s++) {
     const int64_t most = ldr__states[s].size == 4 ? t->d.epochs : s ? INT64_MAX / 2
         : (int64_t)t->d.epochs * t->steps_per_epoch;
     if (!ldr__field_read(w, &ldr__states[s], &bits) || (ldr__states[s].kind == LDR__FIELD_INT && bits > (uint64_t)most))
