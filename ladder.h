@@ -1895,6 +1895,10 @@ static float *ldr__place_floats(ldr__plan *p, const char *name, size_t count) {
   return ldr__place_matrix(p, name, count, 1);
 }
 
+static int32_t *ldr__place_ints(ldr__plan *p, const char *name, size_t count) {
+  return (int32_t *)ldr__place(p, name, count, sizeof(int32_t));
+}
+
 /* Large plans ask for large pages: rows of a batch are pages apart, and a matrix kernel that visits
    many rows would wait for address translation more than for data. A hint, without effect elsewhere. */
 static void ldr__large_pages(void *memory, size_t size) {
@@ -10755,7 +10759,7 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
   for (i = 0; i < 2; i++) if (!a->down[i]) a->down[i] = a->bent;
   a->raw_rows = rows;
   if (kept && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
-  if (s->experts) a->chosen = (int32_t *)ldr__place(p, name, rows, sizeof(int32_t));
+  if (s->experts) a->chosen = ldr__place_ints(p, name, rows);
 }
 
 /* The same activations between other states. */
@@ -11679,7 +11683,7 @@ enum {
   LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29, LDR__KEYS_T5 = 1 << 30
 };
 
-/* Pieces of rows. Three names behind a stem; those of attention's four matrices. */
+/* Pieces of rows: names behind a stem, the numbers of encoders and decoders, what families have in common. */
 #define LDR__THREE(stem, a, b, c) stem a, stem b, stem c
 #define LDR__QKVO(stem) LDR__THREE(stem, "q", "k", "v"), stem "o"
 #define LDR__PROJ(stem, out) LDR__THREE(stem, "q_proj", "k_proj", "v_proj"), stem out
@@ -11687,8 +11691,9 @@ enum {
 #define LDR__FUSED(qkv) qkv, qkv, qkv
 #define LDR__ENCODES(place, gated, rotary, biases) LDR_NORM_LAYER, place, gated, rotary, 0, biases, 0, 0
 #define LDR__DECODES(rotary, biases) LDR_NORM_LAYER, LDR__PRE, 0, rotary, 1, biases, 0, 0
-#define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
-  "max_position_embeddings", "hidden_activation hidden_act"
+#define LDR__HF_SIZES "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
+  "max_position_embeddings"
+#define LDR__HF_KEYS LDR__HF_SIZES, "hidden_activation hidden_act"
 #define LDR__BERT_KEYS LDR__HF_KEYS, "layer_norm_eps", "gelu"
 #define LDR__BERT_TYPE LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES), LDR__BERT_KEYS
 #define LDR__BERT_REST "attention.output.dense", NULL, "intermediate.dense", "output.dense", \
@@ -11698,6 +11703,7 @@ enum {
 #define LDR__BERT_PLACES "embeddings.position_embeddings.weight"
 #define LDR__BERT_TYPES "embeddings.token_type_embeddings.weight"
 #define LDR__BERT_ENDS(places, types, project) LDR__BERT_WORDS, places, types, "embeddings.LayerNorm", project, NULL
+#define LDR__BERT_TABLES(project) LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, project)
 #define LDR__BERT_HEAD "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", \
   "cls.predictions.decoder.weight", "cls.predictions.bias"
 #define LDR__ROBERTA_HEAD "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias"
@@ -11752,18 +11758,18 @@ enum {
   (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
 
 static const ldr__family ldr__families[] = {
-  { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
+  { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(NULL),
     LDR__BERT_HEAD, 0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
-  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
+  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(NULL),
     LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
   { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps",
     "gelu_new", "encoder.albert_layer_groups.%d.albert_layers.%d.", { LDR__SELF(""), "attention.dense", NULL, "ffn",
-    "ffn_output", "attention.LayerNorm", "full_layer_layer_norm" }, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES,
-    "encoder.embedding_hidden_mapping_in"), "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight",
-    "predictions.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT, { LDR__BERT_OTHERS, "predictions.*",
-    "sop_classifier.*" } },
-  { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES,
-    "embeddings_project"), "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight",
+    "ffn_output", "attention.LayerNorm", "full_layer_layer_norm" },
+    LDR__BERT_TABLES("encoder.embedding_hidden_mapping_in"), "predictions.dense", "predictions.LayerNorm",
+    "predictions.decoder.weight", "predictions.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
+    { LDR__BERT_OTHERS, "predictions.*", "sop_classifier.*" } },
+  { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES("embeddings_project"),
+    "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight",
     "generator_lm_head.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ELECTRA,
     { LDR__BERT_OTHERS, "generator_*", "discriminator_predictions.*", "sequence_summary.*" } },
   { "distilbert", "distilbert.", LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES), "dim", "n_layers", "n_heads",
@@ -11792,7 +11798,7 @@ static const ldr__family ldr__families[] = {
     LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO, { "*.attn.attention.bias", "*.attn.attention.masked_bias",
     "score.*" } },
   LDR__OPT("opt", LDR__PRE, "final_layer_norm"), LDR__OPT("opt with norms behind", LDR__POST, NULL),
-  { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
+  { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(NULL),
     LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
   { "roformer", "roformer.", LDR__ENCODES(LDR__POST, 0, LDR__PAIRS, LDR__ALL_BIASES), LDR__BERT_KEYS, LDR__BERT_LAYER,
     LDR__BERT_ENDS(NULL, LDR__BERT_TYPES, "embeddings_project"), LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT |
@@ -11817,20 +11823,17 @@ static const ldr__family ldr__families[] = {
     "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias", LDR__OF_UP_FIRST,
     LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*", "classifier.*" } },
   { "deberta-v2", "deberta.", LDR__BERT_TYPE, "encoder.layer.%d.", { LDR__THREE("attention.self.", "query_proj",
-    "key_proj", "value_proj"), LDR__BERT_REST }, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
-    LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*",
-    "mask_predictions.*" } },
+    "key_proj", "value_proj"), LDR__BERT_REST }, LDR__BERT_TABLES(NULL), LDR__BERT_HEAD, LDR__OF_PLACES,
+    LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
   { "deberta", "deberta.", LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K)), LDR__BERT_KEYS,
-    "encoder.layer.%d.", { LDR__THREE("attention.self.in_proj", " attention.self.q_bias", "",
-    " attention.self.v_bias"), LDR__BERT_REST }, LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, NULL),
-    LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*",
-    "lm_predictions.*" } },
-  { "modernbert", "model.", LDR__ENCODES(LDR__PRE, 1, LDR__HALVES, 0), "hidden_size", "num_hidden_layers",
-    "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
-    "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", LDR__THREE("mlp.", "Wi", "Wi", "Wo"), "attn_norm", "mlp_norm" },
-    "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm", "head.dense", "head.norm",
-    "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN |
-    LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
+    "encoder.layer.%d.", { LDR__THREE("attention.self.in_proj", " attention.self.q_bias", "", " attention.self.v_bias"),
+    LDR__BERT_REST }, LDR__BERT_TABLES(NULL), LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_BY_HEAD, LDR__KEYS_BERT |
+    LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
+  { "modernbert", "model.", LDR__ENCODES(LDR__PRE, 1, LDR__HALVES, 0), LDR__HF_SIZES, "hidden_activation", "norm_eps",
+    "gelu", "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", LDR__THREE("mlp.", "Wi", "Wi", "Wo"), "attn_norm",
+    "mlp_norm" }, "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm", "head.dense",
+    "head.norm", "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS,
+    LDR__KEYS_MODERN | LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
   { "gpt_neox", "gpt_neox.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__BERT_KEYS, "layers.%d.",
     { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h",
     LDR__LLAMA_NORMS }, LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL),
@@ -11900,7 +11903,6 @@ static const struct ldr__expert_row { const char *type; int32_t renormal; const 
   { "qwen2_moe", 0, { "mlp.gate", LDR__QWEN("experts.%d."), "mlp.shared_expert_gate", LDR__QWEN("shared_expert.") } },
   { "qwen3_moe", 2, { "mlp.gate", LDR__QWEN("experts.%d.") } } };
 
-/* The row, or NULL. */
 static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
   size_t i = LDR__COUNT(ldr__expert_rows);
   while (i > 0 && strcmp(ldr__expert_rows[i - 1].type, type) != 0) i--;
@@ -12156,10 +12158,11 @@ static void ldr__relative_backward(float *dw, const ldr_model *m, const float *d
 /* The member that one of the names has, each separated by a blank, and that is not null; else -1. */
 static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *names) {
   char name[64];
+  ldr__text t;
   while (names && *names) {
     size_t n = strcspn(names, " ");
-    memcpy(name, names, LDR__MIN(n, sizeof name - 1));
-    name[LDR__MIN(n, sizeof name - 1)] = 0;
+    ldr__text_init(&t, name, sizeof name);
+    ldr__text_bytes(&t, names, n);
     int32_t node = ldr_json_get(j, object, name);
     if (node >= 0 && j->nodes[node].type != LDR_JSON_NULL) return node;
     names += n + (names[n] != 0);
@@ -12183,7 +12186,7 @@ static int32_t ldr__config_int(
 }
 
 /* A number from low to high; missing or null: `otherwise`. */
-static float ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
+static float ldr__config_real(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
     double high, ldr_error *err) {
   int32_t node = ldr__config_get(j, object, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
@@ -12193,11 +12196,6 @@ static float ldr__config_real_in(const ldr_json *j, int32_t object, const char *
   else if (v >= low && v <= high) return (float)v;
   else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "\"%s\" is out of its range", key);
   return (float)low;
-}
-
-static float ldr__config_real(
-    const ldr_json *j, const char *key, double otherwise, double low, double high, ldr_error *err) {
-  return ldr__config_real_in(j, 0, key, otherwise, low, high, err);
 }
 
 static int ldr__config_true_or(const ldr_json *j, const char *key, int otherwise) {
@@ -12252,11 +12250,11 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
 /* Frequencies divided one by one, by numbers for texts up to the original length, and by others for longer ones. */
 static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
   static const char *const lists[2] = { "short_factor", "long_factor" };
-  r->original = ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
-  double factor = (double)ldr__config_real_in(
+  r->original = ldr__config_real(j, 0, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
+  double factor = (double)ldr__config_real(
       j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
   factor = factor > 1 ? sqrt(1 + log(factor) / log((double)r->original)) : 1;
-  r->score = ldr__config_real_in(j, object, "attention_factor", factor, 1e-6, 1e6, err);
+  r->score = ldr__config_real(j, object, "attention_factor", factor, 1e-6, 1e6, err);
   r->score *= r->score;
   for (int32_t i = 0; i < 2; i++) {
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
@@ -12303,21 +12301,21 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   r->score = r->factor = 1;
   r->theta = theta;
   if (object < 0) object = 0;
-  else r->theta = ldr__config_real_in(j, object, "rope_theta", (double)theta, 1, 1e12, err);
-  r->original = ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, err);
-  r->low = ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, err);
-  r->high = ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, err);
-  r->fast = ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, err);
-  r->slow = ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, err);
+  else r->theta = ldr__config_real(j, object, "rope_theta", (double)theta, 1, 1e12, err);
+  r->original = ldr__config_real(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, err);
+  r->low = ldr__config_real(j, object, "low_freq_factor", 1, 1e-6, 1e6, err);
+  r->high = ldr__config_real(j, object, "high_freq_factor", 4, 1e-6, 1e6, err);
+  r->fast = ldr__config_real(j, object, "beta_fast", 32, 1e-6, 1e6, err);
+  r->slow = ldr__config_real(j, object, "beta_slow", 1, 1e-6, 1e6, err);
   if (r->kind == LDR__ROPE_PLAIN) return err->status;
   if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
   if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
       "rope_type %s needs a \"factor\"", names[kind].name);
-  r->factor = ldr__config_real_in(j, object, "factor", 1, 1, 1e6, err);
+  r->factor = ldr__config_real(j, object, "factor", 1, 1, 1e6, err);
   if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
       "low_freq_factor must be below high_freq_factor");
   if (r->kind == LDR__ROPE_YARN)
-    r->score = ldr__config_real_in(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
+    r->score = ldr__config_real(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
   r->score *= r->score; /* queries and keys both have it */
   return err->status;
 }
@@ -12387,11 +12385,11 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
     if (!(m->keys & LDR__KEYS_J)) return LDR_OK;
     return ldr__config_turned(m, ldr__config_int(j, "rotary_dim", 64, 2, 4096, err), err);
   }
-  theta = ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, err);
+  theta = ldr__config_real(j, 0, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, err);
   for (i = 0; i < 1 + modern; i++) {
     int32_t at = object;
     if (modern && (i || (m->traits & LDR__OF_MODERN))) theta = i ? 10000.0f : 160000.0f;
-    if (modern) theta = ldr__config_real(j, olds[i], (double)theta, 1, 1e12, err);
+    if (modern) theta = ldr__config_real(j, 0, olds[i], (double)theta, 1, 1e12, err);
     if (modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT) {
       at = ldr_json_get(j, object, kinds[i]);
       if (at < 0 && i == 0) at = object; /* as transformers 4 has it */
@@ -12400,8 +12398,8 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   /* The part of a head that turns. */
   part = m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE) ? 0.25f : m->keys & LDR__KEYS_PHI ? 0.5f : 1.0f;
-  part = ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)part, 0, 1, err);
-  turned = ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, err);
+  part = ldr__config_real(j, 0, "partial_rotary_factor rotary_pct", (double)part, 0, 1, err);
+  turned = ldr__config_real(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, err);
   return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
@@ -12578,7 +12576,6 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
   return LDR_OK;
 }
 
-/* Heads and how wide they are. */
 static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   ldr__shape *s = &m->shape;
@@ -12655,24 +12652,24 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     if (ldr__config_true_or(j, "scale_decoder_outputs", ldr__config_true_or(j, "tie_word_embeddings", 1)))
       m->logit_scale = 1.0f / sqrtf((float)s->width);
   }
-  if (m->keys & LDR__KEYS_OLMO) s->clip = ldr__config_real(j, "clip_qkv", 0, 0, 1e6, err);
-  if (m->keys & LDR__KEYS_COHERE) m->logit_scale = ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, err);
+  if (m->keys & LDR__KEYS_OLMO) s->clip = ldr__config_real(j, 0, "clip_qkv", 0, 0, 1e6, err);
+  if (m->keys & LDR__KEYS_COHERE) m->logit_scale = ldr__config_real(j, 0, "logit_scale", 0.0625, 1e-9, 1e9, err);
   if (m->keys & LDR__KEYS_GRANITE) {
-    m->word_scale = ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, err);
-    s->grow = ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, err);
-    m->score_scale = ldr__config_real(j, "attention_multiplier", 1, 1e-9, 1e9, err);
-    float by = ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, err);
+    m->word_scale = ldr__config_real(j, 0, "embedding_multiplier", 1, 1e-9, 1e9, err);
+    s->grow = ldr__config_real(j, 0, "residual_multiplier", 1, 1e-9, 1e9, err);
+    m->score_scale = ldr__config_real(j, 0, "attention_multiplier", 1, 1e-9, 1e9, err);
+    float by = ldr__config_real(j, 0, "logits_scaling", 1, 1e-9, 1e9, err);
     m->score_scale *= sqrtf((float)s->head_dim);
     m->logit_scale = 1.0f / by;
   }
   if (s->after && (m->keys & LDR__KEYS_GEMMA)) {
     static const struct { const char *key; double otherwise; } caps[2] = {
       { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
-    float by = ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
+    float by = ldr__config_real(j, 0, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
     m->score_scale = sqrtf((float)s->head_dim / by);
     for (int k = 0; k < 2; k++) { /* null, and gemma3's default: none */
       int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
-      *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
+      *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, 0, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
     }
   }
   return err->status;
@@ -12704,7 +12701,6 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
   return ldr__config_activation(&m->conv.activation, j, "conv_act", "tanh", err);
 }
 
-/* The tables of embeddings. */
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   int32_t pad = 0, types = m->traits & LDR__OF_PLACES ? 0 : 1;
@@ -12943,7 +12939,7 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
   double eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack && !f->causal ? 1e-12 : 1e-5;
-  s->eps = ldr__config_real(j, f->k_eps, eps, 0, 1, err);
+  s->eps = ldr__config_real(j, 0, f->k_eps, eps, 0, 1, err);
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err) || ldr__config_experts(m, j, err))
     return err->status;
@@ -13328,13 +13324,12 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
   w.out = out;
   w.in = in;
   if (out == 0) return w;
-  w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : b->m->compute == LDR_COMPUTE_BF16    ? LDR__PACK_BF16
+  w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : b->m->compute == LDR_COMPUTE_BF16 ? LDR__PACK_BF16
       : LDR__PACK_F32;
   w.data = ldr__place(b->plan, name, ldr__packed_bytes(ker, out, in, w.type), 1);
   w.scale = w.type != LDR__PACK_INT8 ? NULL : ldr__place_floats(b->plan, name, whole);
   w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, name, whole) : NULL;
-  w.sums = w.type != LDR__PACK_INT8 ? NULL
-      : (int32_t *)ldr__place(b->plan, name, whole * ldr__packed_blocks(in), sizeof(int32_t));
+  w.sums = w.type != LDR__PACK_INT8 ? NULL : ldr__place_ints(b->plan, name, whole * ldr__packed_blocks(in));
   return w;
 }
 
@@ -13408,7 +13403,7 @@ static void ldr__bind_distances(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t span = m->buckets > 0 ? m->buckets : m->far, mid = m->buckets / 2, n = m->positions, i;
   size_t rows = 2 * (size_t)span, w = (size_t)m->shape.width, r;
-  int32_t *row = (int32_t *)ldr__place(b->plan, "relative positions", 2 * (size_t)n + 1, sizeof *row);
+  int32_t *row = ldr__place_ints(b->plan, "relative positions", 2 * (size_t)n + 1);
   const float *norm[2];
   b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
   memset(&b->distance_table, 0, sizeof b->distance_table);
@@ -13724,8 +13719,6 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   const ldr_tensor *b = ldr__adapter_part(p, a->name, n, part_b),
       *v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector");
   ldr_tensor *base = ldr__adapter_base(p, a->name, n, ".weight");
-  size_t r, in, out, i, j, k, rows, columns, room;
-  float *row, *fa, *fb, scale;
   if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
   if (!base) return ldr__fail_at(p->err, LDR_EXTRA, a->offset,
       "\"%b\" is no matrix of this model: made for another one?", a->name, n);
@@ -13733,40 +13726,35 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
       (p->dora && !v))
     return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "\"%b\" needs A[r,in] and B[out,r]%s", a->name, n,
         p->dora ? " and magnitudes" : "");
-  r = (size_t)a->shape[0];
-  in = (size_t)a->shape[1];
-  out = (size_t)b->shape[0];
-  rows = turned ? in : out;
-  columns = turned ? out : in;
+  const size_t r = (size_t)a->shape[0], in = (size_t)a->shape[1], out = (size_t)b->shape[0],
+      rows = turned ? in : out, columns = turned ? out : in, room = (r * (in + out) + columns) * sizeof(float);
   if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
     return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "\"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
         a->name, n, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
   if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
       "\"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
-  scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
+  const float scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
   unsigned char *copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
-  room = (r * (in + out) + columns) * sizeof(float);
-  row = (float *)ldr__alloc(&p->m->alloc, room);
+  float *row = (float *)ldr__alloc(&p->m->alloc, room);
   if (!copy || !row) {
     ldr__free(&p->m->alloc, row, room);
     return ldr__fail(p->err, LDR_MEMORY, "out of memory for an adapter");
   }
-  fa = row + columns;
-  fb = fa + r * in;
+  float *fa = row + columns, *fb = fa + r * in;
   ldr_tensor_read(fa, a, 0, r * in);
   ldr_tensor_read(fb, b, 0, out * r);
-  for (i = 0; i < rows; i++) {
+  for (size_t i = 0; i < rows; i++) {
     double length = 0;
     float magnitude = 0;
     ldr_tensor_read(row, base, i * columns, columns);
-    for (k = 0; k < r; k++) {
+    for (size_t k = 0; k < r; k++) {
       const float by = scale * (turned ? fa[k * in + i] : fb[i * r + k]);
-      for (j = 0; j < columns; j++) row[j] += by * (turned ? fb[j * r + k] : fa[k * in + j]);
+      for (size_t j = 0; j < columns; j++) row[j] += by * (turned ? fb[j * r + k] : fa[k * in + j]);
     }
-    for (j = 0; v && j < columns; j++) length += (double)row[j] * (double)row[j];
+    for (size_t j = 0; v && j < columns; j++) length += (double)row[j] * (double)row[j];
     if (v) ldr_tensor_read(&magnitude, v, i, 1);
-    for (j = 0; v && j < columns; j++) row[j] = (float)((double)row[j] * (double)magnitude / sqrt(length));
+    for (size_t j = 0; v && j < columns; j++) row[j] = (float)((double)row[j] * (double)magnitude / sqrt(length));
     p->m->kernels->rows->pack(copy + i * columns * sizeof(float), row, 1, columns, LDR_F32);
   }
   ldr__free(&p->m->alloc, row, room);
@@ -14315,7 +14303,7 @@ static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model 
   const char *name = "backbone activations";
   memset(b, 0, sizeof *b);
   b->chunk = ldr__chunk_rows(m, tokens, longest);
-  b->part_at = (int32_t *)ldr__place(p, name, sequences + 1, sizeof(int32_t));
+  b->part_at = ldr__place_ints(p, name, sequences + 1);
   b->x = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
   ldr__acts_place(p, name, &b->acts, shape, b->chunk, LDR__KEEP_NOTHING);
   b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, (size_t)m->embed_width) : b->x;
@@ -14420,11 +14408,12 @@ static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ld
 typedef struct ldr__embed_back { float *sums, *normed, *stats, *dsums; } ldr__embed_back;
 
 static void ldr__embed_back_place(ldr__plan *p, ldr__embed_back *k, const ldr_model *m, size_t tokens) {
+  const char *name = "backbone gradients";
   size_t e = (size_t)m->embed_width;
-  k->sums = ldr__place_matrix(p, "backbone gradients", tokens, e);
-  k->normed = m->ends.v[LDR__EMBED_NORM] ? ldr__place_matrix(p, "backbone gradients", tokens, e) : k->sums;
-  k->stats = ldr__place_matrix(p, "backbone gradients", tokens, 2);
-  k->dsums = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone gradients", tokens, e) : NULL;
+  k->sums = ldr__place_matrix(p, name, tokens, e);
+  k->normed = m->ends.v[LDR__EMBED_NORM] ? ldr__place_matrix(p, name, tokens, e) : k->sums;
+  k->stats = ldr__place_matrix(p, name, tokens, 2);
+  k->dsums = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, e) : NULL;
 }
 
 /* From dx[T,d], which is used up, to the gradients of the tables that are wanted: grad[end]. */
@@ -14587,7 +14576,7 @@ static void ldr__viewer_place(ldr__plan *p, ldr__viewer *r, const ldr_model *m, 
   if (source) r->b.cross = ldr__place_matrix(p, "backbone activations", source, 2 * ldr__kv_width(&m->shape));
   ldr__exec_place(p, &r->ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, LDR__MAX(rows, source), longest),
       ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
-  r->position = (int32_t *)ldr__place(p, "positions", rows, sizeof(int32_t));
+  r->position = ldr__place_ints(p, "positions", rows);
 }
 
 static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t rows, size_t sequences, size_t longest,
@@ -15800,10 +15789,6 @@ static float *ldr__value(const ldr_ladder *l, int32_t param) {
 static float *ldr__grad(const ldr_ladder *l, int32_t param) {
   const float *grads = l->owner ? l->owner->grads : l->grads;
   return param < 0 || !grads ? NULL : (float *)(uintptr_t)grads + l->params[param].offset;
-}
-
-static int32_t *ldr__place_ints(ldr__plan *p, const char *name, size_t count) {
-  return (int32_t *)ldr__place(p, name, count, sizeof(int32_t));
 }
 
 static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
@@ -21936,8 +21921,8 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   r->reader = l->reader ? &s->pass : NULL;
   r->final = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
   r->hidden_in = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
-  r->rows = (int32_t *)ldr__place(p, "tokens", 1, sizeof(int32_t));
-  r->part_at = (int32_t *)ldr__place(p, "tokens", 2, sizeof(int32_t));
+  r->rows = ldr__place_ints(p, "tokens", 1);
+  r->part_at = ldr__place_ints(p, "tokens", 2);
   r->taps = (float **)ldr__place(p, "tokens", (size_t)ldr__tap_count(l), sizeof(float *));
   ldr__side_place(p, r, most, 1, NULL);
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
@@ -21966,8 +21951,8 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
     else ldr__viewer_place(p, &s->reader, m->encoder, (size_t)s->capacity, 1, (size_t)s->capacity, 0);
     s->reader.m = m->encoder;
   }
-  s->seen = (int32_t *)ldr__place(p, "tokens", (size_t)s->capacity, sizeof(int32_t));
-  s->position = (int32_t *)ldr__place(p, "tokens", rows, sizeof(int32_t));
+  s->seen = ldr__place_ints(p, "tokens", (size_t)s->capacity);
+  s->position = ldr__place_ints(p, "tokens", rows);
   s->last = ldr__place_floats(p, "logits", w);
   s->logits = ldr__place_floats(p, "logits", v);
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, LDR__MIN(rows, (size_t)LDR__STEP), rows);
@@ -22333,7 +22318,6 @@ typedef struct ldr__field { const char *key; size_t offset, size; int kind; } ld
 #define LDR__FIELD(of, type, name, kind) \
   { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind }
 
-/* The configuration of a ladder. */
 static const ldr__field ldr__fields[] = {
 #define LDR__INT(name)   LDR__FIELD("ladder", ldr_ladder_desc, name, INT)
 #define LDR__FLOAT(name) LDR__FIELD("ladder", ldr_ladder_desc, name, FLOAT)
@@ -22498,24 +22482,28 @@ static size_t ldr__header_bound(const ldr_ladder *l) {
   return n;
 }
 
-/* Floats as little-endian bytes, a block at a time; the digest runs over the same blocks. */
+/* Floats as little-endian bytes, a block at a time, into w; if that is NULL, the digest of the same blocks. */
 enum { LDR__BLOCK = 1024 };
 
-static size_t ldr__float_block(unsigned char *bytes, const float *v, size_t n) {
-  size_t i, take = LDR__MIN(n, (size_t)LDR__BLOCK);
-  for (i = 0; i < take; i++) ldr__store_u32(bytes + 4 * i, ldr__bits_from_float(v[i]));
-  return take;
-}
-
-static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n) {
+static uint64_t ldr__floats_put(ldr__writer *w, uint64_t h, const float *v, size_t n, ldr_error *err) {
   unsigned char bytes[4 * LDR__BLOCK];
-  while (n) {
-    size_t take = ldr__float_block(bytes, v, n);
-    h = ldr__digest(h, bytes, 4 * take);
+  while (n && !(w && w->status)) {
+    const size_t take = LDR__MIN(n, (size_t)LDR__BLOCK);
+    for (size_t i = 0; i < take; i++) ldr__store_u32(bytes + 4 * i, ldr__bits_from_float(v[i]));
+    if (w) ldr__writer_put(w, bytes, 4 * take, err);
+    else h = ldr__digest(h, bytes, 4 * take);
     v += take;
     n -= take;
   }
   return h;
+}
+
+static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n) {
+  return ldr__floats_put(NULL, h, v, n, NULL);
+}
+
+static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
+  ldr__floats_put(w, 0, v, n, err);
 }
 
 /* A named array of a file: where its floats lie in memory and how it is called. */
@@ -22542,21 +22530,10 @@ static void ldr__header_tensor(
   *at += bytes;
 }
 
-/* A matrix, or a vector. */
 static void ldr__header_matrix(
     ldr__text *t, const char *name, ldr_dtype type, int vector, size_t rows, size_t columns, uint64_t *at) {
   int64_t shape[2] = { (int64_t)rows, (int64_t)columns };
   ldr__header_tensor(t, name, type, shape + vector, 2 - vector, at);
-}
-
-static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
-  unsigned char bytes[4 * LDR__BLOCK];
-  while (n && !w->status) {
-    size_t take = ldr__float_block(bytes, v, n);
-    ldr__writer_put(w, bytes, 4 * take, err);
-    v += take;
-    n -= take;
-  }
 }
 
 static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
@@ -22649,7 +22626,6 @@ static const ldr_tensor *ldr__array_find(const ldr_weights *w, const ldr__array 
   return t;
 }
 
-/* Reads one array of a file into its place. */
 static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
   const ldr_tensor *t = ldr__array_find(w, a, err);
   if (!err->status) ldr_tensor_read(a->data, t, 0, a->rows * a->columns);
