@@ -3186,9 +3186,8 @@ static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m,
 
 /* Row i, n long, however it lies. */
 static void ldr__mat_row(const ldr__kernels *ker, float *dst, const ldr__mat *m, size_t i, size_t n) {
-  size_t j;
   if (m->cs == 1) ldr__mat_run(ker, dst, m, i, 0, n);
-  else for (j = 0; j < n; j++) dst[j] = ldr__mat_get(m, i, j);
+  else for (size_t j = 0; j < n; j++) dst[j] = ldr__mat_get(m, i, j);
 }
 
 static ldr__mat ldr__mat_transposed(ldr__mat m) {
@@ -3363,18 +3362,17 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
     const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
     const ldr__finish *last, int accumulate, ldr__fetches *soon) {
   const size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, row = rs * sizeof(float);
-  size_t i0, i, j, p;
   ldr__tile tile = { NULL, NULL, NULL, ldc, row, cs * sizeof(float), 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
-  for (i0 = 0; i0 < m; i0 += mc) {
+  for (size_t i0 = 0; i0 < m; i0 += mc) {
     size_t high = LDR__MIN(m - i0, mc), after = i0 + high;
     if (soon && cs == 1 && after < m)
       ldr__fetches_put(soon, 0, ldr__ahead_of((uintptr_t)a + after * row, row, LDR__MIN(m - after, mc),
           k * sizeof(float), ldr__tiles(ker, high, n)));
-    for (p = 0; p < k || p == 0; p += LDR__KC) {
+    for (size_t p = 0; p < k || p == 0; p += LDR__KC) {
       tile.k = LDR__MIN((size_t)LDR__KC, k - p);
       tile.a = a + i0 * rs + p * cs;
       tile.accumulate = accumulate || p > 0;
-      for (j = 0; j < n; j += nr) {
+      for (size_t j = 0; j < n; j += nr) {
         tile.b = panels + j * depth + p * nr;
         tile.c = c + i0 * ldc + j;
         tile.bias = bias ? bias + j : NULL;
@@ -3382,7 +3380,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
         ldr__tiles_down(ker->tile, tile, high, ker->mr, soon);
       }
     }
-    for (i = i0; last && last->f && i < after; i++)
+    for (size_t i = i0; last && last->f && i < after; i++)
       ker->rows->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
   }
 }
@@ -3816,9 +3814,8 @@ static void ldr__sums_begin(ldr__sums *s, const ldr__exec *ex) {
 }
 
 static ldr__sum *ldr__sums_add(ldr__sums *s, ldr__sum_kind kind, size_t tasks) {
-  ldr__sum *m;
   if (s->count == LDR__SUMS) ldr__sums_make(s);
-  m = &s->each[s->count++];
+  ldr__sum *m = &s->each[s->count++];
   m->kind = kind;
   m->tasks = tasks;
   s->tasks += tasks;
@@ -4037,25 +4034,22 @@ static void ldr__kept_rows(const ldr__kernels *ker, float *dst, const ldr__atten
     size_t n) {
   const size_t d = (size_t)a->head_dim, row = ldr__kept_row((size_t)a->kv_heads, d, a->kept_type);
   const unsigned char *at = a->kept[seq].at + head * ldr__packed_row(d, a->kept_type);
-  size_t i;
-  for (i = 0; i < n; i++) ldr__rows_unpack(ker, dst + i * d, at + i * row, 1, d, a->kept_type);
+  for (size_t i = 0; i < n; i++) ldr__rows_unpack(ker, dst + i * d, at + i * row, 1, d, a->kept_type);
 }
 
 static float ldr__dot(const float *a, const float *b, size_t n) {
   float sums[4] = { 0, 0, 0, 0 };
   size_t i;
-  int l;
   for (i = 0; i + 4 <= n; i += 4)
-    for (l = 0; l < 4; l++) sums[l] += a[i + (size_t)l] * b[i + (size_t)l];
+    for (int l = 0; l < 4; l++) sums[l] += a[i + (size_t)l] * b[i + (size_t)l];
   for (; i < n; i++) sums[0] += a[i] * b[i];
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /* Keys [j0, j0 + keys) that come after a query i0 + l get a score whose exponential is 0. */
 static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i0) {
-  size_t j, l;
-  for (j = i0 < j0 ? 0 : i0 - j0 + 1; j < keys; j++)
-    for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
+  for (size_t j = i0 < j0 ? 0 : i0 - j0 + 1; j < keys; j++)
+    for (size_t l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
 }
 
 /* Where a head's row has what it adds for the distance j - i. */
@@ -4082,10 +4076,9 @@ static void ldr__attention_shift(float *score, const ldr__attention *a, const fl
 /* Scores s[keys,n] of queries i0.. and keys j0.., or, turned, s[queries,n] of keys side by side. */
 static void ldr__attention_shifts(float *s, const ldr__attention *a, const float *qkv, size_t h, size_t rows,
     size_t columns, size_t n, size_t i0, size_t j0, int turned) {
-  size_t r, c;
   if (!a->relative && !a->window && !a->places && !a->slopes && !(a->cap > 0)) return;
-  for (r = 0; r < rows; r++)
-    for (c = 0; c < columns; c++)
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++)
       ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
 }
 
@@ -4110,10 +4103,9 @@ static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, f
 /* Threshold and rows of the dropout of P, if there is any. */
 static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__attention *a, size_t first, size_t n,
     size_t h) {
-  size_t i;
   if (!a->drop || a->drop->p <= 0) return 0;
   *kept = 1.0f / (1.0f - a->drop->p);
-  for (i = 0; i < n; i++) rows[i] = ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1);
+  for (size_t i = 0; i < n; i++) rows[i] = ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1);
   return (uint32_t)((double)a->drop->p * 4294967296.0);
 }
 
@@ -4306,17 +4298,16 @@ struct ldr_json {
 /* Length of the well-formed UTF-8 sequence at s (1 to 4), or 0. Unicode 15, table 3-7. */
 static size_t ldr__utf8_length(const unsigned char *s, size_t n) {
   unsigned c = s[0], low = 0x80, high = 0xbf;
-  size_t need, i;
   if (c < 0x80) return 1;
   if (c < 0xc2 || c > 0xf4) return 0;
-  need = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+  size_t need = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
   if (n < need) return 0;
   if (c == 0xe0) low = 0xa0;
   if (c == 0xed) high = 0x9f;
   if (c == 0xf0) low = 0x90;
   if (c == 0xf4) high = 0x8f;
   if (s[1] < low || s[1] > high) return 0;
-  for (i = 2; i < need; i++)
+  for (size_t i = 2; i < need; i++)
     if ((s[i] & 0xc0) != 0x80) return 0;
   return need;
 }
@@ -4534,9 +4525,8 @@ LDR__DEF ldr_json *ldr_json_parse(const char *text, size_t size, const ldr_alloc
 }
 
 LDR__DEF void ldr_json_free(ldr_json *j) {
-  ldr_allocator a;
   if (!j) return;
-  a = j->alloc;
+  ldr_allocator a = j->alloc;
   ldr__free(&a, j->nodes, j->capacity * sizeof *j->nodes);
   ldr__free(&a, j, sizeof *j);
 }
@@ -4600,7 +4590,6 @@ static double ldr__parse_double(const char *s, size_t n) {
   size_t i = 0;
   int negative = 0, point = 0, digits = 0, exponent = 0;
   uint64_t mantissa = 0;
-  double value;
   if (i < n && (s[i] == '-' || s[i] == '+')) negative = s[i++] == '-';
   for (; i < n && (ldr__digit(s[i]) || (s[i] == '.' && !point)); i++) {
     if (s[i] == '.') point = 1;
@@ -4618,7 +4607,7 @@ static double ldr__parse_double(const char *s, size_t n) {
       if (e < 100000) e = e * 10 + (s[i] - '0');
     exponent += e_negative ? -e : e;
   }
-  value = (double)mantissa;
+  double value = (double)mantissa;
   if (mantissa != 0 && exponent != 0)
     value = exponent < -300 ? value / 1e300 / pow(10.0, (double)-(exponent + 300))
         : exponent < 0      ? value / pow(10.0, (double)-exponent) : value * pow(10.0, (double)exponent);
@@ -4817,10 +4806,9 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
 }
 
 static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_status status;
   FILE *f = ldr__fopen(path, "rb");
   if (!f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-  status = ldr__source_stream(s, f, path, alloc, err);
+  ldr_status status = ldr__source_stream(s, f, path, alloc, err);
   fclose(f);
   return status;
 }
@@ -4967,13 +4955,11 @@ static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, 
 }
 
 LDR__DEF void ldr_weights_close(ldr_weights *w) {
-  ldr_allocator a;
-  size_t i;
   if (!w) return;
-  a = w->alloc;
-  for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
-  for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
-  for (i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
+  ldr_allocator a = w->alloc;
+  for (size_t i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
+  for (size_t i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+  for (size_t i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
   ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
   ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
   ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
@@ -5016,14 +5002,13 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
 
 /* Room for a tensor, which is one of w's when it is counted. NULL: no memory, or no name, of which err says why. */
 static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t file, ldr_error *err) {
-  ldr_tensor *t;
   if (!name) return NULL;
   w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
   if (w->capacity <= w->count) {
     ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
     return NULL;
   }
-  t = &w->tensors[w->count];
+  ldr_tensor *t = &w->tensors[w->count];
   memset(t, 0, sizeof *t);
   t->name = name;
   t->file = file;
@@ -5059,8 +5044,7 @@ static ldr_status ldr__weights_meta_add(
 }
 
 static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key) {
-  size_t i;
-  for (i = 0; w && key && i < w->meta_count; i++)
+  for (size_t i = 0; w && key && i < w->meta_count; i++)
     if (strcmp(w->metas[i].key, key) == 0) return &w->metas[i];
   return NULL;
 }
@@ -5068,10 +5052,9 @@ static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key)
 /* A JSON number that is a whole, non-negative int64, exactly. */
 static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
-  size_t i;
   int64_t v = 0;
   if (!n || n->type != LDR_JSON_NUMBER) return 0;
-  for (i = n->begin; i < n->end; i++) {
+  for (size_t i = n->begin; i < n->end; i++) {
     char c = j->text[i];
     if (!ldr__digit(c) || v > (INT64_MAX - (c - '0')) / 10) return 0;
     v = v * 10 + (c - '0');
@@ -5167,8 +5150,6 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   const ldr__source *s = &w->files[file];
   uint64_t header, at;
   size_t first = w->count, i;
-  ldr_json *j;
-  int32_t k;
   if (s->size < 8)
     return ldr__fail_at(
         err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
@@ -5181,11 +5162,11 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
     return ldr__fail_at(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?",
         header, (uint64_t)s->size - 8);
   LDR__ZERO(ldr_error, json_error);
-  j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
+  ldr_json *j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
   if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
     ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
-  for (k = j->nodes[0].first; k >= 0 && !err->status; k = j->nodes[j->nodes[k].next].next)
+  for (int32_t k = j->nodes[0].first; k >= 0 && !err->status; k = j->nodes[j->nodes[k].next].next)
     if (ldr_json_equals(j, k, "__metadata__")) ldr__safetensors_meta(w, j, j->nodes[k].next, err);
     else ldr__safetensors_tensor(w, j, k, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
   ldr_json_free(j);
@@ -5208,9 +5189,8 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
 
 /* The U8 tensors that the metadata calls blocks get their type and their shape in elements. */
 static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
-  size_t i, size;
   int32_t d;
-  for (i = 0; i < w->meta_count; i++) {
+  for (size_t i = 0; i < w->meta_count; i++) {
     const ldr__meta *m = &w->metas[i];
     const char *name = m->key + sizeof LDR__QUANTISED - 1;
     ldr_tensor *t;
@@ -5226,7 +5206,7 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
     if (t->dtype != LDR_U8)
       return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%q\": type %s, %s blocks must be U8 and be named once",
           name, ldr_dtype_name(t->dtype), m->value);
-    size = ldr__dtypes[d].size;
+    size_t size = ldr__dtypes[d].size;
     if (t->dims != 2 || t->shape[1] % (int64_t)size)
       return ldr__fail_at(err, LDR_SHAPE, m->at,
           "tensor \"%q\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", name, t->dims,
@@ -5240,9 +5220,8 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
 }
 
 static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
-  size_t i;
   ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
-  for (i = 1; i < w->count; i++)
+  for (size_t i = 1; i < w->count; i++)
     if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
       return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%q\" is there twice", w->tensors[i].name);
   return ldr__weights_quantised(w, err);
@@ -5276,8 +5255,7 @@ static const unsigned char *ldr__take(ldr__cursor *c, uint64_t n) {
 static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
   const unsigned char *p = ldr__take(c, (uint64_t)bytes);
   uint64_t v = 0;
-  int i;
-  for (i = p ? bytes : 0; i-- > 0;) v = v << 8 | p[i];
+  for (int i = p ? bytes : 0; i-- > 0;) v = v << 8 | p[i];
   return v;
 }
 
@@ -5298,8 +5276,7 @@ static ldr__cursor ldr__cursor_of(const unsigned char *p, size_t size) {
 
 static uint64_t ldr__take_varint(ldr__cursor *c) {
   uint64_t v = 0;
-  int shift;
-  for (shift = 0; shift < 64 && !c->bad; shift += 7) {
+  for (int shift = 0; shift < 64 && !c->bad; shift += 7) {
     uint64_t b = ldr__take_number(c, 1);
     v |= (b & 127) << shift;
     if (b < 128) return v;
@@ -5369,9 +5346,8 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
   const unsigned char *name = ldr__take(c, n);
   uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
-  ldr_tensor *t;
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
-  t = ldr__weights_add(w, ldr__weights_text(w, name, (size_t)n, at, err), file, err);
+  ldr_tensor *t = ldr__weights_add(w, ldr__weights_text(w, name, (size_t)n, at, err), file, err);
   if (!t || ldr__tensor_dims(t, dims, at, err)) return err->status;
   for (d = 0; d < dims; d++) { /* the fastest first */
     uint64_t k = ldr__take_number(c, 8);
@@ -5421,8 +5397,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   const ldr__source *s = &w->files[file];
   uint64_t version, tensors, values, i, align, data, n;
   size_t first = w->count, k;
-  ldr__cursor c;
-  c = ldr__cursor_of(s->data, s->size);
+  ldr__cursor c = ldr__cursor_of(s->data, s->size);
   c.at = 4;
   version = ldr__take_number(&c, 4);
   tensors = ldr__take_number(&c, 8);
@@ -5551,8 +5526,7 @@ static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
 
 /* Where what follows the topmost mark begins; 0: there is none. */
 static size_t ldr__pickle_mark(ldr__pickle *p) {
-  size_t i;
-  for (i = p->depth; i-- > 0;) if (p->values[p->stack[i]].kind == LDR__P_MARK) return i + 1;
+  for (size_t i = p->depth; i-- > 0;) if (p->values[p->stack[i]].kind == LDR__P_MARK) return i + 1;
   ldr__pickle_fail(p, "looks for a mark that is not there");
   return 0;
 }
@@ -5579,8 +5553,7 @@ static const struct { const char *module, *name; } ldr__pickle_globals[LDR__P_ST
 
 static int ldr__pickle_global(
     ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
-  int i;
-  for (i = 0; i < (int)LDR__P_STORAGES + (int)LDR_DTYPE_COUNT; i++) {
+  for (int i = 0; i < (int)LDR__P_STORAGES + (int)LDR_DTYPE_COUNT; i++) {
     const char *in = i < LDR__P_STORAGES ? ldr__pickle_globals[i].module : "torch",
         *as = i < LDR__P_STORAGES ? ldr__pickle_globals[i].name : ldr__dtypes[i - LDR__P_STORAGES].torch;
     if (as && ldr__same(module, m, in) && ldr__same(name, n, as))
@@ -5653,9 +5626,8 @@ static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
 /* What follows the mark (last < 0), or the last n, goes into the container below, or becomes a new one. */
 static int ldr__pickle_gather(ldr__pickle *p, int32_t kind, int last, int into) {
   size_t marked = last < 0, held = marked ? 0 : (size_t)last, from = marked ? ldr__pickle_mark(p) : p->depth - held, i;
-  int32_t v;
   if (p->depth < held || from < marked + (size_t)into) return 0;
-  v = into ? p->stack[from - marked - 1] : ldr__pickle_new(p, kind, 0);
+  int32_t v = into ? p->stack[from - marked - 1] : ldr__pickle_new(p, kind, 0);
   if (v < 0 || p->values[v].kind != kind) return 0;
   for (i = from; i < p->depth; i++) if (!ldr__pickle_hang(p, v, p->stack[i])) return 0;
   p->depth = from - marked;
@@ -5753,15 +5725,14 @@ typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_wei
 static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
   size_t size = ldr_dtype_size(t->dtype), n = (size_t)(t->bytes / size), i, at[LADDER_MAX_DIMS];
   unsigned char *copy = ldr__weights_copy(h->w, (size_t)t->bytes, h->err);
-  int32_t d;
   memset(at, 0, sizeof at);
   if (!copy) return h->err->status;
   t->data = copy;
   for (i = 0; i < n; i++, copy += size) {
     size_t place = 0;
-    for (d = 0; d < t->dims; d++) place += at[d] * (size_t)stride[d];
+    for (int32_t d = 0; d < t->dims; d++) place += at[d] * (size_t)stride[d];
     memcpy(copy, from + place * size, size);
-    for (d = t->dims; d-- > 0 && ++at[d] == (size_t)t->shape[d];) at[d] = 0;
+    for (int32_t d = t->dims; d-- > 0 && ++at[d] == (size_t)t->shape[d];) at[d] = 0;
   }
   return LDR_OK;
 }
@@ -5780,7 +5751,6 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   int32_t args = (int32_t)v[value].number, id = (int32_t)v[ldr__pickle_item(p, args, 0)].number,
       offset = ldr__pickle_item(p, args, 1), sizes = ldr__pickle_item(p, args, 2),
       strides = ldr__pickle_item(p, args, 3), d, whole = 1;
-  const ldr_tensor *s;
   ldr_tensor *t = ldr__weights_add(h->w,
       ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err), h->file, h->err);
   uint64_t elements = 1, reach = 0, expected = 1, held, step, first, size;
@@ -5793,7 +5763,7 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
     return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": its shape and strides are no lists of one length", t->name);
   if (ldr__tensor_dims(t, (uint64_t)v[sizes].count, LDR_NO_OFFSET, h->err)) return h->err->status;
   ldr__pickle_name(text, &v[ldr__pickle_item(p, id, 2)]);
-  s = ldr_weights_find(h->stores, text);
+  const ldr_tensor *s = ldr_weights_find(h->stores, text);
   if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%q\": its storage \"%s\" is not in the file", t->name, text);
   size = ldr_dtype_size(t->dtype);
   first = (uint64_t)v[offset].number;
@@ -5831,10 +5801,9 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   static const char *const names[] = { "state_dict", "model_state_dict", "model", "module" };
   const ldr__pickle *p = &h->p;
   size_t before = h->w->count;
-  int32_t cell, pass;
   if (!ldr__pickle_is(p, dict, LDR__P_DICT))
     return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
-  for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
+  for (int32_t cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
     int32_t key = p->cells[cell].value, value;
     if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, "pickle: a key without a value");
     value = p->cells[p->cells[cell].next].value;
@@ -5842,8 +5811,8 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
     if (ldr__torch_tensor(h, key, value)) return h->err->status;
   }
   if (h->w->count > before) return LDR_OK;
-  for (pass = 0; pass < 4 && depth < 3; pass++)
-    for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
+  for (int32_t pass = 0; pass < 4 && depth < 3; pass++)
+    for (int32_t cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
       if (ldr__pickle_says(p, p->cells[cell].value, names[pass]) &&
           ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT))
         return ldr__torch_tensors(h, p->cells[p->cells[cell].next].value, depth + 1);
@@ -5869,7 +5838,6 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
   const ldr__source *s = &h->w->files[h->file];
   size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
   uint64_t count, at, k;
-  ldr__cursor c;
   while (end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
   if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u)
     return ldr__fail_at(
@@ -5883,7 +5851,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     count = ldr__load_u64(s->data + z + 32);
     at = ldr__load_u64(s->data + z + 48);
   }
-  c = ldr__cursor_of(s->data, s->size);
+  ldr__cursor c = ldr__cursor_of(s->data, s->size);
   ldr__take(&c, at);
   for (k = 0; k < count; k++) {
     size_t from = c.at, i, slash;
@@ -5931,7 +5899,6 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
   ldr__pickle *p = &h->p;
   ldr_weights *s = h->stores;
   size_t k, n = 0;
-  int32_t cell;
   char name[64];
   for (k = 0; k < p->value_count; k++) {
     const ldr__pvalue *v = &p->values[k], *key;
@@ -5945,7 +5912,7 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
   for (k = 0; k < s->count; k++)
     if (n == 0 || strcmp(s->tensors[n - 1].name, s->tensors[k].name) != 0) s->tensors[n++] = s->tensors[k];
   s->count = n;
-  for (cell = keys < 0 ? -1 : p->values[keys].head; cell >= 0; cell = p->cells[cell].next) {
+  for (int32_t cell = keys < 0 ? -1 : p->values[keys].head; cell >= 0; cell = p->cells[cell].next) {
     const ldr__pvalue *key = &p->values[p->cells[cell].value];
     uint64_t elements = ldr__take_number(&p->c, 8), bytes, at = p->c.at;
     ldr_tensor *t = NULL;
@@ -6037,23 +6004,21 @@ static int ldr__onnx_is(const unsigned char *p, size_t n) {
 }
 
 static int ldr__text_is(const unsigned char *p, size_t n) {
-  size_t i;
-  for (i = 0; i < LDR__MIN(n, 64); i++)
+  for (size_t i = 0; i < LDR__MIN(n, 64); i++)
     if (p[i] > 126 || (p[i] < 32 && p[i] != 9 && p[i] != 10 && p[i] != 13)) return 0;
   return 1;
 }
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
-  size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
-  for (i = 0; i < LDR__COUNT(ldr__not_weights); i++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__not_weights); i++) {
     size_t n = strlen(ldr__not_weights[i].begins);
     if (s->size >= n && memcmp(s->data, ldr__not_weights[i].begins, n) == 0)
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
   }
-  for (i = 0; i < LDR__COUNT(ldr__formats); i++)
+  for (size_t i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
   if (ldr__onnx_is(s->data, s->size))
     return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
@@ -6068,9 +6033,8 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
 
 LDR__DEF ldr_weights *ldr_weights_open_memory(
     const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_weights *w;
   LDR__OWN_ERROR(err);
-  w = ldr__weights_new(1, alloc, err);
+  ldr_weights *w = ldr__weights_new(1, alloc, err);
   if (!w) return NULL;
   ldr__source_borrow(&w->files[0], data, size);
   if (!data) ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open_memory: no data");
@@ -6082,15 +6046,13 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(
 #ifndef LADDER_NO_STDIO
 
 static void ldr__five_digits(char *at, uint64_t v) {
-  int i;
-  for (i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
+  for (int i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
 }
 
 /* A GGUF model in several files, NAME-00001-of-00003.gguf and so on, the first of which has been read: the others. */
 static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64_t parts, ldr_error *err) {
   char name[LADDER_MAX_PATH], first[] = "-00001-of-00000.gguf";
   size_t n = strlen(path), k = sizeof first - 1;
-  int32_t i;
   if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT,
       "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
   ldr__five_digits(first + 10, parts);
@@ -6099,7 +6061,7 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
         "one of %U files of a model: open the first, whose name ends with %s", parts, first);
   if (ldr__weights_files(w, (int32_t)parts, err)) return err->status;
   memcpy(name, path, n + 1);
-  for (i = 1; i < (int32_t)parts; i++) {
+  for (int32_t i = 1; i < (int32_t)parts; i++) {
     ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
     if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
     if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
@@ -6144,12 +6106,11 @@ static ldr_status ldr__bundle_fail(ldr__bundle *h, ldr_status status, uint64_t a
 static int ldr__bundle_name(char *s) {
   static const char *const others[] = { "/adam_m", "/adam_v", "/Adam", "/Adam_1", "global_step", "beta1_power",
       "beta2_power" };
-  size_t i, n;
   char *p;
-  for (i = 0; i < LDR__COUNT(others); i++) if (ldr__ends_with(s, others[i])) return 0;
+  for (size_t i = 0; i < LDR__COUNT(others); i++) if (ldr__ends_with(s, others[i])) return 0;
   for (p = s; *p; p++) if (*p == '/') *p = '.';
   for (p = s; (p = strstr(p, "layer_")) != NULL; p += 6) if (ldr__digit(p[6])) p[5] = '.';
-  n = strlen(s);
+  size_t n = strlen(s);
   if (ldr__ends_with(s, "_embeddings")) ldr__format(s + n, 8, ".weight");
   if (ldr__ends_with(s, "predictions.output_bias")) ldr__format(s + n - 11, 8, "bias");
   return 1;
@@ -6160,7 +6121,6 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
   uint64_t field, value, shards = 0, big = 0;
   char path[LADDER_MAX_PATH];
   ldr__cursor part;
-  int32_t i;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) shards = value;
     if (field == 2) big = value;
@@ -6169,7 +6129,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
       "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
   if (big) return ldr__bundle_fail(h, LDR_UNSUPPORTED, 0, "written big-endian");
   h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
-  for (i = 0; h->w && i < (int32_t)shards; i++) {
+  for (int32_t i = 0; h->w && i < (int32_t)shards; i++) {
     char tail[] = ".data-00000-of-00000";
     size_t n = strlen(h->path) - strlen(".index");
     ldr__five_digits(tail + 6, (uint64_t)i);
@@ -6185,7 +6145,6 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
   uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
   char name[sizeof h->key];
-  ldr_tensor *t;
   ldr__cursor part, dim, inner;
   int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
@@ -6196,7 +6155,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
         "read", h->key);
   memcpy(name, h->key, sizeof name); /* the next key may share its beginning */
   if (!ldr__bundle_name(name)) return LDR_OK;
-  t = ldr__weights_add(h->w, ldr__weights_text(h->w, name, strlen(name), at, h->err), 0, h->err);
+  ldr_tensor *t = ldr__weights_add(h->w, ldr__weights_text(h->w, name, strlen(name), at, h->err), 0, h->err);
   if (!t) return h->err->status;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) type = value;
@@ -6241,15 +6200,13 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
 /* A block: of entries, or (index) of where blocks are. */
 static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, int index) {
   const uint64_t whole = h->index.size;
-  uint64_t restarts;
-  ldr__cursor c;
   if (at > whole || size < 4 || size > whole - at || whole - at - size < 5 || (h->read += size) > whole)
     return ldr__bundle_fail(h, LDR_FORMAT, at, "a block lies outside the index or over another one");
   if (h->index.data[at + size])
     return ldr__bundle_fail(h, LDR_UNSUPPORTED, at, "a compressed block: TensorFlow itself writes none");
-  restarts = ldr__load_u32(h->index.data + at + size - 4);
+  uint64_t restarts = ldr__load_u32(h->index.data + at + size - 4);
   if (restarts > (size - 4) / 4) return ldr__bundle_fail(h, LDR_FORMAT, at, "a block's end cannot be read");
-  c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
+  ldr__cursor c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
   h->key[0] = 0;
   while (c.at < c.size && !h->err->status) {
     uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
@@ -6275,11 +6232,10 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
 /* The index, which is open; its footer says where the block is that says where all others are. */
 static ldr_status ldr__bundle_read(ldr__bundle *h) {
   uint64_t at, size = h->index.size;
-  ldr__cursor c;
   if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
     return ldr__fail_at(h->err, LDR_FORMAT, size ? size - 1 : 0,
         "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
-  c = ldr__cursor_of(h->index.data + size - 48, 40);
+  ldr__cursor c = ldr__cursor_of(h->index.data + size - 48, 40);
   ldr__take_varint(&c); /* of metadata, which TensorFlow does not write */
   ldr__take_varint(&c);
   at = ldr__take_varint(&c);
@@ -6524,11 +6480,10 @@ static int32_t ldr__utf8_bytes(char c) {
 }
 LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
   const unsigned char *u = (const unsigned char *)s;
-  uint32_t c;
   *bytes = ldr__utf8_bytes(s[0]);
   if (*bytes == 1) return u[0];
   if (*bytes == 2) return (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
-  c = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+  uint32_t c = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
   return *bytes == 3 ? c : c << 6 | (u[3] & 0x3fu);
 }
 static int32_t ldr__utf8_before(const char *s, int32_t at) {
@@ -6737,8 +6692,7 @@ static uint32_t ldr__address_hash(const void *table) {
   return 2166136261u ^ ((uint32_t)((uintptr_t)table >> 4) * 2654435769u);
 }
 static uint32_t ldr__vocab_hash(uint32_t h, const char *s, size_t n) {
-  size_t i;
-  for (i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 16777619u;
+  for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 16777619u;
   return h;
 }
 
@@ -6774,9 +6728,8 @@ static int32_t ldr__piece_named(const ldr_tokenizer *t, const char *name) {
 /* Room for ids below `room` and the tokens that other files add, with scores and types where the file has them; `text`
    bytes of pieces to begin with. */
 static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
-  size_t n;
   room += t->room_hint;
-  n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
+  size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
   t->pieces = (ldr__vocab_piece *)ldr__tokenizer_alloc(t, n * sizeof *t->pieces);
   if (scores) t->scores = (double *)ldr__tokenizer_alloc(t, n * sizeof *t->scores);
   if (types) t->types = (unsigned char *)ldr__tokenizer_alloc(t, n);
@@ -6810,13 +6763,12 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
 static void ldr__pieces_index(ldr_tokenizer *t) {
   static const char hex[] = "0123456789ABCDEF";
   size_t i, n = 4;
-  int32_t id;
   while (n < (size_t)t->piece_room + (size_t)t->piece_room / 2) n *= 2;
   t->slots = t->err->status ? NULL : (ldr__vocab_slot *)ldr__tokenizer_alloc(t, n * sizeof *t->slots);
   if (!t->slots) return;
   t->slot_count = n;
   for (i = 0; i < n; i++) t->slots[i].id = -1;
-  for (id = 0; id < t->count; id++) {
+  for (int32_t id = 0; id < t->count; id++) {
     const char *s = ldr__piece_text(t, id);
     size_t bytes = ldr__piece_bytes(t, id);
     uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), s, bytes);
@@ -6879,8 +6831,7 @@ static void ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
 /* The first or (again) the last of two equal texts counts. */
 static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, ldr__string s, int32_t value, int again) {
   uint32_t node = 0, next;
-  int32_t i;
-  for (i = 0; i < s.bytes; i++, node = next) {
+  for (int32_t i = 0; i < s.bytes; i++, node = next) {
     unsigned char byte = (unsigned char)s.text[i];
     if (trie->nodes == trie->room) ldr__trie_grow(t, trie);
     if (trie->nodes == trie->room || trie->nodes == 0xfffffe)
@@ -7015,9 +6966,8 @@ LDR__INLINE void ldr__str_byte(ldr__str *s, char byte, ldr__origin from) {
 }
 
 static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t n, ldr__origin from) {
-  int32_t i;
   if (!ldr__str_room(c, s, n)) return;
-  for (i = 0; i < n; i++) ldr__str_byte(s, text[i], from);
+  for (int32_t i = 0; i < n; i++) ldr__str_byte(s, text[i], from);
 }
 
 static void ldr__str_char(ldr__cutting *c, ldr__str *s, uint32_t ch, ldr__origin from) {
@@ -7135,9 +7085,8 @@ static int ldr__char_byte(uint32_t c) {
 }
 
 static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
-  int32_t i;
   if (!ldr__str_room(c, out, v->size * 2)) return;
-  for (i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
+  for (int32_t i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
 }
 
 static void ldr__normalize_bytes(ldr__norm *p) {
@@ -7153,7 +7102,6 @@ typedef struct ldr__form { ldr__norm *p; int32_t marks, behind; int compose, any
 static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
   const ldr__mark *behind = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_BEHIND];
   uint32_t whole = f->any && f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
-  int32_t i;
   if (whole) {
     f->starter.c = whole;
     f->starter.change += m->change - 1;
@@ -7162,7 +7110,7 @@ static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
     f->last = m->rank;
   } else {
     if (f->any) ldr__put(f->p, f->starter.c, f->starter.change);
-    for (i = 0; i < f->behind; i++) ldr__put(f->p, behind[i].c, behind[i].change);
+    for (int32_t i = 0; i < f->behind; i++) ldr__put(f->p, behind[i].c, behind[i].change);
     f->behind = 0;
     f->last = -1;
     f->any = !m->rank && f->compose;
@@ -7224,8 +7172,7 @@ static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
 static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, int longest, int32_t *bytes) {
   uint32_t unit = ldr__map_unit(m, 0), node = unit >> 10 << ((unit & 512) >> 6), value;
   const char *found = NULL;
-  int32_t i;
-  for (i = 0; i < n && s[i]; i++) {
+  for (int32_t i = 0; i < n && s[i]; i++) {
     node ^= (unsigned char)s[i];
     unit = ldr__map_unit(m, node);
     if ((unit & 0x800000ffu) != (unsigned char)s[i]) break;
@@ -7405,8 +7352,7 @@ static void ldr__rx_put2(ldr__rx *r, int32_t v, int32_t w) {
 /* Puts the first n of these before the code from `at` on. */
 static void ldr__rx_front(ldr__rx *r, int32_t at, int32_t n, int32_t a, int32_t b, int32_t c, int32_t d) {
   const int32_t numbers[4] = { a, b, c, d };
-  int32_t i;
-  for (i = 0; i < n; i++) ldr__rx_put(r, 0);
+  for (int32_t i = 0; i < n; i++) ldr__rx_put(r, 0);
   if (r->why) return;
   memmove(r->code + at + n, r->code + at, (size_t)(r->used - at - n) * sizeof *r->code);
   memcpy(r->code + at, numbers, (size_t)n * sizeof *r->code);
@@ -7542,12 +7488,10 @@ static int ldr__rx_class_has(const int32_t *code, uint32_t c) {
 }
 
 static void ldr__rx_class_end(ldr__rx *r, int32_t start) {
-  int32_t *code;
-  uint32_t c;
   if (r->why) return;
-  code = r->code + start;
+  int32_t *code = r->code + start;
   code[1] = r->used - start;
-  for (c = 0; c < 128; c++)
+  for (uint32_t c = 0; c < 128; c++)
     if (ldr__rx_class_any(code, c)) code[3 + c / 32] = (int32_t)((uint32_t)code[3 + c / 32] | (uint32_t)1 << c % 32);
 }
 
@@ -7740,9 +7684,8 @@ static int ldr__rx_sequence(ldr__rx *r) {
 
 static int ldr__rx_alternatives(ldr__rx *r) {
   int32_t start = r->used, jumps = -1, before;
-  int least;
   if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
-  least = ldr__rx_sequence(r);
+  int least = ldr__rx_sequence(r);
   while (!r->why && ldr__rx_take(r, "|")) {
     ldr__rx_put2(r, LDR__RX_JUMP, jumps); /* for now: the jump before */
     ldr__rx_front(r, start, 2, LDR__RX_SPLIT, r->used + 2 - start, 0, 0);
@@ -7776,9 +7719,8 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
 
 /* Does the one-character instruction fit at s[at]? *bytes: of the character. */
 LDR__INLINE int ldr__regex_one(const int32_t *code, const char *s, int32_t n, int32_t at, int32_t *bytes) {
-  uint32_t c;
   if (at >= n) return 0;
-  c = ldr__utf8_at(s + at, bytes);
+  uint32_t c = ldr__utf8_at(s + at, bytes);
   if (code[0] == LDR__RX_CLASS) return ldr__rx_class_has(code, c);
   if (code[0] == LDR__RX_ANY) return c != '\n';
   return (code[0] == LDR__RX_CHAR ? c : ldr__char_fold(c)) == (uint32_t)code[1];
@@ -7838,14 +7780,12 @@ static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t 
 
 /* Back to the last frame, of a run one character less each time: where to go on, or -1 with nothing left. */
 static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t *frames, int32_t base) {
-  ldr__frame *f;
-  int32_t at;
   if (--c->steps < 0)
     ldr__cut_fail(c, LDR_LIMIT, "a regular expression of the tokenizer takes too long on this text");
   if (c->status || *frames <= base) return -1;
-  f = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES] + *frames - 1;
+  ldr__frame *f = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES] + *frames - 1;
   *pc = f->pc;
-  at = f->at;
+  int32_t at = f->at;
   if (at > f->least) f->at = ldr__utf8_before(s, at);
   else --*frames;
   return at;
@@ -8088,14 +8028,12 @@ static void ldr__encoding_move(ldr_encoding *e, int32_t to, int32_t from, int32_
 }
 
 LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
-  ldr__work *w;
-  int i;
   if (!e) return;
   ldr__free(&e->alloc, e->ids, (size_t)e->capacity * LDR__COLUMNS * sizeof *e->ids);
-  w = (ldr__work *)e->work;
+  ldr__work *w = (ldr__work *)e->work;
   if (w) {
-    for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
-    for (i = 0; i < LDR__ROOMS; i++) ldr__free(&e->alloc, w->room[i], w->bytes[i]);
+    for (int i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
+    for (int i = 0; i < LDR__ROOMS; i++) ldr__free(&e->alloc, w->room[i], w->bytes[i]);
     ldr__free(&e->alloc, w, sizeof *w);
   }
   memset(e, 0, sizeof *e);
@@ -8209,14 +8147,13 @@ static int ldr__sp_joins(int type) { return type == LDR__SP_NORMAL || type == LD
 
 static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
   ldr__pair p = { LDR__NO_RANK, -1 };
-  uint32_t bits;
   if (t->by_score) {
     if (a->id == -2 || b->id == -2) return p;
     p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
     if (p.id >= 0 && !ldr__sp_joins(t->types[p.id])) p.id = -1;
     if (p.id < 0) return p;
     /* scores as numbers of which the smallest belongs to the highest score */
-    bits = ldr__bits_from_float((float)t->scores[p.id]);
+    uint32_t bits = ldr__bits_from_float((float)t->scores[p.id]);
     bits = bits & 0x80000000u ? bits : ~bits & 0x7fffffffu;
     p.rank = LDR__MIN(bits, LDR__NO_RANK - 1);
   } else if (a->id >= 0 && b->id >= 0 && t->merge_slots) {
@@ -8383,12 +8320,11 @@ static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
 }
 
 static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
-  const ldr__symbol *s;
   int32_t n, k, end, at = 0, id = c->t->ignore_merges ? ldr__piece_find(c->t, v->text, (size_t)v->size) : -1;
   if (id >= 0) ldr__emit_part(c, id, v, 0, v->size);
   if (id >= 0) return;
   n = ldr__bpe(c, v->text, ldr__bpe_symbols(c, v));
-  s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
+  const ldr__symbol *s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
   for (k = 0; k < n && !c->status; k++, at = end) {
     end = LDR__MIN(at + s[k].bytes, v->size);
     if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
@@ -8444,7 +8380,6 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
   const ldr_tokenizer *t = c->t;
   ldr__node *nodes = (ldr__node *)ldr__room(c, LDR__ROOM_NODES, ((size_t)v->size + 1) * sizeof *nodes);
   int32_t i, k, bytes, id;
-  double score;
   if (!nodes) return NULL;
   for (i = 0; i <= v->size; i++) nodes[i].start = -1;
   nodes[0].score = 0;
@@ -8458,7 +8393,7 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
       if (!node) break;
       id = t->pieces_trie.values[node];
       if (id < 0) continue;
-      score = t->scores[id];
+      double score = t->scores[id];
       if (t->sentencepiece && t->types[id] == LDR__SP_USER) score = (k - i) * t->highest - 0.1;
       ldr__unigram_end(t, &nodes[k], score + here, i, id);
       if (k - i == bytes) alone = 1;
@@ -8502,11 +8437,10 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
 static ldr__str *ldr__text_load(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
   ldr__str *out = &c->w->str[0];
   ldr__origin at;
-  int32_t n;
   out->size = 0;
   ldr__str_room(c, out, to - from);
   for (at.begin = from; at.begin < to && !c->status; at.begin = at.end) {
-    n = s[at.begin] < 0x80 ? 1 : (int32_t)ldr__utf8_length(s + at.begin, (size_t)(to - at.begin));
+    int32_t n = s[at.begin] < 0x80 ? 1 : (int32_t)ldr__utf8_length(s + at.begin, (size_t)(to - at.begin));
     at.end = at.begin + LDR__MAX(n, 1);
     if (n == 1 && out->size < out->room) ldr__str_byte(out, (char)s[at.begin], at);
     else if (n) ldr__str_put(c, out, (const char *)s + at.begin, n, at);
@@ -8559,8 +8493,7 @@ static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const ldr__vie
 static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to, ldr__view *v) {
   const ldr__parts *parts = &c->t->parts[LDR__NORMALIZERS];
   ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1];
-  int32_t i;
-  for (i = 0; i < parts->count && !c->status; i++) {
+  for (int32_t i = 0; i < parts->count && !c->status; i++) {
     ldr__norm p = { c, &parts->steps[i], *in, out, 0, from, 0 };
     out->size = 0;
     p.part->part->normalize(&p);
@@ -8603,7 +8536,6 @@ static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
 static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *d, ldr_error *err) {
   const char *why = NULL;
-  int32_t added;
   if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0)
     why = "an argument of ldr_tokenizer_encode is NULL or negative";
   else if (!ldr__allocator_valid(&out->alloc))
@@ -8613,7 +8545,7 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
   if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
   if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
     return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
-  added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
+  int32_t added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
   if (d->max_len && d->max_len < added)
     return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d->max_len, (int)added);
   return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB,
@@ -8661,11 +8593,10 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
 
 /* The tokens of both texts, one after the other, each up to `limit`: what comes behind those is cut away anyway. */
 static void ldr__encode_texts(ldr__cutting *c, int32_t limit, int32_t n[2]) {
-  int32_t before, k;
   n[0] = n[1] = c->out->count = 0;
-  for (k = 0; k < 2 && (k == 0 || c->text[k]) && !c->status; k++) {
+  for (int32_t k = 0; k < 2 && (k == 0 || c->text[k]) && !c->status; k++) {
     const ldr__view v = { (char *)(uintptr_t)c->text[k], NULL, (int32_t)c->size[k], 0 };
-    before = c->out->count;
+    int32_t before = c->out->count;
     c->which = k;
     c->stop = limit < INT32_MAX - before ? before + limit : INT32_MAX;
     c->steps = 1000000 + (int64_t)c->size[k] * 4000;
@@ -8708,10 +8639,9 @@ static void ldr__encode_both(ldr__cutting *c, const ldr_encode_desc *d) {
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
   ldr__cutting c;
-  ldr_status status;
   LDR__ZERO(ldr_encode_desc, d);
   if (desc) d = *desc;
-  status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
+  ldr_status status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
   if (out) out->count = out->cut = 0;
   if (status) return status;
   if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
@@ -8828,12 +8758,11 @@ static void ldr__decode_replace(ldr__lines *l, const char *s, int32_t n) {
 
 static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
   ldr__string a = l->p->a;
-  int32_t k;
-  for (k = 0; k < l->p->flags[0] && ldr__string_starts(a, s, n); k++) {
+  for (int32_t k = 0; k < l->p->flags[0] && ldr__string_starts(a, s, n); k++) {
     s += a.bytes;
     n -= a.bytes;
   }
-  for (k = l->p->flags[1]; k > 0 && n >= a.bytes && ldr__string_starts(a, s + n - a.bytes, a.bytes); k--)
+  for (int32_t k = l->p->flags[1]; k > 0 && n >= a.bytes && ldr__string_starts(a, s + n - a.bytes, a.bytes); k--)
     n -= a.bytes;
   ldr__lines_end(l, s, n);
 }
@@ -8923,11 +8852,9 @@ static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__s
 
 /* The text of a token into a line; none for an id that is none, as in the originals. */
 static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id, int skip_special) {
-  ldr__string piece;
-  int32_t k;
   if (id < 0 || id >= t->count || !t->pieces[id].start) return;
-  piece = ldr__piece(t, id);
-  k = ldr__trie_find(&t->names, piece);
+  ldr__string piece = ldr__piece(t, id);
+  int32_t k = ldr__trie_find(&t->names, piece);
   if (k >= 0 && skip_special && t->added[k].special && t->added[k].shown.text == t->added[k].text.text) return;
   if (k >= 0) piece = t->added[k].shown;
   if (t->sentencepiece && t->types[id] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
@@ -8939,7 +8866,6 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
     int32_t skip_special, ldr_error *err) {
   ldr__lines lines[2], *in = &lines[0], *to = &lines[1];
-  int32_t i;
   if (!t || !out || count < 0 || (!ids && count))
     return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
   if (!ldr__allocator_valid(&out->alloc))
@@ -8949,8 +8875,8 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
   in->alloc = to->alloc = &out->alloc;
   in->text = out->data;
   in->room = out->capacity;
-  for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
-  for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
+  for (int32_t i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
+  for (int32_t i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
     const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
     ldr__decode_part(to, in, p);
     if (p->part->decode != ldr__decode_bytes || to->failed) {
@@ -8964,7 +8890,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
   out->size = in->failed ? 0 : in->used;
   if (!in->failed) out->data[out->size] = 0;
   ldr__free(&out->alloc, to->text, to->room);
-  for (i = 0; i < 2; i++) ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof *lines[i].ends);
+  for (int32_t i = 0; i < 2; i++) ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof *lines[i].ends);
   return !in->failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
 }
 
@@ -9104,7 +9030,6 @@ static void ldr__normalize_replace(ldr__norm *p) {
 /* Checks a map of characters and notes which ASCII characters it knows. bytes: 4 of size, the double array, texts. */
 static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset, ldr_error *err) {
   uint32_t size = n >= 4 ? ldr__load_u32(bytes) : 0, i, leaf, unit, value;
-  char c;
   int32_t used;
   if (n < 8 || size % 4 || size < 4 || size > n - 4 || n > 0x7fffffff)
     return ldr__fail_at(err, LDR_FORMAT, offset, "the map of characters is cut off or claims %U bytes of %U",
@@ -9126,7 +9051,7 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
   if (ldr__utf8_bad(p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
     return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
   for (i = 0; i < 128; i++) {
-    c = (char)i;
+    char c = (char)i;
     p->single[i] = i && ldr__map_find(p, &c, 1, 0, &used);
   }
   return LDR_OK;
@@ -9290,8 +9215,7 @@ static const struct { const char *what, *key, *members; const ldr__part_row *row
   { "post-processor", "post_processor", "processors", NULL, 0 } };
 
 static ldr__step *ldr__part_named(ldr_tokenizer *t, int kind, const char *name, int32_t node) {
-  size_t i;
-  for (i = 0; i < ldr__kinds[kind].count; i++)
+  for (size_t i = 0; i < ldr__kinds[kind].count; i++)
     if (strcmp(name, ldr__kinds[kind].rows[i].name) == 0)
       return ldr__part_add(t, kind, &ldr__kinds[kind].rows[i], node);
   return NULL;
@@ -9484,11 +9408,10 @@ static void ldr__read_wordpiece(ldr_tokenizer *t, int32_t model) {
 }
 
 static void ldr__read_unigram(ldr_tokenizer *t, int32_t model) {
-  int32_t id;
   t->unk = ldr__read_int(t, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
   t->byte_fallback = ldr__read_flag(t, model, "byte_fallback", 0);
   t->lowest = t->count ? t->scores[0] : 0;
-  for (id = 0; id < t->count && !t->err->status; id++) {
+  for (int32_t id = 0; id < t->count && !t->err->status; id++) {
     if (t->scores[id] < t->lowest) t->lowest = t->scores[id];
     ldr__trie_add(t, &t->pieces_trie, ldr__piece(t, id), id, 1);
   }
@@ -9539,10 +9462,9 @@ static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, co
   int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id, bytes;
   size_t skip = (size_t)t->prefix.bytes;
   ldr__merge m;
-  uint32_t hash;
   if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
   if (bn < skip || !an || !bn) return "a merge has a part that is too short";
-  hash = ldr__vocab_hash(ldr__vocab_hash(ldr__address_hash(t), a, an), b + skip, bn - skip);
+  uint32_t hash = ldr__vocab_hash(ldr__vocab_hash(ldr__address_hash(t), a, an), b + skip, bn - skip);
   id = ldr__slot_find(t, hash, a, an, b + skip, bn - skip)->id;
   if (id < 0) return "what a merge joins is not in the vocabulary";
   m.left = (uint32_t)left;
@@ -9657,13 +9579,12 @@ static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) 
 
 /* Builds the tries of added tokens, of normalised text where they stand for that: so decoding shows them, too. */
 static void ldr__added_finish(ldr_tokenizer *t) {
-  int32_t i, special;
   ldr__cutting c;
   LDR__ZERO(ldr_encoding, e);
   e.alloc = t->alloc;
   ldr__cutting_begin(&c, t, &e);
-  for (special = 1; special >= 0; special--) /* of two equal texts the special token wins */
-    for (i = 0; i < t->added_count && !c.status && !t->err->status; i++) {
+  for (int32_t special = 1; special >= 0; special--) /* of two equal texts the special token wins */
+    for (int32_t i = 0; i < t->added_count && !c.status && !t->err->status; i++) {
       ldr__added *a = &t->added[i];
       ldr__view v;
       char *p;
@@ -9739,8 +9660,7 @@ static int ldr__choose(ldr_choice caller, ldr_choice file, int otherwise) {
 /* The caller's wishes and those of tokenizer_config.json for BERT's normaliser. */
 static void ldr__rules_apply(ldr_tokenizer *t, const ldr_tokenizer_desc *d, const ldr__rules *r) {
   ldr__parts *parts = &t->parts[LDR__NORMALIZERS];
-  int32_t i;
-  for (i = 0; i < parts->count; i++) {
+  for (int32_t i = 0; i < parts->count; i++) {
     ldr__step *p = &parts->steps[i];
     if (p->part->normalize != ldr__normalize_bert) continue;
     if (d->lower_case != LDR_AUTO || r->lower != LDR_AUTO) {
@@ -9774,13 +9694,12 @@ static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip
 
 /* The parts of BERT around a WordPiece vocabulary. */
 static void ldr__parts_bert(ldr_tokenizer *t) {
-  int32_t cls, sep;
   t->cutter = &ldr__cutters[LDR__WORDPIECE];
   t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
   ldr__set_prefix(t, ldr__string_of("##"));
   t->unk = ldr__added_special(t, "[UNK]", 0);
-  cls = ldr__added_special(t, "[CLS]", 0);
-  sep = ldr__added_special(t, "[SEP]", 0);
+  int32_t cls = ldr__added_special(t, "[CLS]", 0);
+  int32_t sep = ldr__added_special(t, "[SEP]", 0);
   ldr__added_special(t, "[PAD]", 0);
   ldr__added_special(t, "[MASK]", 0);
   ldr__part_named(t, LDR__NORMALIZERS, "BertNormalizer", -1);
@@ -10020,7 +9939,6 @@ static ldr__step *ldr__part_regex(ldr_tokenizer *t, const char *pattern) {
 
 /* The parts around a byte-level BPE. prefix: a blank in front of the first word. */
 static void ldr__pair_parts(ldr_tokenizer *t, const ldr__pair_row *row, int prefix) {
-  ldr__step *p;
   int32_t cls = -1, sep = -1;
   t->cutter = &ldr__cutters[LDR__BPE];
   t->unk = -1; /* bytes are never unknown */
@@ -10028,7 +9946,7 @@ static void ldr__pair_parts(ldr_tokenizer *t, const ldr__pair_row *row, int pref
   if (row->nfc) ldr__part_named(t, LDR__NORMALIZERS, "NFC", -1);
   if (row->lower) ldr__part_named(t, LDR__NORMALIZERS, "Lowercase", -1);
   if (row->first) ldr__part_regex(t, row->first);
-  p = row->pattern ? ldr__part_regex(t, row->pattern) : ldr__part_named(t, LDR__SPLITTERS, "ByteLevel", -1);
+  ldr__step *p = row->pattern ? ldr__part_regex(t, row->pattern) : ldr__part_named(t, LDR__SPLITTERS, "ByteLevel", -1);
   if (row->pattern) ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
   p->flags[0] = prefix;
   if (row->suffix) {
@@ -10067,9 +9985,8 @@ static void ldr__read_vocab_merges(ldr_tokenizer *t, const ldr__source *merges, 
 
 /* A list of the metadata: how many values, where they begin and their type by GGUF's numbers; 0: there is none. */
 static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__cursor *c, uint32_t *type) {
-  size_t i;
   *c = ldr__cursor_of(w->files[0].data, w->files[0].size);
-  for (i = 0; i < w->meta_count; i++) {
+  for (size_t i = 0; i < w->meta_count; i++) {
     c->at = (size_t)w->metas[i].at;
     if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(c->p + c->at - 4) != 9) continue;
     *type = (uint32_t)ldr__take_number(c, 4);
@@ -10154,13 +10071,12 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
       unigram = model && strcmp(model, "t5") == 0, llama = model && strcmp(model, "llama") == 0;
   const ldr__pair_row *row = NULL;
   char name[64];
-  size_t i;
   if (!model) ldr__fail(t->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
   else if (!bytes && !bert && !unigram && !llama)
     ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
         "and t5 are known", model);
   ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
-  for (i = 0; bytes && i < LDR__COUNT(ldr__pair_rows); i++)
+  for (size_t i = 0; bytes && i < LDR__COUNT(ldr__pair_rows); i++)
     if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
   if (bytes && !row)
     ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
@@ -10211,7 +10127,6 @@ static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
       "mask_token" };
   int32_t list = which == LDR__BESIDE_CONFIG ? ldr__member(t, 0, "added_tokens_decoder") : 0,
       more = ldr__member(t, 0, "additional_special_tokens"), k = -1, value;
-  size_t i;
   if (which != LDR__BESIDE_MAP && ldr__node_is(t, list, LDR_JSON_OBJECT)) k = ldr_json_node_at(t->j, list)->first;
   for (; k >= 0 && !t->err->status; k = ldr__next(t, value)) {
     int64_t id = ldr__beside_id(t, which, k);
@@ -10226,7 +10141,7 @@ static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
   }
   if (which == LDR__BESIDE_MAP && count) t->room_hint += 8 + ldr__count(t, more);
   if (which != LDR__BESIDE_MAP || count) return;
-  for (i = 0; i < LDR__COUNT(names); i++)
+  for (size_t i = 0; i < LDR__COUNT(names); i++)
     ldr__read_added(t, ldr__member(t, 0, names[i]), -1, 1, 1);
   ldr__read_added_list(t, more);
 }
@@ -10305,7 +10220,6 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
       { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
   int32_t node = ldr__member(t, 0, "tokenizer_class");
-  int k;
   r->lower = ldr__read_choice(t, "do_lower_case");
   r->strip = ldr__read_choice(t, "strip_accents");
   r->cjk = ldr__read_choice(t, "tokenize_chinese_chars");
@@ -10314,7 +10228,7 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   r->prefix_space = ldr__read_choice(t, "add_prefix_space");
   if (ldr__node_is(t, node, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, t->j, node);
   if (strncmp(r->class_name, "XLMRoberta", 10) == 0) r->fairseq = 1;
-  for (k = 0; k < 2; k++) {
+  for (int k = 0; k < 2; k++) {
     const ldr_json_node *n = ldr_json_node_at(t->j, node = ldr__member(t, 0, only[k][0]));
     if (n && !ldr_json_equals(t->j, node, only[k][1]))
       ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %b, and only %s is supported", only[k][2],
@@ -10423,11 +10337,9 @@ static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
 
 static int ldr__tokenizer_alone(const char *path) {
   ldr__source s;
-  ldr_json *j;
-  int found;
   if (ldr__source_open(&s, path, NULL, NULL)) return 0;
-  j = ldr_json_parse((const char *)s.data, s.size, NULL, NULL);
-  found = ldr__is_byt5(j);
+  ldr_json *j = ldr_json_parse((const char *)s.data, s.size, NULL, NULL);
+  int found = ldr__is_byt5(j);
   ldr_json_free(j);
   ldr__source_close(&s);
   return found;
@@ -10453,12 +10365,11 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
   ldr_tokenizer *t = NULL;
   char path[LADDER_MAX_PATH], other[LADDER_MAX_PATH], folder[LADDER_MAX_PATH];
   size_t n = dir ? strlen(dir) : 0;
-  int directory, k;
   LDR__OWN_ERROR(err);
   if (ldr__tokenizer_begin(&d, desc, !n ? "no path of a tokenizer was given"
       : n > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL, err)) return NULL;
   LDR__ZERO(ldr__files, f);
-  directory = ldr__tokenizer_has(path, dir, ".");
+  int directory = ldr__tokenizer_has(path, dir, ".");
   if (!directory) memcpy(path, dir, n + 1);
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
@@ -10468,14 +10379,14 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
   memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
   folder[LDR__MAX(n, 1)] = 0;
   f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
-  for (k = LDR__MAIN_FILE; k < LDR__FILES && !err->status; k++) {
+  for (int k = LDR__MAIN_FILE; k < LDR__FILES && !err->status; k++) {
     int beside = k != LDR__MAIN_FILE;
     if (beside && ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k])))
       continue;
     ldr__source_open(&f.of[k], beside ? other : path, &d.alloc, err);
   }
   if (!err->status) t = ldr__tokenizer_build(&f, &d, err);
-  for (k = 0; k < LDR__FILES; k++) ldr__source_close(&f.of[k]);
+  for (int k = 0; k < LDR__FILES; k++) ldr__source_close(&f.of[k]);
   if (!t) ldr__fail_in_file(err, path);
   return t;
 }
@@ -10701,8 +10612,7 @@ typedef struct ldr__room_of { float **at; size_t width; int out, there; } ldr__r
 typedef struct ldr__rooms { ldr__room_of of[40]; size_t count; } ldr__rooms;
 
 static void ldr__rooms_place(ldr__plan *p, const char *name, const ldr__rooms *rooms, size_t rows) {
-  size_t i;
-  for (i = 0; i < rooms->count; i++)
+  for (size_t i = 0; i < rooms->count; i++)
     if (rooms->of[i].there) *rooms->of[i].at = ldr__place_matrix(p, name, rows, rooms->of[i].width);
 }
 
@@ -10710,8 +10620,7 @@ static float *ldr__row_of(float *x, size_t row, size_t width) { return x ? x + r
 
 /* From token `first` on, or from row `out` of the output. */
 static void ldr__rooms_from(const ldr__rooms *rooms, size_t first, size_t out) {
-  size_t i;
-  for (i = 0; i < rooms->count; i++) {
+  for (size_t i = 0; i < rooms->count; i++) {
     const ldr__room_of *r = &rooms->of[i];
     *r->at = ldr__row_of(*r->at, r->out ? out : first, r->width);
   }
@@ -10914,10 +10823,9 @@ static ldr__attention ldr__block_attention(
 static ldr__attention ldr__cross_attention(
     const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
   ldr__manner own = *m;
-  ldr__attention a;
   own.window = 0;
   own.slopes = own.places.keys = NULL;
-  a = ldr__block_attention(s, &own, t, drop);
+  ldr__attention a = ldr__block_attention(s, &own, t, drop);
   a.relative = a.drelative = NULL;
   a.causal = 0;
   a.kept = NULL;
@@ -10933,9 +10841,8 @@ static ldr__attention ldr__cross_attention(
 static void ldr__block_keep(const ldr__exec *ex, const float *qkv, const ldr__shape *s, const ldr__tokens *t) {
   const size_t heads = 2 * (size_t)s->kv_heads, d = (size_t)s->head_dim,
       row = ldr__kept_row((size_t)s->kv_heads, d, t->kept_type);
-  int32_t i, r;
-  for (i = 0; i < t->sequences; i++)
-    for (r = t->offsets[i]; r < t->offsets[i + 1]; r++)
+  for (int32_t i = 0; i < t->sequences; i++)
+    for (int32_t r = t->offsets[i]; r < t->offsets[i + 1]; r++)
       ex->kernels->rows->pack(t->kept[i].at + (t->kept[i].past + (size_t)(r - t->offsets[i])) * row,
           qkv + (size_t)(r - t->offsets[0]) * ldr__qkv_width(s) + ldr__q_width(s), heads, d, t->kept_type);
 }
@@ -11044,8 +10951,7 @@ static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *ro
 /* Gradients of the gains and shifts. Units that share theirs are added one after the other: a number has one owner. */
 static void ldr__head_norms_gradients(ldr__sums *sums, float *const *grad, const float *given, const ldr__acts *a,
     const ldr__shape *s, size_t rows) {
-  int32_t u;
-  for (u = 0; given && s->head_norms && u < ldr__head_units(s); u++) {
+  for (int32_t u = 0; given && s->head_norms && u < ldr__head_units(s); u++) {
     ldr__unit k = ldr__head_unit(s, u);
     size_t ld = ldr__qkv_width(s);
     float *gain = grad[k.slot], *shift = grad[k.slot + 1];
@@ -11203,11 +11109,10 @@ static size_t ldr__qkv_at(const ldr__shape *s, int slot) {
 static void ldr__qkv_forward(
     const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  int i;
   if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
   else if (ldr__qkv_is_one(b, s))
     ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
-  else for (i = LDR__Q; i <= LDR__V; i++)
+  else for (int i = LDR__Q; i <= LDR__V; i++)
     ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i, rows, a->low);
 }
 
@@ -11215,10 +11120,9 @@ static void ldr__qkv_forward(
 static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv,
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  int i;
   if (ldr__qkv_is_one(b, s))
     ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
-  else for (i = LDR__Q; i <= LDR__V; i++)
+  else for (int i = LDR__Q; i <= LDR__V; i++)
     ldr__block_linear_backward(ex, dn1, w, add || i > LDR__Q, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
         rows, a->low, dlow);
 }
@@ -11226,10 +11130,9 @@ static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *c
 static void ldr__qkv_gradients(
     ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  int i;
   if (ldr__qkv_gradients_are_one(s, grad))
     ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
-  else for (i = LDR__Q; i <= LDR__V; i++)
+  else for (int i = LDR__Q; i <= LDR__V; i++)
     ldr__block_linear_gradients(sums, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, s, i, rows);
 }
 
@@ -11266,8 +11169,7 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
 /* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. */
 static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s), p;
-  int32_t i;
-  for (i = 0; s->prefix && i < t->sequences; i++)
+  for (int32_t i = 0; s->prefix && i < t->sequences; i++)
     for (p = 0; p < (size_t)s->prefix; p++) {
       float *row = qkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p) * ld + q;
       memcpy(row, b->v[LDR__PREFIX_K] + p * kv, kv * sizeof(float));
@@ -11278,8 +11180,7 @@ static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shap
 /* Takes the gradient out of those rows: nothing flows on to what they replaced. */
 static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__shape *s, const ldr__tokens *t) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s), p, c;
-  int32_t i;
-  for (i = 0; s->prefix && i < t->sequences; i++)
+  for (int32_t i = 0; s->prefix && i < t->sequences; i++)
     for (p = 0; p < (size_t)s->prefix; p++) {
       float *row = dqkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p) * ld;
       for (c = 0; grad[LDR__PREFIX_K] && c < kv; c++) {
@@ -11521,9 +11422,8 @@ static void ldr__cross_keys_backward(const ldr__exec *ex, float *dx, float *cons
     const float *x, const ldr__block *b, const ldr__shape *s, size_t rows, float *low, float *dlow) {
   size_t w = (size_t)s->width, n = ldr__kv_width(s);
   ldr__sums sums;
-  int i;
   ldr__sums_begin(&sums, ex);
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     int slot = i ? LDR__XV : LDR__XK;
     ldr__block_linear_gradients(&sums, grad, dkv + (size_t)i * n, 2 * n, x, w, s, slot, rows);
     ldr__block_linear_backward(ex, dx, w, 1, grad, dkv + (size_t)i * n, 2 * n, x, w, b, s, slot, rows, low, dlow);
@@ -15833,8 +15733,7 @@ static const ldr__method ldr__methods[] = {
   { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
 
 static const ldr__method *ldr__method_of(ldr_method method) {
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__methods); i++)
+  for (size_t i = 0; i < LDR__COUNT(ldr__methods); i++)
     if (ldr__methods[i].method == method) return &ldr__methods[i];
   return NULL;
 }
@@ -15881,8 +15780,7 @@ static const ldr__preset ldr__presets[] = {
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
 
 static const ldr__preset *ldr__preset_of(ldr_preset preset) {
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__presets); i++)
+  for (size_t i = 0; i < LDR__COUNT(ldr__presets); i++)
     if (ldr__presets[i].preset == preset) return &ldr__presets[i];
   return NULL;
 }
@@ -15915,7 +15813,6 @@ static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
 static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? LDR__MATRICES : LDR__XQ)) - 1; }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
-  const ldr__preset *row;
   int32_t r, group, kv;
   LDR__ZERO(ldr_ladder_desc, d);
   if (desc) d = *desc;
@@ -15929,7 +15826,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   }
   if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
   else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
-  row = ldr__preset_of(d.preset);
+  const ldr__preset *row = ldr__preset_of(d.preset);
   if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
   if (d.top < 0) d.top = 0;
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
@@ -16252,8 +16149,7 @@ static void ldr__tuned_layout(ldr__layout *y) {
   const ldr_model *m = l->m;
   size_t rows, columns;
   int32_t i, blocks = ldr__tuned_blocks(l);
-  int slot;
-  for (slot = 0; slot < LDR__ENDS; slot++) {
+  for (int slot = 0; slot < LDR__ENDS; slot++) {
     l->end[slot] = slot == LDR__WORD && l->owner && l->deep ? y->words : -1;
     if (l->end[slot] >= 0) continue;
     if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns))
@@ -16265,7 +16161,7 @@ static void ldr__tuned_layout(ldr__layout *y) {
     l->prompt_out = ldr__add_linear(y, -1, "prompt.out", e, h, 1);
   }
   for (i = 0; l->deep && i < blocks; i++)
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+    for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       int32_t p = -1,
           bare = ldr__model_block(m, i % m->layers)->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B);
       if (!bare && i >= l->from && ldr__trains_slot(&l->d, slot) &&
@@ -16279,9 +16175,8 @@ static void ldr__tuned_layout(ldr__layout *y) {
 /* A block with what is trained of it in place of what was loaded; of a successor that is everything. */
 static ldr__block ldr__tuned_block(const ldr_ladder *l, int32_t block) {
   ldr__block b = *ldr__model_block(l->m, block % l->m->layers);
-  int slot;
   if (!l->deep) return b;
-  for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+  for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
     int32_t p = ldr__tuned_at(l, block)->slot[slot];
     if (p < 0) continue;
     if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
@@ -16295,8 +16190,7 @@ static const ldr_ladder *ldr__backbone_of(const ldr_ladder *l) { return l->d.bes
 
 static ldr__ends ldr__tuned_ends(const ldr_ladder *l) {
   ldr__ends e = l->m->ends;
-  int end;
-  for (end = 0; l->deep && end < LDR__ENDS; end++) {
+  for (int end = 0; l->deep && end < LDR__ENDS; end++) {
     if (l->end[end] < 0) continue;
     if (end < LDR__END_MATRICES) e.m[end] = ldr__value_matrix(l, l->end[end]);
     else e.v[end] = ldr__value(l, l->end[end]);
@@ -16306,8 +16200,7 @@ static ldr__ends ldr__tuned_ends(const ldr_ladder *l) {
 }
 
 static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
-  size_t i;
-  for (i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
+  for (size_t i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
 }
 
 static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
@@ -16318,10 +16211,9 @@ static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
 static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const float *v) {
   const ldr__param *q = &l->params[p];
   float *to = ldr__value(l, p);
-  size_t r;
   if (v && !m) memcpy(to, v, q->size * sizeof(float));
   else memset(to, 0, q->size * sizeof(float));
-  for (r = 0; m && r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
+  for (size_t r = 0; m && r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
 }
 
 /* Parameters that stand for tensors of the backbone start as those; what a method adds starts so that it changes
@@ -16329,31 +16221,29 @@ static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const flo
 static void ldr__tuned_start(ldr_ladder *l) {
   const ldr_model *m = l->m;
   int32_t i, blocks = ldr__tuned_blocks(l), p;
-  int slot;
-  size_t r;
   if (!l->deep) return;
   for (i = 0; i < blocks; i++) {
     /* a successor: the first layers, as in the paper's code */
     const ldr__block *b = ldr__model_block(m, i % m->layers);
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+    for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       p = l->tuned[i].slot[slot];
       if (p < 0) continue;
       if (slot < LDR__MATRICES) ldr__start_as(l, p, &b->m[slot], NULL);
       else if (slot < LDR__SLOTS) ldr__start_as(l, p, NULL, b->v[slot]);
       else if (slot >= LDR__LOW_A && slot < LDR__LOW_B)
         ldr__start_normal(l, p, 1.0 / sqrt(3.0 * (double)l->params[p].columns));
-      else if (slot >= LDR__SCALE_K) for (r = 0; r < l->params[p].columns; r++) ldr__value(l, p)[r] = 1;
+      else if (slot >= LDR__SCALE_K) for (size_t r = 0; r < l->params[p].columns; r++) ldr__value(l, p)[r] = 1;
       else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__start_normal(l, p, 0.02);
       else ldr__start_as(l, p, NULL, NULL); /* B and Up */
     }
     if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i % m->layers);
   }
-  for (slot = 0; slot < LDR__ENDS; slot++) {
+  for (int slot = 0; slot < LDR__ENDS; slot++) {
     p = l->end[slot];
     if (p < 0) continue;
     if (slot < LDR__END_MATRICES) ldr__start_as(l, p, &m->ends.m[slot], NULL);
     else if (slot != LDR__PROMPT) ldr__start_as(l, p, NULL, m->ends.v[slot]);
-    else for (r = 0; r < l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
+    else for (size_t r = 0; r < l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
         ldr__mat_run(m->kernels, ldr__value(l, p) + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
             ldr__random_below(ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
             (size_t)m->embed_width);
@@ -16407,7 +16297,6 @@ static void ldr__side_layout(ldr__layout *y) {
 /* Walks all parameters in order; run once to count and once to place. */
 static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
-  size_t columns;
   l->head_dense = l->head_out = l->prompt_dense = l->prompt_out = ldr__no_linear;
   memset(y, 0, sizeof *y);
   y->l = l;
@@ -16424,7 +16313,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
   }
   ldr__side_layout(y);
   if (ldr__pieces(d) > 1) l->head_width *= 3;
-  columns = l->head_width;
+  size_t columns = l->head_width;
   if (d->head_hidden > 0) {
     l->head_dense = ldr__add_linear(y, -1, "head.dense", (size_t)d->head_hidden, columns, 1);
     columns = (size_t)d->head_hidden;
@@ -16451,9 +16340,8 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
 }
 
 static ldr__block ldr__rung_block(const ldr_ladder *l, int32_t rung) {
-  int slot;
   LDR__ZERO(ldr__block, b);
-  for (slot = 0; slot < LDR__SLOTS; slot++) {
+  for (int slot = 0; slot < LDR__SLOTS; slot++) {
     int32_t p = l->rungs[rung].slot[slot];
     if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
     else b.v[slot] = ldr__value(l, p);
@@ -16489,9 +16377,8 @@ static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
 
 /* LST-CLUE: a normal cut at two deviations, std = 1.13684723 / sqrt(fan) / sqrt(L). */
 static void ldr__start_truncated(ldr_ladder *l, int32_t p, double std) {
-  size_t i;
   uint64_t draw, key = ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p);
-  for (i = 0; i < l->params[p].size; i++) {
+  for (size_t i = 0; i < l->params[p].size; i++) {
     double x = 3;
     for (draw = 0; fabs(x) > 2; draw++) x = ldr__random_normal(ldr__mix64(key + draw), i);
     ldr__value(l, p)[i] = (float)(std * x);
@@ -16524,8 +16411,7 @@ static void ldr__side_random(ldr_ladder *l) {
 static void ldr__ladder_random(ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
   const ldr__preset *row = ldr__preset_of(d->preset);
-  int32_t p;
-  for (p = 0; p < l->count; p++) {
+  for (int32_t p = 0; p < l->count; p++) {
     ldr__param *q = &l->params[p];
     float *v = ldr__value(l, p);
     size_t k;
@@ -16543,16 +16429,14 @@ static void ldr__ladder_random(ldr_ladder *l) {
 }
 
 LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
-  ldr_allocator a;
-  size_t i;
   if (!l) return;
-  a = l->alloc;
-  for (i = 0; i < l->note_count; i++) {
+  ldr_allocator a = l->alloc;
+  for (size_t i = 0; i < l->note_count; i++) {
     ldr__free(&a, l->notes[i].key, strlen(l->notes[i].key) + 1);
     ldr__free(&a, l->notes[i].value, strlen(l->notes[i].value) + 1);
   }
   ldr__free(&a, l->notes, l->note_capacity * sizeof *l->notes);
-  for (i = 0; l->labels && i < (size_t)l->d.classes; i++)
+  for (size_t i = 0; l->labels && i < (size_t)l->d.classes; i++)
     if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
   ldr__plan_end(l->plan.memory, l->plan.size, &a);
   if (l->reader) ldr__free(&a, l->reader, sizeof *l);
@@ -16617,8 +16501,7 @@ static ldr_status ldr__ladder_check(const ldr_model *m, const ldr_ladder_desc *d
 }
 
 static ldr_status ldr__ladder_labels(ldr_ladder *l, const ldr_ladder_desc *desc, ldr_error *err) {
-  int32_t i;
-  for (i = 0; (desc->label_names || desc->published_head) && i < l->d.classes; i++) {
+  for (int32_t i = 0; (desc->label_names || desc->published_head) && i < l->d.classes; i++) {
     const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(l->m, i);
     if (!label) continue;
     if (!ldr__is_utf8(label)) return ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
@@ -16635,7 +16518,6 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
   ldr_ladder *part; /* the ladder itself, and the one in its encoder */
   ldr__plan *plan = &l->plan;
   ldr__layout y;
-  int32_t i;
   if (ldr__ladder_shape(&l->side, m, d, err) || ldr__ladder_method(l, d, err) || ldr__ladder_reader(l, desc, err))
     return err->status;
   ldr__ladder_layout(&y, l);
@@ -16670,7 +16552,7 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
     l->d.encoder_rung_count = l->reader->d.rung_count;
   }
   if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim, m->stretch[0]);
-  for (i = 0; i < d->span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d->span_size);
+  for (int32_t i = 0; i < d->span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d->span_size);
   if (ldr__ladder_labels(l, desc, err)) return err->status;
   ldr__ladder_random(l);
   for (part = l; part; part = part->reader) ldr__tuned_start(part);
@@ -16681,10 +16563,9 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
    holds. */
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
-  ldr_allocator a;
   ldr_ladder *l;
   if (ldr__ladder_check(m, desc, err)) return NULL;
-  a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
+  ldr_allocator a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
   l = (ldr_ladder *)ldr__new(&a, sizeof *l, "making a ladder", err);
   if (!l) return NULL;
   l->alloc = a;
@@ -16723,21 +16604,18 @@ LDR__DEF ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index) {
 }
 
 LDR__DEF int32_t ldr_ladder_find(const ldr_ladder *l, const char *name) {
-  int32_t i;
-  for (i = 0; l && name && i < l->count; i++)
+  for (int32_t i = 0; l && name && i < l->count; i++)
     if (strcmp(l->params[i].name, name) == 0) return i;
   return -1;
 }
 
 LDR__DEF const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key) {
-  size_t i;
-  for (i = 0; l && key && i < l->note_count; i++)
+  for (size_t i = 0; l && key && i < l->note_count; i++)
     if (strcmp(l->notes[i].key, key) == 0) return l->notes[i].value;
   return NULL;
 }
 
 LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *value, ldr_error *err) {
-  size_t i;
   void *notes;
   char *k, *v;
   if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value))
@@ -16745,7 +16623,7 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
         err, LDR_ARGUMENT, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
   v = ldr__copy_text(&l->alloc, value);
   if (!v) return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
-  for (i = 0; i < l->note_count; i++)
+  for (size_t i = 0; i < l->note_count; i++)
     if (strcmp(l->notes[i].key, key) == 0) {
       ldr__free(&l->alloc, l->notes[i].value, strlen(l->notes[i].value) + 1);
       l->notes[i].value = v;
@@ -18883,11 +18761,10 @@ static int32_t *ldr__place_indices(ldr__plan *p, size_t n) { return ldr__place_i
 static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_model *m, ldr_importance kind) {
   const ldr__shape *s = &m->shape;
   size_t layers = (size_t)m->layers, widest = (size_t)LDR__MAX(LDR__MAX(s->width, s->ffn), s->heads * s->head_dim);
-  int slot;
   memset(i, 0, sizeof *i);
   i->m = m;
   i->kind = kind;
-  for (slot = 0; slot < LDR__SLOTS; slot++) {
+  for (int slot = 0; slot < LDR__SLOTS; slot++) {
     i->slot_offset[slot] = i->block_size;
     i->block_size += ldr__slot_size(s, slot, NULL, NULL);
   }
@@ -18895,7 +18772,7 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
       i->block_size * sizeof(float)) : NULL;
   i->embedding = ldr__place_doubles(p, (size_t)s->width);
   i->residual = ldr__place_doubles(p, (size_t)s->width);
-  for (slot = 0; slot <= (s->cross > 0); slot++) {
+  for (int slot = 0; slot <= (s->cross > 0); slot++) {
     i->qk[slot] = ldr__place_doubles(p, layers * ldr__kv_width(s));
     i->vo[slot] = ldr__place_doubles(p, layers * ldr__kv_width(s));
   }
@@ -18919,10 +18796,8 @@ static double ldr__element(const ldr__importance *i, int32_t layer, int slot, si
 static void ldr__importance_units(ldr__importance *im, double *source) {
   const ldr__shape *s = &im->m->shape;
   size_t kv = ldr__kv_width(s), hd = (size_t)s->head_dim, group = (size_t)(s->heads / s->kv_heads), rows, columns, r, c;
-  int32_t l;
-  int slot;
-  for (l = 0; l < im->m->layers; l++) {
-    for (slot = 0; slot < LDR__MATRICES; slot++) {
+  for (int32_t l = 0; l < im->m->layers; l++) {
+    for (int slot = 0; slot < LDR__MATRICES; slot++) {
       int cross = slot >= LDR__XQ, of = cross ? slot - LDR__XQ : slot, writer = of == LDR__O || of == LDR__DOWN;
       double *to = slot == LDR__XK || slot == LDR__XV ? source : im->residual;
       if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
@@ -18990,8 +18865,7 @@ typedef struct ldr__cut { ldr__cut_attention a[2]; int32_t *ffn, *out; } ldr__cu
 
 static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
   size_t w = (size_t)side->width, q = ldr__q_width(side), kv = ldr__kv_width(side);
-  int i;
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     ldr__cut_attention *a = &c->a[i];
     a->in = ldr__place_indices(p, w);
     a->from = ldr__place_indices(p, w);
@@ -19057,8 +18931,7 @@ static void ldr__cut_heads(ldr__cut_attention *c, const ldr__importance *im, con
 static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer,
     const int32_t *residual, const int32_t *source) {
   size_t n = (size_t)l->side.width * sizeof(int32_t), f = (size_t)im->m->shape.ffn;
-  int i;
-  for (i = 0; i <= (l->side.cross > 0); i++) {
+  for (int i = 0; i <= (l->side.cross > 0); i++) {
     memcpy(c->a[i].in, residual, n);
     memcpy(c->a[i].from, i ? source : residual, n);
     memcpy(c->a[i].mid, residual, n);
@@ -19113,8 +18986,7 @@ static void ldr__cut_paper(
     ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
   const ldr__shape *b = &im->m->shape, *s = &l->side;
   size_t w = (size_t)s->width;
-  int i;
-  for (i = 0; i <= (s->cross > 0); i++) {
+  for (int i = 0; i <= (s->cross > 0); i++) {
     memcpy(c->a[i].in, running, w * sizeof(int32_t));
     ldr__cut_chain(&c->a[i], im, s, layer, i);
     memcpy(running, c->a[i].mid, w * sizeof(int32_t));
@@ -19130,20 +19002,16 @@ static void ldr__cut_paper(
 
 static void ldr__slice_matrix(
     ldr_ladder *l, int32_t param, ldr__mat from, const int32_t *rows, const int32_t *columns) {
-  const ldr__param *p;
-  size_t r, c;
-  float *to;
   if (param < 0) return;
-  p = &l->params[param];
-  to = ldr__value(l, param);
-  for (r = 0; r < p->rows; r++)
-    for (c = 0; c < p->columns; c++) *to++ = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
+  const ldr__param *p = &l->params[param];
+  float *to = ldr__value(l, param);
+  for (size_t r = 0; r < p->rows; r++)
+    for (size_t c = 0; c < p->columns; c++) *to++ = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
 }
 
 static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, const int32_t *index) {
-  size_t i;
   if (param < 0 || !from) return;
-  for (i = 0; i < l->params[param].columns; i++) ldr__value(l, param)[i] = from[index[i]];
+  for (size_t i = 0; i < l->params[param].columns; i++) ldr__value(l, param)[i] = from[index[i]];
 }
 
 static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
@@ -19169,11 +19037,10 @@ static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, c
 
 /* down: row k reads residual dimension index[k]; up: its transpose. Biases are 0 already. */
 static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *index, int transposed) {
-  size_t k, columns;
   if (param < 0) return;
-  columns = l->params[param].columns;
+  size_t columns = l->params[param].columns;
   ldr__start_as(l, param, NULL, NULL);
-  for (k = 0; k < l->narrow; k++)
+  for (size_t k = 0; k < l->narrow; k++)
     ldr__value(l, param)[transposed ? (size_t)index[k] * columns + k : k * columns + (size_t)index[k]] = 1.0f;
 }
 
@@ -19251,9 +19118,8 @@ static void ldr__fisher_add(ldr__importance *im, const ldr_ladder *l) {
   int32_t i, word = l->end[im->m->ends.m[LDR__PROJECT].data ? LDR__PROJECTB : LDR__WORD];
   const float *g;
   size_t k, n;
-  int slot;
   for (i = 0; i < ldr__distinct_blocks(im->m); i++)
-    for (slot = 0; slot < LDR__SLOTS; slot++) {
+    for (int slot = 0; slot < LDR__SLOTS; slot++) {
       float *f = im->fisher + (size_t)i * im->block_size + im->slot_offset[slot];
       g = ldr__grad(l, l->tuned[i].slot[slot]);
       n = g ? ldr__slot_size(&im->m->shape, slot, NULL, NULL) : 0;
@@ -19395,9 +19261,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
 
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
   const ldr_dataset *set = desc ? desc->labels : NULL;
-  ldr_ladder_desc d;
-  ldr_ladder *l;
   char length[16] = "";
+  ldr_ladder_desc d;
   LDR__OWN_ERROR(err);
   if (set) {
     d = *desc;
@@ -19407,7 +19272,7 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
     desc = &d;
     ldr__format(length, sizeof length, "%d", set->max_len);
   }
-  l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
+  ldr_ladder *l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
   if (!l) return NULL;
   if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
       (l->d.published_head && ldr__ladder_publish(l, err)) ||
@@ -19495,13 +19360,11 @@ static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
 
 /* What a batch adds to the tally, a function a head. */
 static void ldr__tally_words(ldr__tally *y, const ldr__pass *s) {
-  size_t r;
-  for (r = 0; r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
+  for (size_t r = 0; r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
 }
 
 static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s) {
-  size_t r;
-  for (r = 0; r < s->row_count; r++, y->values++) {
+  for (size_t r = 0; r < s->row_count; r++, y->values++) {
     y->predicted[y->values] = s->logits[r];
     y->actual[y->values] = s->values[r];
   }
@@ -19515,9 +19378,8 @@ static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s) {
 
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
   size_t r, n = (size_t)s->l->d.classes;
-  int32_t q;
   for (r = 0; r < s->row_count; r++) y->tags[r] = ldr__argmax(s->logits + r * n, n);
-  for (q = 0; s->alpha && q < s->t.sequences; q++) {
+  for (int32_t q = 0; s->alpha && q < s->t.sequences; q++) {
     ldr__spans v = ldr__spans_open(s, q, y->targets->labels);
     if (v.n) ldr__chain_best(&v, s->logits);
     for (r = 0; r < v.n; r++) y->tags[v.at[r]] = v.ends[r];
@@ -19525,7 +19387,7 @@ static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
   for (r = 0; r < s->row_count; r++) {
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, y->tags[r], s->labels[r]);
   }
-  for (q = 0; q < s->t.sequences; q++)
+  for (int32_t q = 0; q < s->t.sequences; q++)
     ldr__tally_entities(
         y, y->tags + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
 }
@@ -19550,9 +19412,8 @@ static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s) {
 
 /* A sequence is right where all its spans are, and no others. */
 static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s) {
-  int32_t q;
   LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, y->targets->labels);
-  for (q = 0; q < s->t.sequences; q++) {
+  for (int32_t q = 0; q < s->t.sequences; q++) {
     const double *n = s->span_sums + 4 * q;
     y->found += (int64_t)n[0];
     y->wanted += (int64_t)n[1];
@@ -19572,12 +19433,11 @@ static void ldr__tally_batch(ldr__tally *y, ldr__pass *s, const ldr__targets *t)
 
 static double ldr__pearson(const float *a, const float *b, size_t n) {
   double ma = 0, mb = 0, ab = 0, aa = 0, bb = 0;
-  size_t i;
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     ma += (double)a[i] / (double)n;
     mb += (double)b[i] / (double)n;
   }
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     ab += ((double)a[i] - ma) * ((double)b[i] - mb);
     aa += ((double)a[i] - ma) * ((double)a[i] - ma);
     bb += ((double)b[i] - mb) * ((double)b[i] - mb);
@@ -19588,10 +19448,9 @@ static double ldr__pearson(const float *a, const float *b, size_t n) {
 /* Replaces values by their ranks, ties by the mean rank: Spearman is Pearson of ranks. Quadratic, which
    a development set of thousands allows without a buffer for sorting. */
 static void ldr__ranks(float *rank, const float *v, size_t n) {
-  size_t i, j;
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     size_t less = 0, same = 0;
-    for (j = 0; j < n; j++) {
+    for (size_t j = 0; j < n; j++) {
       less += v[j] < v[i];
       same += v[j] == v[i];
     }
@@ -19647,15 +19506,14 @@ static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
 static void ldr__adafactor(
     const ldr_model *model, float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
   double b2 = 1.0 - pow((double)t, -0.8), scale;
-  size_t i;
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     v[i] = (float)(b2 * (double)v[i] + (1.0 - b2) * ((double)g[i] * (double)g[i] + 1e-30));
     g[i] = (float)((double)g[i] / sqrt((double)v[i]));
   }
   scale = ldr__rms(model, g, n);
   scale = 1.0 / LDR__MAX(1.0, scale);
   rate *= LDR__MAX(1e-3, ldr__rms(model, w, n));
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     m[i] = (float)(beta1 * (double)m[i] + (1.0 - beta1) * (double)g[i] * scale);
     w[i] = (float)((double)w[i] - rate * (double)m[i]);
   }
@@ -19665,8 +19523,7 @@ static void ldr__adafactor(
 static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, float *v, const ldr_train_desc *d,
     double base_rate, double scale, int64_t t) {
   const int adam = d->optimizer == LDR_ADAMW || d->optimizer == LDR_ADAM;
-  int32_t p;
-  for (p = first_param; p < l->count; p++) {
+  for (int32_t p = first_param; p < l->count; p++) {
     const ldr__param *q = &l->params[p];
     const double rate = base_rate * (double)q->rate;
     const float decay = q->decay ? d->weight_decay : 0;
@@ -19700,9 +19557,8 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
 /* Rate of step t (from 0) of n: (t+1)/warm during warm-up, then linear or cosine to 0, or constant. */
 static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
   int64_t warm = d->warmup > 0 ? (int64_t)((double)d->warmup * (double)n) : 0;
-  double rest;
   if (t < warm) return (double)d->rate * (double)(t + 1) / (double)warm;
-  rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
+  double rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
   if (d->schedule == LDR_LINEAR) return (double)d->rate * (1.0 - rest);
   if (d->schedule == LDR_COSINE) return (double)d->rate * 0.5 * (1.0 + cos(3.141592653589793 * rest));
   return (double)d->rate;
