@@ -1678,10 +1678,21 @@ static void ldr__format(char *dst, size_t cap, const char *format, ...) {
   va_end(args);
 }
 
+static void ldr__text_print(ldr__text *t, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  ldr__text_format(t, format, args);
+  va_end(args);
+}
+
+/* A variable of zeros, in a way that C and C++ share. */
+#define LDR__ZERO(type, name) \
+  type name;                  \
+  memset(&name, 0, sizeof name)
+
 /* Where the caller gave no error, or one that is taken: another, so that an earlier error stays as it is. */
-#define LDR__OWN_ERROR(err)                    \
-  ldr_error ldr__own;                        \
-  memset(&ldr__own, 0, sizeof ldr__own);     \
+#define LDR__OWN_ERROR(err)       \
+  LDR__ZERO(ldr_error, ldr__own); \
   if (!err || err->status) err = &ldr__own
 
 static void ldr__fail_with(ldr_error *err, ldr_status status, uint64_t offset, const char *format, va_list args) {
@@ -1778,6 +1789,14 @@ static void ldr__free(const ldr_allocator *a, void *p, size_t size) {
 #endif
 }
 
+/* Zeroed memory, or NULL and an error that says for doing what there is none. */
+static void *ldr__new(const ldr_allocator *a, size_t size, const char *what, ldr_error *err) {
+  void *p = ldr__alloc(a, size);
+  if (p) memset(p, 0, size);
+  else ldr__fail(err, LDR_MEMORY, "out of memory while %s", what);
+  return p;
+}
+
 static ldr_allocator ldr__allocator(const ldr_allocator *a) {
   ldr_allocator none;
   memset(&none, 0, sizeof none);
@@ -1835,7 +1854,7 @@ static void *ldr__grown(const ldr_allocator *a, void *data, size_t *capacity, si
 typedef struct ldr__plan {
   unsigned char *base; /* NULL while counting */
   size_t used;
-  int overflow;
+  int overflow, turns;
   ldr_memory *report; /* optional: what each named part takes */
   void *memory; /* what ldr__plan_begin allocated */
   size_t size;
@@ -1886,6 +1905,10 @@ static float *ldr__place_floats(ldr__plan *p, const char *name, size_t count) {
   return ldr__place_matrix(p, name, count, 1);
 }
 
+static int32_t *ldr__place_ints(ldr__plan *p, const char *name, size_t count) {
+  return (int32_t *)ldr__place(p, name, count, sizeof(int32_t));
+}
+
 /* Large plans ask for large pages: rows of a batch are pages apart, and a matrix kernel that visits
    many rows would wait for address translation more than for data. A hint, without effect elsewhere. */
 static void ldr__large_pages(void *memory, size_t size) {
@@ -1914,6 +1937,11 @@ static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_erro
   p->used = 0;
   p->report = NULL;
   return LDR_OK;
+}
+
+/* For a loop around a layout: 1 to count, 1 to place, then 0, or sooner where there is no memory. */
+static int ldr__plan_turn(ldr__plan *p, const ldr_allocator *a, ldr_error *err) {
+  return p->turns++ == 0 || (p->turns == 2 && !ldr__plan_begin(p, a, err));
 }
 
 static void ldr__plan_end(void *memory, size_t size, const ldr_allocator *a) {
@@ -3186,9 +3214,8 @@ static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m,
 
 /* Row i, n long, however it lies. */
 static void ldr__mat_row(const ldr__kernels *ker, float *dst, const ldr__mat *m, size_t i, size_t n) {
-  size_t j;
   if (m->cs == 1) ldr__mat_run(ker, dst, m, i, 0, n);
-  else for (j = 0; j < n; j++) dst[j] = ldr__mat_get(m, i, j);
+  else for (size_t j = 0; j < n; j++) dst[j] = ldr__mat_get(m, i, j);
 }
 
 static ldr__mat ldr__mat_transposed(ldr__mat m) {
@@ -3363,18 +3390,17 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
     const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
     const ldr__finish *last, int accumulate, ldr__fetches *soon) {
   const size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, row = rs * sizeof(float);
-  size_t i0, i, j, p;
   ldr__tile tile = { NULL, NULL, NULL, ldc, row, cs * sizeof(float), 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
-  for (i0 = 0; i0 < m; i0 += mc) {
+  for (size_t i0 = 0; i0 < m; i0 += mc) {
     size_t high = LDR__MIN(m - i0, mc), after = i0 + high;
     if (soon && cs == 1 && after < m)
       ldr__fetches_put(soon, 0, ldr__ahead_of((uintptr_t)a + after * row, row, LDR__MIN(m - after, mc),
           k * sizeof(float), ldr__tiles(ker, high, n)));
-    for (p = 0; p < k || p == 0; p += LDR__KC) {
+    for (size_t p = 0; p < k || p == 0; p += LDR__KC) {
       tile.k = LDR__MIN((size_t)LDR__KC, k - p);
       tile.a = a + i0 * rs + p * cs;
       tile.accumulate = accumulate || p > 0;
-      for (j = 0; j < n; j += nr) {
+      for (size_t j = 0; j < n; j += nr) {
         tile.b = panels + j * depth + p * nr;
         tile.c = c + i0 * ldc + j;
         tile.bias = bias ? bias + j : NULL;
@@ -3382,7 +3408,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
         ldr__tiles_down(ker->tile, tile, high, ker->mr, soon);
       }
     }
-    for (i = i0; last && last->f && i < after; i++)
+    for (size_t i = i0; last && last->f && i < after; i++)
       ker->rows->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
   }
 }
@@ -3827,9 +3853,8 @@ static void ldr__sums_begin(ldr__sums *s, const ldr__exec *ex) {
 }
 
 static ldr__sum *ldr__sums_add(ldr__sums *s, ldr__sum_kind kind, size_t tasks) {
-  ldr__sum *m;
   if (s->count == LDR__SUMS) ldr__sums_make(s);
-  m = &s->each[s->count++];
+  ldr__sum *m = &s->each[s->count++];
   m->kind = kind;
   m->tasks = tasks;
   s->tasks += tasks;
@@ -4048,25 +4073,22 @@ static void ldr__kept_rows(const ldr__kernels *ker, float *dst, const ldr__atten
     size_t n) {
   const size_t d = (size_t)a->head_dim, row = ldr__kept_row((size_t)a->kv_heads, d, a->kept_type);
   const unsigned char *at = a->kept[seq].at + head * ldr__packed_row(d, a->kept_type);
-  size_t i;
-  for (i = 0; i < n; i++) ldr__rows_unpack(ker, dst + i * d, at + i * row, 1, d, a->kept_type);
+  for (size_t i = 0; i < n; i++) ldr__rows_unpack(ker, dst + i * d, at + i * row, 1, d, a->kept_type);
 }
 
 static float ldr__dot(const float *a, const float *b, size_t n) {
   float sums[4] = { 0, 0, 0, 0 };
   size_t i;
-  int l;
   for (i = 0; i + 4 <= n; i += 4)
-    for (l = 0; l < 4; l++) sums[l] += a[i + (size_t)l] * b[i + (size_t)l];
+    for (int l = 0; l < 4; l++) sums[l] += a[i + (size_t)l] * b[i + (size_t)l];
   for (; i < n; i++) sums[0] += a[i] * b[i];
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /* Keys [j0, j0 + keys) that come after a query i0 + l get a score whose exponential is 0. */
 static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i0) {
-  size_t j, l;
-  for (j = i0 < j0 ? 0 : i0 - j0 + 1; j < keys; j++)
-    for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
+  for (size_t j = i0 < j0 ? 0 : i0 - j0 + 1; j < keys; j++)
+    for (size_t l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
 }
 
 /* Where a head's row has what it adds for the distance j - i. */
@@ -4093,10 +4115,9 @@ static void ldr__attention_shift(float *score, const ldr__attention *a, const fl
 /* Scores s[keys,n] of queries i0.. and keys j0.., or, turned, s[queries,n] of keys side by side. */
 static void ldr__attention_shifts(float *s, const ldr__attention *a, const float *qkv, size_t h, size_t rows,
     size_t columns, size_t n, size_t i0, size_t j0, int turned) {
-  size_t r, c;
   if (!a->relative && !a->window && !a->places && !a->slopes && !(a->cap > 0)) return;
-  for (r = 0; r < rows; r++)
-    for (c = 0; c < columns; c++)
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++)
       ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
 }
 
@@ -4121,10 +4142,9 @@ static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, f
 /* Threshold and rows of the dropout of P, if there is any. */
 static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__attention *a, size_t first, size_t n,
     size_t h) {
-  size_t i;
   if (!a->drop || a->drop->p <= 0) return 0;
   *kept = 1.0f / (1.0f - a->drop->p);
-  for (i = 0; i < n; i++) rows[i] = ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1);
+  for (size_t i = 0; i < n; i++) rows[i] = ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1);
   return (uint32_t)((double)a->drop->p * 4294967296.0);
 }
 
@@ -4317,17 +4337,16 @@ struct ldr_json {
 /* Length of the well-formed UTF-8 sequence at s (1 to 4), or 0. Unicode 15, table 3-7. */
 static size_t ldr__utf8_length(const unsigned char *s, size_t n) {
   unsigned c = s[0], low = 0x80, high = 0xbf;
-  size_t need, i;
   if (c < 0x80) return 1;
   if (c < 0xc2 || c > 0xf4) return 0;
-  need = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+  size_t need = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
   if (n < need) return 0;
   if (c == 0xe0) low = 0xa0;
   if (c == 0xed) high = 0x9f;
   if (c == 0xf0) low = 0x90;
   if (c == 0xf4) high = 0x8f;
   if (s[1] < low || s[1] > high) return 0;
-  for (i = 2; i < need; i++)
+  for (size_t i = 2; i < need; i++)
     if ((s[i] & 0xc0) != 0x80) return 0;
   return need;
 }
@@ -4523,16 +4542,13 @@ LDR__DEF ldr_json *ldr_json_parse_next(
     ldr__fail(err, LDR_ARGUMENT, "ldr_json_parse: text or allocator missing");
     return NULL;
   }
-  j = (ldr_json *)ldr__alloc(&a, sizeof *j);
-  if (!j) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
-  else {
-    memset(j, 0, sizeof *j);
-    j->alloc = a;
-    j->text = text;
-    if (!ldr__json_parse_value(j, text, size, &at, err)) {
-      *used = ldr__json_space(text, size, at);
-      return j;
-    }
+  j = (ldr_json *)ldr__new(&a, sizeof *j, "reading JSON", err);
+  if (!j) return NULL;
+  j->alloc = a;
+  j->text = text;
+  if (!ldr__json_parse_value(j, text, size, &at, err)) {
+    *used = ldr__json_space(text, size, at);
+    return j;
   }
   ldr_json_free(j);
   return NULL;
@@ -4548,9 +4564,8 @@ LDR__DEF ldr_json *ldr_json_parse(const char *text, size_t size, const ldr_alloc
 }
 
 LDR__DEF void ldr_json_free(ldr_json *j) {
-  ldr_allocator a;
   if (!j) return;
-  a = j->alloc;
+  ldr_allocator a = j->alloc;
   ldr__free(&a, j->nodes, j->capacity * sizeof *j->nodes);
   ldr__free(&a, j, sizeof *j);
 }
@@ -4614,7 +4629,6 @@ static double ldr__parse_double(const char *s, size_t n) {
   size_t i = 0;
   int negative = 0, point = 0, digits = 0, exponent = 0;
   uint64_t mantissa = 0;
-  double value;
   if (i < n && (s[i] == '-' || s[i] == '+')) negative = s[i++] == '-';
   for (; i < n && (ldr__digit(s[i]) || (s[i] == '.' && !point)); i++) {
     if (s[i] == '.') point = 1;
@@ -4632,7 +4646,7 @@ static double ldr__parse_double(const char *s, size_t n) {
       if (e < 100000) e = e * 10 + (s[i] - '0');
     exponent += e_negative ? -e : e;
   }
-  value = (double)mantissa;
+  double value = (double)mantissa;
   if (mantissa != 0 && exponent != 0)
     value = exponent < -300 ? value / 1e300 / pow(10.0, (double)-(exponent + 300))
         : exponent < 0      ? value / pow(10.0, (double)-exponent) : value * pow(10.0, (double)exponent);
@@ -4831,10 +4845,9 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
 }
 
 static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_status status;
   FILE *f = ldr__fopen(path, "rb");
   if (!f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-  status = ldr__source_stream(s, f, path, alloc, err);
+  ldr_status status = ldr__source_stream(s, f, path, alloc, err);
   fclose(f);
   return status;
 }
@@ -4956,9 +4969,8 @@ struct ldr_weights {
 /* Room for so many files; those that are there stay. */
 static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *err) {
   const size_t had = (size_t)w->file_count * sizeof *w->files, bytes = (size_t)count * sizeof *w->files;
-  ldr__source *files = (ldr__source *)ldr__alloc(&w->alloc, bytes);
-  if (!files) return ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
-  memset(files, 0, bytes);
+  ldr__source *files = (ldr__source *)ldr__new(&w->alloc, bytes, "opening weights", err);
+  if (!files) return err->status;
   if (had) memcpy(files, w->files, had);
   ldr__free(&w->alloc, w->files, had);
   w->files = files;
@@ -4973,25 +4985,20 @@ static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, 
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
     return NULL;
   }
-  w = (ldr_weights *)ldr__alloc(&a, sizeof *w);
-  if (!w) ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
-  else {
-    memset(w, 0, sizeof *w);
-    w->alloc = a;
-    if (!ldr__weights_files(w, files, err)) return w;
-  }
+  w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
+  if (!w) return NULL;
+  w->alloc = a;
+  if (!ldr__weights_files(w, files, err)) return w;
   ldr_weights_close(w);
   return NULL;
 }
 
 LDR__DEF void ldr_weights_close(ldr_weights *w) {
-  ldr_allocator a;
-  size_t i;
   if (!w) return;
-  a = w->alloc;
-  for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
-  for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
-  for (i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
+  ldr_allocator a = w->alloc;
+  for (size_t i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
+  for (size_t i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+  for (size_t i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
   ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
   ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
   ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
@@ -5034,14 +5041,13 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
 
 /* Room for a tensor, which is one of w's when it is counted. NULL: no memory, or no name, of which err says why. */
 static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t file, ldr_error *err) {
-  ldr_tensor *t;
   if (!name) return NULL;
   w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
   if (w->capacity <= w->count) {
     ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
     return NULL;
   }
-  t = &w->tensors[w->count];
+  ldr_tensor *t = &w->tensors[w->count];
   memset(t, 0, sizeof *t);
   t->name = name;
   t->file = file;
@@ -5077,8 +5083,7 @@ static ldr_status ldr__weights_meta_add(
 }
 
 static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key) {
-  size_t i;
-  for (i = 0; w && key && i < w->meta_count; i++)
+  for (size_t i = 0; w && key && i < w->meta_count; i++)
     if (strcmp(w->metas[i].key, key) == 0) return &w->metas[i];
   return NULL;
 }
@@ -5086,10 +5091,9 @@ static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key)
 /* A JSON number that is a whole, non-negative int64, exactly. */
 static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
-  size_t i;
   int64_t v = 0;
   if (!n || n->type != LDR_JSON_NUMBER) return 0;
-  for (i = n->begin; i < n->end; i++) {
+  for (size_t i = n->begin; i < n->end; i++) {
     char c = j->text[i];
     if (!ldr__digit(c) || v > (INT64_MAX - (c - '0')) / 10) return 0;
     v = v * 10 + (c - '0');
@@ -5184,10 +5188,7 @@ static void ldr__safetensors_meta(ldr_weights *w, const ldr_json *j, int32_t obj
 static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
   uint64_t header, at;
-  ldr_error json_error;
   size_t first = w->count, i;
-  ldr_json *j;
-  int32_t k;
   if (s->size < 8)
     return ldr__fail_at(
         err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
@@ -5199,12 +5200,12 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   if (header > s->size - 8)
     return ldr__fail_at(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?",
         header, (uint64_t)s->size - 8);
-  memset(&json_error, 0, sizeof json_error);
-  j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
+  LDR__ZERO(ldr_error, json_error);
+  ldr_json *j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
   if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
     ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
-  for (k = j->nodes[0].first; k >= 0 && !err->status; k = j->nodes[j->nodes[k].next].next)
+  for (int32_t k = j->nodes[0].first; k >= 0 && !err->status; k = j->nodes[j->nodes[k].next].next)
     if (ldr_json_equals(j, k, "__metadata__")) ldr__safetensors_meta(w, j, j->nodes[k].next, err);
     else ldr__safetensors_tensor(w, j, k, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
   ldr_json_free(j);
@@ -5227,9 +5228,8 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
 
 /* The U8 tensors that the metadata calls blocks get their type and their shape in elements. */
 static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
-  size_t i, size;
   int32_t d;
-  for (i = 0; i < w->meta_count; i++) {
+  for (size_t i = 0; i < w->meta_count; i++) {
     const ldr__meta *m = &w->metas[i];
     const char *name = m->key + sizeof LDR__QUANTISED - 1;
     ldr_tensor *t;
@@ -5245,7 +5245,7 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
     if (t->dtype != LDR_U8)
       return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%q\": type %s, %s blocks must be U8 and be named once",
           name, ldr_dtype_name(t->dtype), m->value);
-    size = ldr__dtypes[d].size;
+    size_t size = ldr__dtypes[d].size;
     if (t->dims != 2 || t->shape[1] % (int64_t)size)
       return ldr__fail_at(err, LDR_SHAPE, m->at,
           "tensor \"%q\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", name, t->dims,
@@ -5259,9 +5259,8 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
 }
 
 static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
-  size_t i;
   ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
-  for (i = 1; i < w->count; i++)
+  for (size_t i = 1; i < w->count; i++)
     if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
       return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%q\" is there twice", w->tensors[i].name);
   return ldr__weights_quantised(w, err);
@@ -5295,8 +5294,7 @@ static const unsigned char *ldr__take(ldr__cursor *c, uint64_t n) {
 static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
   const unsigned char *p = ldr__take(c, (uint64_t)bytes);
   uint64_t v = 0;
-  int i;
-  for (i = p ? bytes : 0; i-- > 0;) v = v << 8 | p[i];
+  for (int i = p ? bytes : 0; i-- > 0;) v = v << 8 | p[i];
   return v;
 }
 
@@ -5317,8 +5315,7 @@ static ldr__cursor ldr__cursor_of(const unsigned char *p, size_t size) {
 
 static uint64_t ldr__take_varint(ldr__cursor *c) {
   uint64_t v = 0;
-  int shift;
-  for (shift = 0; shift < 64 && !c->bad; shift += 7) {
+  for (int shift = 0; shift < 64 && !c->bad; shift += 7) {
     uint64_t b = ldr__take_number(c, 1);
     v |= (b & 127) << shift;
     if (b < 128) return v;
@@ -5388,9 +5385,8 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
   const unsigned char *name = ldr__take(c, n);
   uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
-  ldr_tensor *t;
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
-  t = ldr__weights_add(w, ldr__weights_text(w, name, (size_t)n, at, err), file, err);
+  ldr_tensor *t = ldr__weights_add(w, ldr__weights_text(w, name, (size_t)n, at, err), file, err);
   if (!t || ldr__tensor_dims(t, dims, at, err)) return err->status;
   for (d = 0; d < dims; d++) { /* the fastest first */
     uint64_t k = ldr__take_number(c, 8);
@@ -5440,8 +5436,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   const ldr__source *s = &w->files[file];
   uint64_t version, tensors, values, i, align, data, n;
   size_t first = w->count, k;
-  ldr__cursor c;
-  c = ldr__cursor_of(s->data, s->size);
+  ldr__cursor c = ldr__cursor_of(s->data, s->size);
   c.at = 4;
   version = ldr__take_number(&c, 4);
   tensors = ldr__take_number(&c, 8);
@@ -5570,8 +5565,7 @@ static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
 
 /* Where what follows the topmost mark begins; 0: there is none. */
 static size_t ldr__pickle_mark(ldr__pickle *p) {
-  size_t i;
-  for (i = p->depth; i-- > 0;) if (p->values[p->stack[i]].kind == LDR__P_MARK) return i + 1;
+  for (size_t i = p->depth; i-- > 0;) if (p->values[p->stack[i]].kind == LDR__P_MARK) return i + 1;
   ldr__pickle_fail(p, "looks for a mark that is not there");
   return 0;
 }
@@ -5598,8 +5592,7 @@ static const struct { const char *module, *name; } ldr__pickle_globals[LDR__P_ST
 
 static int ldr__pickle_global(
     ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
-  int i;
-  for (i = 0; i < (int)LDR__P_STORAGES + (int)LDR_DTYPE_COUNT; i++) {
+  for (int i = 0; i < (int)LDR__P_STORAGES + (int)LDR_DTYPE_COUNT; i++) {
     const char *in = i < LDR__P_STORAGES ? ldr__pickle_globals[i].module : "torch",
         *as = i < LDR__P_STORAGES ? ldr__pickle_globals[i].name : ldr__dtypes[i - LDR__P_STORAGES].torch;
     if (as && ldr__same(module, m, in) && ldr__same(name, n, as))
@@ -5672,9 +5665,8 @@ static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
 /* What follows the mark (last < 0), or the last n, goes into the container below, or becomes a new one. */
 static int ldr__pickle_gather(ldr__pickle *p, int32_t kind, int last, int into) {
   size_t marked = last < 0, held = marked ? 0 : (size_t)last, from = marked ? ldr__pickle_mark(p) : p->depth - held, i;
-  int32_t v;
   if (p->depth < held || from < marked + (size_t)into) return 0;
-  v = into ? p->stack[from - marked - 1] : ldr__pickle_new(p, kind, 0);
+  int32_t v = into ? p->stack[from - marked - 1] : ldr__pickle_new(p, kind, 0);
   if (v < 0 || p->values[v].kind != kind) return 0;
   for (i = from; i < p->depth; i++) if (!ldr__pickle_hang(p, v, p->stack[i])) return 0;
   p->depth = from - marked;
@@ -5772,15 +5764,14 @@ typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_wei
 static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
   size_t size = ldr_dtype_size(t->dtype), n = (size_t)(t->bytes / size), i, at[LADDER_MAX_DIMS];
   unsigned char *copy = ldr__weights_copy(h->w, (size_t)t->bytes, h->err);
-  int32_t d;
   memset(at, 0, sizeof at);
   if (!copy) return h->err->status;
   t->data = copy;
   for (i = 0; i < n; i++, copy += size) {
     size_t place = 0;
-    for (d = 0; d < t->dims; d++) place += at[d] * (size_t)stride[d];
+    for (int32_t d = 0; d < t->dims; d++) place += at[d] * (size_t)stride[d];
     memcpy(copy, from + place * size, size);
-    for (d = t->dims; d-- > 0 && ++at[d] == (size_t)t->shape[d];) at[d] = 0;
+    for (int32_t d = t->dims; d-- > 0 && ++at[d] == (size_t)t->shape[d];) at[d] = 0;
   }
   return LDR_OK;
 }
@@ -5799,7 +5790,6 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   int32_t args = (int32_t)v[value].number, id = (int32_t)v[ldr__pickle_item(p, args, 0)].number,
       offset = ldr__pickle_item(p, args, 1), sizes = ldr__pickle_item(p, args, 2),
       strides = ldr__pickle_item(p, args, 3), d, whole = 1;
-  const ldr_tensor *s;
   ldr_tensor *t = ldr__weights_add(h->w,
       ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err), h->file, h->err);
   uint64_t elements = 1, reach = 0, expected = 1, held, step, first, size;
@@ -5812,7 +5802,7 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
     return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": its shape and strides are no lists of one length", t->name);
   if (ldr__tensor_dims(t, (uint64_t)v[sizes].count, LDR_NO_OFFSET, h->err)) return h->err->status;
   ldr__pickle_name(text, &v[ldr__pickle_item(p, id, 2)]);
-  s = ldr_weights_find(h->stores, text);
+  const ldr_tensor *s = ldr_weights_find(h->stores, text);
   if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%q\": its storage \"%s\" is not in the file", t->name, text);
   size = ldr_dtype_size(t->dtype);
   first = (uint64_t)v[offset].number;
@@ -5850,10 +5840,9 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   static const char *const names[] = { "state_dict", "model_state_dict", "model", "module" };
   const ldr__pickle *p = &h->p;
   size_t before = h->w->count;
-  int32_t cell, pass;
   if (!ldr__pickle_is(p, dict, LDR__P_DICT))
     return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
-  for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
+  for (int32_t cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
     int32_t key = p->cells[cell].value, value;
     if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, "pickle: a key without a value");
     value = p->cells[p->cells[cell].next].value;
@@ -5861,8 +5850,8 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
     if (ldr__torch_tensor(h, key, value)) return h->err->status;
   }
   if (h->w->count > before) return LDR_OK;
-  for (pass = 0; pass < 4 && depth < 3; pass++)
-    for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
+  for (int32_t pass = 0; pass < 4 && depth < 3; pass++)
+    for (int32_t cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
       if (ldr__pickle_says(p, p->cells[cell].value, names[pass]) &&
           ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT))
         return ldr__torch_tensors(h, p->cells[p->cells[cell].next].value, depth + 1);
@@ -5888,7 +5877,6 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
   const ldr__source *s = &h->w->files[h->file];
   size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
   uint64_t count, at, k;
-  ldr__cursor c;
   while (end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
   if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u)
     return ldr__fail_at(
@@ -5902,7 +5890,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     count = ldr__load_u64(s->data + z + 32);
     at = ldr__load_u64(s->data + z + 48);
   }
-  c = ldr__cursor_of(s->data, s->size);
+  ldr__cursor c = ldr__cursor_of(s->data, s->size);
   ldr__take(&c, at);
   for (k = 0; k < count; k++) {
     size_t from = c.at, i, slash;
@@ -5950,7 +5938,6 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
   ldr__pickle *p = &h->p;
   ldr_weights *s = h->stores;
   size_t k, n = 0;
-  int32_t cell;
   char name[64];
   for (k = 0; k < p->value_count; k++) {
     const ldr__pvalue *v = &p->values[k], *key;
@@ -5964,7 +5951,7 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
   for (k = 0; k < s->count; k++)
     if (n == 0 || strcmp(s->tensors[n - 1].name, s->tensors[k].name) != 0) s->tensors[n++] = s->tensors[k];
   s->count = n;
-  for (cell = keys < 0 ? -1 : p->values[keys].head; cell >= 0; cell = p->cells[cell].next) {
+  for (int32_t cell = keys < 0 ? -1 : p->values[keys].head; cell >= 0; cell = p->cells[cell].next) {
     const ldr__pvalue *key = &p->values[p->cells[cell].value];
     uint64_t elements = ldr__take_number(&p->c, 8), bytes, at = p->c.at;
     ldr_tensor *t = NULL;
@@ -5986,8 +5973,7 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err)
   const unsigned char *pickle = w->files[file].data;
   size_t size = w->files[file].size;
   int32_t top = -1, keys, i, legacy = !ldr__zip_is(pickle, size);
-  ldr__torch h;
-  memset(&h, 0, sizeof h);
+  LDR__ZERO(ldr__torch, h);
   h.w = w;
   h.file = file;
   h.err = h.p.err = err;
@@ -6057,23 +6043,21 @@ static int ldr__onnx_is(const unsigned char *p, size_t n) {
 }
 
 static int ldr__text_is(const unsigned char *p, size_t n) {
-  size_t i;
-  for (i = 0; i < LDR__MIN(n, 64); i++)
+  for (size_t i = 0; i < LDR__MIN(n, 64); i++)
     if (p[i] > 126 || (p[i] < 32 && p[i] != 9 && p[i] != 10 && p[i] != 13)) return 0;
   return 1;
 }
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
-  size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
-  for (i = 0; i < LDR__COUNT(ldr__not_weights); i++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__not_weights); i++) {
     size_t n = strlen(ldr__not_weights[i].begins);
     if (s->size >= n && memcmp(s->data, ldr__not_weights[i].begins, n) == 0)
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
   }
-  for (i = 0; i < LDR__COUNT(ldr__formats); i++)
+  for (size_t i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
   if (ldr__onnx_is(s->data, s->size))
     return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
@@ -6088,9 +6072,8 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
 
 LDR__DEF ldr_weights *ldr_weights_open_memory(
     const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_weights *w;
   LDR__OWN_ERROR(err);
-  w = ldr__weights_new(1, alloc, err);
+  ldr_weights *w = ldr__weights_new(1, alloc, err);
   if (!w) return NULL;
   ldr__source_borrow(&w->files[0], data, size);
   if (!data) ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open_memory: no data");
@@ -6102,15 +6085,13 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(
 #ifndef LADDER_NO_STDIO
 
 static void ldr__five_digits(char *at, uint64_t v) {
-  int i;
-  for (i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
+  for (int i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
 }
 
 /* A GGUF model in several files, NAME-00001-of-00003.gguf and so on, the first of which has been read: the others. */
 static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64_t parts, ldr_error *err) {
   char name[LADDER_MAX_PATH], first[] = "-00001-of-00000.gguf";
   size_t n = strlen(path), k = sizeof first - 1;
-  int32_t i;
   if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT,
       "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
   ldr__five_digits(first + 10, parts);
@@ -6119,7 +6100,7 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
         "one of %U files of a model: open the first, whose name ends with %s", parts, first);
   if (ldr__weights_files(w, (int32_t)parts, err)) return err->status;
   memcpy(name, path, n + 1);
-  for (i = 1; i < (int32_t)parts; i++) {
+  for (int32_t i = 1; i < (int32_t)parts; i++) {
     ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
     if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
     if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
@@ -6164,12 +6145,11 @@ static ldr_status ldr__bundle_fail(ldr__bundle *h, ldr_status status, uint64_t a
 static int ldr__bundle_name(char *s) {
   static const char *const others[] = { "/adam_m", "/adam_v", "/Adam", "/Adam_1", "global_step", "beta1_power",
       "beta2_power" };
-  size_t i, n;
   char *p;
-  for (i = 0; i < LDR__COUNT(others); i++) if (ldr__ends_with(s, others[i])) return 0;
+  for (size_t i = 0; i < LDR__COUNT(others); i++) if (ldr__ends_with(s, others[i])) return 0;
   for (p = s; *p; p++) if (*p == '/') *p = '.';
   for (p = s; (p = strstr(p, "layer_")) != NULL; p += 6) if (ldr__digit(p[6])) p[5] = '.';
-  n = strlen(s);
+  size_t n = strlen(s);
   if (ldr__ends_with(s, "_embeddings")) ldr__format(s + n, 8, ".weight");
   if (ldr__ends_with(s, "predictions.output_bias")) ldr__format(s + n - 11, 8, "bias");
   return 1;
@@ -6180,7 +6160,6 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
   uint64_t field, value, shards = 0, big = 0;
   char path[LADDER_MAX_PATH];
   ldr__cursor part;
-  int32_t i;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) shards = value;
     if (field == 2) big = value;
@@ -6189,7 +6168,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
       "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
   if (big) return ldr__bundle_fail(h, LDR_UNSUPPORTED, 0, "written big-endian");
   h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
-  for (i = 0; h->w && i < (int32_t)shards; i++) {
+  for (int32_t i = 0; h->w && i < (int32_t)shards; i++) {
     char tail[] = ".data-00000-of-00000";
     size_t n = strlen(h->path) - strlen(".index");
     ldr__five_digits(tail + 6, (uint64_t)i);
@@ -6205,7 +6184,6 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
   uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
   char name[sizeof h->key];
-  ldr_tensor *t;
   ldr__cursor part, dim, inner;
   int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
@@ -6216,7 +6194,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
         "read", h->key);
   memcpy(name, h->key, sizeof name); /* the next key may share its beginning */
   if (!ldr__bundle_name(name)) return LDR_OK;
-  t = ldr__weights_add(h->w, ldr__weights_text(h->w, name, strlen(name), at, h->err), 0, h->err);
+  ldr_tensor *t = ldr__weights_add(h->w, ldr__weights_text(h->w, name, strlen(name), at, h->err), 0, h->err);
   if (!t) return h->err->status;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) type = value;
@@ -6261,15 +6239,13 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
 /* A block: of entries, or (index) of where blocks are. */
 static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, int index) {
   const uint64_t whole = h->index.size;
-  uint64_t restarts;
-  ldr__cursor c;
   if (at > whole || size < 4 || size > whole - at || whole - at - size < 5 || (h->read += size) > whole)
     return ldr__bundle_fail(h, LDR_FORMAT, at, "a block lies outside the index or over another one");
   if (h->index.data[at + size])
     return ldr__bundle_fail(h, LDR_UNSUPPORTED, at, "a compressed block: TensorFlow itself writes none");
-  restarts = ldr__load_u32(h->index.data + at + size - 4);
+  uint64_t restarts = ldr__load_u32(h->index.data + at + size - 4);
   if (restarts > (size - 4) / 4) return ldr__bundle_fail(h, LDR_FORMAT, at, "a block's end cannot be read");
-  c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
+  ldr__cursor c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
   h->key[0] = 0;
   while (c.at < c.size && !h->err->status) {
     uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
@@ -6295,11 +6271,10 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
 /* The index, which is open; its footer says where the block is that says where all others are. */
 static ldr_status ldr__bundle_read(ldr__bundle *h) {
   uint64_t at, size = h->index.size;
-  ldr__cursor c;
   if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
     return ldr__fail_at(h->err, LDR_FORMAT, size ? size - 1 : 0,
         "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
-  c = ldr__cursor_of(h->index.data + size - 48, 40);
+  ldr__cursor c = ldr__cursor_of(h->index.data + size - 48, 40);
   ldr__take_varint(&c); /* of metadata, which TensorFlow does not write */
   ldr__take_varint(&c);
   at = ldr__take_varint(&c);
@@ -6310,8 +6285,7 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
 }
 
 static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocator *alloc, ldr_error *err) {
-  ldr__bundle h;
-  memset(&h, 0, sizeof h);
+  LDR__ZERO(ldr__bundle, h);
   h.path = path;
   h.err = err;
   h.alloc = ldr__allocator(alloc);
@@ -6545,11 +6519,10 @@ static int32_t ldr__utf8_bytes(char c) {
 }
 LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
   const unsigned char *u = (const unsigned char *)s;
-  uint32_t c;
   *bytes = ldr__utf8_bytes(s[0]);
   if (*bytes == 1) return u[0];
   if (*bytes == 2) return (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
-  c = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+  uint32_t c = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
   return *bytes == 3 ? c : c << 6 | (u[3] & 0x3fu);
 }
 static int32_t ldr__utf8_before(const char *s, int32_t at) {
@@ -6758,8 +6731,7 @@ static uint32_t ldr__address_hash(const void *table) {
   return 2166136261u ^ ((uint32_t)((uintptr_t)table >> 4) * 2654435769u);
 }
 static uint32_t ldr__vocab_hash(uint32_t h, const char *s, size_t n) {
-  size_t i;
-  for (i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 16777619u;
+  for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 16777619u;
   return h;
 }
 
@@ -6795,9 +6767,8 @@ static int32_t ldr__piece_named(const ldr_tokenizer *t, const char *name) {
 /* Room for ids below `room` and the tokens that other files add, with scores and types where the file has them; `text`
    bytes of pieces to begin with. */
 static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
-  size_t n;
   room += t->room_hint;
-  n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
+  size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
   t->pieces = (ldr__vocab_piece *)ldr__tokenizer_alloc(t, n * sizeof *t->pieces);
   if (scores) t->scores = (double *)ldr__tokenizer_alloc(t, n * sizeof *t->scores);
   if (types) t->types = (unsigned char *)ldr__tokenizer_alloc(t, n);
@@ -6831,13 +6802,12 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
 static void ldr__pieces_index(ldr_tokenizer *t) {
   static const char hex[] = "0123456789ABCDEF";
   size_t i, n = 4;
-  int32_t id;
   while (n < (size_t)t->piece_room + (size_t)t->piece_room / 2) n *= 2;
   t->slots = t->err->status ? NULL : (ldr__vocab_slot *)ldr__tokenizer_alloc(t, n * sizeof *t->slots);
   if (!t->slots) return;
   t->slot_count = n;
   for (i = 0; i < n; i++) t->slots[i].id = -1;
-  for (id = 0; id < t->count; id++) {
+  for (int32_t id = 0; id < t->count; id++) {
     const char *s = ldr__piece_text(t, id);
     size_t bytes = ldr__piece_bytes(t, id);
     uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), s, bytes);
@@ -6900,8 +6870,7 @@ static void ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
 /* The first or (again) the last of two equal texts counts. */
 static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, ldr__string s, int32_t value, int again) {
   uint32_t node = 0, next;
-  int32_t i;
-  for (i = 0; i < s.bytes; i++, node = next) {
+  for (int32_t i = 0; i < s.bytes; i++, node = next) {
     unsigned char byte = (unsigned char)s.text[i];
     if (trie->nodes == trie->room) ldr__trie_grow(t, trie);
     if (trie->nodes == trie->room || trie->nodes == 0xfffffe)
@@ -7036,9 +7005,8 @@ LDR__INLINE void ldr__str_byte(ldr__str *s, char byte, ldr__origin from) {
 }
 
 static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t n, ldr__origin from) {
-  int32_t i;
   if (!ldr__str_room(c, s, n)) return;
-  for (i = 0; i < n; i++) ldr__str_byte(s, text[i], from);
+  for (int32_t i = 0; i < n; i++) ldr__str_byte(s, text[i], from);
 }
 
 static void ldr__str_char(ldr__cutting *c, ldr__str *s, uint32_t ch, ldr__origin from) {
@@ -7156,9 +7124,8 @@ static int ldr__char_byte(uint32_t c) {
 }
 
 static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
-  int32_t i;
   if (!ldr__str_room(c, out, v->size * 2)) return;
-  for (i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
+  for (int32_t i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
 }
 
 static void ldr__normalize_bytes(ldr__norm *p) {
@@ -7174,7 +7141,6 @@ typedef struct ldr__form { ldr__norm *p; int32_t marks, behind; int compose, any
 static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
   const ldr__mark *behind = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_BEHIND];
   uint32_t whole = f->any && f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
-  int32_t i;
   if (whole) {
     f->starter.c = whole;
     f->starter.change += m->change - 1;
@@ -7183,7 +7149,7 @@ static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
     f->last = m->rank;
   } else {
     if (f->any) ldr__put(f->p, f->starter.c, f->starter.change);
-    for (i = 0; i < f->behind; i++) ldr__put(f->p, behind[i].c, behind[i].change);
+    for (int32_t i = 0; i < f->behind; i++) ldr__put(f->p, behind[i].c, behind[i].change);
     f->behind = 0;
     f->last = -1;
     f->any = !m->rank && f->compose;
@@ -7245,8 +7211,7 @@ static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
 static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, int longest, int32_t *bytes) {
   uint32_t unit = ldr__map_unit(m, 0), node = unit >> 10 << ((unit & 512) >> 6), value;
   const char *found = NULL;
-  int32_t i;
-  for (i = 0; i < n && s[i]; i++) {
+  for (int32_t i = 0; i < n && s[i]; i++) {
     node ^= (unsigned char)s[i];
     unit = ldr__map_unit(m, node);
     if ((unit & 0x800000ffu) != (unsigned char)s[i]) break;
@@ -7317,8 +7282,7 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
 static void ldr__normalize_map(ldr__norm *p) {
   const ldr__step *m = p->part;
   int32_t at, to, chars, n;
-  ldr__mark last;
-  memset(&last, 0, sizeof last);
+  LDR__ZERO(ldr__mark, last);
   p->same = 1;
   for (at = 0; at < p->in.size && !p->c->status; at = to) {
     const char *s = p->in.text + at;
@@ -7427,8 +7391,7 @@ static void ldr__rx_put2(ldr__rx *r, int32_t v, int32_t w) {
 /* Puts the first n of these before the code from `at` on. */
 static void ldr__rx_front(ldr__rx *r, int32_t at, int32_t n, int32_t a, int32_t b, int32_t c, int32_t d) {
   const int32_t numbers[4] = { a, b, c, d };
-  int32_t i;
-  for (i = 0; i < n; i++) ldr__rx_put(r, 0);
+  for (int32_t i = 0; i < n; i++) ldr__rx_put(r, 0);
   if (r->why) return;
   memmove(r->code + at + n, r->code + at, (size_t)(r->used - at - n) * sizeof *r->code);
   memcpy(r->code + at, numbers, (size_t)n * sizeof *r->code);
@@ -7564,12 +7527,10 @@ static int ldr__rx_class_has(const int32_t *code, uint32_t c) {
 }
 
 static void ldr__rx_class_end(ldr__rx *r, int32_t start) {
-  int32_t *code;
-  uint32_t c;
   if (r->why) return;
-  code = r->code + start;
+  int32_t *code = r->code + start;
   code[1] = r->used - start;
-  for (c = 0; c < 128; c++)
+  for (uint32_t c = 0; c < 128; c++)
     if (ldr__rx_class_any(code, c)) code[3 + c / 32] = (int32_t)((uint32_t)code[3 + c / 32] | (uint32_t)1 << c % 32);
 }
 
@@ -7762,9 +7723,8 @@ static int ldr__rx_sequence(ldr__rx *r) {
 
 static int ldr__rx_alternatives(ldr__rx *r) {
   int32_t start = r->used, jumps = -1, before;
-  int least;
   if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
-  least = ldr__rx_sequence(r);
+  int least = ldr__rx_sequence(r);
   while (!r->why && ldr__rx_take(r, "|")) {
     ldr__rx_put2(r, LDR__RX_JUMP, jumps); /* for now: the jump before */
     ldr__rx_front(r, start, 2, LDR__RX_SPLIT, r->used + 2 - start, 0, 0);
@@ -7798,9 +7758,8 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
 
 /* Does the one-character instruction fit at s[at]? *bytes: of the character. */
 LDR__INLINE int ldr__regex_one(const int32_t *code, const char *s, int32_t n, int32_t at, int32_t *bytes) {
-  uint32_t c;
   if (at >= n) return 0;
-  c = ldr__utf8_at(s + at, bytes);
+  uint32_t c = ldr__utf8_at(s + at, bytes);
   if (code[0] == LDR__RX_CLASS) return ldr__rx_class_has(code, c);
   if (code[0] == LDR__RX_ANY) return c != '\n';
   return (code[0] == LDR__RX_CHAR ? c : ldr__char_fold(c)) == (uint32_t)code[1];
@@ -7860,14 +7819,12 @@ static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t 
 
 /* Back to the last frame, of a run one character less each time: where to go on, or -1 with nothing left. */
 static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t *frames, int32_t base) {
-  ldr__frame *f;
-  int32_t at;
   if (--c->steps < 0)
     ldr__cut_fail(c, LDR_LIMIT, "a regular expression of the tokenizer takes too long on this text");
   if (c->status || *frames <= base) return -1;
-  f = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES] + *frames - 1;
+  ldr__frame *f = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES] + *frames - 1;
   *pc = f->pc;
-  at = f->at;
+  int32_t at = f->at;
   if (at > f->least) f->at = ldr__utf8_before(s, at);
   else --*frames;
   return at;
@@ -8110,14 +8067,12 @@ static void ldr__encoding_move(ldr_encoding *e, int32_t to, int32_t from, int32_
 }
 
 LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
-  ldr__work *w;
-  int i;
   if (!e) return;
   ldr__free(&e->alloc, e->ids, (size_t)e->capacity * LDR__COLUMNS * sizeof *e->ids);
-  w = (ldr__work *)e->work;
+  ldr__work *w = (ldr__work *)e->work;
   if (w) {
-    for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
-    for (i = 0; i < LDR__ROOMS; i++) ldr__free(&e->alloc, w->room[i], w->bytes[i]);
+    for (int i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
+    for (int i = 0; i < LDR__ROOMS; i++) ldr__free(&e->alloc, w->room[i], w->bytes[i]);
     ldr__free(&e->alloc, w, sizeof *w);
   }
   memset(e, 0, sizeof *e);
@@ -8231,14 +8186,13 @@ static int ldr__sp_joins(int type) { return type == LDR__SP_NORMAL || type == LD
 
 static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
   ldr__pair p = { LDR__NO_RANK, -1 };
-  uint32_t bits;
   if (t->by_score) {
     if (a->id == -2 || b->id == -2) return p;
     p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
     if (p.id >= 0 && !ldr__sp_joins(t->types[p.id])) p.id = -1;
     if (p.id < 0) return p;
     /* scores as numbers of which the smallest belongs to the highest score */
-    bits = ldr__bits_from_float((float)t->scores[p.id]);
+    uint32_t bits = ldr__bits_from_float((float)t->scores[p.id]);
     bits = bits & 0x80000000u ? bits : ~bits & 0x7fffffffu;
     p.rank = LDR__MIN(bits, LDR__NO_RANK - 1);
   } else if (a->id >= 0 && b->id >= 0 && t->merge_slots) {
@@ -8405,12 +8359,11 @@ static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
 }
 
 static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
-  const ldr__symbol *s;
   int32_t n, k, end, at = 0, id = c->t->ignore_merges ? ldr__piece_find(c->t, v->text, (size_t)v->size) : -1;
   if (id >= 0) ldr__emit_part(c, id, v, 0, v->size);
   if (id >= 0) return;
   n = ldr__bpe(c, v->text, ldr__bpe_symbols(c, v));
-  s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
+  const ldr__symbol *s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
   for (k = 0; k < n && !c->status; k++, at = end) {
     end = LDR__MIN(at + s[k].bytes, v->size);
     if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
@@ -8466,7 +8419,6 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
   const ldr_tokenizer *t = c->t;
   ldr__node *nodes = (ldr__node *)ldr__room(c, LDR__ROOM_NODES, ((size_t)v->size + 1) * sizeof *nodes);
   int32_t i, k, bytes, id;
-  double score;
   if (!nodes) return NULL;
   for (i = 0; i <= v->size; i++) nodes[i].start = -1;
   nodes[0].score = 0;
@@ -8480,7 +8432,7 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
       if (!node) break;
       id = t->pieces_trie.values[node];
       if (id < 0) continue;
-      score = t->scores[id];
+      double score = t->scores[id];
       if (t->sentencepiece && t->types[id] == LDR__SP_USER) score = (k - i) * t->highest - 0.1;
       ldr__unigram_end(t, &nodes[k], score + here, i, id);
       if (k - i == bytes) alone = 1;
@@ -8524,11 +8476,10 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
 static ldr__str *ldr__text_load(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
   ldr__str *out = &c->w->str[0];
   ldr__origin at;
-  int32_t n;
   out->size = 0;
   ldr__str_room(c, out, to - from);
   for (at.begin = from; at.begin < to && !c->status; at.begin = at.end) {
-    n = s[at.begin] < 0x80 ? 1 : (int32_t)ldr__utf8_length(s + at.begin, (size_t)(to - at.begin));
+    int32_t n = s[at.begin] < 0x80 ? 1 : (int32_t)ldr__utf8_length(s + at.begin, (size_t)(to - at.begin));
     at.end = at.begin + LDR__MAX(n, 1);
     if (n == 1 && out->size < out->room) ldr__str_byte(out, (char)s[at.begin], at);
     else if (n) ldr__str_put(c, out, (const char *)s + at.begin, n, at);
@@ -8581,8 +8532,7 @@ static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const ldr__vie
 static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to, ldr__view *v) {
   const ldr__parts *parts = &c->t->parts[LDR__NORMALIZERS];
   ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1];
-  int32_t i;
-  for (i = 0; i < parts->count && !c->status; i++) {
+  for (int32_t i = 0; i < parts->count && !c->status; i++) {
     ldr__norm p = { c, &parts->steps[i], *in, out, 0, from, 0 };
     out->size = 0;
     p.part->part->normalize(&p);
@@ -8625,7 +8575,6 @@ static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
 static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *d, ldr_error *err) {
   const char *why = NULL;
-  int32_t added;
   if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0)
     why = "an argument of ldr_tokenizer_encode is NULL or negative";
   else if (!ldr__allocator_valid(&out->alloc))
@@ -8635,7 +8584,7 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
   if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
   if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
     return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
-  added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
+  int32_t added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
   if (d->max_len && d->max_len < added)
     return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d->max_len, (int)added);
   return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB,
@@ -8683,11 +8632,10 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
 
 /* The tokens of both texts, one after the other, each up to `limit`: what comes behind those is cut away anyway. */
 static void ldr__encode_texts(ldr__cutting *c, int32_t limit, int32_t n[2]) {
-  int32_t before, k;
   n[0] = n[1] = c->out->count = 0;
-  for (k = 0; k < 2 && (k == 0 || c->text[k]) && !c->status; k++) {
+  for (int32_t k = 0; k < 2 && (k == 0 || c->text[k]) && !c->status; k++) {
     const ldr__view v = { (char *)(uintptr_t)c->text[k], NULL, (int32_t)c->size[k], 0 };
-    before = c->out->count;
+    int32_t before = c->out->count;
     c->which = k;
     c->stop = limit < INT32_MAX - before ? before + limit : INT32_MAX;
     c->steps = 1000000 + (int64_t)c->size[k] * 4000;
@@ -8730,11 +8678,9 @@ static void ldr__encode_both(ldr__cutting *c, const ldr_encode_desc *d) {
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
   ldr__cutting c;
-  ldr_encode_desc d;
-  ldr_status status;
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_encode_desc, d);
   if (desc) d = *desc;
-  status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
+  ldr_status status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
   if (out) out->count = out->cut = 0;
   if (status) return status;
   if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
@@ -8851,12 +8797,11 @@ static void ldr__decode_replace(ldr__lines *l, const char *s, int32_t n) {
 
 static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
   ldr__string a = l->p->a;
-  int32_t k;
-  for (k = 0; k < l->p->flags[0] && ldr__string_starts(a, s, n); k++) {
+  for (int32_t k = 0; k < l->p->flags[0] && ldr__string_starts(a, s, n); k++) {
     s += a.bytes;
     n -= a.bytes;
   }
-  for (k = l->p->flags[1]; k > 0 && n >= a.bytes && ldr__string_starts(a, s + n - a.bytes, a.bytes); k--)
+  for (int32_t k = l->p->flags[1]; k > 0 && n >= a.bytes && ldr__string_starts(a, s + n - a.bytes, a.bytes); k--)
     n -= a.bytes;
   ldr__lines_end(l, s, n);
 }
@@ -8946,11 +8891,9 @@ static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__s
 
 /* The text of a token into a line; none for an id that is none, as in the originals. */
 static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id, int skip_special) {
-  ldr__string piece;
-  int32_t k;
   if (id < 0 || id >= t->count || !t->pieces[id].start) return;
-  piece = ldr__piece(t, id);
-  k = ldr__trie_find(&t->names, piece);
+  ldr__string piece = ldr__piece(t, id);
+  int32_t k = ldr__trie_find(&t->names, piece);
   if (k >= 0 && skip_special && t->added[k].special && t->added[k].shown.text == t->added[k].text.text) return;
   if (k >= 0) piece = t->added[k].shown;
   if (t->sentencepiece && t->types[id] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
@@ -8962,7 +8905,6 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
     int32_t skip_special, ldr_error *err) {
   ldr__lines lines[2], *in = &lines[0], *to = &lines[1];
-  int32_t i;
   if (!t || !out || count < 0 || (!ids && count))
     return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
   if (!ldr__allocator_valid(&out->alloc))
@@ -8972,8 +8914,8 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
   in->alloc = to->alloc = &out->alloc;
   in->text = out->data;
   in->room = out->capacity;
-  for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
-  for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
+  for (int32_t i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
+  for (int32_t i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
     const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
     ldr__decode_part(to, in, p);
     if (p->part->decode != ldr__decode_bytes || to->failed) {
@@ -8987,7 +8929,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
   out->size = in->failed ? 0 : in->used;
   if (!in->failed) out->data[out->size] = 0;
   ldr__free(&out->alloc, to->text, to->room);
-  for (i = 0; i < 2; i++) ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof *lines[i].ends);
+  for (int32_t i = 0; i < 2; i++) ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof *lines[i].ends);
   return !in->failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
 }
 
@@ -9127,7 +9069,6 @@ static void ldr__normalize_replace(ldr__norm *p) {
 /* Checks a map of characters and notes which ASCII characters it knows. bytes: 4 of size, the double array, texts. */
 static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset, ldr_error *err) {
   uint32_t size = n >= 4 ? ldr__load_u32(bytes) : 0, i, leaf, unit, value;
-  char c;
   int32_t used;
   if (n < 8 || size % 4 || size < 4 || size > n - 4 || n > 0x7fffffff)
     return ldr__fail_at(err, LDR_FORMAT, offset, "the map of characters is cut off or claims %U bytes of %U",
@@ -9149,7 +9090,7 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
   if (ldr__utf8_bad(p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
     return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
   for (i = 0; i < 128; i++) {
-    c = (char)i;
+    char c = (char)i;
     p->single[i] = i && ldr__map_find(p, &c, 1, 0, &used);
   }
   return LDR_OK;
@@ -9313,8 +9254,7 @@ static const struct { const char *what, *key, *members; const ldr__part_row *row
   { "post-processor", "post_processor", "processors", NULL, 0 } };
 
 static ldr__step *ldr__part_named(ldr_tokenizer *t, int kind, const char *name, int32_t node) {
-  size_t i;
-  for (i = 0; i < ldr__kinds[kind].count; i++)
+  for (size_t i = 0; i < ldr__kinds[kind].count; i++)
     if (strcmp(name, ldr__kinds[kind].rows[i].name) == 0)
       return ldr__part_add(t, kind, &ldr__kinds[kind].rows[i], node);
   return NULL;
@@ -9507,11 +9447,10 @@ static void ldr__read_wordpiece(ldr_tokenizer *t, int32_t model) {
 }
 
 static void ldr__read_unigram(ldr_tokenizer *t, int32_t model) {
-  int32_t id;
   t->unk = ldr__read_int(t, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
   t->byte_fallback = ldr__read_flag(t, model, "byte_fallback", 0);
   t->lowest = t->count ? t->scores[0] : 0;
-  for (id = 0; id < t->count && !t->err->status; id++) {
+  for (int32_t id = 0; id < t->count && !t->err->status; id++) {
     if (t->scores[id] < t->lowest) t->lowest = t->scores[id];
     ldr__trie_add(t, &t->pieces_trie, ldr__piece(t, id), id, 1);
   }
@@ -9562,10 +9501,9 @@ static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, co
   int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id, bytes;
   size_t skip = (size_t)t->prefix.bytes;
   ldr__merge m;
-  uint32_t hash;
   if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
   if (bn < skip || !an || !bn) return "a merge has a part that is too short";
-  hash = ldr__vocab_hash(ldr__vocab_hash(ldr__address_hash(t), a, an), b + skip, bn - skip);
+  uint32_t hash = ldr__vocab_hash(ldr__vocab_hash(ldr__address_hash(t), a, an), b + skip, bn - skip);
   id = ldr__slot_find(t, hash, a, an, b + skip, bn - skip)->id;
   if (id < 0) return "what a merge joins is not in the vocabulary";
   m.left = (uint32_t)left;
@@ -9680,14 +9618,12 @@ static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) 
 
 /* Builds the tries of added tokens, of normalised text where they stand for that: so decoding shows them, too. */
 static void ldr__added_finish(ldr_tokenizer *t) {
-  int32_t i, special;
-  ldr_encoding e;
   ldr__cutting c;
-  memset(&e, 0, sizeof e);
+  LDR__ZERO(ldr_encoding, e);
   e.alloc = t->alloc;
   ldr__cutting_begin(&c, t, &e);
-  for (special = 1; special >= 0; special--) /* of two equal texts the special token wins */
-    for (i = 0; i < t->added_count && !c.status && !t->err->status; i++) {
+  for (int32_t special = 1; special >= 0; special--) /* of two equal texts the special token wins */
+    for (int32_t i = 0; i < t->added_count && !c.status && !t->err->status; i++) {
       ldr__added *a = &t->added[i];
       ldr__view v;
       char *p;
@@ -9711,13 +9647,12 @@ static void ldr__added_finish(ldr_tokenizer *t) {
 /* An added token: an object or (beside: in a file beside the vocabulary, which gives the id) also a text alone.
    special: what it is where nothing is said. */
 static void ldr__read_added(ldr_tokenizer *t, int32_t node, int64_t id, int special, int beside) {
-  ldr__added a;
   int32_t text = beside && ldr__node_is(t, node, LDR_JSON_STRING),
       content = text ? node : ldr__member(t, node, "content");
   if (!beside && !ldr__node_is(t, content, LDR_JSON_STRING))
     ldr__read_fail(t, LDR_FORMAT, node, "an added token has no content");
   if (!ldr__node_is(t, content, LDR_JSON_STRING)) return;
-  memset(&a, 0, sizeof a);
+  LDR__ZERO(ldr__added, a);
   a.text = ldr__read_string(t, content);
   a.id = beside ? (int32_t)id : ldr__read_int(t, node, "id", 0, INT32_MAX - 1, -1);
   a.special = ldr__read_flag(t, node, "special", special);
@@ -9764,8 +9699,7 @@ static int ldr__choose(ldr_choice caller, ldr_choice file, int otherwise) {
 /* The caller's wishes and those of tokenizer_config.json for BERT's normaliser. */
 static void ldr__rules_apply(ldr_tokenizer *t, const ldr_tokenizer_desc *d, const ldr__rules *r) {
   ldr__parts *parts = &t->parts[LDR__NORMALIZERS];
-  int32_t i;
-  for (i = 0; i < parts->count; i++) {
+  for (int32_t i = 0; i < parts->count; i++) {
     ldr__step *p = &parts->steps[i];
     if (p->part->normalize != ldr__normalize_bert) continue;
     if (d->lower_case != LDR_AUTO || r->lower != LDR_AUTO) {
@@ -9788,8 +9722,7 @@ static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
 
 /* A piece of the vocabulary as a special token that text may hold: its id, or -1. */
 static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip) {
-  ldr__added a;
-  memset(&a, 0, sizeof a);
+  LDR__ZERO(ldr__added, a);
   a.id = ldr__piece_named(t, name);
   a.text = ldr__string_of(name);
   a.special = 1;
@@ -9800,13 +9733,12 @@ static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip
 
 /* The parts of BERT around a WordPiece vocabulary. */
 static void ldr__parts_bert(ldr_tokenizer *t) {
-  int32_t cls, sep;
   t->cutter = &ldr__cutters[LDR__WORDPIECE];
   t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
   ldr__set_prefix(t, ldr__string_of("##"));
   t->unk = ldr__added_special(t, "[UNK]", 0);
-  cls = ldr__added_special(t, "[CLS]", 0);
-  sep = ldr__added_special(t, "[SEP]", 0);
+  int32_t cls = ldr__added_special(t, "[CLS]", 0);
+  int32_t sep = ldr__added_special(t, "[SEP]", 0);
   ldr__added_special(t, "[PAD]", 0);
   ldr__added_special(t, "[MASK]", 0);
   ldr__part_named(t, LDR__NORMALIZERS, "BertNormalizer", -1);
@@ -10046,7 +9978,6 @@ static ldr__step *ldr__part_regex(ldr_tokenizer *t, const char *pattern) {
 
 /* The parts around a byte-level BPE. prefix: a blank in front of the first word. */
 static void ldr__pair_parts(ldr_tokenizer *t, const ldr__pair_row *row, int prefix) {
-  ldr__step *p;
   int32_t cls = -1, sep = -1;
   t->cutter = &ldr__cutters[LDR__BPE];
   t->unk = -1; /* bytes are never unknown */
@@ -10054,7 +9985,7 @@ static void ldr__pair_parts(ldr_tokenizer *t, const ldr__pair_row *row, int pref
   if (row->nfc) ldr__part_named(t, LDR__NORMALIZERS, "NFC", -1);
   if (row->lower) ldr__part_named(t, LDR__NORMALIZERS, "Lowercase", -1);
   if (row->first) ldr__part_regex(t, row->first);
-  p = row->pattern ? ldr__part_regex(t, row->pattern) : ldr__part_named(t, LDR__SPLITTERS, "ByteLevel", -1);
+  ldr__step *p = row->pattern ? ldr__part_regex(t, row->pattern) : ldr__part_named(t, LDR__SPLITTERS, "ByteLevel", -1);
   if (row->pattern) ldr__part_add(t, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
   p->flags[0] = prefix;
   if (row->suffix) {
@@ -10093,9 +10024,8 @@ static void ldr__read_vocab_merges(ldr_tokenizer *t, const ldr__source *merges, 
 
 /* A list of the metadata: how many values, where they begin and their type by GGUF's numbers; 0: there is none. */
 static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__cursor *c, uint32_t *type) {
-  size_t i;
   *c = ldr__cursor_of(w->files[0].data, w->files[0].size);
-  for (i = 0; i < w->meta_count; i++) {
+  for (size_t i = 0; i < w->meta_count; i++) {
     c->at = (size_t)w->metas[i].at;
     if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(c->p + c->at - 4) != 9) continue;
     *type = (uint32_t)ldr__take_number(c, 4);
@@ -10179,15 +10109,13 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
   int bytes = model && strcmp(model, "gpt2") == 0, bert = model && strcmp(model, "bert") == 0,
       unigram = model && strcmp(model, "t5") == 0, llama = model && strcmp(model, "llama") == 0;
   const ldr__pair_row *row = NULL;
-  ldr__rules rules;
   char name[64];
-  size_t i;
   if (!model) ldr__fail(t->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
   else if (!bytes && !bert && !unigram && !llama)
     ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
         "and t5 are known", model);
   ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
-  for (i = 0; bytes && i < LDR__COUNT(ldr__pair_rows); i++)
+  for (size_t i = 0; bytes && i < LDR__COUNT(ldr__pair_rows); i++)
     if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
   if (bytes && !row)
     ldr__fail(t->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
@@ -10202,7 +10130,7 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
     ldr__sp_cutter(t, unigram ? 1 : 2);
     ldr__gguf_sentencepiece(t, w, unigram);
   }
-  memset(&rules, 0, sizeof rules);
+  LDR__ZERO(ldr__rules, rules);
   rules.bos = ldr__gguf_whole(w, "tokenizer.ggml.add_bos_token", llama || (row && row->bos)) ? LDR_ON : LDR_OFF;
   rules.eos = ldr__gguf_whole(w, "tokenizer.ggml.add_eos_token", (uint64_t)unigram) ? LDR_ON : LDR_OFF;
   if (!t->err->status) ldr__gguf_specials(t, w, &rules, !bert && !(row && row->cls), bytes);
@@ -10238,7 +10166,6 @@ static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
       "mask_token" };
   int32_t list = which == LDR__BESIDE_CONFIG ? ldr__member(t, 0, "added_tokens_decoder") : 0,
       more = ldr__member(t, 0, "additional_special_tokens"), k = -1, value;
-  size_t i;
   if (which != LDR__BESIDE_MAP && ldr__node_is(t, list, LDR_JSON_OBJECT)) k = ldr_json_node_at(t->j, list)->first;
   for (; k >= 0 && !t->err->status; k = ldr__next(t, value)) {
     int64_t id = ldr__beside_id(t, which, k);
@@ -10253,7 +10180,7 @@ static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
   }
   if (which == LDR__BESIDE_MAP && count) t->room_hint += 8 + ldr__count(t, more);
   if (which != LDR__BESIDE_MAP || count) return;
-  for (i = 0; i < LDR__COUNT(names); i++)
+  for (size_t i = 0; i < LDR__COUNT(names); i++)
     ldr__read_added(t, ldr__member(t, 0, names[i]), -1, 1, 1);
   ldr__read_added_list(t, more);
 }
@@ -10263,7 +10190,6 @@ static void ldr__read_besides(ldr_tokenizer *t, int which, int count) {
 /* ByT5: special tokens, bytes, tokens of a list or `extra_ids`. t->j is its tokenizer_config.json. */
 static void ldr__read_byt5(ldr_tokenizer *t) {
   static const char *const first[][2] = { { "<pad>", "pad_token" }, { "</s>", "eos_token" }, { "<unk>", "unk_token" } };
-  ldr__added a;
   int32_t list = ldr__member(t, 0, "additional_special_tokens"), i,
       extra = ldr__read_int(t, 0, "extra_ids", 0, 1 << 16, 125);
   char text[8], *own;
@@ -10276,7 +10202,7 @@ static void ldr__read_byt5(ldr_tokenizer *t) {
     ldr__piece_add(t, 3 + i, "", text, ldr__utf8_put(text, ldr__byte_char((unsigned char)i)));
   ldr__pieces_index(t);
   if (t->err->status) return;
-  memset(&a, 0, sizeof a);
+  LDR__ZERO(ldr__added, a);
   a.special = a.lstrip = a.rstrip = 1; /* unless an object says otherwise */
   for (; a.id < 3; a.id++) {
     a.text = ldr__string_of(first[a.id][0]);
@@ -10333,7 +10259,6 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
       { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
   int32_t node = ldr__member(t, 0, "tokenizer_class");
-  int k;
   r->lower = ldr__read_choice(t, "do_lower_case");
   r->strip = ldr__read_choice(t, "strip_accents");
   r->cjk = ldr__read_choice(t, "tokenize_chinese_chars");
@@ -10342,7 +10267,7 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   r->prefix_space = ldr__read_choice(t, "add_prefix_space");
   if (ldr__node_is(t, node, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, t->j, node);
   if (strncmp(r->class_name, "XLMRoberta", 10) == 0) r->fairseq = 1;
-  for (k = 0; k < 2; k++) {
+  for (int k = 0; k < 2; k++) {
     const ldr_json_node *n = ldr_json_node_at(t->j, node = ldr__member(t, 0, only[k][0]));
     if (n && !ldr_json_equals(t->j, node, only[k][1]))
       ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %b, and only %s is supported", only[k][2],
@@ -10386,10 +10311,8 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
   else if (main_file->size > LDR__VOCAB_BYTES && !ldr__gguf_is(main_file->data, main_file->size))
     ldr__fail(err, LDR_LIMIT, "the vocabulary is %U bytes long, and at most %U are read",
         (uint64_t)main_file->size, (uint64_t)LDR__VOCAB_BYTES);
-  else if ((t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *t)) == NULL)
-    ldr__fail(err, LDR_MEMORY, "out of memory while reading a tokenizer");
+  else t = (ldr_tokenizer *)ldr__new(&desc->alloc, sizeof *t, "reading a tokenizer", err);
   if (!t) return NULL;
-  memset(t, 0, sizeof *t);
   t->err = err;
   t->alloc = desc->alloc;
   t->memory_size = sizeof *t;
@@ -10436,10 +10359,9 @@ static ldr_status ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenize
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
     ldr_error *err) {
   ldr_tokenizer_desc d;
-  ldr__files f;
   LDR__OWN_ERROR(err);
   if (ldr__tokenizer_begin(&d, desc, !data && size ? "data is NULL" : NULL, err)) return NULL;
-  memset(&f, 0, sizeof f);
+  LDR__ZERO(ldr__files, f);
   ldr__source_borrow(&f.of[LDR__MAIN_FILE], data, size);
   ldr__source_borrow(&f.of[LDR__BESIDE_MERGES], d.merges, d.merges_size);
   return ldr__tokenizer_build(&f, &d, err);
@@ -10454,11 +10376,9 @@ static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
 
 static int ldr__tokenizer_alone(const char *path) {
   ldr__source s;
-  ldr_json *j;
-  int found;
   if (ldr__source_open(&s, path, NULL, NULL)) return 0;
-  j = ldr_json_parse((const char *)s.data, s.size, NULL, NULL);
-  found = ldr__is_byt5(j);
+  ldr_json *j = ldr_json_parse((const char *)s.data, s.size, NULL, NULL);
+  int found = ldr__is_byt5(j);
   ldr_json_free(j);
   ldr__source_close(&s);
   return found;
@@ -10481,16 +10401,14 @@ static int ldr__tokenizer_main(char *path, const char *dir) {
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
   ldr_tokenizer_desc d;
-  ldr__files f;
   ldr_tokenizer *t = NULL;
   char path[LADDER_MAX_PATH], other[LADDER_MAX_PATH], folder[LADDER_MAX_PATH];
   size_t n = dir ? strlen(dir) : 0;
-  int directory, k;
   LDR__OWN_ERROR(err);
   if (ldr__tokenizer_begin(&d, desc, !n ? "no path of a tokenizer was given"
       : n > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL, err)) return NULL;
-  memset(&f, 0, sizeof f);
-  directory = ldr__tokenizer_has(path, dir, ".");
+  LDR__ZERO(ldr__files, f);
+  int directory = ldr__tokenizer_has(path, dir, ".");
   if (!directory) memcpy(path, dir, n + 1);
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
@@ -10500,14 +10418,14 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
   memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
   folder[LDR__MAX(n, 1)] = 0;
   f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
-  for (k = LDR__MAIN_FILE; k < LDR__FILES && !err->status; k++) {
+  for (int k = LDR__MAIN_FILE; k < LDR__FILES && !err->status; k++) {
     int beside = k != LDR__MAIN_FILE;
     if (beside && ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k])))
       continue;
     ldr__source_open(&f.of[k], beside ? other : path, &d.alloc, err);
   }
   if (!err->status) t = ldr__tokenizer_build(&f, &d, err);
-  for (k = 0; k < LDR__FILES; k++) ldr__source_close(&f.of[k]);
+  for (int k = 0; k < LDR__FILES; k++) ldr__source_close(&f.of[k]);
   if (!t) ldr__fail_in_file(err, path);
   return t;
 }
@@ -10733,8 +10651,7 @@ typedef struct ldr__room_of { float **at; size_t width; int out, there; } ldr__r
 typedef struct ldr__rooms { ldr__room_of of[40]; size_t count; } ldr__rooms;
 
 static void ldr__rooms_place(ldr__plan *p, const char *name, const ldr__rooms *rooms, size_t rows) {
-  size_t i;
-  for (i = 0; i < rooms->count; i++)
+  for (size_t i = 0; i < rooms->count; i++)
     if (rooms->of[i].there) *rooms->of[i].at = ldr__place_matrix(p, name, rows, rooms->of[i].width);
 }
 
@@ -10742,8 +10659,7 @@ static float *ldr__row_of(float *x, size_t row, size_t width) { return x ? x + r
 
 /* From token `first` on, or from row `out` of the output. */
 static void ldr__rooms_from(const ldr__rooms *rooms, size_t first, size_t out) {
-  size_t i;
-  for (i = 0; i < rooms->count; i++) {
+  for (size_t i = 0; i < rooms->count; i++) {
     const ldr__room_of *r = &rooms->of[i];
     *r->at = ldr__row_of(*r->at, r->out ? out : first, r->width);
   }
@@ -10791,7 +10707,7 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
   for (i = 0; i < 2; i++) if (!a->down[i]) a->down[i] = a->bent;
   a->raw_rows = rows;
   if (kept && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
-  if (s->experts) a->chosen = (int32_t *)ldr__place(p, name, rows, sizeof(int32_t));
+  if (s->experts) a->chosen = ldr__place_ints(p, name, rows);
 }
 
 /* The same activations between other states. */
@@ -10920,8 +10836,7 @@ static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
 
 static ldr__attention ldr__block_attention(
     const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
-  ldr__attention a;
-  memset(&a, 0, sizeof a);
+  LDR__ZERO(ldr__attention, a);
   a.heads = s->heads;
   a.kv_heads = s->kv_heads;
   a.head_dim = s->head_dim;
@@ -10947,10 +10862,9 @@ static ldr__attention ldr__block_attention(
 static ldr__attention ldr__cross_attention(
     const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
   ldr__manner own = *m;
-  ldr__attention a;
   own.window = 0;
   own.slopes = own.places.keys = NULL;
-  a = ldr__block_attention(s, &own, t, drop);
+  ldr__attention a = ldr__block_attention(s, &own, t, drop);
   a.relative = a.drelative = NULL;
   a.causal = 0;
   a.kept = NULL;
@@ -10966,9 +10880,8 @@ static ldr__attention ldr__cross_attention(
 static void ldr__block_keep(const ldr__exec *ex, const float *qkv, const ldr__shape *s, const ldr__tokens *t) {
   const size_t heads = 2 * (size_t)s->kv_heads, d = (size_t)s->head_dim,
       row = ldr__kept_row((size_t)s->kv_heads, d, t->kept_type);
-  int32_t i, r;
-  for (i = 0; i < t->sequences; i++)
-    for (r = t->offsets[i]; r < t->offsets[i + 1]; r++)
+  for (int32_t i = 0; i < t->sequences; i++)
+    for (int32_t r = t->offsets[i]; r < t->offsets[i + 1]; r++)
       ex->kernels->rows->pack(t->kept[i].at + (t->kept[i].past + (size_t)(r - t->offsets[i])) * row,
           qkv + (size_t)(r - t->offsets[0]) * ldr__qkv_width(s) + ldr__q_width(s), heads, d, t->kept_type);
 }
@@ -11077,8 +10990,7 @@ static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *ro
 /* Gradients of the gains and shifts. Units that share theirs are added one after the other: a number has one owner. */
 static void ldr__head_norms_gradients(ldr__sums *sums, float *const *grad, const float *given, const ldr__acts *a,
     const ldr__shape *s, size_t rows) {
-  int32_t u;
-  for (u = 0; given && s->head_norms && u < ldr__head_units(s); u++) {
+  for (int32_t u = 0; given && s->head_norms && u < ldr__head_units(s); u++) {
     ldr__unit k = ldr__head_unit(s, u);
     size_t ld = ldr__qkv_width(s);
     float *gain = grad[k.slot], *shift = grad[k.slot + 1];
@@ -11236,11 +11148,10 @@ static size_t ldr__qkv_at(const ldr__shape *s, int slot) {
 static void ldr__qkv_forward(
     const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  int i;
   if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
   else if (ldr__qkv_is_one(b, s))
     ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
-  else for (i = LDR__Q; i <= LDR__V; i++)
+  else for (int i = LDR__Q; i <= LDR__V; i++)
     ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i, rows, a->low);
 }
 
@@ -11248,10 +11159,9 @@ static void ldr__qkv_forward(
 static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv,
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  int i;
   if (ldr__qkv_is_one(b, s))
     ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
-  else for (i = LDR__Q; i <= LDR__V; i++)
+  else for (int i = LDR__Q; i <= LDR__V; i++)
     ldr__block_linear_backward(ex, dn1, w, add || i > LDR__Q, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
         rows, a->low, dlow);
 }
@@ -11259,10 +11169,9 @@ static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *c
 static void ldr__qkv_gradients(
     ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  int i;
   if (ldr__qkv_gradients_are_one(s, grad))
     ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
-  else for (i = LDR__Q; i <= LDR__V; i++)
+  else for (int i = LDR__Q; i <= LDR__V; i++)
     ldr__block_linear_gradients(sums, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, s, i, rows);
 }
 
@@ -11299,8 +11208,7 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
 /* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. */
 static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s), p;
-  int32_t i;
-  for (i = 0; s->prefix && i < t->sequences; i++)
+  for (int32_t i = 0; s->prefix && i < t->sequences; i++)
     for (p = 0; p < (size_t)s->prefix; p++) {
       float *row = qkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p) * ld + q;
       memcpy(row, b->v[LDR__PREFIX_K] + p * kv, kv * sizeof(float));
@@ -11311,8 +11219,7 @@ static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shap
 /* Takes the gradient out of those rows: nothing flows on to what they replaced. */
 static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__shape *s, const ldr__tokens *t) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s), p, c;
-  int32_t i;
-  for (i = 0; s->prefix && i < t->sequences; i++)
+  for (int32_t i = 0; s->prefix && i < t->sequences; i++)
     for (p = 0; p < (size_t)s->prefix; p++) {
       float *row = dqkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p) * ld;
       for (c = 0; grad[LDR__PREFIX_K] && c < kv; c++) {
@@ -11554,9 +11461,8 @@ static void ldr__cross_keys_backward(const ldr__exec *ex, float *dx, float *cons
     const float *x, const ldr__block *b, const ldr__shape *s, size_t rows, float *low, float *dlow) {
   size_t w = (size_t)s->width, n = ldr__kv_width(s);
   ldr__sums sums;
-  int i;
   ldr__sums_begin(&sums, ex);
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     int slot = i ? LDR__XV : LDR__XK;
     ldr__block_linear_gradients(&sums, grad, dkv + (size_t)i * n, 2 * n, x, w, s, slot, rows);
     ldr__block_linear_backward(ex, dx, w, 1, grad, dkv + (size_t)i * n, 2 * n, x, w, b, s, slot, rows, low, dlow);
@@ -11716,196 +11622,192 @@ enum {
   LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29, LDR__KEYS_T5 = 1 << 30
 };
 
-#define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
-  "max_position_embeddings", "hidden_activation hidden_act"
-#define LDR__BERT_TYPE LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu"
-#define LDR__BERT_PARTS(q, k, v, o, norm1) "encoder.layer.%d.", { q, k, v, o, NULL, "intermediate.dense", \
-  "output.dense", norm1, "output.LayerNorm" }
-#define LDR__SELF(place) "attention." place "query", "attention." place "key", "attention." place "value"
-#define LDR__BERT_LAYER "encoder.layer.%d.", { LDR__SELF("self."), "attention.output.dense", NULL, \
-  "intermediate.dense", "output.dense", "attention.output.LayerNorm", "output.LayerNorm" }
+/* Pieces of rows: names behind a stem, the numbers of encoders and decoders, what families have in common. */
+#define LDR__THREE(stem, a, b, c) stem a, stem b, stem c
+#define LDR__QKVO(stem) LDR__THREE(stem, "q", "k", "v"), stem "o"
+#define LDR__PROJ(stem, out) LDR__THREE(stem, "q_proj", "k_proj", "v_proj"), stem out
+#define LDR__SELF(stem) LDR__THREE("attention." stem, "query", "key", "value")
+#define LDR__FUSED(qkv) qkv, qkv, qkv
+#define LDR__ENCODES(place, gated, rotary, biases) LDR_NORM_LAYER, place, gated, rotary, 0, biases, 0, 0
+#define LDR__DECODES(rotary, biases) LDR_NORM_LAYER, LDR__PRE, 0, rotary, 1, biases, 0, 0
+#define LDR__HF_SIZES "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
+  "max_position_embeddings"
+#define LDR__HF_KEYS LDR__HF_SIZES, "hidden_activation hidden_act"
+#define LDR__BERT_KEYS LDR__HF_KEYS, "layer_norm_eps", "gelu"
+#define LDR__BERT_TYPE LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES), LDR__BERT_KEYS
+#define LDR__BERT_REST "attention.output.dense", NULL, "intermediate.dense", "output.dense", \
+  "attention.output.LayerNorm", "output.LayerNorm"
+#define LDR__BERT_LAYER "encoder.layer.%d.", { LDR__SELF("self."), LDR__BERT_REST }
 #define LDR__BERT_WORDS "embeddings.word_embeddings.weight"
+#define LDR__BERT_PLACES "embeddings.position_embeddings.weight"
 #define LDR__BERT_TYPES "embeddings.token_type_embeddings.weight"
-#define LDR__BERT_NORM "embeddings.LayerNorm"
-#define LDR__BERT_TABLES(types) LDR__BERT_WORDS, "embeddings.position_embeddings.weight", types
+#define LDR__BERT_ENDS(places, types, project) LDR__BERT_WORDS, places, types, "embeddings.LayerNorm", project, NULL
+#define LDR__BERT_TABLES(project) LDR__BERT_ENDS(LDR__BERT_PLACES, LDR__BERT_TYPES, project)
 #define LDR__BERT_HEAD "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", \
   "cls.predictions.decoder.weight", "cls.predictions.bias"
 #define LDR__ROBERTA_HEAD "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias"
 #define LDR__BERT_OTHERS "*embeddings.position_ids", "*pooler.*", "classifier.*", "qa_outputs.*"
 #define LDR__BERT_KINDS "cls.seq_relationship.*", "cls.predictions.*"
-#define LDR__PROJ(out) "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", out
-#define LDR__LLAMA_PARTS LDR__PROJ("self_attn.o_proj"), "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
-#define LDR__LLAMA_LAYER "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL, \
-  "self_attn.q_norm", "self_attn.k_norm" }
-#define LDR__FUSED(qkv) qkv, qkv, qkv
-#define LDR__FALCON_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_hidden_size", \
-  "max_position_embeddings", "activation", "layer_norm_epsilon", "gelu"
-#define LDR__FALCON_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
-  "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
 /* Of a decoder: words, positions, their norm, the last norm, output, its bias. */
 #define LDR__ENDS_OF(word, position, norm, last, out, bias) \
   word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
+#define LDR__GPT_KEYS "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "activation_function", \
+  "layer_norm_epsilon", "gelu_new"
 #define LDR__OPT(type, place, last) { type, "model.decoder.", LDR_NORM_LAYER, place, 0, 0, 1, LDR__ALL_BIASES, 0, 0, \
   "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "relu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", \
+  "activation_function", NULL, "relu", "layers.%d.", { LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", \
   "self_attn_layer_norm", "final_layer_norm" }, "embed_tokens.weight", "embed_positions.weight", NULL, NULL, \
   "project_in", last, "project_out", NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED | LDR__OF_OWN_WIDTH | \
   LDR__OF_WORDS, LDR__KEYS_OPT, { "score.*" } }
-#define LDR__FALCON_ENDS LDR__ENDS_OF("word_embeddings.weight", NULL, NULL, "ln_f", "lm_head.weight", NULL)
+#define LDR__BLOOM_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
+  "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
+#define LDR__BLOOM_ENDS(norm) LDR__ENDS_OF("word_embeddings.weight", NULL, norm, "ln_f", "lm_head.weight", NULL)
+#define LDR__FALCON(type, norm1, norm2) { type, "transformer.", LDR__DECODES(LDR__HALVES, 0), "hidden_size", \
+  "num_hidden_layers", "num_attention_heads", "ffn_hidden_size", "max_position_embeddings", "activation", \
+  "layer_norm_epsilon", "gelu", "h.%d.", { LDR__BLOOM_PARTS, norm1, norm2 }, LDR__BLOOM_ENDS(NULL), \
+  LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } }
+#define LDR__LLAMA_PARTS LDR__PROJ("self_attn.", "o_proj"), LDR__THREE("mlp.", "gate_proj", "up_proj", "down_proj")
+#define LDR__LLAMA_NORMS "input_layernorm", "post_attention_layernorm"
+#define LDR__HEAD_NORMS "self_attn.q_norm", "self_attn.k_norm"
+#define LDR__LLAMA_LAYER LDR__LLAMA_PARTS, LDR__LLAMA_NORMS, NULL, NULL, LDR__HEAD_NORMS
 #define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", "lm_head.weight", NULL)
-#define LDR__LLAMA_TYPE(norm, place, rotary, eps) norm, place, 1, rotary, 1, 0, 0, 0, LDR__HF_KEYS, eps
 #define LDR__LLAMA_OTHERS "*rotary_emb.inv_freq", "score.*"
 #define LDR__LLAMA_KEYS LDR__KEYS_LLAMA | LDR__KEYS_ROPE
-#define LDR__T5_FFN "layer.#.DenseReluDense."
+/* ...: the parts of a layer */
+#define LDR__LLAMA(type, norm, place, rotary, eps, activation, traits, keys, ...) { type, "model.", norm, place, 1, \
+  rotary, 1, 0, 0, 0, LDR__HF_KEYS, eps, activation, "layers.%d.", { __VA_ARGS__ }, LDR__LLAMA_ENDS, traits, \
+  LDR__LLAMA_KEYS | (keys), { LDR__LLAMA_OTHERS } }
 #define LDR__T5(type, gated, up) { type, "", LDR_NORM_RMS, LDR__PRE, gated, 0, 0, 0, 0, 0, "d_model", \
   "num_layers|num_decoder_layers num_layers", "num_heads", "d_ff", NULL, "feed_forward_proj", "layer_norm_epsilon", \
-  "relu", "block.%d.", { "layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v", \
-  "layer.0.SelfAttention.o", LDR__T5_FFN "wi_0", LDR__T5_FFN up, LDR__T5_FFN "wo", "layer.0.layer_norm", \
-  "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", "layer.1.EncDecAttention.q", \
-  "layer.1.EncDecAttention.k", "layer.1.EncDecAttention.v", "layer.1.EncDecAttention.o" }, \
+  "relu", "block.%d.", { LDR__QKVO("layer.0.SelfAttention."), LDR__THREE("layer.#.DenseReluDense.", "wi_0", up, "wo"), \
+  "layer.0.layer_norm", "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", \
+  LDR__QKVO("layer.1.EncDecAttention.") }, \
   LDR__ENDS_OF("shared.weight", NULL, NULL, "final_layer_norm", "lm_head.weight", NULL), \
   LDR__OF_STACKS | LDR__OF_RELATIVE | LDR__OF_UNSCALED | LDR__OF_TIED, LDR__KEYS_T5, \
   { "*coder.embed_tokens.weight", "*.EncDecAttention.relative_attention_bias.weight" } }
-#define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", LDR_NORM_LAYER, place, 0, \
-  0, 0, LDR__ALL_BIASES, 0, 0, "d_model", "encoder_layers|decoder_layers", \
+#define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", \
+  LDR__ENCODES(place, 0, 0, LDR__ALL_BIASES), "d_model", "encoder_layers|decoder_layers", \
   "encoder_attention_heads|decoder_attention_heads", "encoder_ffn_dim|decoder_ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.out_proj"), NULL, "fc1", "fc2", \
+  "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", \
   "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, "encoder_attn_layer_norm", \
-  "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj" }, \
+  LDR__PROJ("encoder_attn.", "out_proj") }, \
   LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "lm_head.weight", "final_logits_bias"), \
   LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
   { "*coder.embed_tokens.weight", "*coder.version", \
   (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
 
 static const ldr__family ldr__families[] = {
-  { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
+  { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(NULL),
     LDR__BERT_HEAD, 0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
-  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL,
-    NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
+  { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(NULL),
+    LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
   { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps",
     "gelu_new", "encoder.albert_layer_groups.%d.albert_layers.%d.", { LDR__SELF(""), "attention.dense", NULL, "ffn",
-    "ffn_output", "attention.LayerNorm", "full_layer_layer_norm" }, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
-    "encoder.embedding_hidden_mapping_in", NULL, "predictions.dense", "predictions.LayerNorm",
+    "ffn_output", "attention.LayerNorm", "full_layer_layer_norm" },
+    LDR__BERT_TABLES("encoder.embedding_hidden_mapping_in"), "predictions.dense", "predictions.LayerNorm",
     "predictions.decoder.weight", "predictions.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
     { LDR__BERT_OTHERS, "predictions.*", "sop_classifier.*" } },
-  { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
-    "embeddings_project", NULL, "generator_predictions.dense", "generator_predictions.LayerNorm",
-    "generator_lm_head.weight", "generator_lm_head.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ELECTRA,
+  { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES("embeddings_project"),
+    "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight",
+    "generator_lm_head.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ELECTRA,
     { LDR__BERT_OTHERS, "generator_*", "discriminator_predictions.*", "sequence_summary.*" } },
-  { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, "dim", "n_layers",
-    "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu", "transformer.layer.%d.",
-    { "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", NULL, "ffn.lin1", "ffn.lin2",
-    "sa_layer_norm", "output_layer_norm" }, LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, "vocab_transform",
+  { "distilbert", "distilbert.", LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES), "dim", "n_layers", "n_heads",
+    "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu", "transformer.layer.%d.",
+    { LDR__THREE("attention.", "q_lin", "k_lin", "v_lin"), "attention.out_lin", NULL, "ffn.lin1", "ffn.lin2",
+    "sa_layer_norm", "output_layer_norm" }, LDR__BERT_ENDS(LDR__BERT_PLACES, NULL, NULL), "vocab_transform",
     "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias", 0, LDR__KEYS_DISTIL, { LDR__BERT_OTHERS,
     "vocab_*", "pre_classifier.*" } },
-  { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, "n_embd", "n_layer", "n_head",
-    "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
+  { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, LDR__GPT_KEYS, "h.%d.",
     { LDR__FUSED("attn.c_attn"), "attn.c_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
     LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_TIED, LDR__KEYS_GPT,
     { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-  { "llama", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "silu", LDR__LLAMA_LAYER,
-    LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { LDR__LLAMA_OTHERS } },
+  LDR__LLAMA("llama", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_BIAS_KEYS, 0,
+    LDR__LLAMA_LAYER),
   { "eurobert", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { "*rotary_emb.inv_freq", "dense.*",
-    "classifier.*" } },
-  { "starcoder2", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "norm_epsilon", "gelu_pytorch_tanh", "layers.%d.", { LDR__PROJ("self_attn.o_proj"), NULL, "mlp.c_fc", "mlp.c_proj",
-    "input_layernorm", "post_attention_layernorm" }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS |
-    LDR__KEYS_WINDOW | LDR__KEYS_STAR, { LDR__LLAMA_OTHERS } },
-  { "gpt_neo", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES & ~LDR__QKV_BIASES, 0, 0,
-    "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_position_embeddings", "activation_function",
-    "layer_norm_epsilon", "gelu_new", "h.%d.", { "attn.attention.q_proj", "attn.attention.k_proj",
-    "attn.attention.v_proj", "attn.attention.out_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
+    "layers.%d.", { LDR__LLAMA_LAYER }, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS, { "*rotary_emb.inv_freq",
+    "dense.*", "classifier.*" } },
+  { "starcoder2", "model.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__HF_KEYS, "norm_epsilon",
+    "gelu_pytorch_tanh", "layers.%d.", { LDR__PROJ("self_attn.", "o_proj"), NULL, "mlp.c_fc", "mlp.c_proj",
+    LDR__LLAMA_NORMS }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS | LDR__KEYS_WINDOW |
+    LDR__KEYS_STAR, { LDR__LLAMA_OTHERS } },
+  { "gpt_neo", "transformer.", LDR__DECODES(0, LDR__ALL_BIASES & ~LDR__QKV_BIASES), "hidden_size", "num_layers",
+    "num_heads", "intermediate_size", "max_position_embeddings", "activation_function", "layer_norm_epsilon",
+    "gelu_new", "h.%d.", { LDR__PROJ("attn.attention.", "out_proj"), NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
     LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
     LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO, { "*.attn.attention.bias", "*.attn.attention.masked_bias",
     "score.*" } },
   LDR__OPT("opt", LDR__PRE, "final_layer_norm"), LDR__OPT("opt with norms behind", LDR__POST, NULL),
-  { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
+  { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(NULL),
     LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
-  { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", LDR__BERT_LAYER, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM,
-    "embeddings_project", NULL, LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
-    { LDR__BERT_OTHERS, "*encoder.embed_positions.weight", "cls.*", "sequence_summary.*" } },
-  { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
-    "gelu", "encoder.layer.%d.", { LDR__SELF("self."), "attention.output.dense", NULL, "intermediate.dense",
-    "output.dense", "attention.ln", "ln" }, LDR__BERT_TABLES(LDR__BERT_TYPES), NULL, NULL, "encoder.ln", LDR__BERT_HEAD,
-    0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
-  { "mpnet", "mpnet.", LDR__BERT_TYPE, LDR__BERT_PARTS("attention.attn.q", "attention.attn.k", "attention.attn.v",
-    "attention.attn.o", "attention.LayerNorm"), LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, LDR__ROBERTA_HEAD,
-    LDR__OF_PAD | LDR__OF_RELATIVE, LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS, "lm_head.*" } },
-  { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
-    "silu", "encoder.layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.out_proj", "mlp.fc12", "mlp.fc11", "mlp.fc2",
+  { "roformer", "roformer.", LDR__ENCODES(LDR__POST, 0, LDR__PAIRS, LDR__ALL_BIASES), LDR__BERT_KEYS, LDR__BERT_LAYER,
+    LDR__BERT_ENDS(NULL, LDR__BERT_TYPES, "embeddings_project"), LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT |
+    LDR__KEYS_NARROW | LDR__KEYS_VALUES, { LDR__BERT_OTHERS, "*encoder.embed_positions.weight", "cls.*",
+    "sequence_summary.*" } },
+  { "megatron-bert", "bert.", LDR__ENCODES(LDR__PRE, 0, 0, LDR__ALL_BIASES), LDR__BERT_KEYS, "encoder.layer.%d.",
+    { LDR__SELF("self."), "attention.output.dense", NULL, "intermediate.dense", "output.dense", "attention.ln", "ln" },
+    LDR__BERT_WORDS, LDR__BERT_PLACES, LDR__BERT_TYPES, NULL, NULL, "encoder.ln", LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
+    { LDR__BERT_OTHERS, LDR__BERT_KINDS } },
+  { "mpnet", "mpnet.", LDR__BERT_TYPE, "encoder.layer.%d.", { LDR__QKVO("attention.attn."), NULL, "intermediate.dense",
+    "output.dense", "attention.LayerNorm", "output.LayerNorm" }, LDR__BERT_ENDS(LDR__BERT_PLACES, NULL, NULL),
+    LDR__ROBERTA_HEAD, LDR__OF_PAD | LDR__OF_RELATIVE, LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS,
+    "lm_head.*" } },
+  { "nomic_bert", "nomic_bert.", LDR__ENCODES(LDR__POST, 1, LDR__HALVES, 0), LDR__HF_KEYS, "layer_norm_eps", "silu",
+    "encoder.layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.out_proj", LDR__THREE("mlp.", "fc12", "fc11", "fc2"),
     "norm1", "norm2" }, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, "emb_ln", NULL, NULL, "cls.predictions.transform.dense",
     "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias", 0,
     LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "cls.*", "classifier.*" } },
-  { "gte", "gte.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN, 0, 0,
-    LDR__HF_KEYS, "layer_norm_eps", "gelu", "encoder.layer.%d.", { LDR__FUSED("attention.qkv_proj"), "attention.o_proj",
-    "mlp.up_gate_proj", "mlp.up_gate_proj", "mlp.down_proj", "attn_ln", "mlp_ln" }, LDR__BERT_WORDS, NULL,
-    LDR__BERT_TYPES, LDR__BERT_NORM, NULL, NULL, "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight",
-    "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*",
-    "classifier.*" } },
-  { "deberta-v2", "deberta.", LDR__BERT_TYPE, LDR__BERT_PARTS("attention.self.query_proj", "attention.self.key_proj",
-    "attention.self.value_proj", "attention.output.dense", "attention.output.LayerNorm"),
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT |
-    LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
-  { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", LDR__BERT_PARTS("attention.self.in_proj attention.self.q_bias", "attention.self.in_proj",
-    "attention.self.in_proj attention.self.v_bias", "attention.output.dense", "attention.output.LayerNorm"),
-    LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_BY_HEAD,
-    LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
-  { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, "hidden_size", "num_hidden_layers",
-    "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
-    "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", "mlp.Wi", "mlp.Wi", "mlp.Wo", "attn_norm", "mlp_norm" },
-    "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm", "head.dense", "head.norm",
-    "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN |
-    LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
-  { "gpt_neox", "gpt_neox.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-    "layer_norm_eps", "gelu", "layers.%d.", { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL,
-    "mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "input_layernorm", "post_attention_layernorm" },
-    LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL), LDR__OF_BY_HEAD,
-    LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias", LDR__LLAMA_OTHERS } },
-  { "gptj", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__PAIRS, 1, LDR__FFN_BIASES, 0, 0, "n_embd", "n_layer",
-    "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
-    { "attn.q_proj", "attn.k_proj", "attn.v_proj", "attn.out_proj", NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
+  { "gte", "gte.", LDR__ENCODES(LDR__POST, 1, LDR__HALVES, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN),
+    LDR__BERT_KEYS, "encoder.layer.%d.", { LDR__FUSED("attention.qkv_proj"), "attention.o_proj", LDR__THREE("mlp.",
+    "up_gate_proj", "up_gate_proj", "down_proj"), "attn_ln", "mlp_ln" }, LDR__BERT_ENDS(NULL, LDR__BERT_TYPES, NULL),
+    "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias", LDR__OF_UP_FIRST,
+    LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*", "classifier.*" } },
+  { "deberta-v2", "deberta.", LDR__BERT_TYPE, "encoder.layer.%d.", { LDR__THREE("attention.self.", "query_proj",
+    "key_proj", "value_proj"), LDR__BERT_REST }, LDR__BERT_TABLES(NULL), LDR__BERT_HEAD, LDR__OF_PLACES,
+    LDR__KEYS_BERT | LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
+  { "deberta", "deberta.", LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K)), LDR__BERT_KEYS,
+    "encoder.layer.%d.", { LDR__THREE("attention.self.in_proj", " attention.self.q_bias", "", " attention.self.v_bias"),
+    LDR__BERT_REST }, LDR__BERT_TABLES(NULL), LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_BY_HEAD, LDR__KEYS_BERT |
+    LDR__KEYS_PLACES, { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
+  { "modernbert", "model.", LDR__ENCODES(LDR__PRE, 1, LDR__HALVES, 0), LDR__HF_SIZES, "hidden_activation", "norm_eps",
+    "gelu", "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", LDR__THREE("mlp.", "Wi", "Wi", "Wo"), "attn_norm",
+    "mlp_norm" }, "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm", "head.dense",
+    "head.norm", "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS,
+    LDR__KEYS_MODERN | LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
+  { "gpt_neox", "gpt_neox.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__BERT_KEYS, "layers.%d.",
+    { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h",
+    LDR__LLAMA_NORMS }, LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL),
+    LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias",
+    LDR__LLAMA_OTHERS } },
+  { "gptj", "transformer.", LDR__DECODES(LDR__PAIRS, LDR__FFN_BIASES), LDR__GPT_KEYS, "h.%d.",
+    { LDR__PROJ("attn.", "out_proj"), NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
     LDR__ENDS_OF("wte.weight", NULL, NULL, "ln_f", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__KEYS_GPT |
     LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-  { "phi", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
-    "gelu_new", "layers.%d.", { LDR__PROJ("self_attn.dense"), NULL, "mlp.fc1", "mlp.fc2", "input_layernorm", NULL, NULL,
-    NULL, "self_attn.q_layernorm", "self_attn.k_layernorm" }, LDR__ENDS_OF("embed_tokens.weight", NULL, NULL,
+  { "phi", "model.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
+    "layers.%d.", { LDR__PROJ("self_attn.", "dense"), NULL, "mlp.fc1", "mlp.fc2", "input_layernorm", NULL, NULL, NULL,
+    "self_attn.q_layernorm", "self_attn.k_layernorm" }, LDR__ENDS_OF("embed_tokens.weight", NULL, NULL,
     "final_layernorm", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__LLAMA_KEYS | LDR__KEYS_PHI,
     { LDR__LLAMA_OTHERS } },
-  { "phi3", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "silu", "layers.%d.",
-    { LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "mlp.down_proj",
-    "input_layernorm", "post_attention_layernorm" }, LDR__LLAMA_ENDS, LDR__OF_WINDOWS, LDR__LLAMA_KEYS |
-    LDR__KEYS_WINDOW | LDR__KEYS_PHI3, { LDR__LLAMA_OTHERS } },
-  { "stablelm", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, "layer_norm_eps"), "silu",
-    "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL,
-    "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" }, LDR__LLAMA_ENDS, 0, LDR__LLAMA_KEYS |
-    LDR__KEYS_STABLE, { LDR__LLAMA_OTHERS } },
-  { "cohere", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__PAIRS, "layer_norm_eps"), "silu",
-    LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_PARALLEL | LDR__OF_BARE | LDR__OF_TIED | LDR__OF_BIAS_KEYS,
-    LDR__LLAMA_KEYS | LDR__KEYS_COHERE, { LDR__LLAMA_OTHERS } },
-  { "olmo", "model.", LDR__LLAMA_TYPE(LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, NULL), "silu", LDR__LLAMA_LAYER,
-    LDR__LLAMA_ENDS, LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS | LDR__KEYS_OLMO, { LDR__LLAMA_OTHERS } },
-  { "olmo2", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__NO_NORM, LDR__HALVES, "rms_norm_eps"), "silu", "layers.%d.",
-    { LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm", "post_feedforward_layernorm", "self_attn.q_norm",
-    "self_attn.k_norm" }, LDR__LLAMA_ENDS, LDR__OF_AFTER | LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, LDR__LLAMA_KEYS,
-    { LDR__LLAMA_OTHERS } },
-  { "gemma2", "model.", LDR__LLAMA_TYPE(LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps"), "gelu_pytorch_tanh",
-    "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
-    "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" }, LDR__LLAMA_ENDS, LDR__OF_GEMMA |
-    LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED, LDR__LLAMA_KEYS | LDR__KEYS_GEMMA, { LDR__LLAMA_OTHERS } },
-  { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed", "n_layer",
+  LDR__LLAMA("phi3", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_WINDOWS, LDR__KEYS_WINDOW |
+    LDR__KEYS_PHI3, LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", LDR__THREE("mlp.", "gate_up_proj",
+    "gate_up_proj", "down_proj"), LDR__LLAMA_NORMS),
+  LDR__LLAMA("stablelm", LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, "layer_norm_eps", "silu", 0, LDR__KEYS_STABLE,
+    LDR__LLAMA_PARTS, LDR__LLAMA_NORMS, NULL, NULL, "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms"),
+  LDR__LLAMA("cohere", LDR_NORM_LAYER, LDR__PRE, LDR__PAIRS, "layer_norm_eps", "silu", LDR__OF_PARALLEL | LDR__OF_BARE |
+    LDR__OF_TIED | LDR__OF_BIAS_KEYS, LDR__KEYS_COHERE, LDR__LLAMA_LAYER),
+  LDR__LLAMA("olmo", LDR_NORM_LAYER, LDR__PRE, LDR__HALVES, NULL, "silu", LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS,
+    LDR__KEYS_OLMO, LDR__LLAMA_LAYER),
+  LDR__LLAMA("olmo2", LDR_NORM_RMS, LDR__NO_NORM, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_AFTER |
+    LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, 0, LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm",
+    "post_feedforward_layernorm", LDR__HEAD_NORMS),
+  LDR__LLAMA("gemma2", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "gelu_pytorch_tanh", LDR__OF_GEMMA |
+    LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED, LDR__KEYS_GEMMA, LDR__LLAMA_PARTS, "input_layernorm",
+    "pre_feedforward_layernorm", "post_attention_layernorm", "post_feedforward_layernorm", LDR__HEAD_NORMS),
+  { "bloom", "transformer.", LDR__DECODES(0, LDR__ALL_BIASES), "hidden_size n_embed", "n_layer",
     "n_head num_attention_heads", "n_inner", "seq_length", "activation_function", "layer_norm_epsilon", "gelu_new",
-    "h.%d.", { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" },
-    LDR__ENDS_OF("word_embeddings.weight", NULL, "word_embeddings_layernorm", "ln_f", "lm_head.weight", NULL),
+    "h.%d.", { LDR__BLOOM_PARTS, LDR__LLAMA_NORMS }, LDR__BLOOM_ENDS("word_embeddings_layernorm"),
     LDR__OF_BY_HEAD | LDR__OF_ALIBI | LDR__OF_TIED, LDR__KEYS_BLOOM, { "score.*" } },
-  { "falcon", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS, "h.%d.",
-    { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS, LDR__OF_BY_HEAD |
-    LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
-  { "falcon with two norms", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS,
-    "h.%d.", { LDR__FALCON_PARTS, "ln_attn", "ln_mlp" }, LDR__FALCON_ENDS, LDR__OF_BY_HEAD | LDR__OF_TIED,
-    LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
+  LDR__FALCON("falcon", "input_layernorm", "post_attention_layernorm"),
+  LDR__FALCON("falcon with two norms", "ln_attn", "ln_mlp"),
   LDR__T5("t5", 0, "wi"),
   LDR__T5("t5 with gates", 1, "wi_1"),
   LDR__BART("bart", LDR__POST, "embed_positions.weight", "layernorm_embedding", NULL, LDR__OF_TWO),
@@ -11932,7 +11834,6 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
 
 /* Names of the router, of gate, up, down of expert %d, of g, and of the shared one's. 1: p are divided by their sum if
    the configuration does not say; 2: in GGUF, where one tensor has all experts of a layer (the first row). */
-#define LDR__THREE(stem, gate, up, down) stem gate, stem up, stem down
 #define LDR__QWEN(stem) LDR__THREE("mlp." stem, "gate_proj", "up_proj", "down_proj")
 static const struct ldr__expert_row { const char *type; int32_t renormal; const char *parts[8]; } ldr__expert_rows[] = {
   { "", 0, { "ffn_gate_inp", LDR__THREE("ffn_", "gate_exps", "up_exps", "down_exps"), "ffn_gate_inp_shexp",
@@ -11941,7 +11842,6 @@ static const struct ldr__expert_row { const char *type; int32_t renormal; const 
   { "qwen2_moe", 0, { "mlp.gate", LDR__QWEN("experts.%d."), "mlp.shared_expert_gate", LDR__QWEN("shared_expert.") } },
   { "qwen3_moe", 2, { "mlp.gate", LDR__QWEN("experts.%d.") } } };
 
-/* The row, or NULL. */
 static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
   size_t i = LDR__COUNT(ldr__expert_rows);
   while (i > 0 && strcmp(ldr__expert_rows[i - 1].type, type) != 0) i--;
@@ -11954,13 +11854,15 @@ static const struct ldr__expert_row *ldr__expert_row_of(const char *type) {
 static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot, int32_t layer, int32_t inner) {
   int bias, part = ldr__slot_part(slot, &bias);
   const char *s = f->parts[part], *other = s ? strchr(s, ' ') : NULL;
-  size_t n;
+  ldr__text t;
   if (!s) return 0;
-  ldr__format(name, cap, f->layer, layer / inner, layer % inner);
-  n = strlen(name);
-  ldr__format(name + n, cap - n, "%s", bias && other ? other + 1 : s);
-  if (other && !bias) name[n + (size_t)(other - s)] = 0;
-  if (!other || !bias) ldr__format(name + strlen(name), cap - strlen(name), "%s", bias ? ".bias" : ".weight");
+  ldr__text_init(&t, name, cap);
+  ldr__text_print(&t, f->layer, layer / inner, layer % inner);
+  if (bias && other) ldr__text_string(&t, other + 1);
+  else {
+    ldr__text_bytes(&t, s, strcspn(s, " "));
+    ldr__text_string(&t, bias ? ".bias" : ".weight");
+  }
   return 1;
 }
 
@@ -12055,8 +11957,7 @@ struct ldr_model {
   int32_t forced[2]; /* its first token and the last that there is room for, or -1 */
   uint64_t parameters;
   ldr_memory memory;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 enum { LDR__ENCODER = 1, LDR__DECODER = 2 };
 
@@ -12086,15 +11987,13 @@ static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) {
 
 /* Gives back the pages under a matrix, a layer, the embeddings: a hint, they stay readable. */
 static void ldr__release(const ldr_model *m, const void *data, size_t size) {
-  int32_t f;
-  for (f = 0; data && f < m->weights->file_count; f++) ldr__source_release(&m->weights->files[f], data, size);
+  for (int32_t f = 0; data && f < m->weights->file_count; f++) ldr__source_release(&m->weights->files[f], data, size);
 }
 
 static void ldr__release_matrix(const ldr_model *m, const ldr__mat *w, size_t rows, size_t columns) {
-  const unsigned char *from, *last;
   if (!w->data || !rows || !columns) return;
-  from = ldr__element_at(w->data, w->dtype, w->first);
-  last = ldr__element_at(w->data, w->dtype, w->first + (rows - 1) * w->rs + (columns - 1) * w->cs);
+  const unsigned char *from = ldr__element_at(w->data, w->dtype, w->first);
+  const unsigned char *last = ldr__element_at(w->data, w->dtype, w->first + (rows - 1) * w->rs + (columns - 1) * w->cs);
   ldr__release(m, from, (size_t)(last - from) + ldr_dtype_size(w->dtype));
 }
 
@@ -12176,19 +12075,19 @@ static float ldr__relative_by(const ldr_model *m, const ldr__shape *s) {
 
 /* table[heads][LDR__RELATIVE_ROW] of w[buckets,heads]; and back: dw += what `sequences` of them hold. */
 static void ldr__relative_fill(float *table, const ldr_model *m, const ldr__mat *w, const ldr__shape *s) {
-  int32_t at, h, bucket;
-  for (at = 0; at < LDR__RELATIVE_ROW; at++)
-    for (bucket = ldr__relative_bucket(m, at), h = 0; h < s->heads; h++)
+  for (int32_t at = 0; at < LDR__RELATIVE_ROW; at++)
+    for (int32_t h = 0, bucket = ldr__relative_bucket(m, at); h < s->heads; h++)
       table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(w, (size_t)bucket, (size_t)h) * ldr__relative_by(m, s);
 }
 
 static void ldr__relative_backward(float *dw, const ldr_model *m, const float *dtable, int32_t sequences,
     const ldr__shape *s) {
-  int32_t at, h, i, heads = s->heads, bucket;
-  for (at = 0; dw && at < LDR__RELATIVE_ROW; at++)
-    for (bucket = ldr__relative_bucket(m, at), h = 0; h < heads; h++) {
+  const int32_t heads = s->heads;
+  for (int32_t at = 0; dw && at < LDR__RELATIVE_ROW; at++)
+    for (int32_t h = 0, bucket = ldr__relative_bucket(m, at); h < heads; h++) {
       double sum = 0;
-      for (i = 0; i < sequences; i++) sum += (double)dtable[(size_t)(i * heads + h) * LDR__RELATIVE_ROW + (size_t)at];
+      for (int32_t i = 0; i < sequences; i++)
+        sum += (double)dtable[(size_t)(i * heads + h) * LDR__RELATIVE_ROW + (size_t)at];
       dw[bucket * heads + h] += (float)sum * ldr__relative_by(m, s);
     }
 }
@@ -12198,12 +12097,12 @@ static void ldr__relative_backward(float *dw, const ldr_model *m, const float *d
 /* The member that one of the names has, each separated by a blank, and that is not null; else -1. */
 static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *names) {
   char name[64];
+  ldr__text t;
   while (names && *names) {
     size_t n = strcspn(names, " ");
-    int32_t node;
-    memcpy(name, names, LDR__MIN(n, sizeof name - 1));
-    name[LDR__MIN(n, sizeof name - 1)] = 0;
-    node = ldr_json_get(j, object, name);
+    ldr__text_init(&t, name, sizeof name);
+    ldr__text_bytes(&t, names, n);
+    int32_t node = ldr_json_get(j, object, name);
     if (node >= 0 && j->nodes[node].type != LDR_JSON_NULL) return node;
     names += n + (names[n] != 0);
   }
@@ -12217,30 +12116,25 @@ static int32_t ldr__config_int(
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v;
   if (!n && otherwise >= 0) return otherwise;
-  if (!n) ldr__fail(err, LDR_MISSING, "config.json: \"%s\" is missing", key);
+  if (!n) ldr__fail(err, LDR_MISSING, "\"%s\" is missing", key);
   else if (!ldr__json_integer(j, node, &v))
-    ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
+    ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a whole number", key);
   else if (v >= low && v <= high) return (int32_t)v;
-  else ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
+  else ldr__fail_at(err, LDR_LIMIT, n->begin, "\"%s\" is %I, expected %I to %I", key, v, low, high);
   return (int32_t)low;
 }
 
 /* A number from low to high; missing or null: `otherwise`. */
-static float ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
+static float ldr__config_real(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
     double high, ldr_error *err) {
   int32_t node = ldr__config_get(j, object, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   double v = ldr_json_number(j, node, otherwise);
   if (n && n->type != LDR_JSON_NUMBER)
-    ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a number", key);
+    ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a number", key);
   else if (v >= low && v <= high) return (float)v;
-  else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
+  else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "\"%s\" is out of its range", key);
   return (float)low;
-}
-
-static float ldr__config_real(
-    const ldr_json *j, const char *key, double otherwise, double low, double high, ldr_error *err) {
-  return ldr__config_real_in(j, 0, key, otherwise, low, high, err);
 }
 
 static int ldr__config_true_or(const ldr_json *j, const char *key, int otherwise) {
@@ -12277,11 +12171,10 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
   const double tau = 6.283185307179586, base = (double)r->theta;
   double low = floor(n * log((double)r->original / ((double)r->fast * tau)) / (2 * log(base)));
   double high = ceil(n * log((double)r->original / ((double)r->slow * tau)) / (2 * log(base)));
-  int32_t i;
   low = low > 0 ? low : 0;
   high = high < n - 1 ? high : n - 1;
   if (low >= high) high = low + 0.001;
-  for (i = 0; i < n / 2; i++) {
+  for (int32_t i = 0; i < n / 2; i++) {
     double f = pow(base, -2.0 * i / n), stretched = f / (double)r->factor, waves = (double)r->original * f / tau,
         keep = 0;
     if (r->kind == LDR__ROPE_PLAIN) keep = 1;
@@ -12296,22 +12189,21 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
 /* Frequencies divided one by one, by numbers for texts up to the original length, and by others for longer ones. */
 static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
   static const char *const lists[2] = { "short_factor", "long_factor" };
-  double factor;
-  int32_t i, k, l;
-  r->original = ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
-  factor = (double)ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
+  r->original = ldr__config_real(j, 0, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
+  double factor = (double)ldr__config_real(
+      j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, err);
   factor = factor > 1 ? sqrt(1 + log(factor) / log((double)r->original)) : 1;
-  r->score = ldr__config_real_in(j, object, "attention_factor", factor, 1e-6, 1e6, err);
+  r->score = ldr__config_real(j, object, "attention_factor", factor, 1e-6, 1e6, err);
   r->score *= r->score;
-  for (i = 0; i < 2; i++) {
+  for (int32_t i = 0; i < 2; i++) {
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
     if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
       return ldr__fail_at(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
-          "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
-    for (k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
+          "longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
+    for (int32_t k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
       m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
       if (!(m->stretch[i][k] > 0)) return ldr__fail_at(err, LDR_LIMIT, j->nodes[l].begin,
-          "config.json: \"%s\": a number above 0 is needed", lists[i]);
+          "\"%s\": a number above 0 is needed", lists[i]);
     }
     m->long_dims[i] = n->count;
   }
@@ -12332,83 +12224,76 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   int32_t type, k, kind = 0;
   if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
   if (object >= 0 && n->type != LDR_JSON_OBJECT)
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "rope_parameters and rope_scaling are objects");
   for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
     return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
-        "config.json: \"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
+        "\"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
   }
-  type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
-  if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
+  type = ldr_json_get(j, object, "rope_type");
+  if (type < 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
   if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
-      "config.json: rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
-      LDR__WRITTEN(j, type));
+      "rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)", LDR__WRITTEN(j, type));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
   r->theta = theta;
   if (object < 0) object = 0;
-  else r->theta = ldr__config_real_in(j, object, "rope_theta", (double)theta, 1, 1e12, err);
-  r->original = ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, err);
-  r->low = ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, err);
-  r->high = ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, err);
-  r->fast = ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, err);
-  r->slow = ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, err);
+  else r->theta = ldr__config_real(j, object, "rope_theta", (double)theta, 1, 1e12, err);
+  r->original = ldr__config_real(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, err);
+  r->low = ldr__config_real(j, object, "low_freq_factor", 1, 1e-6, 1e6, err);
+  r->high = ldr__config_real(j, object, "high_freq_factor", 4, 1e-6, 1e6, err);
+  r->fast = ldr__config_real(j, object, "beta_fast", 32, 1e-6, 1e6, err);
+  r->slow = ldr__config_real(j, object, "beta_slow", 1, 1e-6, 1e6, err);
   if (r->kind == LDR__ROPE_PLAIN) return err->status;
   if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
   if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
-      "config.json: rope_type %s needs a \"factor\"", names[kind].name);
-  r->factor = ldr__config_real_in(j, object, "factor", 1, 1, 1e6, err);
+      "rope_type %s needs a \"factor\"", names[kind].name);
+  r->factor = ldr__config_real(j, object, "factor", 1, 1, 1e6, err);
   if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
-      "config.json: low_freq_factor must be below high_freq_factor");
+      "low_freq_factor must be below high_freq_factor");
   if (r->kind == LDR__ROPE_YARN)
-    r->score = ldr__config_real_in(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
+    r->score = ldr__config_real(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
   r->score *= r->score; /* queries and keys both have it */
   return err->status;
 }
 
 /* Which layers are local, and which have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0;
-  const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, neo ? "attention_layers" : "layer_types"));
-  int32_t l, k, every, from = 0;
+  int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0,
+      modern = (m->traits & LDR__OF_MODERN) != 0, qwen = (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS)) != 0;
+  const ldr_json_node *n = ldr_json_node_at(j, ldr__config_get(j, 0, neo ? "attention_layers" : "layer_types"));
+  int32_t l, k, every = 0, from = neo ? m->layers : 0;
   m->window = ldr__config_int(j, neo ? "window_size" : "sliding_window", neo ? 256 : gemma ? 4096 : 0, 0, 1 << 24, err);
   if (!(m->traits & LDR__OF_WINDOWS) || !ldr__config_true_or(j, "use_sliding_window",
-      gemma || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)))) m->window = 0;
-  if (gemma) {
-    every = m->traits & LDR__OF_HEAD_NORMS ? 6 : 2;
-    every = ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", every, 1, 1024, err);
-    for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && (l + 1) % every != 0;
-  } else if (m->traits & LDR__OF_MODERN) {
+      gemma || !(qwen || (m->traits & LDR__OF_UNTURNED)))) m->window = 0;
+  if (modern) {
     m->window = ldr__config_int(j, "local_attention", 128, 1, 1 << 24, err) / 2 + 1;
     every = ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, err);
-    for (l = 0; l < m->layers; l++) m->kinds[l] = (unsigned char)((l % every != 0) | (l == 0) << 2);
-  } else {
-    if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS))
-      from = ldr__config_int(j, "max_window_layers", 28, 0, 1024, err);
-    if (neo) from = m->layers;
-    for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
-    if (neo && (!n || n->type == LDR_JSON_NULL))
-      return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
+  } else if (gemma) every = ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern",
+      m->traits & LDR__OF_HEAD_NORMS ? 6 : 2, 1, 1024, err);
+  else if (qwen) from = ldr__config_int(j, "max_window_layers", 28, 0, 1024, err);
+  for (l = 0; l < m->layers; l++) {
+    int local = m->window && (every ? (l + gemma) % every != 0 : l >= from);
+    m->kinds[l] = (unsigned char)(local | (modern && l == 0) << 2);
   }
-  if (n && n->type != LDR_JSON_NULL) {
-    if (n->type != LDR_JSON_ARRAY || n->count != m->layers)
-      return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
-    for (l = 0, k = n->first; l < m->layers; l++, k = j->nodes[k].next) {
-      int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
-      if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
-        return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-            "config.json: a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
-      m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
-    }
+  if (neo && !n) return ldr__fail(err, LDR_MISSING, "\"attention_layers\" is missing");
+  if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "a kind is needed for each of %d layers", m->layers);
+  for (l = 0, k = n ? n->first : -1; k >= 0; l++, k = j->nodes[k].next) {
+    int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
+    if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
+      return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
+          "a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
+    m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
   }
   if (!(m->traits & LDR__OF_UNTURNED)) return err->status;
   every = ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, err);
   n = ldr_json_node_at(j, ldr__config_get(j, 0, "no_rope_layers"));
   if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
     return ldr__fail_at(
-        err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
+        err, LDR_FORMAT, n->begin, "\"no_rope_layers\" needs a number for each of %d layers", m->layers);
   for (l = 0, k = n ? n->first : -1; l < m->layers; l++, k = n ? j->nodes[k].next : k)
     if (n ? ldr_json_number(j, k, 1) == 0 : (l + 1) % every == 0) m->kinds[l] |= 2;
   return err->status;
@@ -12417,10 +12302,10 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
   if (err->status) return err->status;
   if (n < 2 || n % 2 || n > m->shape.head_dim)
-    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: %d of a head's %d dimensions cannot turn, an even number of "
+    return ldr__fail(err, LDR_UNSUPPORTED, "%d of a head's %d dimensions cannot turn, an even number of "
         "them can (partial_rotary_factor)", n, m->shape.head_dim);
   if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
-    return ldr__fail(err, LDR_FORMAT, "config.json: longrope has %d and %d factors, %d frequencies need one",
+    return ldr__fail(err, LDR_FORMAT, "longrope has %d and %d factors, %d frequencies need one",
         m->long_dims[0], m->long_dims[1], n / 2);
   m->shape.turned = n < m->shape.head_dim ? n : 0;
   return LDR_OK;
@@ -12429,7 +12314,8 @@ static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
 static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *err) {
   static const char *const kinds[2] = { "full_attention", "sliding_attention" },
     *const olds[2] = { "global_rope_theta", "local_rope_theta rope_local_base_freq" };
-  int32_t object = ldr_json_get(j, 0, "rope_parameters"), i, modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
+  int32_t object = ldr__config_get(j, 0, "rope_parameters rope_scaling"), i,
+      modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
   float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, part;
   if (!(m->keys & LDR__KEYS_ROPE)) {
     ldr__rope *r = &m->rope[0];
@@ -12438,12 +12324,11 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
     if (!(m->keys & LDR__KEYS_J)) return LDR_OK;
     return ldr__config_turned(m, ldr__config_int(j, "rotary_dim", 64, 2, 4096, err), err);
   }
-  if (object < 0 || j->nodes[object].type == LDR_JSON_NULL) object = ldr_json_get(j, 0, "rope_scaling");
-  theta = ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, err);
+  theta = ldr__config_real(j, 0, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, err);
   for (i = 0; i < 1 + modern; i++) {
     int32_t at = object;
     if (modern && (i || (m->traits & LDR__OF_MODERN))) theta = i ? 10000.0f : 160000.0f;
-    if (modern) theta = ldr__config_real(j, olds[i], (double)theta, 1, 1e12, err);
+    if (modern) theta = ldr__config_real(j, 0, olds[i], (double)theta, 1, 1e12, err);
     if (modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT) {
       at = ldr_json_get(j, object, kinds[i]);
       if (at < 0 && i == 0) at = object; /* as transformers 4 has it */
@@ -12452,8 +12337,8 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   /* The part of a head that turns. */
   part = m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE) ? 0.25f : m->keys & LDR__KEYS_PHI ? 0.5f : 1.0f;
-  part = ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)part, 0, 1, err);
-  turned = ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, err);
+  part = ldr__config_real(j, 0, "partial_rotary_factor rotary_pct", (double)part, 0, 1, err);
+  turned = ldr__config_real(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, err);
   return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
@@ -12477,7 +12362,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "layerdrop name license downstream_task sentence_transformers unsloth_version model_max_length custom_pipelines "
     "auto_map", NULL },
   { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
-  { LDR__KEYS_T5 | LDR__KEYS_BART, "is_encoder_decoder output_past", NULL },
+  { LDR__KEYS_T5 | LDR__KEYS_BART, "is_encoder_decoder", NULL },
   { LDR__KEYS_T5, "d_kv n_positions relative_attention_num_buckets relative_attention_max_distance feed_forward_proj "
     "dense_act_fn is_gated_act initializer_factor dropout_rate scale_decoder_outputs", NULL },
   { LDR__KEYS_BART, "encoder_layerdrop decoder_layerdrop activation_function scale_embedding init_std "
@@ -12504,7 +12389,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
   { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function summary_type summary_use_proj "
     "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
     "scale_attn_by_inverse_layer_idx", NULL },
-  { LDR__KEYS_NEO, "window_size attention_layers attention_types summary_type", NULL },
+  { LDR__KEYS_NEO, "window_size attention_layers attention_types", NULL },
   { LDR__KEYS_OPT, "activation_function word_embed_proj_dim init_std do_layer_norm_before", NULL },
   { LDR__KEYS_OPT, "_remove_final_layer_norm", "false" },
   { LDR__KEYS_OPT, "enable_bias layer_norm_elementwise_affine", "true" },
@@ -12527,7 +12412,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
   { LDR__KEYS_FALCON, "num_kv_heads activation alibi new_decoder_architecture num_ln_in_parallel_attn multi_query "
     "parallel_attn bias", NULL },
   { LDR__KEYS_BLOOM | LDR__KEYS_FALCON, "apply_residual_connection_post_layernorm", "false" },
-  { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers layer_types", NULL },
+  { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers", NULL },
   { LDR__KEYS_EXPERTS, "num_experts num_local_experts num_experts_per_tok norm_topk_prob moe_intermediate_size "
     "shared_expert_intermediate_size decoder_sparse_step mlp_only_layers output_router_logits router_aux_loss_coef "
     "router_jitter_noise", NULL },
@@ -12544,9 +12429,8 @@ static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, cons
   const ldr__family *f = m->family;
   const char *const own[] = { f->k_width, f->k_layers, f->k_heads, f->k_ffn, f->k_positions, f->k_eps };
   int known = 0;
-  size_t i;
-  for (i = 0; i < LDR__COUNT(own); i++) if (ldr__in_words(own[i], key, n)) return 2;
-  for (i = 0; i < LDR__COUNT(ldr__known_keys); i++) {
+  for (size_t i = 0; i < LDR__COUNT(own); i++) if (ldr__in_words(own[i], key, n)) return 2;
+  for (size_t i = 0; i < LDR__COUNT(ldr__known_keys); i++) {
     const char *fine = ldr__known_keys[i].fine;
     if (!(ldr__known_keys[i].groups & m->keys) || !ldr__in_words(ldr__known_keys[i].keys, key, n)) continue;
     if (!fine || ldr__in_words(fine, value, size)) return 2;
@@ -12557,19 +12441,17 @@ static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, cons
 
 /* Refuses by name what could change what the network computes and is not understood. */
 static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_error *err) {
-  int32_t k;
-  for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+  for (int32_t k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *n = &j->nodes[key->next];
     const char *name = j->text + key->begin;
     size_t length = key->end - key->begin;
-    int known;
     if (n->type == LDR_JSON_NULL || ldr__in_words(m->allow, name, length)) continue;
-    known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
+    int known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (known)
-      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%b\": %b is not supported",
+      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
           LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next));
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%b\": %b is not known here for models of type "
+    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not known here for models of type "
         "%s and could change the results (--allow %b passes it)", LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next),
         m->type, LDR__WRITTEN(j, k));
   }
@@ -12584,34 +12466,31 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   char text[64];
-  size_t i;
   if (n && n->type != LDR_JSON_STRING)
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a name", key);
   if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
-  for (i = 0; i < LDR__COUNT(rows); i++)
+  for (size_t i = 0; i < LDR__COUNT(rows); i++)
     if (ldr__in_words(rows[i].names, text, strlen(text))) {
       *out = rows[i].value;
       return LDR_OK;
     }
   return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
-      "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
+      "\"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
 }
 
 static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error *err) {
   int32_t node = ldr_json_get(j, 0, "model_type");
-  const char *row = NULL;
-  char text[64], list[700];
+  char text[64], list[700], ffn[32];
+  const char *row = text;
   ldr__text known;
-  size_t i;
   /* BERT is older than this key */
   if (node < 0 && ldr__config_number(j, "type_vocab_size", 0) == 2.0) ldr__format(text, sizeof text, "bert");
   else if (ldr_json_string(text, sizeof text, j, node) < 0)
-    return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
-  for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
+    return ldr__fail(err, LDR_MISSING, "\"model_type\" is missing");
+  if (strcmp(text, "nomic-bert") == 0) text[5] = '_';
   ldr__text_init(&known, list, sizeof list);
-  for (i = 0; i < LDR__COUNT(ldr__kin); i++) {
-    ldr__text_string(&known, ldr__kin[i].type);
-    ldr__text_string(&known, ", ");
+  for (size_t i = 0; i < LDR__COUNT(ldr__kin); i++) {
+    ldr__text_print(&known, "%s, ", ldr__kin[i].type);
     if (strcmp(ldr__kin[i].type, text) != 0) continue;
     row = ldr__kin[i].row;
     m->type = ldr__kin[i].type;
@@ -12619,35 +12498,23 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     m->keys = ldr__kin[i].keys;
     m->rope[0].theta = (float)ldr__kin[i].theta;
   }
-  if (strcmp(text, "falcon") == 0 && ldr__config_true(j, "new_decoder_architecture") &&
-      ldr__config_number(j, "num_ln_in_parallel_attn", 2) == 2) {
-    row = "falcon with two norms";
-    m->type = "falcon";
-  }
-  if (strcmp(text, "opt") == 0 && !ldr__config_true_or(j, "do_layer_norm_before", 1)) {
-    row = "opt with norms behind";
-    m->type = "opt";
-  }
-  if (strcmp(row ? row : text, "t5") == 0) {
-    char name[32];
-    m->type = m->type ? m->type : "t5";
-    row = ldr_json_string(name, sizeof name, j, ldr_json_get(j, 0, "feed_forward_proj")) > 5 &&
-        memcmp(name, "gated-", 6) == 0 ? "t5 with gates" : "t5";
-  }
-  for (i = 0; i < LDR__COUNT(ldr__families); i++) {
-    if (i) ldr__text_string(&known, ", ");
-    ldr__text_string(&known, ldr__families[i].type);
-    if (strcmp(ldr__families[i].type, row ? row : text) == 0) m->family = &ldr__families[i];
+  if (strcmp(row, "falcon") == 0 && ldr__config_true(j, "new_decoder_architecture") &&
+      ldr__config_number(j, "num_ln_in_parallel_attn", 2) == 2) row = "falcon with two norms";
+  if (strcmp(row, "opt") == 0 && !ldr__config_true_or(j, "do_layer_norm_before", 1)) row = "opt with norms behind";
+  if (strcmp(row, "t5") == 0 && ldr_json_string(ffn, sizeof ffn, j, ldr_json_get(j, 0, "feed_forward_proj")) > 5 &&
+      memcmp(ffn, "gated-", 6) == 0) row = "t5 with gates";
+  for (size_t i = 0; i < LDR__COUNT(ldr__families); i++) {
+    ldr__text_print(&known, i ? ", %s" : "%s", ldr__families[i].type);
+    if (strcmp(ldr__families[i].type, text) == 0) m->type = ldr__families[i].type;
+    if (strcmp(ldr__families[i].type, row) == 0) m->family = &ldr__families[i];
   }
   if (!m->family) return ldr__fail_at(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
-      "config.json: model_type \"%s\" is not supported (%s are)", text, list);
-  m->type = m->type ? m->type : m->family->type;
+      "model_type \"%s\" is not supported (%s are)", text, list);
   m->traits |= m->family->traits;
   m->keys |= m->family->keys;
   return LDR_OK;
 }
 
-/* Heads and how wide they are. */
 static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   ldr__shape *s = &m->shape;
@@ -12657,17 +12524,14 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
   if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
     s->kv_heads = ldr__config_true_or(j, "multi_query", 1) ? 1 : s->heads;
   if (s->heads % s->kv_heads)
-    return ldr__fail(err, LDR_FORMAT, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
+    return ldr__fail(err, LDR_FORMAT, "%d heads cannot share %d key/value heads", s->heads, s->kv_heads);
   s->head_dim = ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, err);
   if (!f->rotary) s->head_dim = s->width / s->heads;
   if (m->keys & LDR__KEYS_T5) s->head_dim = ldr__config_int(j, "d_kv", 64, 1, 4096, err);
-  if (s->head_dim < 1)
-    return ldr__fail(
-        err, LDR_FORMAT, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
   if (!f->rotary && !(m->keys & LDR__KEYS_T5) && s->width % s->heads)
-    return ldr__fail(err, LDR_FORMAT, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
-  if (f->rotary && s->head_dim % 2)
-    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: rotary positions need an even head size, not %d", s->head_dim);
+    return ldr__fail(err, LDR_FORMAT, "width %d is not a multiple of %d heads", s->width, s->heads);
+  if (f->rotary && (s->head_dim % 2 || !s->head_dim))
+    return ldr__fail(err, LDR_UNSUPPORTED, "rotary positions need heads of an even size, not %d", s->head_dim);
   if (m->traits & LDR__OF_QKV) s->biases = LDR__QKV_BIASES;
   else if (m->traits & LDR__OF_BIAS_KEYS)
     s->biases = (ldr__config_true(j, "attention_bias") ? LDR__QKV_BIASES | 1 << LDR__O : 0) |
@@ -12682,7 +12546,6 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
 /* What decoders do to a block besides: see ldr__shape. */
 static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *err) {
   ldr__shape *s = &m->shape;
-  float by;
   int parallel = (m->traits & LDR__OF_PARALLEL) != 0, own = 0;
   if (m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE)) {
     own = (m->keys & LDR__KEYS_NEOX) != 0;
@@ -12728,25 +12591,24 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     if (ldr__config_true_or(j, "scale_decoder_outputs", ldr__config_true_or(j, "tie_word_embeddings", 1)))
       m->logit_scale = 1.0f / sqrtf((float)s->width);
   }
-  if (m->keys & LDR__KEYS_OLMO) s->clip = ldr__config_real(j, "clip_qkv", 0, 0, 1e6, err);
-  if (m->keys & LDR__KEYS_COHERE) m->logit_scale = ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, err);
+  if (m->keys & LDR__KEYS_OLMO) s->clip = ldr__config_real(j, 0, "clip_qkv", 0, 0, 1e6, err);
+  if (m->keys & LDR__KEYS_COHERE) m->logit_scale = ldr__config_real(j, 0, "logit_scale", 0.0625, 1e-9, 1e9, err);
   if (m->keys & LDR__KEYS_GRANITE) {
-    m->word_scale = ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, err);
-    s->grow = ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, err);
-    m->score_scale = ldr__config_real(j, "attention_multiplier", 1, 1e-9, 1e9, err);
-    by = ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, err);
+    m->word_scale = ldr__config_real(j, 0, "embedding_multiplier", 1, 1e-9, 1e9, err);
+    s->grow = ldr__config_real(j, 0, "residual_multiplier", 1, 1e-9, 1e9, err);
+    m->score_scale = ldr__config_real(j, 0, "attention_multiplier", 1, 1e-9, 1e9, err);
+    float by = ldr__config_real(j, 0, "logits_scaling", 1, 1e-9, 1e9, err);
     m->score_scale *= sqrtf((float)s->head_dim);
     m->logit_scale = 1.0f / by;
   }
   if (s->after && (m->keys & LDR__KEYS_GEMMA)) {
     static const struct { const char *key; double otherwise; } caps[2] = {
       { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
-    int k;
-    by = ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
+    float by = ldr__config_real(j, 0, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
     m->score_scale = sqrtf((float)s->head_dim / by);
-    for (k = 0; k < 2; k++) { /* null, and gemma3's default: none */
+    for (int k = 0; k < 2; k++) { /* null, and gemma3's default: none */
       int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
-      *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
+      *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, 0, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
     }
   }
   return err->status;
@@ -12755,15 +12617,13 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
 /* DeBERTa's distances: how many have a row of their own, where the others' lie. */
 static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, "pos_att_type"));
-  int32_t k;
   if (!ldr__config_true(j, "relative_attention"))
-    return ldr__fail(err, LDR_UNSUPPORTED,
-        "config.json: a %s model without \"relative_attention\" is not supported", m->type);
-  for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
+    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model without \"relative_attention\" is not supported", m->type);
+  for (int32_t k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
   if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
-        "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %b",
+        "\"pos_att_type\": only c2p and p2c together are supported, not %b",
         n ? j->text + n->begin : "neither", n ? n->end - n->begin : strlen("neither"));
   m->far = m->positions;
   if (ldr__config_number(j, "max_relative_positions", -1) >= 1)
@@ -12775,12 +12635,11 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
       (ldr__config_true_or(j, "position_biased_input", 1) ? LDR__PLACED_INPUT : 0);
   m->conv.taps = ldr__config_int(j, "conv_kernel_size", 0, 0, 63, err);
   if (m->conv.taps && (m->conv.taps % 2 == 0 || m->layers < 2))
-    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: \"conv_kernel_size\": a convolution of %d "
+    return ldr__fail(err, LDR_UNSUPPORTED, "\"conv_kernel_size\": a convolution of %d "
         "tokens in a model of %d layers is not supported (odd, and two layers)", m->conv.taps, m->layers);
   return ldr__config_activation(&m->conv.activation, j, "conv_act", "tanh", err);
 }
 
-/* The tables of embeddings. */
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   int32_t pad = 0, types = m->traits & LDR__OF_PLACES ? 0 : 1;
@@ -12802,7 +12661,7 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
   }
   if (m->traits & LDR__OF_WAVES) m->positions += m->position_offset;
   if (m->position_offset >= m->positions)
-    return ldr__fail(err, LDR_FORMAT, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
+    return ldr__fail(err, LDR_FORMAT, "pad_token_id %d leaves none of %d positions", pad, m->positions);
   return err->status;
 }
 
@@ -12883,8 +12742,7 @@ static const struct ldr__task_row {
   { LDR__TO(SPAN), NULL, NULL, NULL, "qa_outputs", 0 } };
 
 static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__task_rows); i++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__task_rows); i++) {
     const struct ldr__task_row *r = &ldr__task_rows[i];
     if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
   }
@@ -12925,7 +12783,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
   for (k = 0; !err->status && k < list->count; at += (int32_t)strlen(m->labels + at) + 1, k++)
     if (of[k] < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, of[k]) < 0) {
       ldr__fail_at(err, LDR_FORMAT, list->begin,
-          "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
+          "\"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
       break;
     }
   ldr__free(&m->alloc, of, used);
@@ -12949,24 +12807,24 @@ static void ldr__config_class(char name[LDR__CLASS_NAME], const ldr_json *j) {
 }
 
 static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  const struct ldr__task_name *names = ldr__task_names;
   ldr__task_head *t = &m->task;
   char name[LDR__CLASS_NAME];
-  size_t i;
+  size_t i = 0;
   if (m->stack == LDR__ENCODER) return LDR_OK;
   ldr__config_class(name, j);
-  for (i = 0; i < sizeof ldr__task_names / sizeof *names && !ldr__ends_with(name, names[i].ending); i++) {}
-  if (i == sizeof ldr__task_names / sizeof *names) return LDR_OK;
-  t->task = names[i].task;
-  t->head = names[i].head;
+  while (i < LDR__COUNT(ldr__task_names) && !ldr__ends_with(name, ldr__task_names[i].ending)) i++;
+  if (i == LDR__COUNT(ldr__task_names)) return LDR_OK;
+  t->task = ldr__task_names[i].task;
+  t->head = ldr__task_names[i].head;
   if (!ldr__task_begin(m)) return LDR_OK;
   if ((m->traits & LDR__OF_MODERN) &&
       ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
   if (ldr__config_is(j, "classifier_pooling", "mean")) t->pool = LDR_POOL_MEAN;
-  if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "regression")) t->head = LDR_HEAD_REGRESS;
-  if (t->task == LDR_TASK_SEQUENCE && ldr__config_is(j, "problem_type", "multi_label_classification"))
-    t->head = LDR_HEAD_MULTI;
-  return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
+  if (t->task == LDR_TASK_TOKENS) return ldr__config_labels(m, j, err);
+  if (t->task != LDR_TASK_SEQUENCE) return LDR_OK;
+  if (ldr__config_is(j, "problem_type", "regression")) t->head = LDR_HEAD_REGRESS;
+  if (ldr__config_is(j, "problem_type", "multi_label_classification")) t->head = LDR_HEAD_MULTI;
+  return ldr__config_labels(m, j, err);
 }
 
 /* The token, or the list of tokens, that ends a text: of config.json, of generation_config.json, of a GGUF file. */
@@ -12996,13 +12854,11 @@ static const char *ldr__stack_key(char own[64], const ldr_model *m, const char *
 static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error *err);
 
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  const ldr__family *f;
   char key[64], name[LDR__CLASS_NAME];
   ldr__shape *s = &m->shape;
   const int32_t big = 1 << 24;
-  double eps;
   if (ldr__config_family(m, j, err) || ldr__config_refuse(m, j, err)) return err->status;
-  f = m->family;
+  const ldr__family *f = m->family;
   if ((m->traits & LDR__OF_STACKS) && !m->stack) {
     ldr__config_class(name, j);
     m->stack = ldr__ends_with(name, "EncoderModel") ? LDR__ENCODER : LDR__DECODER;
@@ -13027,8 +12883,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
-  eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack && !f->causal ? 1e-12 : 1e-5;
-  s->eps = ldr__config_real(j, f->k_eps, eps, 0, 1, err);
+  double eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack && !f->causal ? 1e-12 : 1e-5;
+  s->eps = ldr__config_real(j, 0, f->k_eps, eps, 0, 1, err);
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err) || ldr__config_experts(m, j, err))
     return err->status;
@@ -13040,9 +12896,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
 }
 
 static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  ldr_model *e = (ldr_model *)ldr__alloc(&m->alloc, sizeof *e);
-  if (!e) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
-  memset(e, 0, sizeof *e);
+  ldr_model *e = (ldr_model *)ldr__new(&m->alloc, sizeof *e, "loading a model", err);
+  if (!e) return err->status;
   m->encoder = e;
   e->alloc = m->alloc;
   e->threads = m->threads;
@@ -13089,11 +12944,9 @@ static int ldr__match(const char *pattern, const char *text) {
 static const ldr_tensor *ldr__bind_find(const ldr__binder *b, const char *prefix, const char *stem, const char *kind) {
   static const char *const olds[3][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" }, { ".weight", ".kernel" } };
   char name[256], old[256 + 8];
-  const ldr_tensor *t;
-  int i;
   ldr__format(name, sizeof name, "%s%s%s", prefix, stem, kind);
-  t = ldr_weights_find(b->m->weights, name);
-  for (i = 0; i < 3 && !t; i++) {
+  const ldr_tensor *t = ldr_weights_find(b->m->weights, name);
+  for (int i = 0; i < 3 && !t; i++) {
     if (!ldr__ends_with(name, olds[i][0])) continue;
     ldr__format(old, sizeof old, "%s", name);
     ldr__format(old + strlen(name) - strlen(olds[i][0]), 8, "%s", olds[i][1]);
@@ -13130,10 +12983,7 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
   /* GGUF: experts one below the other, and a row that is a vector */
   if (b->m->shape.experts && dims == 2 && t->dims && rows == d0 && (uint64_t)t->shape[i] == d1) return LDR_OK;
   ldr__text_init(&text, found, sizeof found);
-  for (i = 0; i < t->dims; i++) {
-    if (i) ldr__text_string(&text, ",");
-    ldr__text_i64(&text, t->shape[i]);
-  }
+  for (i = 0; i < t->dims; i++) ldr__text_print(&text, i ? ",%I" : "%I", t->shape[i]);
   if (dims == 1) ldr__format(wanted, sizeof wanted, "%U", (uint64_t)d0);
   else ldr__format(wanted, sizeof wanted, "%U,%U", (uint64_t)d0, (uint64_t)d1);
   return ldr__fail_at(
@@ -13174,9 +13024,8 @@ static void ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *stem, i
     size_t total) {
   float *copy = ldr__place_floats(b->plan, "reordered weights", rows * columns);
   ldr__mat all;
-  size_t r;
   ldr__bind_rows(b, &all, b->prefix, stem, "", rows, columns, 0, 0, total);
-  for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all,
+  for (size_t r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all,
       ldr__by_head_row(&b->m->shape, slot, r), 0, columns);
   *out = ldr__mat_float(copy, columns, 1);
 }
@@ -13207,9 +13056,17 @@ static void ldr__bind_vector(ldr__binder *b, const float **out, const char *pref
 /* The gain or shift of a norm that has none. */
 static void ldr__bind_constant(ldr__binder *b, const float **out, size_t n, float value) {
   float *v = ldr__place_floats(b->plan, "vectors", n);
-  size_t i;
-  for (i = 0; v && i < n; i++) v[i] = value;
+  for (size_t i = 0; v && i < n; i++) v[i] = value;
   *out = v;
+}
+
+/* A tensor outside the blocks. */
+static void ldr__bind_end(ldr__binder *b, int end, const char *prefix, const char *stem, const char *kind) {
+  ldr__ends *ends = &b->m->ends;
+  size_t rows, columns;
+  ldr__end_shape(b->m, end, &rows, &columns);
+  if (end < LDR__END_MATRICES) ldr__bind_matrix(b, &ends->m[end], prefix, stem, kind, rows, columns);
+  else ldr__bind_vector(b, &ends->v[end], prefix, stem, kind, columns);
 }
 
 /* A bias, or 0 where the file has none. */
@@ -13251,8 +13108,7 @@ static int ldr__fused(const ldr_model *m, int slot, size_t *first, size_t *total
 
 static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
   int local = m->kinds[layer] & 1;
-  ldr__manner own;
-  memset(&own, 0, sizeof own);
+  LDR__ZERO(ldr__manner, own);
   own.window = local ? m->window : 0;
   own.unturned = m->kinds[layer] >> 1 & 1;
   own.bare = m->kinds[layer] >> 2 & 1;
@@ -13285,13 +13141,12 @@ static void ldr__bind_gains(ldr__binder *b, const float **out, const char *stem,
   size_t d = (size_t)b->m->shape.head_dim, h;
   int whole = !(b->m->keys & LDR__KEYS_STABLE);
   char name[256];
-  const ldr_tensor *t;
   float *v = ldr__place_floats(b->plan, "vectors", n);
   *out = v;
   ldr__format(name, sizeof name, "%s", stem);
   for (h = 0; h < n / d; h++) {
     if (!whole) ldr__format(name + strlen(stem) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
-    t = ldr__bind_need(b, b->prefix, name, "");
+    const ldr_tensor *t = ldr__bind_need(b, b->prefix, name, "");
     if (!t || ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return;
     if (v) ldr_tensor_read(v + h * d, t, whole ? h * d : 0, d);
   }
@@ -13327,10 +13182,9 @@ static void ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
   block->manner = ldr__layer_manner(m, layer);
   for (slot = 0; slot < LDR__SLOTS; slot++) {
     size_t rows, columns, first, total;
-    int by_head;
     if (!ldr__slot_size(&m->shape, slot, &rows, &columns)) continue;
     if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
-    by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
+    int by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
     if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
     if (slot == LDR__GATE && m->shape.experts) routed = !ldr__bind_has(b, b->prefix, name, "");
     if (routed && slot >= LDR__GATE && slot <= LDR__DOWN) continue;
@@ -13354,22 +13208,19 @@ static void ldr__bind_head(ldr__binder *b) {
   const ldr__family *f = m->family;
   int narrow = (m->traits & LDR__OF_WORDS) != 0; /* no more than a matrix, where the widths differ */
   const char *dense = narrow ? NULL : f->head_dense;
-  size_t e = (size_t)m->embed_width, words = (size_t)m->vocabulary;
+  size_t e = (size_t)m->embed_width;
   int modern = (m->traits & LDR__OF_MODERN) != 0;
   if (m->stack == LDR__ENCODER) return;
   if (dense) { /* ModernBERT's classifiers have one as well */
     if (!ldr__bind_has(b, "", dense, ".weight") || (modern && !ldr__bind_has(b, "", f->head_bias, ""))) return;
-    ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", dense, ".weight", e, (size_t)m->shape.width);
+    ldr__bind_end(b, LDR__LM_DENSE, "", dense, ".weight");
     if (modern) ldr__bind_bias(b, &m->ends.v[LDR__LM_DENSEB], dense, e);
-    else ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", dense, ".bias", e);
+    else ldr__bind_end(b, LDR__LM_DENSEB, "", dense, ".bias");
     ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER);
   }
-  if (narrow && ldr__projects(m))
-    ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], b->prefix, f->head_dense, ".weight", e, (size_t)m->shape.width);
-  if (dense || ldr__bind_has(b, "", f->head_bias, ""))
-    ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, "", words);
-  if (ldr__bind_has(b, "", f->head_out, ""))
-    ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, "", words, e);
+  if (narrow && ldr__projects(m)) ldr__bind_end(b, LDR__LM_DENSE, b->prefix, f->head_dense, ".weight");
+  if (dense || ldr__bind_has(b, "", f->head_bias, "")) ldr__bind_end(b, LDR__LM_BIAS, "", f->head_bias, "");
+  if (ldr__bind_has(b, "", f->head_out, "")) ldr__bind_end(b, LDR__LM_OUT, "", f->head_out, "");
   else if (dense || (m->tied && !ldr_weights_find(m->weights, "score.weight"))) /* that is a classifier's file */
     m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
 }
@@ -13380,10 +13231,9 @@ static void ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int
     size_t columns) {
   const char *prefix = ldr__bind_has(b, b->prefix, stem, ".weight") ? b->prefix : "";
   const ldr_tensor *t = stem ? ldr__bind_find(b, prefix, stem, ".weight") : NULL;
-  int64_t n;
   *rows = 0;
   if (!t) return;
-  n = t->dims == 2 ? t->shape[ldr__ends_with(t->name, ".kernel")] : 1;
+  int64_t n = t->dims == 2 ? t->shape[ldr__ends_with(t->name, ".kernel")] : 1;
   *rows = n > 0 && n <= 1 << 24 ? (int32_t)n : 1;
   ldr__bind_matrix(b, w, prefix, stem, ".weight", (size_t)*rows, columns);
   if (ldr__bind_has(b, prefix, stem, ".bias")) ldr__bind_vector(b, bias, prefix, stem, ".bias", (size_t)*rows);
@@ -13415,41 +13265,38 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
   const ldr__kernels *ker = b->m->kernels;
   const char *name = "packed weights";
   size_t whole = ldr__round_up(out, (size_t)ker->nr);
-  ldr__packed w;
-  memset(&w, 0, sizeof w);
+  LDR__ZERO(ldr__packed, w);
   w.out = out;
   w.in = in;
   if (out == 0) return w;
-  w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : b->m->compute == LDR_COMPUTE_BF16    ? LDR__PACK_BF16
+  w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : b->m->compute == LDR_COMPUTE_BF16 ? LDR__PACK_BF16
       : LDR__PACK_F32;
   w.data = ldr__place(b->plan, name, ldr__packed_bytes(ker, out, in, w.type), 1);
   w.scale = w.type != LDR__PACK_INT8 ? NULL : ldr__place_floats(b->plan, name, whole);
   w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, name, whole) : NULL;
-  w.sums = w.type != LDR__PACK_INT8 ? NULL
-      : (int32_t *)ldr__place(b->plan, name, whole * ldr__packed_blocks(in), sizeof(int32_t));
+  w.sums = w.type != LDR__PACK_INT8 ? NULL : ldr__place_ints(b->plan, name, whole * ldr__packed_blocks(in));
   return w;
 }
 
 /* Places the rounded copy of a block and, once there is memory, fills it from `from`. */
 static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr__block *from) {
   const ldr__shape *s = &b->m->shape;
-  const ldr__kernels *ker = b->m->kernels;
-  size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), n = (size_t)s->ffn;
+  size_t w = (size_t)s->width, q = ldr__q_width(s), n = (size_t)s->ffn, first = 0, rows, columns;
   ldr__packed_block i;
+  ldr__packed *const into[] = { &i.qkv, &i.qkv, &i.qkv, &i.o, &i.gate, &i.up, &i.down };
   float *row = ldr__place_floats(b->plan, "packed weights", LDR__MAX(LDR__MAX(w, q), n));
-  i.qkv = ldr__packed_place(b, q + 2 * kv, w);
+  i.qkv = ldr__packed_place(b, q + 2 * ldr__kv_width(s), w);
   i.o = ldr__packed_place(b, w, q);
   i.gate = ldr__packed_place(b, s->gated ? n : 0, w);
   i.up = ldr__packed_place(b, n, w);
   i.down = ldr__packed_place(b, w, n);
   if (!block) return;
-  ldr__packed_fill(ker, &i.qkv, 0, from->m[LDR__Q], from->v[LDR__QB], q, row);
-  ldr__packed_fill(ker, &i.qkv, q, from->m[LDR__K], from->v[LDR__KB], kv, row);
-  ldr__packed_fill(ker, &i.qkv, q + kv, from->m[LDR__V], from->v[LDR__VB], kv, row);
-  ldr__packed_fill(ker, &i.o, 0, from->m[LDR__O], from->v[LDR__OB], w, row);
-  if (s->gated) ldr__packed_fill(ker, &i.gate, 0, from->m[LDR__GATE], from->v[LDR__GATEB], n, row);
-  ldr__packed_fill(ker, &i.up, 0, from->m[LDR__UP], from->v[LDR__UPB], n, row);
-  ldr__packed_fill(ker, &i.down, 0, from->m[LDR__DOWN], from->v[LDR__DOWNB], w, row);
+  for (int slot = LDR__Q; slot <= LDR__DOWN; slot++) {
+    if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
+    if (slot > LDR__V) first = 0;
+    ldr__packed_fill(b->m->kernels, into[slot], first, from->m[slot], from->v[LDR__QB + slot], rows, row);
+    first += rows;
+  }
   *block = i;
 }
 
@@ -13461,10 +13308,9 @@ static const char *ldr__distances_name(const ldr_model *m) {
 /* What each head adds for the distance j - i (Raffel et al. 2020): [buckets, heads]. */
 static void ldr__bind_relative(ldr__binder *b) {
   ldr_model *m = b->m;
-  ldr__mat *w = &m->ends.m[LDR__DISTANCES];
   float *table = ldr__place_floats(b->plan, "relative positions", (size_t)m->shape.heads * LDR__RELATIVE_ROW);
-  ldr__bind_matrix(b, w, b->prefix, ldr__distances_name(m), "", (size_t)m->buckets, (size_t)m->shape.heads);
-  if (table) ldr__relative_fill(table, m, w, &m->shape);
+  ldr__bind_end(b, LDR__DISTANCES, b->prefix, ldr__distances_name(m), "");
+  if (table) ldr__relative_fill(table, m, &m->ends.m[LDR__DISTANCES], &m->shape);
   m->relative = table;
 }
 
@@ -13502,7 +13348,7 @@ static void ldr__bind_distances(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t span = m->buckets > 0 ? m->buckets : m->far, mid = m->buckets / 2, n = m->positions, i;
   size_t rows = 2 * (size_t)span, w = (size_t)m->shape.width, r;
-  int32_t *row = (int32_t *)ldr__place(b->plan, "relative positions", 2 * (size_t)n + 1, sizeof *row);
+  int32_t *row = ldr__place_ints(b->plan, "relative positions", 2 * (size_t)n + 1);
   const float *norm[2];
   b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
   memset(&b->distance_table, 0, sizeof b->distance_table);
@@ -13524,17 +13370,31 @@ static void ldr__bind_distances(ldr__binder *b) {
   m->place_row = row ? row + n : NULL;
 }
 
+/* rows: the most a product with the backbone's matrices will have; 0: there are none. */
+static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t scratch, size_t rows) {
+  size_t deepest = (size_t)LDR__MAX(LDR__MAX(m->shape.width, m->shape.ffn), m->shape.heads * m->shape.head_dim);
+  memset(ex, 0, sizeof *ex);
+  ex->narrow_size = ldr__narrow_stride(deepest) / sizeof(float);
+  if (m->packed && m->compute != LDR_COMPUTE_F32 && rows) {
+    ex->narrowed = ldr__place_floats(p, "packing buffers", rows * ex->narrow_size);
+    ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
+  }
+  ex->kernels = m->kernels;
+  ex->threads = m->threads;
+  ex->scratch_size = ldr__round_up(scratch, 16);
+  ex->scratch = ldr__place_floats(p, "packing buffers", ex->scratch_size * (size_t)m->threads);
+}
+
 /* Keys and queries of the distances, by matrices of their own or by those of the layer. */
 static void ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
   static const char *const names[2][2] = { { "pos_key_proj", "pos_query_proj" }, { "pos_proj", "pos_q_proj" } };
   char stem[96];
   ldr_model *m = b->m;
-  size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width,
-      scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
-  float *out[2], *room;
+  size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width;
+  float *out[2];
+  ldr__plan plan;
   ldr__exec ex;
-  int i;
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     ldr__mat matrix = block->m[i ? LDR__Q : LDR__K];
     const float *bias = block->v[i ? LDR__QB : LDR__KB];
     out[i] = ldr__place_floats(b->plan, "relative positions", rows * w);
@@ -13546,18 +13406,12 @@ static void ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
       if (ldr__bind_has(b, b->prefix, stem, ".bias")) ldr__bind_vector(b, &bias, b->prefix, stem, ".bias", w);
     }
     if (!out[i]) continue;
-    room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
-    if (!room) {
-      ldr__fail(b->err, LDR_MEMORY, "out of memory while loading a model");
-      return;
-    }
-    memset(&ex, 0, sizeof ex);
-    ex.kernels = m->kernels;
-    ex.threads = m->threads;
-    ex.scratch = room;
-    ex.scratch_size = scratch / (size_t)m->threads;
+    memset(&plan, 0, sizeof plan);
+    while (ldr__plan_turn(&plan, &m->alloc, b->err))
+      ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch(w, LDR__MAX(w, rows)), 0);
+    if (!plan.memory) return;
     ldr__linear_forward(&ex, out[i], w, b->distances, w, matrix, bias, rows, w, w);
-    ldr__free(&m->alloc, room, (scratch + 16) * sizeof *room);
+    ldr__plan_end(plan.memory, plan.size, &m->alloc);
   }
   block->manner.places.keys = out[0];
   block->manner.places.queries = out[1];
@@ -13613,15 +13467,14 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
   size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
   int32_t i, blocks = ldr__distinct_blocks(m), places = (m->traits & LDR__OF_PLACES) != 0;
   ldr__block one, *block;
-  ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, "", (size_t)m->vocabulary, e);
+  ldr__bind_end(b, LDR__WORD, b->words, f->word, "");
   if (f->position && (!places || (m->placed & LDR__PLACED_INPUT)))
-    ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, "", (size_t)m->positions,
-        (size_t)ldr__position_width(m));
-  if (m->segments) ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, "", (size_t)m->segments, e);
+    ldr__bind_end(b, LDR__POSITION, b->prefix, f->position, "");
+  if (m->segments) ldr__bind_end(b, LDR__SEGMENT, b->prefix, f->segment, "");
   if (f->embed_norm) ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER);
   if (ldr__projects(m)) {
-    ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, f->project, ".weight", w, e);
-    if (!(m->traits & LDR__OF_WORDS)) ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, f->project, ".bias", w);
+    ldr__bind_end(b, LDR__PROJECT, b->prefix, f->project, ".weight");
+    if (!(m->traits & LDR__OF_WORDS)) ldr__bind_end(b, LDR__PROJECTB, b->prefix, f->project, ".bias");
   }
   if (m->traits & LDR__OF_ALIBI) ldr__bind_slopes(b);
   if (m->traits & LDR__OF_WAVES) ldr__bind_waves(b);
@@ -13654,15 +13507,13 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
 
 /* 1: a tensor that the family's files may hold besides. */
 static int ldr__is_ignored(const ldr__family *f, const char *name) {
-  size_t k;
-  for (k = 0; k < LDR__COUNT(f->ignored) && f->ignored[k]; k++) if (ldr__match(f->ignored[k], name)) return 1;
+  for (size_t k = 0; k < LDR__COUNT(f->ignored) && f->ignored[k]; k++) if (ldr__match(f->ignored[k], name)) return 1;
   return 0;
 }
 
 static ldr_status ldr__bind_extras(ldr__binder *b) {
   const ldr_model *m = b->m;
-  size_t i;
-  for (i = 0; i < m->weights->count; i++) {
+  for (size_t i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     if (!b->used[i] && !ldr__in_words(m->allow, t->name, strlen(t->name)) && !ldr__is_ignored(m->family, t->name))
       return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%q\" has no place in a %s model with %d layers: "
@@ -13693,31 +13544,26 @@ static const char *ldr__stack_prefix(const ldr_model *m) {
 
 /* One stack; used[tensors]: those of an encoder before it are marked. */
 static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *err) {
-  ldr__plan plan;
   ldr__binder b;
   char name[192], prefix[64];
-  memset(&plan, 0, sizeof plan);
-  plan.report = &m->memory;
+  m->plan.report = &m->memory;
   b.m = m;
-  b.plan = &plan;
+  b.plan = &m->plan;
   b.err = err;
   b.used = used;
   ldr__format(name, sizeof name, "%s%s", m->family->prefix, m->family->word);
   b.words = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
   ldr__format(prefix, sizeof prefix, "%s%s", b.words, ldr__stack_prefix(m));
   b.prefix = prefix;
-  if (ldr__bind_all(&b) || (!m->borrowed && ldr__bind_extras(&b)) || ldr__plan_begin(&plan, &m->alloc, err))
+  if (ldr__bind_all(&b) || (!m->borrowed && ldr__bind_extras(&b)) || ldr__plan_begin(&m->plan, &m->alloc, err))
     return err->status;
-  m->plan_memory = plan.memory;
-  m->plan_size = plan.size;
   return ldr__bind_all(&b);
 }
 
 static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
-  unsigned char *used = (unsigned char *)ldr__alloc(&m->alloc, m->weights->count);
+  unsigned char *used = (unsigned char *)ldr__new(&m->alloc, m->weights->count, "loading a model", err);
   ldr_status status = LDR_OK;
-  if (!used) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
-  memset(used, 0, m->weights->count);
+  if (!used) return err->status;
   ldr__weights_unwrap(m->weights);
   if (m->encoder) {
     m->encoder->weights = m->weights;
@@ -13729,19 +13575,16 @@ static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
 }
 
 static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
-  ldr_model_desc d;
   ldr_model *m = NULL;
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_model_desc, d);
   if (desc) d = *desc;
   if (!ldr__allocator_valid(&d.alloc))
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
   else if ((unsigned)d.compute > LDR_COMPUTE_BF16 || (unsigned)d.simd >= LDR_SIMD_COUNT)
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum",
         (int)d.compute, (int)d.simd);
-  else if ((m = (ldr_model *)ldr__alloc(&d.alloc, sizeof *m)) == NULL)
-    ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
+  else m = (ldr_model *)ldr__new(&d.alloc, sizeof *m, "loading a model", err);
   if (!m) return NULL;
-  memset(m, 0, sizeof *m);
   m->alloc = d.alloc;
   m->threads = LDR__MIN(d.threads > 0 ? d.threads : ldr__max_threads(), LADDER_MAX_THREADS);
 #ifndef _OPENMP
@@ -13755,13 +13598,12 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
   return m;
 }
 
-static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size, ldr_error *err) {
+/* name: whose text it is, for errors. */
+static ldr_status ldr__model_config(ldr_model *m, const char *name, const char *text, size_t size, ldr_error *err) {
   ldr_json *j = ldr_json_parse(text, size, &m->alloc, err);
-  ldr_status status;
-  if (!j) return err->status;
-  status = ldr__config_read(m, j, err);
+  if (j) ldr__config_read(m, j, err);
   ldr_json_free(j);
-  return status;
+  return err->status ? ldr__fail_in_file(err, name) : LDR_OK;
 }
 
 /* ---- adapters of PEFT, added at load ---- */
@@ -13783,13 +13625,12 @@ static ldr_tensor *ldr__adapter_base(const ldr__adapter *p, const char *stem, si
   const char *prefix = p->m->family->prefix;
   size_t skip = strlen(prefix);
   char name[512];
-  const ldr_tensor *t;
   ldr_weights own = *p->m->weights;
   if (n > 200) return NULL;
   own.count = p->had;
   ldr__format(name, sizeof name, "%s%s", prefix, stem);
   ldr__format(name + skip + n, sizeof name - skip - n, "%s", kind);
-  t = ldr_weights_find(&own, name + skip);
+  const ldr_tensor *t = ldr_weights_find(&own, name + skip);
   if (!t) t = ldr_weights_find(&own, name);
   if (!t && strncmp(stem, prefix, skip) == 0) t = ldr_weights_find(&own, name + 2 * skip);
   return (ldr_tensor *)(uintptr_t)t;
@@ -13823,50 +13664,42 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   const ldr_tensor *b = ldr__adapter_part(p, a->name, n, part_b),
       *v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector");
   ldr_tensor *base = ldr__adapter_base(p, a->name, n, ".weight");
-  size_t r, in, out, i, j, k, rows, columns, room;
-  float *row, *fa, *fb, scale;
-  unsigned char *copy;
   if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
   if (!base) return ldr__fail_at(p->err, LDR_EXTRA, a->offset,
-      "adapter: \"%b\" is no matrix of this model: made for another one?", a->name, n);
+      "\"%b\" is no matrix of this model: made for another one?", a->name, n);
   if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 ||
       (p->dora && !v))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%b\" needs A[r,in] and B[out,r]%s", a->name, n,
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "\"%b\" needs A[r,in] and B[out,r]%s", a->name, n,
         p->dora ? " and magnitudes" : "");
-  r = (size_t)a->shape[0];
-  in = (size_t)a->shape[1];
-  out = (size_t)b->shape[0];
-  rows = turned ? in : out;
-  columns = turned ? out : in;
+  const size_t r = (size_t)a->shape[0], in = (size_t)a->shape[1], out = (size_t)b->shape[0],
+      rows = turned ? in : out, columns = turned ? out : in, room = (r * (in + out) + columns) * sizeof(float);
   if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
-    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
+    return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "\"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
         a->name, n, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
   if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
-      "adapter: \"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
-  scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
-  copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
-  room = (r * (in + out) + columns) * sizeof(float);
-  row = (float *)ldr__alloc(&p->m->alloc, room);
+      "\"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
+  const float scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
+  unsigned char *copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
+  float *row = (float *)ldr__alloc(&p->m->alloc, room);
   if (!copy || !row) {
     ldr__free(&p->m->alloc, row, room);
     return ldr__fail(p->err, LDR_MEMORY, "out of memory for an adapter");
   }
-  fa = row + columns;
-  fb = fa + r * in;
+  float *fa = row + columns, *fb = fa + r * in;
   ldr_tensor_read(fa, a, 0, r * in);
   ldr_tensor_read(fb, b, 0, out * r);
-  for (i = 0; i < rows; i++) {
+  for (size_t i = 0; i < rows; i++) {
     double length = 0;
     float magnitude = 0;
     ldr_tensor_read(row, base, i * columns, columns);
-    for (k = 0; k < r; k++) {
+    for (size_t k = 0; k < r; k++) {
       const float by = scale * (turned ? fa[k * in + i] : fb[i * r + k]);
-      for (j = 0; j < columns; j++) row[j] += by * (turned ? fb[j * r + k] : fa[k * in + j]);
+      for (size_t j = 0; j < columns; j++) row[j] += by * (turned ? fb[j * r + k] : fa[k * in + j]);
     }
-    for (j = 0; v && j < columns; j++) length += (double)row[j] * (double)row[j];
+    for (size_t j = 0; v && j < columns; j++) length += (double)row[j] * (double)row[j];
     if (v) ldr_tensor_read(&magnitude, v, i, 1);
-    for (j = 0; v && j < columns; j++) row[j] = (float)((double)row[j] * (double)magnitude / sqrt(length));
+    for (size_t j = 0; v && j < columns; j++) row[j] = (float)((double)row[j] * (double)magnitude / sqrt(length));
     p->m->kernels->rows->pack(copy + i * columns * sizeof(float), row, 1, columns, LDR_F32);
   }
   ldr__free(&p->m->alloc, row, room);
@@ -13880,13 +13713,11 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
 static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
   static const char *const layers[] = { ".base_layer.", ".modules_to_save.", "." };
   const char *dot = strrchr(t->name, '.'), *at = NULL;
-  ldr_tensor *to;
   size_t i;
   for (i = 0; i < 3 && !at && dot; i++) if ((at = strstr(t->name, layers[i])) != NULL &&
       (i == 2 || at + strlen(layers[i]) - 1 == dot)) break;
-  if (!dot || !at) return ldr__fail_at(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood",
-      t->name);
-  to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
+  if (!dot || !at) return ldr__fail_at(p->err, LDR_EXTRA, t->offset, "tensor \"%s\" is not understood", t->name);
+  ldr_tensor *to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
   if (!to) {
     to = ldr__weights_add(p->m->weights, t->name, t->file, p->err);
     if (!to) return p->err->status;
@@ -13909,21 +13740,19 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
     "modules_to_save peft_type peft_version qalora_group_size r rank_pattern alpha_pattern revision target_modules "
     "task_type use_dora use_rslora ensure_weight_tying";
   const ldr_json *j = p->j;
-  int32_t k;
-  size_t i;
   if (!ldr__config_is(j, "peft_type", "LORA"))
-    return ldr__fail(p->err, LDR_UNSUPPORTED, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
-  for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+    return ldr__fail(p->err, LDR_UNSUPPORTED, "only \"peft_type\": \"LORA\" is supported");
+  for (int32_t k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
-    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%b\": %b is not supported",
+    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
         LDR__WRITTEN(j, k), LDR__WRITTEN(j, name->next));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out") && !ldr__is_gguf(p->m);
   p->rooted = ldr__config_true(j, "use_rslora");
   p->dora = ldr__config_true(j, "use_dora");
-  for (i = 0; i < LDR__COUNT(ldr__task_names); i++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__task_names); i++) {
     const struct ldr__task_name *name = &ldr__task_names[i];
     if (!ldr__config_is(j, "task_type", name->peft) || p->m->task.task == name->task) continue;
     p->m->task.task = name->task;
@@ -13946,7 +13775,7 @@ static ldr_status ldr__adapter_tensors(const ldr__adapter *p) {
     if (k == 6 ? ldr__adapter_put(p, t) : k < 2 ? ldr__adapter_merge_one(p, t, parts[k + 2], stem,
         k == 1 || p->conv1d) : LDR_OK) return p->err->status;
     if (k > 1 && k < 6 && !ldr__adapter_part(p, t->name, stem, parts[k == 3]))
-      return ldr__fail_at(p->err, LDR_MISSING, t->offset, "adapter: tensor \"%s\" has no A beside it", t->name);
+      return ldr__fail_at(p->err, LDR_MISSING, t->offset, "tensor \"%s\" has no A beside it", t->name);
   }
   return LDR_OK;
 }
@@ -13955,11 +13784,8 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   static const char *const names[] = { "adapter_model.safetensors", "adapter_model.bin" };
   char path[LADDER_MAX_PATH];
   ldr__source s;
-  ldr__adapter p;
   ldr_json *j = NULL;
-  int i;
-  memset(&s, 0, sizeof s);
-  memset(&p, 0, sizeof p);
+  LDR__ZERO(ldr__adapter, p);
   p.m = m;
   p.err = err;
   ldr__weights_unwrap(m->weights);
@@ -13971,7 +13797,7 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   p.j = j;
   if (j && !ldr__adapter_config(&p)) {
-    for (i = 0; i < 2 && ldr__path_join(path, sizeof path, dir, names[i]) && !ldr__file_exists(path); i++) {}
+    for (int i = 0; i < 2 && ldr__path_join(path, sizeof path, dir, names[i]) && !ldr__file_exists(path); i++) {}
     m->adapter = ldr_weights_open(path, &m->alloc, err);
     p.w = m->adapter;
     if (p.w) {
@@ -13999,7 +13825,7 @@ static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[]
   { "gemma2", "gemma2", LDR__HALVES }, { "gemma3", "gemma3_text", LDR__HALVES }, { "phi3", "phi3", LDR__HALVES },
   { "olmo2", "olmo2", LDR__HALVES } };
 
-/* What tensors are called there; what is done with a number that is only said. */
+/* What tensors are called there. */
 static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
   { LDR__Q, "attn_q", "attn_q" }, { LDR__Q, "attn_qkv", "attn_qkv" }, { LDR__K, "attn_k", "attn_k" },
   { LDR__V, "attn_v", "attn_v" },
@@ -14067,9 +13893,8 @@ static uint64_t ldr__gguf_get(const ldr_weights *w, const char *arch, const char
 static float ldr__gguf_get_real(const ldr_model *m, const char *arch, const char *key, double otherwise, double low,
     double high, ldr_error *err) {
   char full[192];
-  double v;
   ldr__format(full, sizeof full, "%s.%s", arch, key);
-  v = ldr__gguf_real(m->weights, full, otherwise);
+  double v = ldr__gguf_real(m->weights, full, otherwise);
   if (v >= low && v <= high) return (float)v;
   ldr__fail(err, LDR_LIMIT, "GGUF: %s is out of its range", full);
   return (float)low;
@@ -14079,20 +13904,17 @@ static float ldr__gguf_get_real(const ldr_model *m, const char *arch, const char
 static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err) {
   static const char *const kinds[] = { "none", "linear", "", "yarn" };
   ldr__rope *r = &m->rope[0];
-  const char *scaling;
   char full[192];
-  uint64_t turned;
-  float scale;
   int32_t kind;
   if (!m->shape.rotary) return LDR_OK;
   r->theta = ldr__gguf_get_real(m, arch, "rope.freq_base", 10000, 1, 1e12, err);
-  turned = ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim);
+  uint64_t turned = ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim);
   if (turned != (uint64_t)m->shape.head_dim && m->shape.rotary == LDR__PAIRS)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of "
         "a head is not supported", arch, m->shape.head_dim);
   if (ldr__config_turned(m, (int32_t)LDR__MIN(turned, 65536), err)) return err->status;
   ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
-  scaling = ldr_weights_meta(m->weights, full);
+  const char *scaling = ldr_weights_meta(m->weights, full);
   for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
   if (kind > 3 || kind == 2)
     return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s is not supported (none, linear and yarn are)", full);
@@ -14102,10 +13924,9 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   r->score *= r->score;
   if (!kind) return err->status;
   if (kind != LDR__ROPE_LONG) r->factor = ldr__gguf_get_real(m, arch, "rope.scaling.factor", 0, 1, 1e6, err);
-  r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
-  if (!(r->original >= 1))
-    ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.original_context_length is out of its range", arch);
-  scale = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
+  r->original = ldr__gguf_get_real(
+      m, arch, "rope.scaling.original_context_length", (double)m->positions, 1, 1e20, err);
+  float scale = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
   r->score *= scale * scale;
   return err->status;
 }
@@ -14119,6 +13940,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
       *types = ldr_weights_find(w, "token_types.weight");
   char text[1024], name[256];
+  ldr__text json;
   int experts = arch && ldr__gguf_get(w, arch, "expert_count", 0);
   const struct ldr__expert_row *row = NULL;
   size_t i, k, n;
@@ -14142,31 +13964,27 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   }
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
-  ldr__format(text, sizeof text, "{\"model_type\":\"%s\"", ldr__gguf_kin[k].type);
+  ldr__text_init(&json, text, sizeof text);
+  ldr__text_print(&json, "{\"model_type\":\"%s\"", ldr__gguf_kin[k].type);
   for (i = 0; i < LDR__COUNT(ldr__gguf_numbers) - (types || !ldr__gguf_kin[k].rotary ? 2 : 0); i++) {
     uint64_t v = ldr__gguf_get(w, arch, ldr__gguf_numbers[i].key, 0);
     const char *as = strcmp(arch, "gpt2") == 0 ? ldr__gguf_numbers[i].gpt2 : ldr__gguf_numbers[i].as;
-    if (as && (v || i < 5)) ldr__format(text + strlen(text), 64, ",\"%s\":%U", as, v);
+    if (as && (v || i < 5)) ldr__text_print(&json, ",\"%s\":%U", as, v);
   }
-  ldr__format(text + strlen(text), 128, ",\"vocab_size\":%I,\"tie_word_embeddings\":%s", words->shape[0],
+  ldr__text_print(&json, ",\"vocab_size\":%I,\"tie_word_embeddings\":%s", words->shape[0],
       ldr_weights_find(w, "output.weight") ? "false" : "true");
-  if (types && types->dims == 2) ldr__format(text + strlen(text), 64, ",\"type_vocab_size\":%I", types->shape[0]);
+  if (types && types->dims == 2) ldr__text_print(&json, ",\"type_vocab_size\":%I", types->shape[0]);
   if (strncmp(arch, "gemma", 5) == 0) { /* as llama.cpp has it: the largest of each kind scale otherwise */
     uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length",
         256), heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
     if ((depth == 46 || depth == 62) && heads) wide = ldr__gguf_get(w, arch, "embedding_length", 0) / heads;
-    if (arch[5]) ldr__format(text + strlen(text), 64, ",\"query_pre_attn_scalar\":%U", wide);
+    if (arch[5]) ldr__text_print(&json, ",\"query_pre_attn_scalar\":%U", wide);
   }
   if (strcmp(arch, "llama") == 0) /* only its configuration says it */
-    ldr__format(text + strlen(text), 64, ",\"attention_bias\":%s,\"mlp_bias\":%s", ldr_weights_find(w,
+    ldr__text_print(&json, ",\"attention_bias\":%s,\"mlp_bias\":%s", ldr_weights_find(w,
         "blk.0.attn_q.bias") ? "true" : "false", ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
-  ldr__format(text + strlen(text), 2, "}");
-  if (ldr__model_config(m, text, strlen(text), err)) {
-    char copy[sizeof err->message];
-    memcpy(copy, err->message, sizeof copy);
-    ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
-    return err->status;
-  }
+  ldr__text_print(&json, "}");
+  if (ldr__model_config(m, "GGUF, its metadata as config.json", text, json.used, err)) return err->status;
   for (i = 0; i < 3; i++) ldr__model_end(m, ldr__gguf_whole(w, ends[i], UINT64_MAX));
   m->shape.eps = ldr__gguf_get_real(m, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
       : "attention.layer_norm_epsilon", (double)m->shape.eps, 0, 1, err);
@@ -14189,16 +14007,15 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
 }
 
 LDR__DEF void ldr_model_free(ldr_model *m) {
-  ldr_allocator a;
   if (!m) return;
-  a = m->alloc;
+  ldr_allocator a = m->alloc;
   ldr_model_free(m->encoder);
 #ifndef LADDER_NO_TOKENIZER
   if (!m->borrowed) ldr_tokenizer_free(m->tokenizer);
 #endif
   if (!m->borrowed) ldr_weights_close(m->weights);
   ldr_weights_close(m->adapter);
-  ldr__plan_end(m->plan_memory, m->plan_size, &a);
+  ldr__plan_end(m->plan.memory, m->plan.size, &a);
   ldr__free(&a, m->labels, m->label_bytes);
   ldr__free(&a, m, sizeof *m);
 }
@@ -14209,8 +14026,7 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
     const ldr_model_desc *desc, ldr_error *err) {
 #ifndef LADDER_NO_TOKENIZER
   const char *own = dir ? NULL : ldr_weights_meta(m->weights, "tokenizer.ggml.model");
-  ldr_tokenizer_desc td;
-  memset(&td, 0, sizeof td);
+  LDR__ZERO(ldr_tokenizer_desc, td);
   if (desc) td = desc->tokenizer;
   if (!td.alloc.alloc_fn) td.alloc = m->alloc;
   if (desc && desc->no_tokenizer) return LDR_OK;
@@ -14238,15 +14054,14 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
 
 LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights,
     size_t weights_size, const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err) {
-  ldr_model *m;
   LDR__OWN_ERROR(err);
-  m = ldr__model_new(desc, err);
+  ldr_model *m = ldr__model_new(desc, err);
   if (!m) return NULL;
   if (desc && desc->adapter)
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
   else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size)))
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: config and weights are needed");
-  else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
+  else if (!config || !ldr__model_config(m, "config.json", (const char *)config, config_size, err)) {
     m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
     if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
         !ldr__model_vocabulary(m, NULL, vocab, vocab_size, desc, err)) return m;
@@ -14274,16 +14089,12 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   static const char *const configs[] = { "config.json", "bert_config.json" };
   char path[LADDER_MAX_PATH];
   int gguf = dir && ldr__ends_with(dir, ".gguf"), i;
-  ldr_error other;
   ldr__source s;
-  ldr_model *m;
   LDR__OWN_ERROR(err);
-  m = ldr__model_new(desc, err);
+  ldr_model *m = ldr__model_new(desc, err);
   if (!m) return NULL;
-  memset(&s, 0, sizeof s);
-  memset(&other, 0, sizeof other);
   /* whatever the name of a file is: a folder fails to open */
-  if (dir && !gguf && !ldr__source_open(&s, dir, &m->alloc, &other)) {
+  if (dir && !gguf && !ldr__source_open(&s, dir, &m->alloc, NULL)) {
     gguf = ldr__gguf_is(s.data, s.size);
     ldr__source_close(&s);
   }
@@ -14298,7 +14109,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     if (!dir || !ldr__path_join(path, sizeof path, dir, configs[i]))
       ldr__fail(err, LDR_ARGUMENT, "ldr_model_load: no directory, or its path is too long");
     else if (!ldr__source_open(&s, path, &m->alloc, err)) {
-      if (ldr__model_config(m, (const char *)s.data, s.size, err)) ldr__fail_in_file(err, path);
+      ldr__model_config(m, path, (const char *)s.data, s.size, err);
       ldr__source_close(&s);
     }
     if (!err->status) ldr__model_generation(m, dir, err);
@@ -14315,9 +14126,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
 #endif
 
 LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
-  ldr_model_info i;
-  int32_t f;
-  memset(&i, 0, sizeof i);
+  LDR__ZERO(ldr_model_info, i);
   if (!m) return i;
   i.family = m->type;
   i.layers = m->layers;
@@ -14335,7 +14144,7 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
   i.parameters = m->parameters;
   i.start = m->stack == LDR__DECODER ? m->start : -1;
   if (m->encoder) i.parameters += m->encoder->parameters - (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
-  for (f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
+  for (int32_t f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
   return i;
 }
 
@@ -14354,27 +14163,24 @@ LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m
    tables touch. (Scores of a whole vocabulary read all of their matrix besides.) */
 static uint64_t ldr__model_resident(const ldr_model *m) {
   uint64_t layer = 0, table = (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
-  int32_t l;
-  for (l = 0; !m->packed && l < m->layers; l++) layer = LDR__MAX(layer, ldr__layer_bytes(m, l, 0));
+  for (int32_t l = 0; !m->packed && l < m->layers; l++) layer = LDR__MAX(layer, ldr__layer_bytes(m, l, 0));
   table = table / ldr__dtypes[m->ends.m[LDR__WORD].dtype].block * ldr__dtypes[m->ends.m[LDR__WORD].dtype].size;
   return LDR__MAX(layer, LDR__MIN(table, (uint64_t)LDR__EMBED_ROWS << 16));
 }
 
 LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
-  ldr_memory r;
   uint64_t mapped = 0;
-  int32_t f;
-  size_t i;
-  memset(&r, 0, sizeof r);
+  LDR__ZERO(ldr_memory, r);
   if (!m) return r;
   r = m->memory;
   if (m->encoder) ldr__report(&r, "encoder", m->encoder->memory.total);
-  for (f = 0; f < m->weights->file_count; f++) {
+  for (int32_t f = 0; f < m->weights->file_count; f++) {
     const ldr__source *s = &m->weights->files[f];
     if (s->kind == 1) ldr__report(&r, "weights (read)", s->size);
     else mapped += s->size;
   }
-  for (i = 0; i < m->weights->copy_count; i++) ldr__report(&r, "weights (changed at load)", m->weights->copies[i].size);
+  for (size_t i = 0; i < m->weights->copy_count; i++)
+    ldr__report(&r, "weights (changed at load)", m->weights->copies[i].size);
   if (mapped)
     ldr__report(
         &r, "weights (mapped)", m->release && LDR__GIVES_BACK ? LDR__MIN(mapped, ldr__model_resident(m)) : mapped);
@@ -14394,8 +14200,7 @@ static uint64_t ldr__digest_behind(const ldr_model *m, uint64_t seed, const void
   uint64_t h[4];
   unsigned char tail[32];
   size_t i, rest = n;
-  int l;
-  for (l = 0; l < 4; l++) h[l] = ldr__mix64(seed + (uint64_t)l + 1);
+  for (int l = 0; l < 4; l++) h[l] = ldr__mix64(seed + (uint64_t)l + 1);
   for (i = 0; i < n / 32 + 1; i++, p += 32) {
     const unsigned char *block = p;
     if (m && i && 32 * i % piece == 0) ldr__release(m, p - piece, piece);
@@ -14404,7 +14209,7 @@ static uint64_t ldr__digest_behind(const ldr_model *m, uint64_t seed, const void
       memcpy(tail, p, rest);
       block = tail;
     } else rest -= 32;
-    for (l = 0; l < 4; l++) {
+    for (int l = 0; l < 4; l++) {
       h[l] = (h[l] ^ ldr__load_u64(block + 8 * l)) * k;
       h[l] ^= h[l] >> 29;
     }
@@ -14417,12 +14222,10 @@ static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
 }
 
 LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
-  uint64_t h;
-  size_t i;
   if (!m) return 0;
-  h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads + ((uint64_t)m->stack << 40),
+  uint64_t h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads + ((uint64_t)m->stack << 40),
       m->family->type, strlen(m->family->type));
-  for (i = 0; i < m->weights->count; i++) {
+  for (size_t i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     if (ldr__is_ignored(m->family, t->name)) continue; /* a head that came and went does not make another backbone */
     h = ldr__digest(h, t->name, strlen(t->name));
@@ -14463,7 +14266,7 @@ static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model 
   const char *name = "backbone activations";
   memset(b, 0, sizeof *b);
   b->chunk = ldr__chunk_rows(m, tokens, longest);
-  b->part_at = (int32_t *)ldr__place(p, name, sequences + 1, sizeof(int32_t));
+  b->part_at = ldr__place_ints(p, name, sequences + 1);
   b->x = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
   ldr__acts_place(p, name, &b->acts, shape, b->chunk, LDR__KEEP_NOTHING);
   b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, (size_t)m->embed_width) : b->x;
@@ -14528,7 +14331,6 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
   const ldr__mat *const tables[3] = { &ends->m[LDR__POSITION], &ends->m[LDR__SEGMENT], &m->tasks };
   size_t at[3] = { 0, 0, 0 }, e = (size_t)m->embed_width, j;
-  int k;
   at[0] = (size_t)(t->position[i] + m->position_offset);
   if (segments && m->segments > 1) at[1] = (size_t)segments[i];
   if (m->tasks.data) {
@@ -14540,7 +14342,7 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
   else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
   else memset(row, 0, e * sizeof(float));
   for (j = 0; !t->given && m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
-  for (k = ldr__places_late(m, ends); k < 3; k++) ldr__embed_add(ex, row, tables[k], at[k], e);
+  for (int k = ldr__places_late(m, ends); k < 3; k++) ldr__embed_add(ex, row, tables[k], at[k], e);
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
@@ -14569,11 +14371,12 @@ static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ld
 typedef struct ldr__embed_back { float *sums, *normed, *stats, *dsums; } ldr__embed_back;
 
 static void ldr__embed_back_place(ldr__plan *p, ldr__embed_back *k, const ldr_model *m, size_t tokens) {
+  const char *name = "backbone gradients";
   size_t e = (size_t)m->embed_width;
-  k->sums = ldr__place_matrix(p, "backbone gradients", tokens, e);
-  k->normed = m->ends.v[LDR__EMBED_NORM] ? ldr__place_matrix(p, "backbone gradients", tokens, e) : k->sums;
-  k->stats = ldr__place_matrix(p, "backbone gradients", tokens, 2);
-  k->dsums = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone gradients", tokens, e) : NULL;
+  k->sums = ldr__place_matrix(p, name, tokens, e);
+  k->normed = m->ends.v[LDR__EMBED_NORM] ? ldr__place_matrix(p, name, tokens, e) : k->sums;
+  k->stats = ldr__place_matrix(p, name, tokens, 2);
+  k->dsums = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, e) : NULL;
 }
 
 /* From dx[T,d], which is used up, to the gradients of the tables that are wanted: grad[end]. */
@@ -14584,8 +14387,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
   const int late = ldr__places_late(m, ends);
   if (late && grad[LDR__POSITION])
     LDR__FOR(j, (int64_t)w, ex->threads) {
-      size_t i;
-      for (i = 0; i < t->count; i++)
+      for (size_t i = 0; i < t->count; i++)
         grad[LDR__POSITION][(size_t)(t->position[i] + m->position_offset) * w + (size_t)j] += dx[i * w + (size_t)j];
     }
   LDR__ROW_LOOP(i, t->count, ex, ldr__embed_sum(ex, m, ends, k->sums + i * e, ids, segments, t, i);)
@@ -14603,13 +14405,12 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     for (i = 0; i < t->count; i++) {
       size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
       float *into[3];
-      int n;
       into[0] = ids[i] >= 0   ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL)
           : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
       into[1] = late || !grad[LDR__POSITION] ? NULL
           : grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e;
       into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
-      for (n = 0; n < 3; n++)
+      for (int n = 0; n < 3; n++)
         for (j = j0; into[n] && j < j1; j++) into[n][j] += n == 0 &&
             m->word_scale > 0 ? m->word_scale * de[i * e + j] : de[i * e + j];
     }
@@ -14686,9 +14487,8 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
   if (!b || !b->offsets || (!b->ids && !b->rows) || b->sequences < 1 || b->offsets[0] != 0)
     return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids or rows, offsets starting at 0, and a sequence");
   for (s = 0; s < b->sequences; s++) {
-    int32_t n;
     if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, "sequence %d of the batch is empty", s);
-    n = b->offsets[s + 1] - b->offsets[s];
+    int32_t n = b->offsets[s + 1] - b->offsets[s];
     if (n > limit)
       return ldr__fail(err, LDR_DATA, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
     *longest = LDR__MAX(*longest, (size_t)n);
@@ -14714,27 +14514,8 @@ static ldr_status ldr__source_check(const ldr_model *m, const ldr_batch *b, size
 }
 
 static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t sequences) {
-  int32_t s, i;
-  for (s = 0; s < sequences; s++)
-    for (i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
-}
-
-/* rows: the most a product with the backbone's matrices will have; 0: there are none. */
-static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t scratch, size_t rows) {
-  size_t deepest = (size_t)LDR__MAX(LDR__MAX(m->shape.width, m->shape.ffn), m->shape.heads * m->shape.head_dim);
-  ex->narrowed = NULL;
-  ex->row_scales = NULL;
-  ex->narrow_size = ldr__narrow_stride(deepest) / sizeof(float);
-  if (m->packed && m->compute != LDR_COMPUTE_F32 && rows) {
-    ex->narrowed = ldr__place_floats(p, "packing buffers", rows * ex->narrow_size);
-    ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
-  }
-  ex->few = 0;
-  ex->rounded = NULL;
-  ex->kernels = m->kernels;
-  ex->threads = m->threads;
-  ex->scratch_size = ldr__round_up(scratch, 16);
-  ex->scratch = ldr__place_floats(p, "packing buffers", ex->scratch_size * (size_t)m->threads);
+  for (int32_t s = 0; s < sequences; s++)
+    for (int32_t i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
 }
 
 /* Room for passes over the frozen model alone, of batches of up to so many rows and sequences; a decoder's encoder read
@@ -14758,21 +14539,18 @@ static void ldr__viewer_place(ldr__plan *p, ldr__viewer *r, const ldr_model *m, 
   if (source) r->b.cross = ldr__place_matrix(p, "backbone activations", source, 2 * ldr__kv_width(&m->shape));
   ldr__exec_place(p, &r->ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, LDR__MAX(rows, source), longest),
       ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
-  r->position = (int32_t *)ldr__place(p, "positions", rows, sizeof(int32_t));
+  r->position = ldr__place_ints(p, "positions", rows);
 }
 
 static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t rows, size_t sequences, size_t longest,
     size_t source, ldr_error *err) {
-  int pass;
   memset(r, 0, sizeof *r);
+  r->m = m;
   if (m->shape.cross && !source)
     return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks has no states without a source", m->type);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&r->plan, &m->alloc, err)) return err->status;
+  while (ldr__plan_turn(&r->plan, &m->alloc, err))
     ldr__viewer_place(&r->plan, r, m, rows, sequences, longest, source);
-  }
-  r->m = m;
-  return LDR_OK;
+  return err->status;
 }
 
 /* Runs the first `layers` blocks: r->b.x[T,d] is the state after the last. seen (may be NULL) is called with every
@@ -14780,9 +14558,7 @@ static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t ro
 static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t layers,
     void (*seen)(void *context, int32_t layer, const float *x), void *context) {
   const ldr_model *m = r->m;
-  ldr__tokens t;
-  int32_t l;
-  memset(&t, 0, sizeof t);
+  LDR__ZERO(ldr__tokens, t);
   ldr__positions(r->position, batch->offsets, batch->sequences);
   t.sequences = batch->sequences;
   t.offsets = batch->offsets;
@@ -14792,7 +14568,7 @@ static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t laye
   t.given = batch->rows;
   if (r->b.source) t.source = batch->source->offsets;
   ldr__embed_forward(&r->ex, m, &m->ends, r->b.x, r->b.embed, batch->ids, batch->segments, &t);
-  for (l = 0; l < layers; l++) {
+  for (int32_t l = 0; l < layers; l++) {
     if (seen) seen(context, l, r->b.x);
     ldr__model_block_forward(&r->ex, m, &r->b, l, &t);
   }
@@ -14847,8 +14623,7 @@ static void ldr__word_scores(const ldr__exec *ex, const ldr_model *m, const ldr_
   if (scale == 1.0f && !(cap > 0)) return;
   LDR__ROW_LOOP(t, rows, ex, {
     float *row = z + t * v;
-    size_t i;
-    for (i = 0; i < v; i++) row[i] = cap > 0 ? cap * tanhf(scale * row[i] / cap) : scale * row[i];
+    for (size_t i = 0; i < v; i++) row[i] = cap > 0 ? cap * tanhf(scale * row[i] / cap) : scale * row[i];
   })
 }
 
@@ -14856,8 +14631,7 @@ static void ldr__word_scores(const ldr__exec *ex, const ldr_model *m, const ldr_
 static void ldr__word_gradients(float *p, const ldr_model *m, float peak, float sum, const float *q, int32_t y,
     float one) {
   float scale = m->logit_scale > 0 ? m->logit_scale : 1.0f, cap = m->logit_cap;
-  int32_t i;
-  for (i = 0; i < m->vocabulary; i++) {
+  for (int32_t i = 0; i < m->vocabulary; i++) {
     float z = cap > 0 ? (peak + logf(p[i])) / cap : 0.0f, wish = q ? q[i] : (float)(i == y);
     p[i] = p[i] > 0 || wish > 0 ? one * (p[i] / sum - wish) * scale * (1 - z * z) : 0.0f;
   }
@@ -14865,25 +14639,20 @@ static void ldr__word_gradients(float *p, const ldr_model *m, float peak, float 
 
 LDR__DEF ldr_status ldr_model_logits(
     const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err) {
-  ldr__plan plan;
   ldr__exec ex;
   float *x = NULL;
-  size_t e, w, n;
-  int pass;
   LDR__OWN_ERROR(err);
   if (!m || !logits || !hidden || rows < 1)
     return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
   if (!m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
-  e = (size_t)m->embed_width;
-  w = (size_t)m->shape.width;
-  n = (size_t)rows;
-  memset(&plan, 0, sizeof plan);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+  const size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
+  LDR__ZERO(ldr__plan, plan);
+  while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, e);
     ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch((size_t)m->vocabulary, LDR__MAX(e, w)), 0);
   }
+  if (err->status) return err->status;
   if (m->ends.m[LDR__LM_DENSE].data) {
     ldr__linear_forward(&ex, x, e, hidden, w, m->ends.m[LDR__LM_DENSE], m->ends.v[LDR__LM_DENSEB], n, e, w);
     if (m->ends.v[LDR__LM_NORM]) LDR__ROW_LOOP(t, n, &ex, {
@@ -14920,26 +14689,22 @@ static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *
 LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch,
     ldr_error *err) {
   const ldr__task_head *t = m ? &m->task : NULL;
-  ldr__plan plan;
   ldr__exec ex;
   float *x = NULL, *y = NULL;
-  size_t w, h, n, longest;
-  int pass;
+  size_t longest;
   LDR__OWN_ERROR(err);
   if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_model_scores: no model, states or destination");
   if (!t->task) return ldr__fail(err, LDR_MISSING, "this model's files hold no head for a task");
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
-  w = (size_t)m->shape.width;
-  h = (size_t)t->hidden;
-  n = ldr__task_rows_of(t, NULL, hidden, batch, w);
-  memset(&plan, 0, sizeof plan);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+  const size_t w = (size_t)m->shape.width, h = (size_t)t->hidden, n = ldr__task_rows_of(t, NULL, hidden, batch, w);
+  LDR__ZERO(ldr__plan, plan);
+  while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, w);
     y = t->task == LDR_TASK_POOLER ? scores : ldr__place_matrix(&plan, "head", n, LDR__MAX(h, 1));
     ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch(LDR__MAX((size_t)t->classes, h), LDR__MAX(h, w)), 0);
   }
+  if (err->status) return err->status;
   ldr__task_rows_of(t, x, hidden, batch, w);
   if (h) {
     ldr__linear_forward(&ex, y, h, x, w, t->dense, t->dense_bias, n, h, w);
@@ -15982,8 +15747,7 @@ struct ldr_ladder {
   char **labels;
   ldr__note *notes;
   size_t note_count, note_capacity;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 
 static float *ldr__value(const ldr_ladder *l, int32_t param) {
@@ -15992,10 +15756,6 @@ static float *ldr__value(const ldr_ladder *l, int32_t param) {
 static float *ldr__grad(const ldr_ladder *l, int32_t param) {
   const float *grads = l->owner ? l->owner->grads : l->grads;
   return param < 0 || !grads ? NULL : (float *)(uintptr_t)grads + l->params[param].offset;
-}
-
-static int32_t *ldr__place_ints(ldr__plan *p, const char *name, size_t count) {
-  return (int32_t *)ldr__place(p, name, count, sizeof(int32_t));
 }
 
 static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
@@ -16040,8 +15800,7 @@ static const ldr__method ldr__methods[] = {
   { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
 
 static const ldr__method *ldr__method_of(ldr_method method) {
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__methods); i++)
+  for (size_t i = 0; i < LDR__COUNT(ldr__methods); i++)
     if (ldr__methods[i].method == method) return &ldr__methods[i];
   return NULL;
 }
@@ -16088,8 +15847,7 @@ static const ldr__preset ldr__presets[] = {
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
 
 static const ldr__preset *ldr__preset_of(ldr_preset preset) {
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__presets); i++)
+  for (size_t i = 0; i < LDR__COUNT(ldr__presets); i++)
     if (ldr__presets[i].preset == preset) return &ldr__presets[i];
   return NULL;
 }
@@ -16122,10 +15880,8 @@ static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
 static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? LDR__MATRICES : LDR__XQ)) - 1; }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
-  const ldr__preset *row;
-  ldr_ladder_desc d;
   int32_t r, group, kv;
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_ladder_desc, d);
   if (desc) d = *desc;
   if (!m || !ldr__preset_of(d.preset) || !ldr__method_of(d.method)) return d;
   if (d.published_head && m->task.task) {
@@ -16137,7 +15893,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   }
   if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
   else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
-  row = ldr__preset_of(d.preset);
+  const ldr__preset *row = ldr__preset_of(d.preset);
   if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
   if (d.top < 0) d.top = 0;
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
@@ -16460,8 +16216,7 @@ static void ldr__tuned_layout(ldr__layout *y) {
   const ldr_model *m = l->m;
   size_t rows, columns;
   int32_t i, blocks = ldr__tuned_blocks(l);
-  int slot;
-  for (slot = 0; slot < LDR__ENDS; slot++) {
+  for (int slot = 0; slot < LDR__ENDS; slot++) {
     l->end[slot] = slot == LDR__WORD && l->owner && l->deep ? y->words : -1;
     if (l->end[slot] >= 0) continue;
     if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns))
@@ -16473,7 +16228,7 @@ static void ldr__tuned_layout(ldr__layout *y) {
     l->prompt_out = ldr__add_linear(y, -1, "prompt.out", e, h, 1);
   }
   for (i = 0; l->deep && i < blocks; i++)
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+    for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       int32_t p = -1,
           bare = ldr__model_block(m, i % m->layers)->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B);
       if (!bare && i >= l->from && ldr__trains_slot(&l->d, slot) &&
@@ -16487,9 +16242,8 @@ static void ldr__tuned_layout(ldr__layout *y) {
 /* A block with what is trained of it in place of what was loaded; of a successor that is everything. */
 static ldr__block ldr__tuned_block(const ldr_ladder *l, int32_t block) {
   ldr__block b = *ldr__model_block(l->m, block % l->m->layers);
-  int slot;
   if (!l->deep) return b;
-  for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+  for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
     int32_t p = ldr__tuned_at(l, block)->slot[slot];
     if (p < 0) continue;
     if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
@@ -16503,8 +16257,7 @@ static const ldr_ladder *ldr__backbone_of(const ldr_ladder *l) { return l->d.bes
 
 static ldr__ends ldr__tuned_ends(const ldr_ladder *l) {
   ldr__ends e = l->m->ends;
-  int end;
-  for (end = 0; l->deep && end < LDR__ENDS; end++) {
+  for (int end = 0; l->deep && end < LDR__ENDS; end++) {
     if (l->end[end] < 0) continue;
     if (end < LDR__END_MATRICES) e.m[end] = ldr__value_matrix(l, l->end[end]);
     else e.v[end] = ldr__value(l, l->end[end]);
@@ -16514,8 +16267,7 @@ static ldr__ends ldr__tuned_ends(const ldr_ladder *l) {
 }
 
 static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
-  size_t i;
-  for (i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
+  for (size_t i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
 }
 
 static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
@@ -16526,10 +16278,9 @@ static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
 static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const float *v) {
   const ldr__param *q = &l->params[p];
   float *to = ldr__value(l, p);
-  size_t r;
   if (v && !m) memcpy(to, v, q->size * sizeof(float));
   else memset(to, 0, q->size * sizeof(float));
-  for (r = 0; m && r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
+  for (size_t r = 0; m && r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
 }
 
 /* Parameters that stand for tensors of the backbone start as those; what a method adds starts so that it changes
@@ -16537,31 +16288,29 @@ static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const flo
 static void ldr__tuned_start(ldr_ladder *l) {
   const ldr_model *m = l->m;
   int32_t i, blocks = ldr__tuned_blocks(l), p;
-  int slot;
-  size_t r;
   if (!l->deep) return;
   for (i = 0; i < blocks; i++) {
     /* a successor: the first layers, as in the paper's code */
     const ldr__block *b = ldr__model_block(m, i % m->layers);
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+    for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       p = l->tuned[i].slot[slot];
       if (p < 0) continue;
       if (slot < LDR__MATRICES) ldr__start_as(l, p, &b->m[slot], NULL);
       else if (slot < LDR__SLOTS) ldr__start_as(l, p, NULL, b->v[slot]);
       else if (slot >= LDR__LOW_A && slot < LDR__LOW_B)
         ldr__start_normal(l, p, 1.0 / sqrt(3.0 * (double)l->params[p].columns));
-      else if (slot >= LDR__SCALE_K) for (r = 0; r < l->params[p].columns; r++) ldr__value(l, p)[r] = 1;
+      else if (slot >= LDR__SCALE_K) for (size_t r = 0; r < l->params[p].columns; r++) ldr__value(l, p)[r] = 1;
       else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__start_normal(l, p, 0.02);
       else ldr__start_as(l, p, NULL, NULL); /* B and Up */
     }
     if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i % m->layers);
   }
-  for (slot = 0; slot < LDR__ENDS; slot++) {
+  for (int slot = 0; slot < LDR__ENDS; slot++) {
     p = l->end[slot];
     if (p < 0) continue;
     if (slot < LDR__END_MATRICES) ldr__start_as(l, p, &m->ends.m[slot], NULL);
     else if (slot != LDR__PROMPT) ldr__start_as(l, p, NULL, m->ends.v[slot]);
-    else for (r = 0; r < l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
+    else for (size_t r = 0; r < l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
         ldr__mat_run(m->kernels, ldr__value(l, p) + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
             ldr__random_below(ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
             (size_t)m->embed_width);
@@ -16615,7 +16364,6 @@ static void ldr__side_layout(ldr__layout *y) {
 /* Walks all parameters in order; run once to count and once to place. */
 static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
-  size_t columns;
   l->head_dense = l->head_out = l->prompt_dense = l->prompt_out = ldr__no_linear;
   memset(y, 0, sizeof *y);
   y->l = l;
@@ -16632,7 +16380,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
   }
   ldr__side_layout(y);
   if (ldr__pieces(d) > 1) l->head_width *= 3;
-  columns = l->head_width;
+  size_t columns = l->head_width;
   if (d->head_hidden > 0) {
     l->head_dense = ldr__add_linear(y, -1, "head.dense", (size_t)d->head_hidden, columns, 1);
     columns = (size_t)d->head_hidden;
@@ -16646,8 +16394,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
 /* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add
    something for distances only where all of them are there. */
 static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
-  ldr__manner own;
-  memset(&own, 0, sizeof own);
+  LDR__ZERO(ldr__manner, own);
   if (ldr__preset_of(l->d.preset)->kind != LDR__LIKE_BACKBONE) return own;
   own = ldr__model_block(l->m, layer)->manner;
   if (l->side.head_dim != l->m->shape.head_dim) own.frequency = own.longer = NULL;
@@ -16660,10 +16407,8 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
 }
 
 static ldr__block ldr__rung_block(const ldr_ladder *l, int32_t rung) {
-  ldr__block b;
-  int slot;
-  memset(&b, 0, sizeof b);
-  for (slot = 0; slot < LDR__SLOTS; slot++) {
+  LDR__ZERO(ldr__block, b);
+  for (int slot = 0; slot < LDR__SLOTS; slot++) {
     int32_t p = l->rungs[rung].slot[slot];
     if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
     else b.v[slot] = ldr__value(l, p);
@@ -16699,9 +16444,8 @@ static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
 
 /* LST-CLUE: a normal cut at two deviations, std = 1.13684723 / sqrt(fan) / sqrt(L). */
 static void ldr__start_truncated(ldr_ladder *l, int32_t p, double std) {
-  size_t i;
   uint64_t draw, key = ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p);
-  for (i = 0; i < l->params[p].size; i++) {
+  for (size_t i = 0; i < l->params[p].size; i++) {
     double x = 3;
     for (draw = 0; fabs(x) > 2; draw++) x = ldr__random_normal(ldr__mix64(key + draw), i);
     ldr__value(l, p)[i] = (float)(std * x);
@@ -16734,8 +16478,7 @@ static void ldr__side_random(ldr_ladder *l) {
 static void ldr__ladder_random(ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
   const ldr__preset *row = ldr__preset_of(d->preset);
-  int32_t p;
-  for (p = 0; p < l->count; p++) {
+  for (int32_t p = 0; p < l->count; p++) {
     ldr__param *q = &l->params[p];
     float *v = ldr__value(l, p);
     size_t k;
@@ -16753,18 +16496,16 @@ static void ldr__ladder_random(ldr_ladder *l) {
 }
 
 LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
-  ldr_allocator a;
-  size_t i;
   if (!l) return;
-  a = l->alloc;
-  for (i = 0; i < l->note_count; i++) {
+  ldr_allocator a = l->alloc;
+  for (size_t i = 0; i < l->note_count; i++) {
     ldr__free(&a, l->notes[i].key, strlen(l->notes[i].key) + 1);
     ldr__free(&a, l->notes[i].value, strlen(l->notes[i].value) + 1);
   }
   ldr__free(&a, l->notes, l->note_capacity * sizeof *l->notes);
-  for (i = 0; l->labels && i < (size_t)l->d.classes; i++)
+  for (size_t i = 0; l->labels && i < (size_t)l->d.classes; i++)
     if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
-  ldr__plan_end(l->plan_memory, l->plan_size, &a);
+  ldr__plan_end(l->plan.memory, l->plan.size, &a);
   if (l->reader) ldr__free(&a, l->reader, sizeof *l);
   ldr__free(&a, l, sizeof *l);
 }
@@ -16786,9 +16527,8 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PREFIX)
     return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks learns words, by a ladder or by full, bitfit, "
         "lora, adapter, ia3 or prompt; ldr_model_encoder gives its encoder, which learns like any other", m->type);
-  r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
-  if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
-  memset(r, 0, sizeof *r);
+  r = (ldr_ladder *)ldr__new(&l->alloc, sizeof *r, "making a ladder", err);
+  if (!r) return err->status;
   l->reader = r;
   own.head = LDR_HEAD_TOKENS; /* every state is wanted */
   own.classes = 1;
@@ -16828,8 +16568,7 @@ static ldr_status ldr__ladder_check(const ldr_model *m, const ldr_ladder_desc *d
 }
 
 static ldr_status ldr__ladder_labels(ldr_ladder *l, const ldr_ladder_desc *desc, ldr_error *err) {
-  int32_t i;
-  for (i = 0; (desc->label_names || desc->published_head) && i < l->d.classes; i++) {
+  for (int32_t i = 0; (desc->label_names || desc->published_head) && i < l->d.classes; i++) {
     const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(l->m, i);
     if (!label) continue;
     if (!ldr__is_utf8(label)) return ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
@@ -16844,13 +16583,10 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
   const ldr_model *m = l->m;
   const ldr_ladder_desc *d = &l->d;
   ldr_ladder *part; /* the ladder itself, and the one in its encoder */
-  ldr__plan plan;
+  ldr__plan *plan = &l->plan;
   ldr__layout y;
-  int32_t i;
-  int pass;
   if (ldr__ladder_shape(&l->side, m, d, err) || ldr__ladder_method(l, d, err) || ldr__ladder_reader(l, desc, err))
     return err->status;
-  memset(&plan, 0, sizeof plan);
   ldr__ladder_layout(&y, l);
   if (y.trainable > limit)
     return ldr__fail(err, LDR_FORMAT, "the ladder described has %U numbers, there are %U", y.trainable, limit);
@@ -16859,22 +16595,20 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
   l->count = y.count;
   l->size = y.floats;
   l->trainable = y.trainable;
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
-    l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
+  while (ldr__plan_turn(plan, &l->alloc, err)) {
+    l->params = (ldr__param *)ldr__place(plan, "tables", (size_t)y.count, sizeof(ldr__param));
     for (part = l; part; part = part->reader) {
       size_t rungs = (size_t)part->d.rung_count, blocks = (size_t)(part->m->layers + part->successors);
-      part->rungs = (ldr__rung *)ldr__place(&plan, "tables", rungs, sizeof(ldr__rung));
-      part->rung_layers = ldr__place_ints(&plan, "tables", rungs);
-      part->tuned = (ldr__tuned *)ldr__place(&plan, "tables", part->deep ? blocks : 0, sizeof(ldr__tuned));
+      part->rungs = (ldr__rung *)ldr__place(plan, "tables", rungs, sizeof(ldr__rung));
+      part->rung_layers = ldr__place_ints(plan, "tables", rungs);
+      part->tuned = (ldr__tuned *)ldr__place(plan, "tables", part->deep ? blocks : 0, sizeof(ldr__tuned));
     }
-    l->labels = (char **)ldr__place(&plan, "tables", (size_t)d->classes, sizeof(char *));
-    l->values = ldr__place_floats(&plan, "parameters", y.floats);
-    l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
-    l->span_frequency = d->span_size ? ldr__place_floats(&plan, "tables", (size_t)d->span_size / 2) : NULL;
+    l->labels = (char **)ldr__place(plan, "tables", (size_t)d->classes, sizeof(char *));
+    l->values = ldr__place_floats(plan, "parameters", y.floats);
+    l->frequency = l->side.rotary ? ldr__place_floats(plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
+    l->span_frequency = d->span_size ? ldr__place_floats(plan, "tables", (size_t)d->span_size / 2) : NULL;
   }
-  l->plan_memory = plan.memory;
-  l->plan_size = plan.size;
+  if (err->status) return err->status;
   ldr__ladder_layout(&y, l);
   for (part = l; part; part = part->reader) {
     part->values = l->values;
@@ -16885,7 +16619,7 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
     l->d.encoder_rung_count = l->reader->d.rung_count;
   }
   if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim, m->stretch[0]);
-  for (i = 0; i < d->span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d->span_size);
+  for (int32_t i = 0; i < d->span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d->span_size);
   if (ldr__ladder_labels(l, desc, err)) return err->status;
   ldr__ladder_random(l);
   for (part = l; part; part = part->reader) ldr__tuned_start(part);
@@ -16896,16 +16630,11 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
    holds. */
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
-  ldr_allocator a;
   ldr_ladder *l;
   if (ldr__ladder_check(m, desc, err)) return NULL;
-  a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
-  l = (ldr_ladder *)ldr__alloc(&a, sizeof *l);
-  if (!l) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
-    return NULL;
-  }
-  memset(l, 0, sizeof *l);
+  ldr_allocator a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
+  l = (ldr_ladder *)ldr__new(&a, sizeof *l, "making a ladder", err);
+  if (!l) return NULL;
   l->alloc = a;
   l->m = m;
   l->d = ldr_ladder_desc_defaults(m, desc);
@@ -16919,8 +16648,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
 }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_get(const ldr_ladder *l) {
-  ldr_ladder_desc none;
-  memset(&none, 0, sizeof none);
+  LDR__ZERO(ldr_ladder_desc, none);
   return l ? l->d : none;
 }
 
@@ -16931,8 +16659,7 @@ LDR__DEF const char *ldr_ladder_label(const ldr_ladder *l, int32_t i) {
 }
 
 LDR__DEF ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index) {
-  ldr_param p;
-  memset(&p, 0, sizeof p);
+  LDR__ZERO(ldr_param, p);
   if (!l || index < 0 || index >= l->count) return p;
   p.name = l->params[index].name;
   p.value = ldr__value(l, index);
@@ -16944,21 +16671,18 @@ LDR__DEF ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index) {
 }
 
 LDR__DEF int32_t ldr_ladder_find(const ldr_ladder *l, const char *name) {
-  int32_t i;
-  for (i = 0; l && name && i < l->count; i++)
+  for (int32_t i = 0; l && name && i < l->count; i++)
     if (strcmp(l->params[i].name, name) == 0) return i;
   return -1;
 }
 
 LDR__DEF const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key) {
-  size_t i;
-  for (i = 0; l && key && i < l->note_count; i++)
+  for (size_t i = 0; l && key && i < l->note_count; i++)
     if (strcmp(l->notes[i].key, key) == 0) return l->notes[i].value;
   return NULL;
 }
 
 LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *value, ldr_error *err) {
-  size_t i;
   void *notes;
   char *k, *v;
   if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value))
@@ -16966,7 +16690,7 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
         err, LDR_ARGUMENT, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
   v = ldr__copy_text(&l->alloc, value);
   if (!v) return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
-  for (i = 0; i < l->note_count; i++)
+  for (size_t i = 0; i < l->note_count; i++)
     if (strcmp(l->notes[i].key, key) == 0) {
       ldr__free(&l->alloc, l->notes[i].value, strlen(l->notes[i].value) + 1);
       l->notes[i].value = v;
@@ -19145,11 +18869,10 @@ static int32_t *ldr__place_indices(ldr__plan *p, size_t n) { return ldr__place_i
 static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_model *m, ldr_importance kind) {
   const ldr__shape *s = &m->shape;
   size_t layers = (size_t)m->layers, widest = (size_t)LDR__MAX(LDR__MAX(s->width, s->ffn), s->heads * s->head_dim);
-  int slot;
   memset(i, 0, sizeof *i);
   i->m = m;
   i->kind = kind;
-  for (slot = 0; slot < LDR__SLOTS; slot++) {
+  for (int slot = 0; slot < LDR__SLOTS; slot++) {
     i->slot_offset[slot] = i->block_size;
     i->block_size += ldr__slot_size(s, slot, NULL, NULL);
   }
@@ -19157,7 +18880,7 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
       i->block_size * sizeof(float)) : NULL;
   i->embedding = ldr__place_doubles(p, (size_t)s->width);
   i->residual = ldr__place_doubles(p, (size_t)s->width);
-  for (slot = 0; slot <= (s->cross > 0); slot++) {
+  for (int slot = 0; slot <= (s->cross > 0); slot++) {
     i->qk[slot] = ldr__place_doubles(p, layers * ldr__kv_width(s));
     i->vo[slot] = ldr__place_doubles(p, layers * ldr__kv_width(s));
   }
@@ -19181,10 +18904,8 @@ static double ldr__element(const ldr__importance *i, int32_t layer, int slot, si
 static void ldr__importance_units(ldr__importance *im, double *source) {
   const ldr__shape *s = &im->m->shape;
   size_t kv = ldr__kv_width(s), hd = (size_t)s->head_dim, group = (size_t)(s->heads / s->kv_heads), rows, columns, r, c;
-  int32_t l;
-  int slot;
-  for (l = 0; l < im->m->layers; l++) {
-    for (slot = 0; slot < LDR__MATRICES; slot++) {
+  for (int32_t l = 0; l < im->m->layers; l++) {
+    for (int slot = 0; slot < LDR__MATRICES; slot++) {
       int cross = slot >= LDR__XQ, of = cross ? slot - LDR__XQ : slot, writer = of == LDR__O || of == LDR__DOWN;
       double *to = slot == LDR__XK || slot == LDR__XV ? source : im->residual;
       if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
@@ -19252,8 +18973,7 @@ typedef struct ldr__cut { ldr__cut_attention a[2]; int32_t *ffn, *out; } ldr__cu
 
 static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
   size_t w = (size_t)side->width, q = ldr__q_width(side), kv = ldr__kv_width(side);
-  int i;
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     ldr__cut_attention *a = &c->a[i];
     a->in = ldr__place_indices(p, w);
     a->from = ldr__place_indices(p, w);
@@ -19319,8 +19039,7 @@ static void ldr__cut_heads(ldr__cut_attention *c, const ldr__importance *im, con
 static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer,
     const int32_t *residual, const int32_t *source) {
   size_t n = (size_t)l->side.width * sizeof(int32_t), f = (size_t)im->m->shape.ffn;
-  int i;
-  for (i = 0; i <= (l->side.cross > 0); i++) {
+  for (int i = 0; i <= (l->side.cross > 0); i++) {
     memcpy(c->a[i].in, residual, n);
     memcpy(c->a[i].from, i ? source : residual, n);
     memcpy(c->a[i].mid, residual, n);
@@ -19375,8 +19094,7 @@ static void ldr__cut_paper(
     ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
   const ldr__shape *b = &im->m->shape, *s = &l->side;
   size_t w = (size_t)s->width;
-  int i;
-  for (i = 0; i <= (s->cross > 0); i++) {
+  for (int i = 0; i <= (s->cross > 0); i++) {
     memcpy(c->a[i].in, running, w * sizeof(int32_t));
     ldr__cut_chain(&c->a[i], im, s, layer, i);
     memcpy(running, c->a[i].mid, w * sizeof(int32_t));
@@ -19392,20 +19110,16 @@ static void ldr__cut_paper(
 
 static void ldr__slice_matrix(
     ldr_ladder *l, int32_t param, ldr__mat from, const int32_t *rows, const int32_t *columns) {
-  const ldr__param *p;
-  size_t r, c;
-  float *to;
   if (param < 0) return;
-  p = &l->params[param];
-  to = ldr__value(l, param);
-  for (r = 0; r < p->rows; r++)
-    for (c = 0; c < p->columns; c++) *to++ = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
+  const ldr__param *p = &l->params[param];
+  float *to = ldr__value(l, param);
+  for (size_t r = 0; r < p->rows; r++)
+    for (size_t c = 0; c < p->columns; c++) *to++ = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
 }
 
 static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, const int32_t *index) {
-  size_t i;
   if (param < 0 || !from) return;
-  for (i = 0; i < l->params[param].columns; i++) ldr__value(l, param)[i] = from[index[i]];
+  for (size_t i = 0; i < l->params[param].columns; i++) ldr__value(l, param)[i] = from[index[i]];
 }
 
 static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
@@ -19431,11 +19145,10 @@ static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, c
 
 /* down: row k reads residual dimension index[k]; up: its transpose. Biases are 0 already. */
 static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *index, int transposed) {
-  size_t k, columns;
   if (param < 0) return;
-  columns = l->params[param].columns;
+  size_t columns = l->params[param].columns;
   ldr__start_as(l, param, NULL, NULL);
-  for (k = 0; k < l->narrow; k++)
+  for (size_t k = 0; k < l->narrow; k++)
     ldr__value(l, param)[transposed ? (size_t)index[k] * columns + k : k * columns + (size_t)index[k]] = 1.0f;
 }
 
@@ -19513,9 +19226,8 @@ static void ldr__fisher_add(ldr__importance *im, const ldr_ladder *l) {
   int32_t i, word = l->end[im->m->ends.m[LDR__PROJECT].data ? LDR__PROJECTB : LDR__WORD];
   const float *g;
   size_t k, n;
-  int slot;
   for (i = 0; i < ldr__distinct_blocks(im->m); i++)
-    for (slot = 0; slot < LDR__SLOTS; slot++) {
+    for (int slot = 0; slot < LDR__SLOTS; slot++) {
       float *f = im->fisher + (size_t)i * im->block_size + im->slot_offset[slot];
       g = ldr__grad(l, l->tuned[i].slot[slot]);
       n = g ? ldr__slot_size(&im->m->shape, slot, NULL, NULL) : 0;
@@ -19545,17 +19257,14 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
 /* Fills the importances of all stacks; allocates for the time of the call. */
 static ldr_status ldr__importance_sample(
     ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
-  ldr_ladder_desc hd;
-  ldr_train_desc back;
   ldr_ladder *head = NULL;
-  ldr__plan plan;
   ldr__pass s;
   ldr__limits most = { 0, 0, 0 };
-  int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order;
-  int pass, fisher = im->kind == LDR_FISHER;
+  int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order = NULL;
+  int fisher = im->kind == LDR_FISHER;
   if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
-  memset(&back, 0, sizeof back);
-  memset(&hd, 0, sizeof hd);
+  LDR__ZERO(ldr_train_desc, back);
+  LDR__ZERO(ldr_ladder_desc, hd);
   hd.alloc = l->alloc;
   hd.method = fisher ? LDR_METHOD_FULL : LDR_METHOD_HEAD;
   hd.head = l->d.head;
@@ -19567,18 +19276,17 @@ static ldr_status ldr__importance_sample(
   head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
   if (!head) return err->status;
   ldr__batch_limits(&most, head, set, 1);
-  memset(&plan, 0, sizeof plan);
-  order = NULL;
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) {
-      ldr_ladder_free(head);
-      return err->status;
-    }
+  LDR__ZERO(ldr__plan, plan);
+  while (ldr__plan_turn(&plan, &l->alloc, err)) {
     ldr__pass_place(&plan, &s, head, most, &back);
     if (fisher) head->grads = ldr__place_floats(&plan, "gradients", head->size);
     /* energy reads them beside the queries */
     else s.backbone.acts.u = ldr__place_matrix(&plan, "units", most.tokens, ldr__ffn_ld(&l->m->shape));
     order = ldr__place_ints(&plan, "order", (size_t)n);
+  }
+  if (err->status) {
+    ldr_ladder_free(head);
+    return err->status;
   }
   for (i = 0; i < n; i++) order[i] = i;
   ldr__shuffle(order, n, ldr__stream(l->d.seed, LDR__STREAM_SAMPLE, 0));
@@ -19609,11 +19317,10 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
 
 static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ldr_error *err) {
   const ldr__preset *row = ldr__preset_of(l->d.preset);
-  ldr__plan plan;
   ldr__importance im[2];
   ldr__cut cut[2];
   int32_t *running[2] = { NULL, NULL };
-  int pass, stack, stacks = 1 + (l->reader != NULL);
+  int stack, stacks = 1 + (l->reader != NULL);
   ldr_status status = LDR_OK;
   if (row->kind != LDR__LIKE_BACKBONE) return ldr__fail(err, LDR_ARGUMENT,
       "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
@@ -19622,15 +19329,14 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
         row->paper ? "the paper's chain ranks single weights" : "two stacks are not watched while they run");
   if (l->d.importance != LDR_MAGNITUDE && !sample)
     return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
-  memset(&plan, 0, sizeof plan);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
+  LDR__ZERO(ldr__plan, plan);
+  while (ldr__plan_turn(&plan, &l->alloc, err))
     for (stack = 0; stack < stacks; stack++) {
       ldr__importance_place(&plan, &im[stack], stack ? l->m->encoder : l->m, l->d.importance);
       running[stack] = ldr__place_indices(&plan, l->narrow);
       ldr__cut_place(&plan, &cut[stack], stack ? &l->reader->side : &l->side);
     }
-  }
+  if (err->status) return err->status;
   if (l->d.importance != LDR_MAGNITUDE) status = ldr__importance_sample(im, l, sample, err);
   for (stack = 0; !status && stack < stacks; stack++) {
     if (l->d.importance == LDR_MAGNITUDE) ldr__embedding_magnitude(&im[stack]);
@@ -19663,9 +19369,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
 
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
   const ldr_dataset *set = desc ? desc->labels : NULL;
-  ldr_ladder_desc d;
-  ldr_ladder *l;
   char length[16] = "";
+  ldr_ladder_desc d;
   LDR__OWN_ERROR(err);
   if (set) {
     d = *desc;
@@ -19675,7 +19380,7 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
     desc = &d;
     ldr__format(length, sizeof length, "%d", set->max_len);
   }
-  l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
+  ldr_ladder *l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
   if (!l) return NULL;
   if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
       (l->d.published_head && ldr__ladder_publish(l, err)) ||
@@ -19763,15 +19468,12 @@ static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
 
 /* What a batch adds to the tally, a function a head. */
 static void ldr__tally_words(ldr__tally *y, const ldr__pass *s) {
-  size_t r;
-  int32_t q;
-  for (q = 0; s->preference > 0 && q < s->t.sequences / 2; q++) ldr__tally_class(y, s->picks[q], 0);
-  for (r = 0; !(s->preference > 0) && r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
+  for (int32_t q = 0; s->preference > 0 && q < s->t.sequences / 2; q++) ldr__tally_class(y, s->picks[q], 0);
+  for (size_t r = 0; !(s->preference > 0) && r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
 }
 
 static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s) {
-  size_t r;
-  for (r = 0; r < s->row_count; r++, y->values++) {
+  for (size_t r = 0; r < s->row_count; r++, y->values++) {
     y->predicted[y->values] = s->logits[r];
     y->actual[y->values] = s->values[r];
   }
@@ -19785,9 +19487,8 @@ static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s) {
 
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
   size_t r, n = (size_t)s->l->d.classes;
-  int32_t q;
   for (r = 0; r < s->row_count; r++) y->tags[r] = ldr__argmax(s->logits + r * n, n);
-  for (q = 0; s->alpha && q < s->t.sequences; q++) {
+  for (int32_t q = 0; s->alpha && q < s->t.sequences; q++) {
     ldr__spans v = ldr__spans_open(s, q, y->targets->labels);
     if (v.n) ldr__chain_best(&v, s->logits);
     for (r = 0; r < v.n; r++) y->tags[v.at[r]] = v.ends[r];
@@ -19795,7 +19496,7 @@ static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
   for (r = 0; r < s->row_count; r++) {
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, y->tags[r], s->labels[r]);
   }
-  for (q = 0; q < s->t.sequences; q++)
+  for (int32_t q = 0; q < s->t.sequences; q++)
     ldr__tally_entities(
         y, y->tags + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
 }
@@ -19820,9 +19521,8 @@ static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s) {
 
 /* A sequence is right where all its spans are, and no others. */
 static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s) {
-  int32_t q;
   LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, y->targets->labels);
-  for (q = 0; q < s->t.sequences; q++) {
+  for (int32_t q = 0; q < s->t.sequences; q++) {
     const double *n = s->span_sums + 4 * q;
     y->found += (int64_t)n[0];
     y->wanted += (int64_t)n[1];
@@ -19842,12 +19542,11 @@ static void ldr__tally_batch(ldr__tally *y, ldr__pass *s, const ldr__targets *t)
 
 static double ldr__pearson(const float *a, const float *b, size_t n) {
   double ma = 0, mb = 0, ab = 0, aa = 0, bb = 0;
-  size_t i;
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     ma += (double)a[i] / (double)n;
     mb += (double)b[i] / (double)n;
   }
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     ab += ((double)a[i] - ma) * ((double)b[i] - mb);
     aa += ((double)a[i] - ma) * ((double)a[i] - ma);
     bb += ((double)b[i] - mb) * ((double)b[i] - mb);
@@ -19858,10 +19557,9 @@ static double ldr__pearson(const float *a, const float *b, size_t n) {
 /* Replaces values by their ranks, ties by the mean rank: Spearman is Pearson of ranks. Quadratic, which
    a development set of thousands allows without a buffer for sorting. */
 static void ldr__ranks(float *rank, const float *v, size_t n) {
-  size_t i, j;
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     size_t less = 0, same = 0;
-    for (j = 0; j < n; j++) {
+    for (size_t j = 0; j < n; j++) {
       less += v[j] < v[i];
       same += v[j] == v[i];
     }
@@ -19917,15 +19615,14 @@ static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
 static void ldr__adafactor(
     const ldr_model *model, float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
   double b2 = 1.0 - pow((double)t, -0.8), scale;
-  size_t i;
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     v[i] = (float)(b2 * (double)v[i] + (1.0 - b2) * ((double)g[i] * (double)g[i] + 1e-30));
     g[i] = (float)((double)g[i] / sqrt((double)v[i]));
   }
   scale = ldr__rms(model, g, n);
   scale = 1.0 / LDR__MAX(1.0, scale);
   rate *= LDR__MAX(1e-3, ldr__rms(model, w, n));
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     m[i] = (float)(beta1 * (double)m[i] + (1.0 - beta1) * (double)g[i] * scale);
     w[i] = (float)((double)w[i] - rate * (double)m[i]);
   }
@@ -19935,8 +19632,7 @@ static void ldr__adafactor(
 static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, float *v, const ldr_train_desc *d,
     double base_rate, double scale, int64_t t) {
   const int adam = d->optimizer == LDR_ADAMW || d->optimizer == LDR_ADAM;
-  int32_t p;
-  for (p = first_param; p < l->count; p++) {
+  for (int32_t p = first_param; p < l->count; p++) {
     const ldr__param *q = &l->params[p];
     const double rate = base_rate * (double)q->rate;
     const float decay = q->decay ? d->weight_decay : 0;
@@ -19970,9 +19666,8 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
 /* Rate of step t (from 0) of n: (t+1)/warm during warm-up, then linear or cosine to 0, or constant. */
 static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
   int64_t warm = d->warmup > 0 ? (int64_t)((double)d->warmup * (double)n) : 0;
-  double rest;
   if (t < warm) return (double)d->rate * (double)(t + 1) / (double)warm;
-  rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
+  double rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
   if (d->schedule == LDR_LINEAR) return (double)d->rate * (1.0 - rest);
   if (d->schedule == LDR_COSINE) return (double)d->rate * 0.5 * (1.0 + cos(3.141592653589793 * rest));
   return (double)d->rate;
@@ -20069,10 +19764,9 @@ static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
 /* Token ids stand for the tokenizer, the length limit and the texts alike. Labels are no part of a tap. */
 static uint64_t ldr__texts_hash(const ldr_dataset *d) {
   uint64_t h = (uint64_t)d->count;
-  size_t k;
-  for (k = 0; k < d->tokens; k++)
+  for (size_t k = 0; k < d->tokens; k++)
     h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
-  for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
+  for (size_t k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
   return h;
 }
 
@@ -20097,8 +19791,7 @@ static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
   const uint32_t n[5] = {ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope[0].theta),
       (uint32_t)m->shape.activation, (uint32_t)m->position_offset,
       (uint32_t)m->compute | (m->compute == LDR_COMPUTE_BF16 && m->kernels->tile_bf16 ? 256u : 0u)};
-  int i;
-  for (i = 0; i < 5; i++) fingerprint = ldr__mix64(fingerprint ^ n[i]);
+  for (int i = 0; i < 5; i++) fingerprint = ldr__mix64(fingerprint ^ n[i]);
   return fingerprint ^ m->settings;
 }
 
@@ -20106,8 +19799,8 @@ static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
 static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
   uint64_t h = ldr__digest((uint64_t)l->has_first * 4 + (uint64_t)ldr__uses_final(l) * 2 + (uint64_t)c->token_rows,
       l->m->kernels->name, strlen(l->m->kernels->name));
-  int32_t r;
-  for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
+  for (int32_t r = 0; r < l->d.rung_count; r++)
+    h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
   if (l->reader) h = ldr__mix64(h ^ ldr__settings_hash(l->reader, c));
   if (l->top) h = ldr__mix64(h ^ UINT64_C(0x746f70) ^ (uint64_t)l->from << 32);
   if (ldr__uses_final(l) && !c->token_rows) h = ldr__mix64(h ^ (uint64_t)l->d.pool);
@@ -20117,12 +19810,11 @@ static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
 static void ldr__cache_header(const ldr__cache *c, const ldr_ladder *l, unsigned char *header) {
   const uint64_t n[8] = {ldr__backbone_hash(l->m, l->fingerprint), ldr__settings_hash(l, c), ldr__texts_hash(c->d),
       c->d->count, c->d->tokens, c->records, c->width, ldr__cache_file_size(c)};
-  int i;
   memset(header, 0, LDR__TAPS_HEADER);
   memcpy(header, "LDRTAPS1", 8);
   ldr__store_u32(header + 8, 1);
   ldr__store_u32(header + 12, (uint32_t)c->type);
-  for (i = 0; i < 8; i++) ldr__store_u64(header + 16 + 8 * i, n[i]);
+  for (int i = 0; i < 8; i++) ldr__store_u64(header + 16 + 8 * i, n[i]);
   ldr__store_u64(header + LDR__TAPS_HEADER - 8, ldr__digest(0, header, LDR__TAPS_HEADER - 8));
 }
 
@@ -20159,11 +19851,10 @@ static ldr_status ldr__cache_lock(ldr__cache *c, ldr_error *err) {
     char name[LADDER_MAX_PATH], filler[sizeof(pid_t)];
     struct stat mine, there;
     pid_t here = getpid();
-    int fd, other;
     ldr__format(name, sizeof name, "%s.lock", c->writer.path);
-    fd = open(name, O_RDWR | O_CREAT, 0666);
+    int fd = open(name, O_RDWR | O_CREAT, 0666);
     if (fd < 0) break; /* where there are no locks, two processes spoil each other's file, and both say so */
-    other = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    int other = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (other && read(fd, filler, sizeof filler) == (ssize_t)sizeof filler && memcmp(filler, &here, sizeof here) == 0) {
       close(fd);
       return ldr__fail(err, LDR_ARGUMENT, "%s: another trainer of this process is filling it", c->writer.path);
@@ -20194,10 +19885,9 @@ static void ldr__cache_unlock(ldr__cache *c) {
    on with what an earlier start or process 0 began; -1: alone. */
 static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank,
     ldr_error *err) {
-  unsigned char header[LDR__TAPS_HEADER];
+  unsigned char header[LDR__TAPS_HEADER], begun[LDR__TAPS_HEADER];
   char path[LADDER_MAX_PATH];
   const char *misfit;
-  unsigned char begun[LDR__TAPS_HEADER];
   ldr__writer *w = &c->writer;
   if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT,
       "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
@@ -20351,13 +20041,11 @@ static void ldr__cache_unpack(
 /* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or
    damaged. */
 static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *examples, int32_t per, int32_t n) {
-  int32_t q;
-  size_t k;
-  for (q = 0; q < n; q++)
+  for (int32_t q = 0; q < n; q++)
     if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
   if (c->hash) {
-    for (q = 0; q < n; q++)
-      for (k = 0; k < c->records; k++) {
+    for (int32_t q = 0; q < n; q++)
+      for (size_t k = 0; k < c->records; k++) {
         size_t rows, before;
         ldr__cache_own(c, s, k, q, &rows, &before);
         if (!ldr__cache_read(c, ldr__sequence_of(examples, per, q), k, before + rows)) return 0;
@@ -20366,9 +20054,9 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
       }
     return 1;
   }
-  for (q = 0; q < n; q++) {
+  for (int32_t q = 0; q < n; q++) {
     size_t sequence = ldr__sequence_of(examples, per, q);
-    k = s->reader ? (size_t)s->reader->tap_count : c->taps;
+    size_t k = s->reader ? (size_t)s->reader->tap_count : c->taps;
     if (s->reader && k < c->taps) ldr__cache_unpack(c, s->reader, ldr__cache_record(c, sequence, k), k, q);
     for (k = c->taps; k < c->records; k++) ldr__cache_unpack(c, s, ldr__cache_record(c, sequence, k), k, q);
   }
@@ -20399,11 +20087,10 @@ static size_t ldr__cache_pack(const ldr__cache *c, const ldr__pass *s, unsigned 
 
 /* Keeps the pass's taps of its q-th sequence, and rounds them to what is kept. */
 static ldr_status ldr__cache_put(ldr__cache *c, const ldr__pass *s, size_t sequence, int32_t q, ldr_error *err) {
-  size_t k, rows;
-  for (k = 0; k < c->records; k++) {
+  for (size_t k = 0; k < c->records; k++) {
     unsigned char *record = ldr__cache_record(c, sequence, k);
     if (s->reader) ldr__cache_pack(c, s->reader, record, k, q);
-    rows = ldr__cache_pack(c, s, record, k, q);
+    size_t rows = ldr__cache_pack(c, s, record, k, q);
     if (!c->have[sequence] && ldr__cache_write(c, sequence, k, record, rows, err)) return err->status;
     if (c->type != LDR_F32 && s->reader) ldr__cache_unpack(c, s->reader, record, k, q);
     if (c->type != LDR_F32) ldr__cache_unpack(c, s, record, k, q);
@@ -20485,8 +20172,7 @@ static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, siz
    first, with zeros behind, and the decoder's joins it. */
 static ldr_status ldr__fill_record(
     ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, ldr_error *err) {
-  int32_t q;
-  for (q = 0; q < s->t.sequences; q++, sequence++) {
+  for (int32_t q = 0; q < s->t.sequences; q++, sequence++) {
     size_t own = (size_t)(s->offsets[q + 1] - s->offsets[q]), rows = ldr__cache_rows(c, k, own), behind = 0,
         before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
     unsigned char *packed = ldr__cache_record(c, sequence, k), *at = packed + before * c->row;
@@ -20514,7 +20200,6 @@ static ldr_status ldr__fill_batch(
   float *x = s->backbone.x;
   uint64_t token = c->d->offsets[first];
   int32_t rung = 0, final = c->records > c->taps || l->owner;
-  int here;
   if (s->reader) {
     if (ldr__hidden_move(states, s->reader->final, token, s->reader->t.count, 0, err)) return err->status;
     s->backbone.source = s->reader->final;
@@ -20526,7 +20211,7 @@ static ldr_status ldr__fill_batch(
     if (l->top && l->from == 0) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
   } else if (ldr__hidden_move(states, x, token, t.count, 0, err)) return err->status;
   while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
-  here = rung < l->d.rung_count;
+  int here = rung < l->d.rung_count;
   if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
     return err->status;
   /* nobody asks for what comes after */
@@ -20577,9 +20262,8 @@ static ldr_status ldr__fill_stack(ldr__cache *c, ldr__pass *s, ldr__pass *stack,
 static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
     const ldr_allocator *a, ldr_error *err) {
   ldr__hidden states;
-  ldr_status status;
   if (c->filled == c->d->count) return LDR_OK;
-  status = ldr__hidden_open(&states, c, a, err);
+  ldr_status status = ldr__hidden_open(&states, c, a, err);
   if (!status && s->reader) status = ldr__fill_stack(c, s, s->reader, &states, part, from, to, err);
   if (!status) status = ldr__fill_stack(c, s, s, &states, part, from, to, err);
   ldr__hidden_close(&states, a);
@@ -21956,8 +21640,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
 struct ldr_predictor {
   ldr_allocator alloc;
   ldr__pass pass;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 
 static ldr_status ldr__predictor_check(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
@@ -21970,11 +21653,9 @@ static ldr_status ldr__predictor_check(const ldr_ladder *l, int32_t max_sequence
 }
 
 LDR__DEF ldr_memory ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens) {
-  ldr_memory report;
-  ldr__plan plan;
   ldr__pass s;
-  memset(&report, 0, sizeof report);
-  memset(&plan, 0, sizeof plan);
+  LDR__ZERO(ldr_memory, report);
+  LDR__ZERO(ldr__plan, plan);
   if (ldr__predictor_check(l, max_sequences, max_tokens, NULL)) return report;
   plan.report = &report;
   ldr__report(&report, "predictor", sizeof(ldr_predictor) + LDR__ALIGN);
@@ -21984,35 +21665,22 @@ LDR__DEF ldr_memory ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequence
 }
 
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
-  ldr_predictor *p;
-  ldr__plan plan;
-  int pass;
   LDR__OWN_ERROR(err);
   if (ldr__predictor_check(l, max_sequences, max_tokens, err)) return NULL;
-  p = (ldr_predictor *)ldr__alloc(&l->alloc, sizeof *p);
-  if (!p) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while making a predictor");
-    return NULL;
-  }
-  memset(&plan, 0, sizeof plan);
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &l->alloc, err)) {
-      ldr__free(&l->alloc, p, sizeof *p);
-      return NULL;
-    }
-    ldr__pass_place(&plan, &p->pass, l, ldr__limits_of(max_tokens, max_sequences), NULL);
-  }
+  ldr_predictor *p = (ldr_predictor *)ldr__new(&l->alloc, sizeof *p, "making a predictor", err);
+  if (!p) return NULL;
   p->alloc = l->alloc;
-  p->plan_memory = plan.memory;
-  p->plan_size = plan.size;
-  return p;
+  while (ldr__plan_turn(&p->plan, &l->alloc, err))
+    ldr__pass_place(&p->plan, &p->pass, l, ldr__limits_of(max_tokens, max_sequences), NULL);
+  if (!err->status) return p;
+  ldr_predictor_free(p);
+  return NULL;
 }
 
 LDR__DEF void ldr_predictor_free(ldr_predictor *p) {
-  ldr_allocator a;
   if (!p) return;
-  a = p->alloc;
-  ldr__plan_end(p->plan_memory, p->plan_size, &a);
+  ldr_allocator a = p->alloc;
+  ldr__plan_end(p->plan.memory, p->plan.size, &a);
   ldr__free(&a, p, sizeof *p);
 }
 
@@ -22036,14 +21704,6 @@ static ldr_status ldr__predictor_take(ldr__pass *s, const ldr_batch *batch, ldr_
   return LDR_OK;
 }
 
-/* The batch to the logits of its rows. */
-static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
-  if (ldr__predictor_take(s, batch, err)) return err->status;
-  ldr__pass_backbone(s);
-  ldr__head_forward(s);
-  return LDR_OK;
-}
-
 /* 1: it reads the backbone as it was loaded, so others may read the same pass. */
 static int ldr__reads_frozen(const ldr_ladder *l) {
   return (!l->deep || l->top) && !ldr__virtual_tokens(l) && ldr__backbone_of(l) == l;
@@ -22052,8 +21712,7 @@ static int ldr__reads_frozen(const ldr_ladder *l) {
 /* The ladders that share a pass, the one that needs most of it first; the others run alone. */
 static void ldr__predict_shared(ldr_predictor *const *p, int32_t count) {
   ldr__pass *first = NULL;
-  int32_t i;
-  for (i = 0; i < count; i++) {
+  for (int32_t i = 0; i < count; i++) {
     ldr__pass *s = &p[i]->pass;
     if (!ldr__reads_frozen(s->l)) {
       ldr__pass_backbone(s);
@@ -22073,9 +21732,8 @@ static void ldr__predict_shared(ldr_predictor *const *p, int32_t count) {
 
 LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *scores, int32_t count,
     const ldr_batch *batch, ldr_error *err) {
-  int32_t i;
   LDR__OWN_ERROR(err);
-  for (i = 0; i < count || !i; i++) {
+  for (int32_t i = 0; i < count || !i; i++) {
     int32_t k = i;
     if (!p || !scores || count < 1 || !p[i] || !scores[i]) return ldr__fail(err, LDR_ARGUMENT,
         "ldr_predict: no predictor or no destination");
@@ -22086,10 +21744,10 @@ LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *
     while (k > 0 && p[--k] != p[i]) {}
     if (i && p[k] == p[i]) return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_together: predictor %d stands twice", i);
   }
-  for (i = 0; i < count; i++)
+  for (int32_t i = 0; i < count; i++)
     if (ldr__predictor_take(&p[i]->pass, batch, err)) return err->status;
   ldr__predict_shared(p, count);
-  for (i = 0; i < count; i++) {
+  for (int32_t i = 0; i < count; i++) {
     ldr__pass *s = &p[i]->pass;
     const ldr__head *h = ldr__head_of(s->l->d.head);
     size_t classes = (size_t)s->l->d.classes;
@@ -22111,13 +21769,10 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
   const ldr_tokenizer *t = l ? ldr_model_tokenizer(l->m) : NULL;
   int32_t offsets[2] = { 0, 0 };
   int64_t limit;
-  size_t bytes, k;
-  ldr_encoding e;
   ldr_predictor *p = NULL;
   float *scores = NULL;
-  ldr_batch batch;
   LDR__OWN_ERROR(err);
-  memset(&e, 0, sizeof e);
+  LDR__ZERO(ldr_encoding, e);
   if (!l || !answer || !text) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_predict_text: no ladder, no text or no answer to fill");
   if (l->d.head != LDR_HEAD_CLASSIFY && l->d.head != LDR_HEAD_REGRESS)
@@ -22126,25 +21781,25 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
   if (!t) return ldr__fail(err, LDR_MISSING, "ldr_predict_text: the model has no vocabulary");
   if (!ldr__parse_i64(ldr_ladder_note_get(l, "max_len"), &limit) || limit < 1) limit = 128;
   limit = LDR__MIN(limit, (int64_t)ldr__text_positions(l));
-  bytes = (size_t)l->d.classes * sizeof *scores;
+  size_t bytes = (size_t)l->d.classes * sizeof *scores;
   e.alloc = l->alloc;
   if (!ldr_tokenizer_encode(t, &e, text, strlen(text), text2, text2 ? strlen(text2) : 0, (int32_t)limit, 1, err))
     p = ldr_predictor_create(l, 1, e.count, err);
   scores = p ? (float *)ldr__alloc(&l->alloc, bytes) : NULL;
   offsets[1] = e.count;
-  memset(&batch, 0, sizeof batch);
+  LDR__ZERO(ldr_batch, batch);
   batch.sequences = 1;
   batch.offsets = offsets;
   batch.ids = e.ids;
   batch.segments = e.segments;
   if (p && !scores) ldr__fail(err, LDR_MEMORY, "out of memory for an answer");
   if (scores && !ldr_predict(p, scores, &batch, err)) {
-    k = l->d.head == LDR_HEAD_CLASSIFY ? (size_t)ldr__argmax(scores, (size_t)l->d.classes) : 0;
+    size_t k = l->d.head == LDR_HEAD_CLASSIFY ? (size_t)ldr__argmax(scores, (size_t)l->d.classes) : 0;
     answer->label = (int32_t)k;
     answer->name = ldr_ladder_label(l, answer->label);
     answer->score = scores[k];
   }
-  if (scores) ldr__free(&l->alloc, scores, bytes);
+  ldr__free(&l->alloc, scores, bytes);
   ldr_predictor_free(p);
   ldr_encoding_free(&e);
   return err->status;
@@ -22153,26 +21808,24 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
 
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
     const ldr_batch *batch, const int32_t *labels, int32_t longest, float least, ldr_error *err) {
-  ldr__pass *s;
-  ldr__span_list out;
-  size_t r;
-  int32_t q;
   LDR__OWN_ERROR(err);
   if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_spans: no predictor or destination, or a limit "
         "that cannot be");
-  s = &p->pass;
+  ldr__pass *s = &p->pass;
   if (!ldr__spans_of(s->l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_predict_spans: this ladder's head is %s: use ldr_predict", ldr_head_name(s->l->d.head));
-  if (ldr__predictor_run(s, batch, err) ||
-      ldr__finite(s->logits, s->row_count, (size_t)ldr__head_outputs(&s->l->d), "scores", err)) return err->status;
-  for (r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
-  memset(&out, 0, sizeof out);
+  if (ldr__predictor_take(s, batch, err)) return err->status;
+  ldr__pass_backbone(s);
+  ldr__head_forward(s);
+  if (ldr__finite(s->logits, s->row_count, (size_t)ldr__head_outputs(&s->l->d), "scores", err)) return err->status;
+  for (size_t r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
+  LDR__ZERO(ldr__span_list, out);
   out.spans = spans;
   out.capacity = (size_t)capacity;
   out.longest = longest ? (size_t)longest : SIZE_MAX;
   out.least = (double)least;
-  for (q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
+  for (int32_t q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
   if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT,
       "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
   *count = (int32_t)out.count;
@@ -22182,20 +21835,14 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
 #ifndef LADDER_NO_TRAIN
 LDR__DEF ldr_status ldr_evaluate(
     ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
-  ldr_train_desc td;
-  ldr_error local;
-  ldr_trainer *t;
-  ldr_status status;
-  memset(&local, 0, sizeof local);
-  memset(&td, 0, sizeof td);
-  if (!err || err->status) err = &local; /* an earlier error stays as it is */
+  LDR__OWN_ERROR(err);
+  LDR__ZERO(ldr_train_desc, td);
   td.metric = metric;
   if (d && d->head == LDR_HEAD_WORDS && ldr__per(d) > 1) td.preference = 0.1f;
-  t = ldr__trainer_new(l, d, NULL, &td, 1, err);
-  if (!t) return err->status;
-  status = ldr_trainer_evaluate(t, d, score, err);
+  ldr_trainer *t = ldr__trainer_new(l, d, NULL, &td, 1, err);
+  if (t) ldr_trainer_evaluate(t, d, score, err);
   ldr_trainer_free(t);
-  return status;
+  return err->status;
 }
 #endif
 
@@ -22233,8 +21880,7 @@ struct ldr_session {
   ldr__backbone b;
   ldr__exec ex;
   ldr_memory memory;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 
 static size_t ldr__session_block_bytes(const ldr_session *s, const ldr__shape *shape) {
@@ -22246,7 +21892,6 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   ldr__pass *r = &s->rungs;
   const ldr_ladder *l = s->l;
   ldr__limits most = ldr__limits_of((int32_t)rows, 1);
-  int32_t i;
   memset(r, 0, sizeof *r);
   r->ends = s->ends;
   if (!l || !l->d.rung_count) return;
@@ -22254,13 +21899,13 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   r->reader = l->reader ? &s->pass : NULL;
   r->final = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
   r->hidden_in = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
-  r->rows = (int32_t *)ldr__place(p, "tokens", 1, sizeof(int32_t));
-  r->part_at = (int32_t *)ldr__place(p, "tokens", 2, sizeof(int32_t));
+  r->rows = ldr__place_ints(p, "tokens", 1);
+  r->part_at = ldr__place_ints(p, "tokens", 2);
   r->taps = (float **)ldr__place(p, "tokens", (size_t)ldr__tap_count(l), sizeof(float *));
   ldr__side_place(p, r, most, 1, NULL);
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
   r->side.kept = (ldr__kept *)ldr__place(p, "tokens", (size_t)l->d.rung_count, sizeof(ldr__kept));
-  for (i = 0; i < l->d.rung_count; i++) {
+  for (int32_t i = 0; i < l->d.rung_count; i++) {
     unsigned char *at = (unsigned char *)ldr__place(p, "keys and values", 1, ldr__session_block_bytes(s, &l->side));
     if (r->side.kept) r->side.kept[i].at = at;
   }
@@ -22268,9 +21913,7 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
       ldr__place_floats(p, "keys and values", (size_t)l->d.rung_count * r->side.each);
   r->row_count = 1;
   r->parts = 1;
-  if (!r->part_at) return;
-  r->part_at[0] = 0;
-  r->part_at[1] = 1;
+  if (r->part_at) r->part_at[1] = 1;
 }
 
 static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
@@ -22286,8 +21929,8 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
     else ldr__viewer_place(p, &s->reader, m->encoder, (size_t)s->capacity, 1, (size_t)s->capacity, 0);
     s->reader.m = m->encoder;
   }
-  s->seen = (int32_t *)ldr__place(p, "tokens", (size_t)s->capacity, sizeof(int32_t));
-  s->position = (int32_t *)ldr__place(p, "tokens", rows, sizeof(int32_t));
+  s->seen = ldr__place_ints(p, "tokens", (size_t)s->capacity);
+  s->position = ldr__place_ints(p, "tokens", rows);
   s->last = ldr__place_floats(p, "logits", w);
   s->logits = ldr__place_floats(p, "logits", v);
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, LDR__MIN(rows, (size_t)LDR__STEP), rows);
@@ -22308,12 +21951,9 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
     ldr_error *err) {
   ldr_session *s;
-  ldr_session_desc d;
-  ldr__plan plan;
   int32_t most = m ? m->positions - m->position_offset : 0;
-  int pass;
   LDR__OWN_ERROR(err);
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_session_desc, d);
   if (desc) d = *desc;
   if (!m || (l && l->m != m) || d.capacity < 0 || d.capacity > most)
     ldr__fail(err, LDR_ARGUMENT,
@@ -22328,12 +21968,8 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
     ldr__fail(err, LDR_UNSUPPORTED,
         "text comes from ladders that were trained on words, not from other heads, prompts or prefixes");
   if (err->status) return NULL;
-  s = (ldr_session *)ldr__alloc(&m->alloc, sizeof *s);
-  if (!s) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while opening a session");
-    return NULL;
-  }
-  memset(s, 0, sizeof *s);
+  s = (ldr_session *)ldr__new(&m->alloc, sizeof *s, "opening a session", err);
+  if (!s) return NULL;
   s->m = m;
   s->l = l;
   s->capacity = d.capacity ? d.capacity : most;
@@ -22343,18 +21979,13 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   s->blocks = l ? ldr__final_blocks(l) : m->layers;
   s->shape = l && l->deep ? l->tuned_shape : m->shape;
   s->ends = l ? ldr__tuned_ends(l) : m->ends;
-  memset(&plan, 0, sizeof plan);
-  plan.report = &s->memory;
-  for (pass = 0; pass < 2; pass++) {
-    if (pass && ldr__plan_begin(&plan, &m->alloc, err)) {
-      ldr__free(&m->alloc, s, sizeof *s);
-      return NULL;
-    }
-    ldr__session_layout(&plan, s);
+  s->plan.report = &s->memory;
+  while (ldr__plan_turn(&s->plan, &m->alloc, err)) ldr__session_layout(&s->plan, s);
+  if (err->status) {
+    ldr_session_free(s);
+    return NULL;
   }
   ldr__report(&s->memory, "session", sizeof *s + LDR__ALIGN);
-  s->plan_memory = plan.memory;
-  s->plan_size = plan.size;
   s->rungs.l = (ldr_ladder *)(uintptr_t)l;
   if (l) ldr__pass_distances(&s->rungs);
   return s;
@@ -22362,13 +21993,12 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
 
 LDR__DEF void ldr_session_free(ldr_session *s) {
   if (!s) return;
-  ldr__plan_end(s->plan_memory, s->plan_size, &s->m->alloc);
+  ldr__plan_end(s->plan.memory, s->plan.size, &s->m->alloc);
   ldr__free(&s->m->alloc, s, sizeof *s);
 }
 
 LDR__DEF ldr_memory ldr_session_memory(const ldr_session *s) {
-  ldr_memory none;
-  memset(&none, 0, sizeof none);
+  LDR__ZERO(ldr_memory, none);
   return s ? s->memory : none;
 }
 
@@ -22408,37 +22038,29 @@ static ldr__block ldr__session_block(const ldr_session *s, int32_t i) {
 }
 
 LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
+  const int32_t offsets[2] = { 0, count };
   const float *x;
   size_t each, n;
-  ldr_batch b;
-  int32_t i;
   LDR__OWN_ERROR(err);
-  memset(&b, 0, sizeof b);
+  LDR__ZERO(ldr_batch, b);
   if (!s || !s->m->encoder || count > s->capacity) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_source: no session, a model without an encoder, or %d tokens where there is room for %d", count,
       s ? s->capacity : 0);
-  s->source[1] = count;
   b.sequences = 1;
-  b.offsets = s->source;
+  b.offsets = offsets;
   b.ids = ids;
-  s->length = 0;
-  if (ldr__batch_check(s->m->encoder, &b, &n, err)) {
-    s->source[1] = 0;
+  s->length = s->source[1] = 0;
+  if (ldr__batch_check(s->m->encoder, &b, &n, err) || (s->l && ldr__predictor_take(&s->pass, &b, err)))
     return err->status;
-  }
   each = 2 * (size_t)s->reach * ldr__kv_width(&s->m->shape);
   s->crossed = s->cross;
   if (s->l) {
-    if (ldr__predictor_take(&s->pass, &b, err)) {
-      s->source[1] = 0;
-      return err->status;
-    }
-    s->source[1] = count = (int32_t)s->pass.t.count;
+    count = (int32_t)s->pass.t.count;
     ldr__pass_backbone(&s->pass);
     x = s->pass.final;
     if (s->pass.l->d.rung_count) ldr__ladder_output(&s->pass);
     s->rungs.side.cross = s->side_cross;
-    for (i = 0; s->side_cross && i < s->l->d.rung_count; i++) {
+    for (int32_t i = 0; s->side_cross && i < s->l->d.rung_count; i++) {
       ldr__block block = ldr__rung_block(s->l, i);
       ldr__cross_keys(&s->ex, s->side_cross + (size_t)i * s->rungs.side.each, s->pass.up, &block, &s->l->side,
           (size_t)count, NULL, (size_t)count);
@@ -22448,12 +22070,13 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
     ldr__viewer_final(&s->reader, s->reader.b.x, (size_t)count);
     x = s->reader.b.x;
   }
-  for (i = 0; i < s->blocks; i++) {
+  for (int32_t i = 0; i < s->blocks; i++) {
     ldr__block block = ldr__session_block(s, i);
     ldr__cross_keys(&s->ex, s->cross + (size_t)i * each, x, &block, &s->shape, (size_t)count, s->b.acts.low,
         s->b.chunk);
   }
-  return err->status;
+  s->source[1] = count;
+  return LDR_OK;
 }
 
 /* Up to LDR__READ tokens of one session, or one of each of n, through all blocks and rungs; `last` of each is what they
@@ -22465,8 +22088,7 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
   size_t w = (size_t)m->shape.width;
   int32_t offsets[LDR__STEP + 1], i, k, rungs = s->l ? s->l->d.rung_count : 0;
   ldr__kept kept[LDR__STEP];
-  ldr__tokens t;
-  memset(&t, 0, sizeof t);
+  LDR__ZERO(ldr__tokens, t);
   for (i = 0; i < n; i++) {
     kept[i].past = (size_t)all[i]->length;
     offsets[i] = i;
@@ -22515,8 +22137,7 @@ static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logit
   size_t w = (size_t)m->shape.width, e = (size_t)m->embed_width;
   float *x = s->b.x;
   int final = s->ends.v[LDR__FINAL] && !(s->l && s->l->d.rung_count && !s->l->top); /* rungs have added to its states */
-  int32_t i;
-  for (i = 0; i < n; i++) memcpy(x + (size_t)i * w, all[i]->last, w * sizeof(float));
+  for (int32_t i = 0; i < n; i++) memcpy(x + (size_t)i * w, all[i]->last, w * sizeof(float));
   if (final) ldr__norm_forward(&s->ex, x, NULL, x, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], (size_t)n, w,
       m->shape.norm, m->shape.eps);
   if (s->ends.m[LDR__LM_DENSE].data) { /* OPT's */
@@ -22529,13 +22150,12 @@ static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logit
 
 /* 1: ids[count] can be read into s. */
 static int ldr__session_takes(const ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
-  int32_t i;
   if (!s || !ids || count < 1) ldr__fail(err, LDR_ARGUMENT, "ldr_session_read: no session or no tokens");
   else if (s->m->encoder && !s->source[1]) ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_read: a %s model reads a source first (ldr_session_source)", s->m->type);
   else if (count > s->capacity - s->length) ldr__fail(err, LDR_LIMIT,
       "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
-  for (i = 0; !err->status && i < count; i++)
+  for (int32_t i = 0; !err->status && i < count; i++)
     if (ids[i] < 0 || ids[i] >= s->m->vocabulary) ldr__fail(err, LDR_DATA,
         "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
   return !err->status;
@@ -22606,11 +22226,9 @@ static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t co
 }
 
 LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count) {
-  ldr_sampling h;
   float peak = -FLT_MAX, least = -FLT_MAX / 2; /* -INFINITY is never drawn */
-  double sum, at;
   int32_t i, k;
-  memset(&h, 0, sizeof h);
+  LDR__ZERO(ldr_sampling, h);
   if (how) h = *how;
   if (!logits || n < 1 || count < 0 || (count && !seen) || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) ||
       !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
@@ -22630,8 +22248,8 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
   for (i = 0; i < n; i++) if (logits[i] < least) logits[i] = -FLT_MAX;
   if (h.top_p > 0 && h.top_p < 1) least = LDR__MAX(least,
       ldr__sample_least(logits, n, peak, 0, (double)h.top_p * ldr__sample_mass(logits, n, least, peak, &k)));
-  sum = ldr__sample_mass(logits, n, least, peak, &k);
-  at = ldr__random_unit(ldr__stream(h.seed, LDR__STREAM_SAMPLE, 0), (uint64_t)count) * sum;
+  double sum = ldr__sample_mass(logits, n, least, peak, &k);
+  double at = ldr__random_unit(ldr__stream(h.seed, LDR__STREAM_SAMPLE, 0), (uint64_t)count) * sum;
   for (k = -1, i = 0; i < n; i++)
     if (logits[i] >= least) {
       k = i;
@@ -22643,12 +22261,9 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
 
 LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
     const ldr_generate_desc *desc, ldr_error *err) {
-  ldr_error local;
-  ldr_generate_desc d;
   int32_t i, id, most, stop = 0;
-  memset(&local, 0, sizeof local);
-  memset(&d, 0, sizeof d);
-  if (!err || err->status) err = &local; /* an earlier error stays as it is */
+  LDR__OWN_ERROR(err);
+  LDR__ZERO(ldr_generate_desc, d);
   if (desc) d = *desc;
   if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_generate: no session or no destination");
@@ -22687,7 +22302,6 @@ typedef struct ldr__field { const char *key; size_t offset, size; int kind; } ld
 #define LDR__FIELD(of, type, name, kind) \
   { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind }
 
-/* The configuration of a ladder. */
 static const ldr__field ldr__fields[] = {
 #define LDR__INT(name)   LDR__FIELD("ladder", ldr_ladder_desc, name, INT)
 #define LDR__FLOAT(name) LDR__FIELD("ladder", ldr_ladder_desc, name, FLOAT)
@@ -22714,9 +22328,8 @@ static void ldr__text_hex(ldr__text *t, uint64_t v, int digits) {
 
 static int ldr__parse_hex(const char *s, int digits, uint64_t *out) {
   uint64_t v = 0;
-  int i;
   if (!s || strlen(s) != (size_t)digits) return 0;
-  for (i = 0; i < digits; i++) {
+  for (int i = 0; i < digits; i++) {
     char c = s[i];
     if (!ldr__digit(c) && !(c >= 'a' && c <= 'f')) return 0;
     v = v << 4 | (uint64_t)(ldr__digit(c) ? c - '0' : c - 'a' + 10);
@@ -22753,8 +22366,7 @@ static void ldr__text_meta(ldr__text *t, const char *key, const char *value) {
 /* The same digest over the metadata of a file; "checksum" itself is left out. */
 static uint64_t ldr__meta_digest(const ldr_weights *w) {
   uint64_t h = 0;
-  size_t i;
-  for (i = 0; i < w->meta_count; i++)
+  for (size_t i = 0; i < w->meta_count; i++)
     if (strcmp(w->metas[i].key, "checksum") != 0)
       h = ldr__digest(
           ldr__digest(h, w->metas[i].key, strlen(w->metas[i].key)), w->metas[i].value, strlen(w->metas[i].value));
@@ -22786,8 +22398,7 @@ static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
 }
 
 static uint64_t ldr__fields_digest(uint64_t h, const ldr__field *f, size_t n, const void *of) {
-  size_t i;
-  for (i = 0; i < n; i++) h = ldr__mix64(h ^ (uint32_t)ldr__field_bits(&f[i], of));
+  for (size_t i = 0; i < n; i++) h = ldr__mix64(h ^ (uint32_t)ldr__field_bits(&f[i], of));
   return h;
 }
 
@@ -22818,26 +22429,29 @@ static void ldr__field_set(const ldr__field *f, uint64_t bits, void *of) {
   else *at = (unsigned char)v;
 }
 
+/* What the i-th rung's layer is called; the encoder's stand behind the others. */
+static const char *ldr__rung_key(char key[64], const ldr_ladder_desc *d, int32_t i) {
+  int own = i < d->rung_count;
+  ldr__format(key, 64, own ? "rung.%d" : "encoder.rung.%d", own ? i : i - d->rung_count);
+  return key;
+}
+
 static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   char key[64];
-  int32_t i;
-  size_t f;
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
   ldr__fields_write(t, ldr__fields, LDR__COUNT(ldr__fields), &l->d);
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
-  for (i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++) {
-    int32_t k = i - l->d.rung_count;
-    ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
-    ldr__meta_i64(t, key, k < 0 ? l->d.rungs[i] : l->d.encoder_rungs[k]);
-  }
-  for (i = 0; i < l->d.classes; i++)
+  for (int32_t i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++)
+    ldr__meta_i64(t, ldr__rung_key(key, &l->d, i),
+        i < l->d.rung_count ? l->d.rungs[i] : l->d.encoder_rungs[i - l->d.rung_count]);
+  for (int32_t i = 0; i < l->d.classes; i++)
     if (l->labels[i]) {
       ldr__format(key, sizeof key, "label.%d", i);
       ldr__text_meta(t, key, l->labels[i]);
     }
-  for (f = 0; f < l->note_count; f++) {
+  for (size_t f = 0; f < l->note_count; f++) {
     char note[LDR__MAX_NOTE + 16];
     ldr__format(note, sizeof note, "note.%s", l->notes[f].key);
     ldr__text_meta(t, note, l->notes[f].value);
@@ -22852,24 +22466,28 @@ static size_t ldr__header_bound(const ldr_ladder *l) {
   return n;
 }
 
-/* Floats as little-endian bytes, a block at a time; the digest runs over the same blocks. */
+/* Floats as little-endian bytes, a block at a time, into w; if that is NULL, the digest of the same blocks. */
 enum { LDR__BLOCK = 1024 };
 
-static size_t ldr__float_block(unsigned char *bytes, const float *v, size_t n) {
-  size_t i, take = LDR__MIN(n, (size_t)LDR__BLOCK);
-  for (i = 0; i < take; i++) ldr__store_u32(bytes + 4 * i, ldr__bits_from_float(v[i]));
-  return take;
-}
-
-static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n) {
+static uint64_t ldr__floats_put(ldr__writer *w, uint64_t h, const float *v, size_t n, ldr_error *err) {
   unsigned char bytes[4 * LDR__BLOCK];
-  while (n) {
-    size_t take = ldr__float_block(bytes, v, n);
-    h = ldr__digest(h, bytes, 4 * take);
+  while (n && !(w && w->status)) {
+    const size_t take = LDR__MIN(n, (size_t)LDR__BLOCK);
+    for (size_t i = 0; i < take; i++) ldr__store_u32(bytes + 4 * i, ldr__bits_from_float(v[i]));
+    if (w) ldr__writer_put(w, bytes, 4 * take, err);
+    else h = ldr__digest(h, bytes, 4 * take);
     v += take;
     n -= take;
   }
   return h;
+}
+
+static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n) {
+  return ldr__floats_put(NULL, h, v, n, NULL);
+}
+
+static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
+  ldr__floats_put(w, 0, v, n, err);
 }
 
 /* A named array of a file: where its floats lie in memory and how it is called. */
@@ -22885,39 +22503,21 @@ static ldr__array ldr__ladder_array(const void *of, int32_t i) {
 static void ldr__header_tensor(
     ldr__text *t, const char *name, ldr_dtype type, const int64_t *shape, int32_t dims, uint64_t *at) {
   uint64_t bytes = ldr_dtype_size(type);
-  int32_t k;
   ldr__text_bytes(t, ",", 1);
   ldr__text_json(t, name);
-  ldr__text_string(t, ":{\"dtype\":\"");
-  ldr__text_string(t, ldr_dtype_name(type));
-  ldr__text_string(t, "\",\"shape\":[");
-  for (k = 0; k < dims; k++) {
-    if (k) ldr__text_bytes(t, ",", 1);
-    ldr__text_i64(t, shape[k]);
+  ldr__text_print(t, ":{\"dtype\":\"%s\",\"shape\":[", ldr_dtype_name(type));
+  for (int32_t k = 0; k < dims; k++) {
+    ldr__text_print(t, k ? ",%I" : "%I", shape[k]);
     bytes *= (uint64_t)shape[k];
   }
-  ldr__text_string(t, "],\"data_offsets\":[");
-  ldr__text_u64(t, *at);
-  ldr__text_bytes(t, ",", 1);
-  ldr__text_u64(t, *at += bytes);
-  ldr__text_string(t, "]}");
+  ldr__text_print(t, "],\"data_offsets\":[%U,%U]}", *at, *at + bytes);
+  *at += bytes;
 }
 
-/* A matrix, or a vector. */
 static void ldr__header_matrix(
     ldr__text *t, const char *name, ldr_dtype type, int vector, size_t rows, size_t columns, uint64_t *at) {
   int64_t shape[2] = { (int64_t)rows, (int64_t)columns };
   ldr__header_tensor(t, name, type, shape + vector, 2 - vector, at);
-}
-
-static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
-  unsigned char bytes[4 * LDR__BLOCK];
-  while (n && !w->status) {
-    size_t take = ldr__float_block(bytes, v, n);
-    ldr__writer_put(w, bytes, 4 * take, err);
-    v += take;
-    n -= take;
-  }
 }
 
 static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
@@ -22942,14 +22542,12 @@ typedef struct ldr__arrays {
 
 static ldr_status ldr__arrays_write(ldr__writer *w, const ldr_ladder *l, const ldr__arrays *y, ldr_error *err) {
   ldr__text t;
-  ldr__array a;
   uint64_t h = 0, at = 0;
   size_t bound = ldr__header_bound(l);
   char *text = (char *)ldr__alloc(&l->alloc, bound);
-  int32_t i;
   if (!text) return w->status = ldr__fail(err, LDR_MEMORY, "out of memory while saving a %s", y->format);
-  for (i = 0; i < y->count; i++) {
-    a = y->at(y->of, i);
+  for (int32_t i = 0; i < y->count; i++) {
+    ldr__array a = y->at(y->of, i);
     h = ldr__floats_digest(h, a.data, a.rows * a.columns);
   }
   ldr__text_init(&t, text, bound);
@@ -22959,14 +22557,14 @@ static ldr_status ldr__arrays_write(ldr__writer *w, const ldr_ladder *l, const l
   if (y->meta) y->meta(&t, y->of);
   ldr__meta_hex(&t, "checksum", ldr__mix64(h ^ t.digest), 16);
   ldr__text_bytes(&t, "}", 1);
-  for (i = 0; i < y->count; i++) {
-    a = y->at(y->of, i);
+  for (int32_t i = 0; i < y->count; i++) {
+    ldr__array a = y->at(y->of, i);
     ldr__header_matrix(&t, a.name, LDR_F32, a.rows < 2, a.rows, a.columns, &at);
   }
   ldr__text_bytes(&t, "}", 1);
   ldr__writer_header(w, &t, err);
-  for (i = 0; i < y->count; i++) {
-    a = y->at(y->of, i);
+  for (int32_t i = 0; i < y->count; i++) {
+    ldr__array a = y->at(y->of, i);
     ldr__writer_floats(w, a.data, a.rows * a.columns, err);
   }
   ldr__free(&l->alloc, text, bound);
@@ -22980,9 +22578,8 @@ static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_err
 
 LDR__DEF ldr_status ldr_ladder_save_memory(
     const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err) {
-  ldr__writer w;
   if (!l || !size) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
-  memset(&w, 0, sizeof w);
+  LDR__ZERO(ldr__writer, w);
   w.memory = (unsigned char *)data;
   w.capacity = capacity;
   ldr__ladder_write(&w, l, err);
@@ -23001,17 +22598,22 @@ LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_e
 }
 #endif
 
-/* Reads one array of a file into its place, checking name, type and size. */
-static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
+/* The tensor that has an array; err says what is wrong with its name, type or size. */
+static const ldr_tensor *ldr__array_find(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
   const ldr_tensor *t = ldr_weights_find(w, a->name);
   uint64_t n = (uint64_t)a->rows * a->columns;
-  if (!t) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a->name);
-  if (t->dtype != LDR_F32) return ldr__fail_at(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32",
-      a->name, ldr_dtype_name(t->dtype));
-  if (t->bytes != 4 * n)
-    return ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
-  ldr_tensor_read(a->data, t, 0, (size_t)n);
-  return LDR_OK;
+  if (!t) ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a->name);
+  else if (t->dtype != LDR_F32)
+    ldr__fail_at(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
+  else if (t->bytes != 4 * n)
+    ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
+  return t;
+}
+
+static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
+  const ldr_tensor *t = ldr__array_find(w, a, err);
+  if (!err->status) ldr_tensor_read(a->data, t, 0, a->rows * a->columns);
+  return err->status;
 }
 
 static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
@@ -23022,10 +22624,8 @@ static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
 /* rungs: room for 2 LDR__MANY, where d's lists will lie. */
 static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32_t *rungs, ldr_error *err) {
   char key[64];
-  size_t f;
-  int32_t i;
   int64_t v = 0;
-  for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
+  for (size_t f = 0; f < LDR__COUNT(ldr__fields); f++) {
     uint64_t bits;
     if (!ldr__field_read(w, &ldr__fields[f], &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
     ldr__field_set(&ldr__fields[f], bits, d);
@@ -23035,9 +22635,8 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
       !ldr__choices_made(d) || d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
       !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
-  for (i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
-    int32_t k = i - d->rung_count;
-    ldr__format(key, sizeof key, k < 0 ? "rung.%d" : "encoder.rung.%d", k < 0 ? i : k);
+  for (int32_t i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
+    ldr__rung_key(key, d, i);
     if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > LDR__MANY) return ldr__meta_missing(key, err);
     rungs[i] = (int32_t)v;
   }
@@ -23054,8 +22653,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
 
 /* One walk over what the file says: a search for each label would be quadratic. */
 static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ldr_error *err) {
-  int32_t i;
-  for (i = 0; i < ldr_weights_meta_count(w); i++) {
+  for (int32_t i = 0; i < ldr_weights_meta_count(w); i++) {
     const char *value = NULL, *name = ldr_weights_meta_at(w, i, &value);
     int64_t n;
     if (strncmp(name, "note.", 5) == 0 && ldr_ladder_note(l, name + 5, value, err)) return err->status;
@@ -23069,12 +22667,11 @@ static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ld
 
 static ldr_ladder *ldr__ladder_from(
     const ldr_model *m, const ldr_weights *w, const ldr_allocator *alloc, ldr_error *err) {
-  ldr_ladder_desc d;
   ldr_ladder *l = NULL;
   int32_t rungs[2 * LDR__MANY], i;
   uint64_t held = 0, fingerprint = 0, mine, h = 0, wanted = 0;
   const char *format = ldr_weights_meta(w, "format");
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_ladder_desc, d);
   d.alloc = ldr__allocator(alloc);
   if (!format || strcmp(format, "ladder") != 0) ldr__meta_missing("format", err);
   else if (!ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint))
@@ -23158,7 +22755,6 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
   const ldr_dataset *sets[2] = { t->train, t->dev };
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
-  int i;
   h = ldr__fields_digest(h, ldr__run_fields, LDR__COUNT(ldr__run_fields), d);
   /* rounded taps make another run */
   if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
@@ -23170,21 +22766,20 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->preference > 0) h = ldr__floats_digest(h, &d->preference, 1);
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields), &t->l->d);
-  for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
-  for (i = 0; i < 2; i++) {
-    size_t k, labels;
+  for (int i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
+  for (int i = 0; i < 2; i++) {
     if (marks) marks[i] = h;
     if (!sets[i]) continue;
-    labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
+    size_t labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
     h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
     if (sets[i]->version) { /* its examples pass by: what comes next is the caller's to repeat */
       h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
       continue;
     }
     h = ldr__mix64(h ^ ldr__texts_hash(sets[i]));
-    for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
-    for (k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
-    for (k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
+    for (size_t k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
+    for (size_t k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
+    for (size_t k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
     h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
   }
   if (marks) marks[2] = h;
@@ -23224,9 +22819,8 @@ static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
   const uint64_t bits = ldr__field_bits(&ldr__run_fields[i], &t->d);
   const float real = ldr__float_from_bits((uint32_t)bits);
   char part[10] = "";
-  int32_t k;
   int64_t nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX, rest = nano;
-  for (k = 8; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
+  for (int32_t k = 8; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
   if (ldr__run_fields[i].kind != LDR__FIELD_FLOAT) ldr__format(text, 32, "%I", (int64_t)bits);
   else ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
   return text;
@@ -23241,9 +22835,8 @@ static ldr__array ldr__state_array(const void *of, int32_t i) {
 static void ldr__state_meta(ldr__text *text, const void *of) {
   const ldr_trainer *t = (const ldr_trainer *)of;
   char value[32];
-  int i;
   ldr__meta_hex(text, "run", ldr__run_digest(t, NULL), 16);
-  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
+  for (int i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
   ldr__fields_write(text, ldr__states, LDR__COUNT(ldr__states), t);
 }
 
@@ -23263,31 +22856,28 @@ static ldr_status ldr__resume_check(
     const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
   const char *format = ldr_weights_meta(w, "format");
   uint64_t run, wanted, h = 0, bits;
-  int i;
-  size_t s;
   if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)
       || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-  for (i = 0; run != ldr__run_digest(t, NULL) && i < LDR__RUN_FIELDS; i++) {
+  const int same = run == ldr__run_digest(t, NULL);
+  for (int i = 0; !same && i < LDR__RUN_FIELDS; i++) {
     char now[32];
     const char *was = ldr_weights_meta(w, ldr__run_fields[i].key);
     if (was && strcmp(was, ldr__run_value(now, t, i)) != 0)
       return ldr__fail(err, LDR_MISMATCH, "the saved run had %s %s, and this one has %s: only threads, caches of "
           "floats and processes may differ", ldr__run_fields[i].key + 4, was, now);
   }
-  if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
+  if (!same) return ldr__fail(err, LDR_MISMATCH,
       "the saved run had another backbone, ladder, data set, seed or type of taps");
-  for (s = 0; s < LDR__COUNT(ldr__states); s++) {
+  for (size_t s = 0; s < LDR__COUNT(ldr__states); s++) {
     const int64_t most = ldr__states[s].size == 4 ? t->d.epochs : s ? INT64_MAX / 2
         : (int64_t)t->d.epochs * t->steps_per_epoch;
     if (!ldr__field_read(w, &ldr__states[s], &bits) || (ldr__states[s].kind == LDR__FIELD_INT && bits > (uint64_t)most))
       return ldr__meta_missing(ldr__states[s].key, err);
   }
-  for (i = 0; i < n; i++) {
-    const ldr_tensor *x = ldr_weights_find(w, a[i].name);
+  for (int i = 0; i < n; i++) {
+    const ldr_tensor *x = ldr__array_find(w, &a[i], err);
     size_t at, take;
-    if (!x) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a[i].name);
-    if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns) return ldr__fail_at(err, LDR_SHAPE, x->offset,
-        "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes, 4 * (uint64_t)a[i].columns);
+    if (err->status) return err->status;
     for (at = 0; at < a[i].columns; at += take) {
       take = LDR__MIN((size_t)LDR__BLOCK, a[i].columns - at);
       h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
@@ -23299,19 +22889,16 @@ static ldr_status ldr__resume_check(
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
   ldr__array a[LDR__STATE_ARRAYS];
-  ldr_weights *w;
-  int n, i;
-  size_t s;
   uint64_t bits;
   LDR__OWN_ERROR(err);
   if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_resume: no trainer or no path");
-  w = ldr__weights_open_one(path, &t->alloc, err);
+  ldr_weights *w = ldr__weights_open_one(path, &t->alloc, err);
   if (!w) return err->status;
-  n = ldr__state_arrays(t, a);
+  int n = ldr__state_arrays(t, a);
   if (ldr__resume_check(t, w, a, n, err)) ldr__fail_in_file(err, path);
   else {
-    for (i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
-    for (s = 0; s < LDR__COUNT(ldr__states); s++)
+    for (int i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
+    for (size_t s = 0; s < LDR__COUNT(ldr__states); s++)
       if (ldr__field_read(w, &ldr__states[s], &bits)) ldr__field_set(&ldr__states[s], bits, t);
     memset(&t->start, 0, sizeof t->start); /* what was fitted here is gone again */
     t->order_epoch = -1;

@@ -262,7 +262,7 @@ static void tiny_row(tiny_file *f, const tiny_spec *s) {
   int l, i;
   memset(&err, 0, sizeof err);
   tiny_config(config, s);
-  if (!m || ldr__model_config(m, config, strlen(config), &err)) {
+  if (!m || ldr__model_config(m, "config.json", config, strlen(config), &err)) {
     printf("  %s\n", err.message);
     ldr_model_free(m);
     return;

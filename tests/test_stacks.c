@@ -1363,7 +1363,7 @@ static uint64_t count_trained(const char *config, const ldr_ladder_desc *desc, i
   memset(&err, 0, sizeof err);
   memset(&y, 0, sizeof y);
   m = ldr__model_new(NULL, &err);
-  CHECK_INT(ldr__model_config(m, config, strlen(config), &err), LDR_OK);
+  CHECK_INT(ldr__model_config(m, "config.json", config, strlen(config), &err), LDR_OK);
   CHECK_STR(err.message, "");
   if (err.status) return 0;
   stack[0] = m;

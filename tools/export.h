@@ -434,7 +434,7 @@ LDR__DEF ldr_status ldr_model_init(
   if (!config || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_init: no configuration or no path");
   m = ldr__model_new(NULL, err);
   if (!m) return err->status;
-  status = ldr__model_config(m, (const char *)config, config_size, err);
+  status = ldr__model_config(m, "config.json", (const char *)config, config_size, err);
   if (!status) status = ldr__publish(m, NULL, path, LDR_F32, seed, err);
   ldr_model_free(m);
   return status;
