@@ -1993,8 +1993,7 @@ static uint32_t ldr__random_below(uint64_t key, uint64_t i, uint32_t n) {
 
 /* Fisher-Yates; order[i] = i on entry or any permutation. */
 static void ldr__shuffle(int32_t *order, int32_t n, uint64_t key) {
-  int32_t i;
-  for (i = n - 1; i > 0; i--) {
+  for (int32_t i = n - 1; i > 0; i--) {
     int32_t j = (int32_t)ldr__random_below(key, (uint64_t)i, (uint32_t)i + 1), t = order[i];
     order[i] = order[j];
     order[j] = t;
@@ -2086,14 +2085,12 @@ static const unsigned char ldr__curve[16] = { 0, 23, 44, 62, 78, 92, 105, 117, 1
 
 /* code[n] = bits of q[n] from `shift` on. */
 LDR__INLINE void ldr__codes_bits(unsigned char *code, const unsigned char *q, int n, int shift, int mask) {
-  int l;
-  for (l = 0; l < n; l++) code[l] = (unsigned char)(q[l] >> shift & mask);
+  for (int l = 0; l < n; l++) code[l] = (unsigned char)(q[l] >> shift & mask);
 }
 
 /* ... += those bits, moved to the left */
 LDR__INLINE void ldr__codes_more(unsigned char *code, const unsigned char *q, int n, int shift, int mask, int left) {
-  int l;
-  for (l = 0; l < n; l++) code[l] = (unsigned char)(code[l] | (q[l] >> shift & mask) << left);
+  for (int l = 0; l < n; l++) code[l] = (unsigned char)(code[l] | (q[l] >> shift & mask) << left);
 }
 
 /* Blocks of 32: Q4_1, Q5_0, Q5_1, IQ4_NL. */
@@ -2114,10 +2111,9 @@ LDR__INLINE void ldr__codes_small(ldr__codes *c, const unsigned char *p, ldr_dty
 
 LDR__INLINE void ldr__codes_q2(ldr__codes *c, const unsigned char *p) {
   float d = ldr__half_to_float(ldr__load_u16(p + 80)), m = ldr__half_to_float(ldr__load_u16(p + 82));
-  int i;
   LDR__UNROLL
-  for (i = 0; i < 8; i++) ldr__codes_bits(c->code + 32 * i, p + 16 + i / 4 * 32, 32, i % 4 * 2, 3);
-  for (i = 0; i < 16; i++) {
+  for (int i = 0; i < 8; i++) ldr__codes_bits(c->code + 32 * i, p + 16 + i / 4 * 32, 32, i % 4 * 2, 3);
+  for (int i = 0; i < 16; i++) {
     c->scale[i] = d * (float)(p[i] & 15);
     c->least[i] = m * (float)(p[i] >> 4);
   }
@@ -2126,13 +2122,12 @@ LDR__INLINE void ldr__codes_q2(ldr__codes *c, const unsigned char *p) {
 LDR__INLINE void ldr__codes_q3(ldr__codes *c, const unsigned char *p) {
   const unsigned char *scales = p + 96;
   float d = ldr__half_to_float(ldr__load_u16(p + 108));
-  int i;
   LDR__UNROLL
-  for (i = 0; i < 8; i++) {
+  for (int i = 0; i < 8; i++) {
     ldr__codes_bits(c->code + 32 * i, p + 32 + i / 4 * 32, 32, i % 4 * 2, 3);
     ldr__codes_more(c->code + 32 * i, p, 32, i, 1, 2);
   }
-  for (i = 0; i < 16; i++) {
+  for (int i = 0; i < 16; i++) {
     int low = i < 8 ? scales[i] & 15 : scales[i - 8] >> 4;
     c->scale[i] = d * (float)((low | (scales[8 + i % 4] >> (i / 4 * 2) & 3) << 4) - 32);
   }
@@ -2143,10 +2138,9 @@ LDR__INLINE void ldr__codes_q3(ldr__codes *c, const unsigned char *p) {
 LDR__INLINE void ldr__codes_q45(ldr__codes *c, const unsigned char *p, int five) {
   const unsigned char *q = p + (five ? 48 : 16), *s = p + 4;
   float d = ldr__half_to_float(ldr__load_u16(p)), m = ldr__half_to_float(ldr__load_u16(p + 2));
-  int j;
   c->group = 32;
   LDR__UNROLL
-  for (j = 0; j < 8; j++) {
+  for (int j = 0; j < 8; j++) {
     ldr__codes_bits(c->code + 32 * j, q + j / 2 * 32, 32, j % 2 * 4, 15);
     if (five) ldr__codes_more(c->code + 32 * j, p + 16, 32, j, 1, 4);
     c->scale[j] = d * (float)(j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4);
@@ -2156,21 +2150,19 @@ LDR__INLINE void ldr__codes_q45(ldr__codes *c, const unsigned char *p, int five)
 
 LDR__INLINE void ldr__codes_q6(ldr__codes *c, const unsigned char *p) {
   float d = ldr__half_to_float(ldr__load_u16(p + 208));
-  int i;
   LDR__UNROLL
-  for (i = 0; i < 8; i++) {
+  for (int i = 0; i < 8; i++) {
     ldr__codes_bits(c->code + 32 * i, p + i / 4 * 64 + i % 2 * 32, 32, i % 4 / 2 * 4, 15);
     ldr__codes_more(c->code + 32 * i, p + 128 + i / 4 * 32, 32, i % 4 * 2, 3, 4);
   }
-  for (i = 0; i < 16; i++) c->scale[i] = d * (float)((p[192 + i] ^ 128) - 128);
+  for (int i = 0; i < 16; i++) c->scale[i] = d * (float)((p[192 + i] ^ 128) - 128);
   c->zero = 32;
 }
 
 LDR__INLINE void ldr__codes_iq4(ldr__codes *c, const unsigned char *p) {
   float d = ldr__half_to_float(ldr__load_u16(p));
-  int j;
   c->group = 32;
-  for (j = 0; j < 8; j++) {
+  for (int j = 0; j < 8; j++) {
     int scale = (p[4 + j / 2] >> (j % 2 * 4) & 15) | (int)(ldr__load_u16(p + 2) >> (2 * j) & 3u) << 4;
     ldr__codes_bits(c->code + 32 * j, p + 8 + 16 * j, 16, 0, 15);
     ldr__codes_bits(c->code + 32 * j + 16, p + 8 + 16 * j, 16, 4, 15);
@@ -2189,9 +2181,8 @@ LDR__INLINE void ldr__codes_of(ldr__codes *c, const unsigned char *p, ldr_dtype 
   else if (type == LDR_IQ4_XS) ldr__codes_iq4(c, p);
   else ldr__codes_q45(c, p, type == LDR_Q5_K);
   if (type == LDR_IQ4_NL || type == LDR_IQ4_XS) {
-    int i;
     c->zero = 127;
-    for (i = 0; i < (type == LDR_IQ4_NL ? 32 : LDR__BLOCK_MOST); i++) c->code[i] = ldr__curve[c->code[i]];
+    for (int i = 0; i < (type == LDR_IQ4_NL ? 32 : LDR__BLOCK_MOST); i++) c->code[i] = ldr__curve[c->code[i]];
   }
 }
 
@@ -2283,11 +2274,10 @@ static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_
 
 LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n) {
   uint64_t count;
-  size_t i;
   if (!dst || !t || !ldr__dtype_is_float(t->dtype)) return 0;
   count = t->bytes / ldr_dtype_size(t->dtype) * ldr_dtype_block(t->dtype);
   if (first > count || n > count - first) return 0;
-  for (i = 0; i < n; i++) dst[i] = ldr__load(t->data, t->dtype, (size_t)first + i);
+  for (size_t i = 0; i < n; i++) dst[i] = ldr__load(t->data, t->dtype, (size_t)first + i);
   return 1;
 }
 
@@ -2522,9 +2512,8 @@ LDR__INLINE float ldr__tanh_slope(float x) {
 
 /* A group of lanes to read: at p, or, where fewer are left, in `local` with `fill` behind them. */
 LDR__INLINE const float *ldr__lanes_from(float *local, const float *p, size_t left, float fill) {
-  size_t l;
   if (left >= LDR__LANES) return p;
-  for (l = 0; l < LDR__LANES; l++) local[l] = l < left ? p[l] : fill;
+  for (size_t l = 0; l < LDR__LANES; l++) local[l] = l < left ? p[l] : fill;
   return local;
 }
 
@@ -2560,18 +2549,16 @@ LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
 
 LDR__INLINE float ldr__lanes_sum(const float *lanes) {
   float half[LDR__LANES / 2];
-  int l;
-  for (l = 0; l < LDR__LANES / 2; l++) half[l] = lanes[l] + lanes[l + LDR__LANES / 2];
-  for (l = 0; l < LDR__LANES / 4; l++) half[l] += half[l + LDR__LANES / 4];
+  for (int l = 0; l < LDR__LANES / 2; l++) half[l] = lanes[l] + lanes[l + LDR__LANES / 2];
+  for (int l = 0; l < LDR__LANES / 4; l++) half[l] += half[l + LDR__LANES / 4];
   return (half[0] + half[2]) + (half[1] + half[3]);
 }
 
 LDR__INLINE float ldr__lanes_max(const float *lanes) {
   float half[LDR__LANES / 2], a, b;
-  int l;
-  for (l = 0; l < LDR__LANES / 2; l++)
+  for (int l = 0; l < LDR__LANES / 2; l++)
     half[l] = ldr__select(lanes[l] < lanes[l + LDR__LANES / 2], lanes[l + LDR__LANES / 2], lanes[l]);
-  for (l = 0; l < LDR__LANES / 4; l++)
+  for (int l = 0; l < LDR__LANES / 4; l++)
     half[l] = ldr__select(half[l] < half[l + LDR__LANES / 4], half[l + LDR__LANES / 4], half[l]);
   a = half[0] < half[2] ? half[2] : half[0];
   b = half[1] < half[3] ? half[3] : half[1];
@@ -2622,12 +2609,10 @@ LDR__INLINE void ldr__mask_row_body(float *x, size_t n, uint32_t row, uint32_t t
 enum { LDR__NARROW = 8 };
 
 LDR__INLINE void ldr__softmax_mask(float *s, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
-  size_t j, at;
-  int l;
-  for (j = 0; j < keys; j++)
-    for (at = 0; at < n; at += LDR__NARROW) {
+  for (size_t j = 0; j < keys; j++)
+    for (size_t at = 0; at < n; at += LDR__NARROW) {
       float out[LDR__NARROW], *to = s + j * n + at;
-      for (l = 0; l < LDR__NARROW; l++)
+      for (int l = 0; l < LDR__NARROW; l++)
         out[l] = to[l] * ldr__mask_factor(q->row[at + (size_t)l], (uint32_t)(first + j), q->threshold, q->kept);
       memcpy(to, out, sizeof out);
     }
@@ -2662,21 +2647,18 @@ LDR__INLINE void ldr__softmax_body(float *s, size_t keys, size_t n, ldr__softmax
 }
 
 LDR__INLINE void ldr__softmax_back_mask(float *s, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
-  size_t i;
-  for (i = 0; i < queries; i++) ldr__mask_body(s + i * n, n, q->row[i], (uint32_t)first, q->threshold, q->kept);
+  for (size_t i = 0; i < queries; i++) ldr__mask_body(s + i * n, n, q->row[i], (uint32_t)first, q->threshold, q->kept);
 }
 
 LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q,
     size_t first) {
   const float scale = q->scale;
-  size_t i, at;
-  int l;
   if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first);
-  for (i = 0; i < queries; i++) {
+  for (size_t i = 0; i < queries; i++) {
     const float lse = q->lse[i], dot = q->dot[i];
-    for (at = 0; at < n; at += LDR__NARROW) {
+    for (size_t at = 0; at < n; at += LDR__NARROW) {
       float p[LDR__NARROW], g[LDR__NARROW], *v = s + i * n + at, *d = e + i * n + at;
-      for (l = 0; l < LDR__NARROW; l++) {
+      for (int l = 0; l < LDR__NARROW; l++) {
         p[l] = ldr__exp(v[l] * scale - lse);
         g[l] = scale * p[l] * (d[l] - dot);
       }
@@ -2814,11 +2796,10 @@ LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t 
 
 LDR__INLINE void ldr__transpose_body(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows,
     size_t d, int add) {
-  size_t i, c;
-  for (i = 0; i < rows; i++, dst += ld) {
+  for (size_t i = 0; i < rows; i++, dst += ld) {
     const float *from = src + i;
     const float times = by ? by[i] : 1.0f;
-    for (c = 0; c < d; c++, from += n) dst[c] = *from * times + (add ? dst[c] : 0.0f);
+    for (size_t c = 0; c < d; c++, from += n) dst[c] = *from * times + (add ? dst[c] : 0.0f);
   }
 }
 
@@ -2925,7 +2906,6 @@ LDR__INLINE void ldr__widen_body(int16_t *dst, const int8_t *src, size_t n) {
 static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype, size_t n) {
   const unsigned char *s = (const unsigned char *)src;
   size_t i = 0;
-  int l;
   if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) {
     ldr__blocks_unpack(dst, s, dtype, n);
     return;
@@ -2939,18 +2919,18 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
       uint16_t h[LDR__LANES];
       float v[LDR__LANES];
       memcpy(h, s + 2 * i, sizeof h);
-      for (l = 0; l < LDR__LANES; l++) v[l] = ldr__float_from_bits((uint32_t)ldr__little_u16(h[l]) << 16);
+      for (int l = 0; l < LDR__LANES; l++) v[l] = ldr__float_from_bits((uint32_t)ldr__little_u16(h[l]) << 16);
       memcpy(dst + i, v, sizeof v);
     }
   if (dtype == LDR_Q8_0) /* whole blocks: the scale is widened once */
     for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
       float d = ldr__half_to_float(ldr__load_u16(s));
-      for (l = 0; l < LDR__QBLOCK; l++) dst[i + (size_t)l] = d * (float)((int32_t)(s[2 + l] ^ 128u) - 128);
+      for (int l = 0; l < LDR__QBLOCK; l++) dst[i + (size_t)l] = d * (float)((int32_t)(s[2 + l] ^ 128u) - 128);
     }
   if (dtype == LDR_Q4_0)
     for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q4_0_BYTES) {
       float d = ldr__half_to_float(ldr__load_u16(s));
-      for (l = 0; l < LDR__QBLOCK / 2; l++) {
+      for (int l = 0; l < LDR__QBLOCK / 2; l++) {
         dst[i + (size_t)l] = d * (float)((int32_t)(s[2 + l] & 15u) - 8);
         dst[i + LDR__QBLOCK / 2 + (size_t)l] = d * (float)((int32_t)(s[2 + l] >> 4) - 8);
       }
@@ -2974,8 +2954,7 @@ LDR__INLINE void ldr__pack_body(unsigned char *out, const float *x, size_t rows,
       float local[LDR__LANES];
       const float *v = ldr__lanes_from(local, x + r, all - r, 0);
       uint16_t h[LDR__LANES];
-      int l;
-      for (l = 0; l < LDR__LANES; l++) h[l] = ldr__little_u16((uint16_t)ldr__float_to_bf16(v[l]));
+      for (int l = 0; l < LDR__LANES; l++) h[l] = ldr__little_u16((uint16_t)ldr__float_to_bf16(v[l]));
       if (all - r >= LDR__LANES) memcpy(out + 2 * r, h, sizeof h);
       else memcpy(out + 2 * r, h, 2 * (all - r));
     }
@@ -2984,15 +2963,13 @@ LDR__INLINE void ldr__pack_body(unsigned char *out, const float *x, size_t rows,
 }
 
 LDR__INLINE void ldr__unpack_int8_body(float *x, const unsigned char *in, size_t rows, size_t n) {
-  size_t r, i;
-  for (r = 0; r < rows; r++, in += n + 4) {
+  for (size_t r = 0; r < rows; r++, in += n + 4) {
     float scale = ldr__float_from_bits(ldr__load_u32(in)), v[LDR__LANES];
-    for (i = 0; i < n; i += LDR__LANES) {
+    for (size_t i = 0; i < n; i += LDR__LANES) {
       uint8_t q[LDR__LANES] = { 0 };
-      int l;
       if (n - i >= LDR__LANES) memcpy(q, in + 4 + i, sizeof q);
       else memcpy(q, in + 4 + i, n - i);
-      for (l = 0; l < LDR__LANES; l++) v[l] = scale * (float)((int)q[l] - 128);
+      for (int l = 0; l < LDR__LANES; l++) v[l] = scale * (float)((int)q[l] - 128);
       ldr__lanes_to(x + r * n + i, v, n - i);
     }
   }
@@ -3000,9 +2977,8 @@ LDR__INLINE void ldr__unpack_int8_body(float *x, const unsigned char *in, size_t
 
 LDR__INLINE void ldr__interleave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth,
     size_t nr) {
-  size_t p, j;
-  for (p = 0; p < depth; p++)
-    for (j = 0; j < nr; j++) dst[p * nr + j] = j < columns ? src[j * stride + p] : 0.0f;
+  for (size_t p = 0; p < depth; p++)
+    for (size_t j = 0; j < nr; j++) dst[p * nr + j] = j < columns ? src[j * stride + p] : 0.0f;
 }
 
 static void ldr__interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
@@ -3048,9 +3024,8 @@ LDR__INLINE void ldr__tile_store(const ldr__tile *t, float *sums, int32_t nr) {
 /* The same of whole numbers below 2^24, so float holds them too. */
 LDR__INLINE void ldr__tile_store_int8(const ldr__tile *t, const int32_t *whole, int32_t nr) {
   float sums[6 * 16];
-  int32_t i, j;
-  for (i = 0; i < t->rows; i++)
-    for (j = 0; j < nr; j++) sums[i * nr + j] = (float)whole[i * nr + j] * t->a_scale[i] * t->b_scale[j];
+  for (int32_t i = 0; i < t->rows; i++)
+    for (int32_t j = 0; j < nr; j++) sums[i * nr + j] = (float)whole[i * nr + j] * t->a_scale[i] * t->b_scale[j];
   ldr__tile_store(t, sums, nr);
 }
 
@@ -3058,12 +3033,10 @@ static void ldr__tile_portable(const ldr__tile *t) {
   const float *b = (const float *)t->b, *a[4];
   const size_t cs = t->cs / sizeof(float);
   float sums[4 * 8];
-  size_t p;
-  int i, j;
-  for (i = 0; i < 4; i++) a[i] = (const float *)(const void *)ldr__tile_row(t, i);
-  for (j = 0; j < 32; j++) sums[j] = 0;
-  for (p = 0; p < t->k; p++, b += 8)
-    for (j = 0; j < 8; j++) {
+  for (int i = 0; i < 4; i++) a[i] = (const float *)(const void *)ldr__tile_row(t, i);
+  for (int j = 0; j < 32; j++) sums[j] = 0;
+  for (size_t p = 0; p < t->k; p++, b += 8)
+    for (int j = 0; j < 8; j++) {
       sums[j] += a[0][p * cs] * b[j];
       sums[8 + j] += a[1][p * cs] * b[j];
       sums[16 + j] += a[2][p * cs] * b[j];
@@ -3077,10 +3050,9 @@ static void ldr__tile_int8_portable(const ldr__tile *t) {
   const int16_t *b = (const int16_t *)t->b, *a[4];
   const int32_t rows = t->rows;
   int32_t sums[4 * NR], i, j;
-  size_t p;
   for (i = 0; i < 4; i++) a[i] = (const int16_t *)(const void *)ldr__tile_row(t, i);
   for (i = 0; i < 4 * NR; i++) sums[i] = 0;
-  for (p = 0; p < t->k; p++, b += 2 * NR)
+  for (size_t p = 0; p < t->k; p++, b += 2 * NR)
     for (i = 0; i < rows; i++)
       for (j = 0; j < NR; j++) sums[i * NR + j] += a[i][2 * p] * b[2 * j] + a[i][2 * p + 1] * b[2 * j + 1];
   ldr__tile_store_int8(t, sums, NR);
@@ -3579,8 +3551,7 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
     ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
   ldr__product p = ldr__product_of(ex, c, ldc, a, rs, cs, b, finish, m, n, k, accumulate);
   if (ex->few && m <= LDR__FEW && cs == 1 && b.rs == 1 && !b.panels[0]) {
-    size_t i;
-    for (i = 0; ldr__is_rounded(ex, b.dtype, k) && i < m; i++)
+    for (size_t i = 0; ldr__is_rounded(ex, b.dtype, k) && i < m; i++)
       ex->kernels->rows->pack(
           ex->rounded + i * ldr__rounded_bytes(k), a + i * rs, k / LDR__QBLOCK, LDR__QBLOCK, LDR_I8);
     LDR__FOR(task, ((int64_t)n + LDR__FEW_COLUMNS - 1) / LDR__FEW_COLUMNS, ex->threads)
@@ -3974,10 +3945,9 @@ static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t 
     int32_t head_dim, int32_t n, int interleaved, const float *frequency, float scale, float direction) {
   const int32_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : n / 2;
   LDR__ROW_LOOP(t, rows, ex, {
-    int32_t h, i;
-    for (i = 0; i < n / 2; i++) {
+    for (int32_t i = 0; i < n / 2; i++) {
       float angle = (float)position[t] * frequency[i], c = scale * cosf(angle), s = scale * sinf(angle) * direction;
-      for (h = 0; h < heads; h++) {
+      for (int32_t h = 0; h < heads; h++) {
         float *p = x + t * ld + (size_t)(h * head_dim + i * step);
         float u = p[0], v = p[apart];
         p[0] = u * c - v * s;
@@ -4295,8 +4265,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
           ldr__attention_shifts(s, a, qkv + first * ld, h, rows, keys, nr, begin + i0, j0, 1);
           if (a->cap > 0) memcpy(t, s, rows * nr * sizeof(float));
           for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) { /* keys that come later */
-            size_t l;
-            for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
+            for (size_t l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
           }
           ker->rows->softmax_backward(s, e, rows, nr, &soft, j0);
           for (i = 0; a->cap > 0 && i < rows * nr; i++) { /* the slope of cap tanh(s / cap) */
@@ -4494,8 +4463,8 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
   int32_t stack[LADDER_MAX_JSON_DEPTH], last[LADDER_MAX_JSON_DEPTH], depth = 0, parent = -1, node; /* last: children */
   size_t i = *at;
   for (;;) {
-    int key = depth > 0 && j->nodes[parent].type == LDR_JSON_OBJECT, more;
-    for (more = 1 + key; more > 0; more--) { /* a key and its value, or a value */
+    int key = depth > 0 && j->nodes[parent].type == LDR_JSON_OBJECT;
+    for (int more = 1 + key; more > 0; more--) { /* a key and its value, or a value */
       if (more == 2 && !ldr__json_meets(s, n, &i, '"'))
         return ldr__fail_at(err, LDR_JSON, i, "JSON: expected a key in double quotes");
       node = ldr__json_value(j, s, n, &i, err);
@@ -6359,7 +6328,6 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle },
     { "adapter_model.safetensors", ldr__weights_open_one }, { "adapter_model.bin", ldr__weights_open_one } };
   char full[LADDER_MAX_PATH];
-  size_t i;
   LDR__OWN_ERROR(err);
   if (!path) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open: no path");
@@ -6371,7 +6339,7 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     ldr__fail(err, LDR_ARGUMENT, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
     return NULL;
   }
-  for (i = 0; i < LDR__COUNT(names); i++)
+  for (size_t i = 0; i < LDR__COUNT(names); i++)
     if (ldr__path_join(full, sizeof full, path, names[i].name) &&
         ldr__file_exists(full)) return names[i].open(full, alloc, err);
   if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
@@ -7552,8 +7520,7 @@ static int ldr__rx_posix(ldr__rx *r) {
     { "[:lower:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LL) },
     { "[:punct:]", LDR__IN_CATEGORIES, LDR__PUNCTS | LDR__SYMBOLS },
     { "[:alnum:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) } };
-  size_t i;
-  for (i = 0; i < LDR__COUNT(names); i++)
+  for (size_t i = 0; i < LDR__COUNT(names); i++)
     if (ldr__rx_take(r, names[i].name)) {
       ldr__rx_put2(r, names[i].item, (int32_t)names[i].set);
       return 1;
@@ -10156,8 +10123,7 @@ static int64_t ldr__beside_id(const ldr_tokenizer *t, int which, int32_t key) {
 }
 
 static void ldr__read_added_list(ldr_tokenizer *t, int32_t list) {
-  int32_t k;
-  for (k = ldr__first(t, list); k >= 0; k = ldr__next(t, k)) ldr__read_added(t, k, -1, 1, 1);
+  for (int32_t k = ldr__first(t, list); k >= 0; k = ldr__next(t, k)) ldr__read_added(t, k, -1, 1, 1);
 }
 
 /* The added tokens of a file beside the vocabulary, or (count) only how many it may add and the highest id it gives. */
@@ -10945,11 +10911,10 @@ static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, con
   if (!units && !(s->clip > 0) && !b->v[LDR__SCALE_K]) return;
   LDR__ROW_LOOP(r, rows, ex, {
     float *row = a->qkv + r * ld;
-    int32_t u;
     size_t i;
     ldr__scale_heads(row, b, s);
     for (i = 0; s->clip > 0 && i < ld; i++) row[i] = row[i] > s->clip ? s->clip : row[i] < -s->clip ? -s->clip : row[i];
-    for (u = 0; u < units; u++) {
+    for (int32_t u = 0; u < units; u++) {
       ldr__unit k = ldr__head_unit(s, u);
       const float *shift = b->v[k.slot + 1];
       ex->kernels->rows->norm(row + k.at, a->raw_stats ? a->raw_stats + 2 * ((size_t)u * a->raw_rows + r) : NULL,
@@ -10971,15 +10936,13 @@ static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *ro
   LDR__ROW_LOOP(r, rows, ex, {
     float *row = dqkv + r * ld;
     const float *x = (scaled ? room : a->raw) + r * ld;
-    int32_t u;
-    size_t i;
     if (scaled) ldr__scale_heads(room + r * ld, b, s);
-    for (u = 0; u < units; u++) {
+    for (int32_t u = 0; u < units; u++) {
       ldr__unit k = ldr__head_unit(s, u);
       ex->kernels->rows->norm_backward(row + k.at, 0, row + k.at, x + k.at,
           a->raw_stats + 2 * ((size_t)u * a->raw_rows + r), b->v[k.slot] + k.from, k.n, s->norm == LDR_NORM_RMS);
     }
-    for (i = 0; s->clip > 0 && i < ld; i++) if (x[i] > s->clip || x[i] < -s->clip) row[i] = 0;
+    for (size_t i = 0; s->clip > 0 && i < ld; i++) if (x[i] > s->clip || x[i] < -s->clip) row[i] = 0;
   })
   if (!scaled) return;
   ldr__scale_gradient(ex, grad[LDR__SCALE_K], dqkv + q, a->raw + q, ld, rows, kv);
@@ -13178,9 +13141,9 @@ static void ldr__bind_experts(ldr__binder *b, ldr__block *block, int32_t layer) 
 static void ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
   const ldr_model *m = b->m;
   char name[192];
-  int slot, routed = 0;
+  int routed = 0;
   block->manner = ldr__layer_manner(m, layer);
-  for (slot = 0; slot < LDR__SLOTS; slot++) {
+  for (int slot = 0; slot < LDR__SLOTS; slot++) {
     size_t rows, columns, first, total;
     if (!ldr__slot_size(&m->shape, slot, &rows, &columns)) continue;
     if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
@@ -14781,8 +14744,7 @@ static const ldr__head ldr__heads[] = {
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
-  size_t i;
-  for (i = 0; i < LDR__COUNT(ldr__heads); i++)
+  for (size_t i = 0; i < LDR__COUNT(ldr__heads); i++)
     if (ldr__heads[i].head == head) return &ldr__heads[i];
   return NULL;
 }
@@ -14815,8 +14777,7 @@ struct ldr_dataset {
 
 /* Where the second of two texts begins (LDR_POOL_PAIR), 0: there is one. */
 static int32_t ldr__second_text(const int32_t *ids, int32_t n) {
-  int32_t i;
-  for (i = 0; i + 1 < n; i++)
+  for (int32_t i = 0; i + 1 < n; i++)
     if (ids[i] == ids[n - 1]) return i + 1;
   return 0;
 }
@@ -14856,13 +14817,12 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
 
 LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
   ldr_allocator a;
-  size_t i;
   if (!d) return;
   a = d->alloc;
 #ifndef LADDER_NO_TOKENIZER
   ldr_encoding_free(&d->encoding);
 #endif
-  for (i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
+  for (size_t i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
   if (d->unseen) ldr__free(&a, d->unseen, strlen(d->unseen) + 1);
   ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
   ldr__free(&a, d->index, d->index_room * sizeof *d->index);
@@ -15097,8 +15057,7 @@ typedef struct ldr__reader {
 /* Lines are counted only when something is wrong: a file is read far more often than it is broken. */
 static int64_t ldr__reader_line(const ldr__reader *r, size_t at) {
   int64_t line = r->lines + 1;
-  size_t i;
-  for (i = 0; i < at && i < r->size; i++) line += r->data[i] == '\n';
+  for (size_t i = 0; i < at && i < r->size; i++) line += r->data[i] == '\n';
   return line;
 }
 
@@ -15192,8 +15151,7 @@ static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *e
   static const struct { const char *name; int kind; } names[] = { { "utf-8", LDR__UTF8 }, { "utf-16", LDR__UTF16 },
       { "utf-16le", LDR__UTF16LE }, { "utf-16be", LDR__UTF16BE }, { "latin-1", LDR__WINDOWS1252 },
       { "iso-8859-1", LDR__WINDOWS1252 }, { "windows-1252", LDR__WINDOWS1252 } };
-  size_t i;
-  for (i = 0; i < LDR__COUNT(names); i++)
+  for (size_t i = 0; i < LDR__COUNT(names); i++)
     if (strcmp(name, names[i].name) == 0) {
       *kind = names[i].kind;
       return LDR_OK;
@@ -15486,9 +15444,8 @@ static ldr_status ldr__reader_label_list(ldr__reader *r, const ldr_json *j, int3
   const ldr_json_node *n = ldr_json_node_at(j, node);
   char *out = ldr__reader_room(r, LDR__FIELD_LABEL, n->end - n->begin + 1, err);
   size_t used = 0, from;
-  int32_t item;
   if (!out) return LDR_MEMORY;
-  for (item = n->first; item >= 0; item = ldr_json_node_at(j, item)->next) {
+  for (int32_t item = n->first; item >= 0; item = ldr_json_node_at(j, item)->next) {
     const ldr_json_node *e = ldr_json_node_at(j, item);
     if (item != n->first) out[used++] = '|';
     from = used;
@@ -15557,11 +15514,10 @@ static ldr_status ldr__reader_values(ldr__reader *r, ldr_error *err) {
   ldr_status status = LDR_OK;
   while (!status && at < r->size) {
     ldr_json *j = ldr__reader_json(r, at, &used, err);
-    int32_t node;
     if (!j) return err->status;
     if (!array) status = ldr__reader_object(r, j, 0, at, err);
     else
-      for (node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next)
+      for (int32_t node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next)
         status = ldr__reader_object(r, j, node, at, err);
     ldr_json_free(j);
     at += used;
@@ -15580,8 +15536,7 @@ static int ldr__reader_is_json(const ldr__reader *r, const char *path) {
 }
 
 static ldr_status ldr__reader_labels(ldr__reader *r, ldr_error *err) {
-  int32_t i;
-  for (i = 0; i < ldr_dataset_labels(r->desc.labels); i++) {
+  for (int32_t i = 0; i < ldr_dataset_labels(r->desc.labels); i++) {
     const char *name = ldr_dataset_label_name(r->desc.labels, i);
     if (!name)
       return ldr__fail(
@@ -15623,8 +15578,7 @@ static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *e
 #endif
 
 static void ldr__reader_free(ldr__reader *r) {
-  int k;
-  for (k = 0; k <= LDR__FIELDS; k++) ldr__free(&r->desc.alloc, r->field[k], r->capacity[k]);
+  for (int k = 0; k <= LDR__FIELDS; k++) ldr__free(&r->desc.alloc, r->field[k], r->capacity[k]);
 }
 
 /* The examples of `bytes`, or of the file. */
@@ -16481,11 +16435,10 @@ static void ldr__ladder_random(ldr_ladder *l) {
   for (int32_t p = 0; p < l->count; p++) {
     ldr__param *q = &l->params[p];
     float *v = ldr__value(l, p);
-    size_t k;
     int gate = strstr(q->name, "gate") && !strstr(q->name, ".weight") && !strstr(q->name, ".bias"),
         head = p == l->head_out.weight || p == l->head_dense.weight;
-    if (gate) for (k = 0; k < q->size; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
-    else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < q->size; k++) v[k] = 1;
+    if (gate) for (size_t k = 0; k < q->size; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
+    else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (size_t k = 0; k < q->size; k++) v[k] = 1;
     else if (!q->decay) ldr__start_as(l, p, NULL, NULL);
     else if (row->kind == LDR__LIKE_BERT && !head)
       ldr__start_truncated(l, p, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
@@ -16778,8 +16731,7 @@ static double ldr__target_weight(const ldr__targets *t, ldr_head head, size_t r)
 static double ldr__loss_row(
     float *d, const float *z, size_t n, int32_t y, const float *weights, float smoothing, double normalizer) {
   double weight = 0, loss = y >= 0 ? ldr__cross_entropy_row(d, z, n, y, weights, smoothing, &weight) : 0;
-  size_t c;
-  for (c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
+  for (size_t c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
   return loss;
 }
 
@@ -16797,9 +16749,8 @@ static double ldr__loss_classes(
 static double ldr__loss_numbers(
     float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0;
-  size_t r;
   (void)classes;
-  for (r = 0; r < rows; r++) {
+  for (size_t r = 0; r < rows; r++) {
     double e = (double)z[r] - (double)t->values[r];
     loss += e * e;
     if (dz) dz[r] = (float)(2.0 * e / normalizer);
@@ -16830,8 +16781,7 @@ static double ldr__loss_sets(
 }
 
 static void ldr__sigmoid_rows(float *z, size_t rows, size_t n) {
-  size_t i;
-  for (i = 0; i < rows * n; i++) z[i] = ldr__sigmoid(z[i]);
+  for (size_t i = 0; i < rows * n; i++) z[i] = ldr__sigmoid(z[i]);
 }
 
 /* Scores to probabilities, in place. */
@@ -16983,16 +16933,15 @@ static int32_t ldr__deep_blocks(const ldr_ladder *l) {
 static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, const ldr__shape *shape, int32_t blocks,
     size_t tokens, int32_t checkpoint, int embeddings) {
   const char *name = "backbone activations";
-  int32_t i;
   ldr__acts a;
   k->checkpoint = checkpoint;
   k->acts = (ldr__acts *)ldr__place(p, name, (size_t)blocks, sizeof(ldr__acts));
   k->state = (float **)ldr__place(p, name, (size_t)blocks + 1, sizeof(float *));
-  for (i = 0; i <= blocks; i++) {
+  for (int32_t i = 0; i <= blocks; i++) {
     float *state = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
     if (k->state) k->state[i] = state;
   }
-  for (i = 0; i < blocks; i++) {
+  for (int32_t i = 0; i < blocks; i++) {
     if (i == 0 || !checkpoint) ldr__acts_place(p, name, &a, shape, tokens, LDR__KEEP_INSIDE);
     if (k->acts) k->acts[i] = a;
   }
@@ -17006,8 +16955,7 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
 
 /* 1: the gradient is wanted below the first block. */
 static int ldr__tunes_embeddings(const ldr_ladder *l) {
-  int end;
-  for (end = 0; l->deep && end < LDR__ENDS; end++)
+  for (int end = 0; l->deep && end < LDR__ENDS; end++)
     if (l->end[end] >= 0 && (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM ||
         end == LDR__EMBED_NORMB || end == LDR__PROMPT))
       return 1;
@@ -17032,8 +16980,7 @@ static int ldr__rung_matrix(const ldr__shape *s, size_t d, int which, size_t *ou
 /* Floats before the panels of matrix `which`, with room for those of W or of its transpose. */
 static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, size_t d, int which) {
   size_t size = 0, out, in, nr = (size_t)ker->nr;
-  int i;
-  for (i = 0; i < which; i++)
+  for (int i = 0; i < which; i++)
     if (ldr__rung_matrix(s, d, i, &out, &in))
       size += LDR__MAX(ldr__round_up(out, nr) * in, ldr__round_up(in, nr) * out);
   return size;
@@ -17275,11 +17222,10 @@ static void ldr__pass_widen(ldr__pass *s, int32_t sequences, int32_t virtuals) {
    it. */
 static void ldr__pass_route(ldr__pass *s, double rate, uint64_t key) {
   const ldr_ladder *l = s->l;
-  int32_t g, i;
   s->places = 0;
-  for (g = 0; g < ldr__final_blocks(l); g++)
+  for (int32_t g = 0; g < ldr__final_blocks(l); g++)
     if (l->successors && ldr__random_unit(key, (uint64_t)g) < rate) s->route[s->places++] = l->m->layers + g;
-    else for (i = ldr__group_start(l, g); i < ldr__group_start(l, g + 1); i++) s->route[s->places++] = i;
+    else for (int32_t i = ldr__group_start(l, g); i < ldr__group_start(l, g + 1); i++) s->route[s->places++] = i;
   for (s->deep.from = 0; s->deep.from < s->places && s->route[s->deep.from] < l->from; s->deep.from++) {}
 }
 
@@ -17458,8 +17404,7 @@ static void ldr__each_part(ldr__pass *s, int32_t k, const float *tap,
 }
 
 static void ldr__gate_fill(const ldr_ladder *l, float *a, int32_t rung) {
-  size_t c;
-  for (c = 0; l->d.gate != LDR_GATE_NONE && c < l->narrow; c++) a[c] = ldr__gate_value(l, rung, c);
+  for (size_t c = 0; l->d.gate != LDR_GATE_NONE && c < l->narrow; c++) a[c] = ldr__gate_value(l, rung, c);
 }
 
 /* out = a s + (1-a) m, or s + m; s->gate holds a. out may be s. */
@@ -17583,9 +17528,8 @@ static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, 
   ldr__tokens all = ldr__side_tokens(s, k);
   ldr__rung_part r;
   size_t first;
-  int i;
   r.b = ldr__rung_block(s->l, k);
-  for (i = ldr__qkv_is_one(&r.b, side) ? LDR__Q : LDR__O; i < LDR__MATRICES; i++)
+  for (int i = ldr__qkv_is_one(&r.b, side) ? LDR__Q : LDR__O; i < LDR__MATRICES; i++)
     r.b.m[i].panels[!back] = ldr__rung_panel(s, i);
   r.t = ldr__tokens_part(&all, p->from, p->to);
   r.out = all.only ? (size_t)p->from : p->first;
@@ -17775,8 +17719,7 @@ static int ldr__deep_few(const ldr__pass *s) { return ldr__few(s) && s->places >
 /* From k->state[0] to the final state at the head's rows. */
 static void ldr__deep_blocks_forward(ldr__pass *s) {
   ldr__deep *k = &s->deep;
-  int32_t place;
-  for (place = k->from; place < s->places; place++) {
+  for (int32_t place = k->from; place < s->places; place++) {
     ldr__acts a = ldr__deep_acts(s, place);
     ldr__block b = ldr__tuned_block(s->l, s->route[place]);
     ldr__tokens t = ldr__deep_tokens(s, place);
@@ -17840,8 +17783,7 @@ static void ldr__top_teacher(ldr__pass *s, const float *h) {
 /* The backbone reached the state that the copies read, which is the last tap. */
 static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h) {
   size_t d = s->l->wide;
-  int32_t q;
-  for (q = 0; s->fetch && q < s->t.sequences; q++) s->fetch(s->fetch_from, s, k, q);
+  for (int32_t q = 0; s->fetch && q < s->t.sequences; q++) s->fetch(s->fetch_from, s, k, q);
   if (s->taps[k] && h != s->taps[k]) memcpy(s->taps[k], h, s->t.count * d * sizeof(float));
   ldr__top_input(s, s->deep.state[0], h);
   if (s->teacher) ldr__top_teacher(s, h);
@@ -17898,9 +17840,7 @@ static void ldr__distances_begin(const ldr__pass *s, ldr__distances *x, const ld
 static void ldr__deep_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   float *grads[LDR__ALL_SLOTS], *ends[LDR__ENDS];
-  int32_t place;
-  int slot;
-  for (slot = 0; slot < LDR__ENDS; slot++) ends[slot] = ldr__grad(l, l->end[slot]);
+  for (int slot = 0; slot < LDR__ENDS; slot++) ends[slot] = ldr__grad(l, l->end[slot]);
   if (s->prompt) {
     memset(s->dprompt, 0, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width * sizeof(float));
     ends[LDR__PROMPT] = s->dprompt;
@@ -17909,9 +17849,9 @@ static void ldr__deep_backward(ldr__pass *s) {
     memset(s->reader->dout, 0, s->reader->t.count * l->wide * sizeof(float));
   ldr__distances_begin(s, &s->backbone_distances, &l->m->shape);
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
-  for (place = s->places - 1; place >= s->deep.from; place--) {
+  for (int32_t place = s->places - 1; place >= s->deep.from; place--) {
     if (s->pull) s->pull(s->pull_context, s, place, s->deep.state[place - s->deep.from + 1], s->deep.dx);
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
+    for (int slot = 0; slot < LDR__ALL_SLOTS; slot++)
       grads[slot] = ldr__grad(l, ldr__tuned_at(l, s->route[place])->slot[slot]);
     ldr__deep_block_backward(s, place, grads);
   }
@@ -17947,9 +17887,8 @@ static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) 
   const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
   float *x = s->backbone.x;
   ldr__tokens t = ldr__frozen_tokens(s);
-  int32_t layer;
   ldr__pass *p;
-  for (layer = first;; layer++) {
+  for (int32_t layer = first;; layer++) {
     for (p = s; p; p = p->beside) {
       ldr__walk_tap(p, layer, LDR_TAP_INPUT, x);
       if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x, t.count * l->wide * sizeof(float));
@@ -18016,14 +17955,13 @@ static void ldr__pass_backbone(ldr__pass *s) {
    already. */
 static void ldr__pass_from_taps(
     ldr__pass *s, void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q), const void *from) {
-  int32_t k;
   if (s->reader) {
     ldr__pass_from_taps(s->reader, fetch, from);
     if (s->reader->l->d.rung_count) ldr__ladder_output(s->reader);
   }
   s->fetch = fetch;
   s->fetch_from = from;
-  for (k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
+  for (int32_t k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
   s->fetch = NULL;
 }
 
@@ -18058,7 +17996,6 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
   for (first = 0; first < s->row_count; first += n) {
     const float *x = words + first * e;
     double *losses = s->row_loss + (pairs ? first : 0);
-    size_t r;
     n = LDR__MIN((size_t)LDR__WORD_ROWS, s->row_count - first);
     ldr__word_scores(&s->ex, l->m, h, z, x, n, e);
     if (distil) ldr__word_scores(&s->ex, l->m, h, s->teacher_scores, s->teacher + first * e, n, e);
@@ -18084,7 +18021,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
       for (i = 0; q && i < v; i++) p[i] -= one * q[i];
       if (!q) p[y] -= one;
     }
-    for (r = 0; r < n; r++) loss += losses[r];
+    for (size_t r = 0; r < n; r++) loss += losses[r];
     if (normalizer > 0)
       ldr__linear_backward(
           &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, ldr__mat_float(x, e, 1), h->m[LDR__LM_OUT], n, v, e);
@@ -18326,12 +18263,11 @@ static double ldr__span_loss_pairs(float *dz, const float *z, const ldr__spans *
 /* One type of a sequence by its two ends: the mean of the cross-entropies of the first and of the last token. */
 static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v, size_t type, double normalizer) {
   double loss = 0;
-  size_t a, side;
-  for (side = 0; side < 2; side++) {
+  for (size_t side = 0; side < 2; side++) {
     size_t column = 2 * type + side;
     ldr__log_sum all = { -1e300, 0 }, right = all;
     double la, lr;
-    for (a = 0; a < v->n; a++) {
+    for (size_t a = 0; a < v->n; a++) {
       ldr__log_sum_add(&all, (double)*ldr__span_row(v, z, a, column));
       if (v->ends[a] >= 0) ldr__log_sum_add(&right, (double)*ldr__span_row(v, z, side ? (size_t)v->ends[a] : a,
           column));
@@ -18339,7 +18275,7 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
     la = ldr__log_sum_value(&all);
     lr = ldr__log_sum_value(&right);
     loss += 0.5 * (la - lr);
-    for (a = 0; dz && a < v->n; a++) {
+    for (size_t a = 0; dz && a < v->n; a++) {
       size_t to = side && v->ends[a] >= 0 ? (size_t)v->ends[a] : a;
       double x = (double)*ldr__span_row(v, z, a, column), y = (double)*ldr__span_row(v, z, to, column);
       dz[(size_t)v->at[a] * v->ld + column] += (float)(0.5 * exp(x - la) / normalizer);
@@ -18359,9 +18295,8 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
 /* log sum_k exp(x_k + w_k) of numbers w `step` apart; with `best` the largest of them and which it is. */
 static double ldr__chain_sum(const double *x, const float *w, size_t step, size_t n, int32_t *best) {
   ldr__log_sum all = { -1e300, 0 };
-  size_t k;
   if (best) *best = 0;
-  for (k = 0; k < n; k++) {
+  for (size_t k = 0; k < n; k++) {
     double y = x[k] + (double)w[k * step];
     if (!best) ldr__log_sum_add(&all, y);
     else if (y > all.peak) {
@@ -18430,10 +18365,9 @@ static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int3
     double normalizer) {
   ldr__spans v = ldr__spans_open(s, q, labels);
   double loss = 0, n = (double)v.types;
-  size_t k;
   if (dz) memset(dz + v.first * v.ld, 0, (size_t)(s->offsets[q + 1] - s->offsets[q]) * v.ld * sizeof(float));
   if (v.w) return v.n ? ldr__chain_loss(dz, z, &v, normalizer) : 0;
-  for (k = 0; v.n && k < v.types; k++) {
+  for (size_t k = 0; v.n && k < v.types; k++) {
     ldr__spans_true(&v, k);
     loss += (v.pairs ? ldr__span_loss_pairs : ldr__span_loss_ends)(dz, z, &v, k, normalizer * n) / n;
   }
@@ -18445,12 +18379,11 @@ static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, 
     double normalizer) {
   const ldr__pass *s = t->pass;
   double loss = 0;
-  int32_t q;
   (void)rows;
   (void)classes;
   LDR__FOR(i, s->t.sequences, s->alpha ? 1 : s->ex.threads)
     s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels, normalizer);
-  for (q = 0; q < s->t.sequences; q++) loss += s->span_sums[4 * q];
+  for (int32_t q = 0; q < s->t.sequences; q++) loss += s->span_sums[4 * q];
   return loss;
 }
 
@@ -18702,11 +18635,10 @@ static void ldr__side_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   ldr__pass *r = s->side.cross ? s->reader : NULL;
   ldr__sums sums;
-  int32_t k;
   if (r) memset(r->dout, 0, r->t.count * l->narrow * sizeof(float));
   ldr__distances_begin(s, &s->side_distances, &l->side);
   ldr__output_backward(s);
-  for (k = l->d.rung_count - 1; k >= 0; k--) {
+  for (int32_t k = l->d.rung_count - 1; k >= 0; k--) {
     ldr__gate_fill(l, s->gate, k);
     ldr__rung_pack(s, k, 1);
     ldr__side_cross(s, k);
@@ -19353,10 +19285,9 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
   const ldr__task_head *t = &l->m->task;
   const struct { ldr__linear map; int32_t rows; const ldr__mat *w; const float *b; } parts[2] = {
     { l->head_dense, t->hidden, &t->dense, t->dense_bias }, { l->head_out, t->classes, &t->out, t->out_bias } };
-  int i;
   if (l->head_width != l->wide) return ldr__fail(err, LDR_UNSUPPORTED,
       "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, (int32_t)l->head_width);
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     int32_t rows = ldr_ladder_param(l, parts[i].map.weight).rows;
     if (!parts[i].w->data) continue;
     if (parts[i].rows != rows) return ldr__fail(err, LDR_SHAPE, "published_head: the head in the weights has %d "
@@ -20348,14 +20279,12 @@ static float ldr__base_rate(const ldr_ladder *l) {
 /* Each parameter's rate as a multiple of the trainer's, which is the rungs'. */
 static void ldr__ladder_rates(ldr_ladder *l) {
   float base = ldr__base_rate(l);
-  int32_t p, i;
-  int slot;
   if (!ldr__has_recipe(l)) return;
-  for (i = l->from; l->top && i < l->m->layers; i++)
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
+  for (int32_t i = l->from; l->top && i < l->m->layers; i++)
+    for (int slot = 0; slot < LDR__ALL_SLOTS; slot++)
       if (l->tuned[i].slot[slot] >= 0)
         l->params[l->tuned[i].slot[slot]].rate = ldr__copy_rate(l) / base;
-  for (p = ldr__head_map(l).weight; p >= 0 && p < l->count; p++)
+  for (int32_t p = ldr__head_map(l).weight; p >= 0 && p < l->count; p++)
     l->params[p].rate = 1e-3f / base;
 }
 
@@ -20443,16 +20372,14 @@ static void ldr__scales_place(ldr__plan *p, ldr_trainer *t) {
 
 /* Parameters to what is stepped (V = W s, c = b + W mean), or back. */
 static void ldr__scales_values(const ldr_trainer *t, int back) {
-  int32_t i;
-  for (i = 0; i < t->scale_count; i++) {
+  for (int32_t i = 0; i < t->scale_count; i++) {
     const ldr__scale *s = &t->scales[i];
     float *w = ldr__value(t->l, s->weight), *b = ldr__value(t->l, s->bias);
     size_t d = t->l->params[s->weight].columns;
     LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = w + (size_t)row * d;
       double moved = 0;
-      size_t c;
-      for (c = 0; c < d; c++) {
+      for (size_t c = 0; c < d; c++) {
         double plain = back ? (double)v[c] / (double)s->deviation[c] : (double)v[c];
         moved += plain * (double)s->mean[c];
         v[c] = (float)(back ? plain : plain * (double)s->deviation[c]);
@@ -20464,8 +20391,7 @@ static void ldr__scales_values(const ldr_trainer *t, int back) {
 
 /* Their gradients: dV = (dW - db mean^T) / deviation, dc = db. (W = V / s and b = c - W mean move together.) */
 static void ldr__scales_gradients(const ldr_trainer *t) {
-  int32_t i;
-  for (i = 0; i < t->scale_count; i++) {
+  for (int32_t i = 0; i < t->scale_count; i++) {
     const ldr__scale *s = &t->scales[i];
     float *g = ldr__grad(t->l, s->weight), *db = ldr__grad(t->l, s->bias);
     size_t d = t->l->params[s->weight].columns;
@@ -20628,8 +20554,7 @@ static void ldr__branches_add(float *x, size_t n, const ldr__branch *b, size_t c
 static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *err) {
   ldr__branch *b = t->branches;
   size_t count = 0, slots = 0, own = 0, at, n, i;
-  int32_t r;
-  for (r = 0; r < t->d.ranks; r++) {
+  for (int32_t r = 0; r < t->d.ranks; r++) {
     if (r == t->d.rank) own = count;
     count += ldr__branches(b + count, ldr__run(t, r, parts), ldr__run(t, r + 1, parts), parts);
   }
@@ -20678,7 +20603,6 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
   const ldr_ladder *l = t->l;
   ldr__limits most = { 1, 0, 1 };
   size_t values = 0;
-  int i;
   ldr__batch_limits(&most, l, t->train, t->part);
   if (t->dev) ldr__batch_limits(&most, l, t->dev, t->part);
   ldr__pass_place(p, &t->pass, t->l, most, t->only_scores ? NULL : &t->d);
@@ -20699,13 +20623,12 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
   if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
   t->values = ldr__place_floats(p, "tables", values);
   if (t->d.reduce) ldr__processes_place(p, t);
-  for (i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++)
     if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
 
 static ldr_status ldr__trainer_check(
     const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
-  int32_t c;
   if (!l || !train || !ldr__allocator_valid(&d->alloc))
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
   if (d->balance && d->class_weights) return ldr__fail(err, LDR_ARGUMENT,
@@ -20750,7 +20673,7 @@ static ldr_status ldr__trainer_check(
       (!l->top && (!l->d.rung_count || !ldr__uses_final(l)))))
     return ldr__fail(err, LDR_ARGUMENT, "%s is for a ladder with a words head and copies, or output MIXED or RESIDUAL: "
         "others do not have the backbone's own scores", d->distil ? "distilling" : "preference");
-  for (c = 0; d->class_weights && c < l->d.classes; c++)
+  for (int32_t c = 0; d->class_weights && c < l->d.classes; c++)
     if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX))
       return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
   if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
@@ -20759,7 +20682,6 @@ static ldr_status ldr__trainer_check(
 
 static void ldr__trainer_init(
     ldr_trainer *t, ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d) {
-  int i;
   memset(t, 0, sizeof *t);
   t->alloc = d->alloc.alloc_fn ? d->alloc : l->alloc;
   t->l = l;
@@ -20776,7 +20698,7 @@ static void ldr__trainer_init(
   if (!d->cache) return;
   ldr__cache_shape(&t->caches[0], l, train, d->cache_type, d->cache_dir != NULL);
   if (dev && dev != train) ldr__cache_shape(&t->caches[1], l, dev, d->cache_type, d->cache_dir != NULL);
-  for (i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++)
     if (t->caches[i].d && d->cache_layers) t->fill_size = LDR__MAX(t->fill_size, ldr__hidden_size(&t->caches[i]));
 }
 
@@ -20811,23 +20733,21 @@ LDR__DEF uint64_t ldr_trainer_plan_disk(
   uint64_t bytes = 0;
   ldr_error err;
   ldr_trainer t;
-  int i;
   memset(&err, 0, sizeof err);
   if (!d.cache_dir || ldr__trainer_check(l, train, dev, &d, &err)) return 0;
   ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
-  for (i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++)
     if (t.caches[i].d) bytes += ldr__cache_file_size(&t.caches[i]);
   return bytes;
 }
 
 LDR__DEF ldr_cache_info ldr_trainer_cache(const ldr_trainer *t) {
   ldr_cache_info info;
-  int i;
   memset(&info, 0, sizeof info);
   info.note[0] = info.note[1] = "";
   if (!t) return info;
   info.backbone_runs = t->backbone_runs;
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     const ldr__cache *c = &t->caches[i];
     if (!c->d) continue;
     info.sequences += (int32_t)c->d->count;
@@ -20858,27 +20778,25 @@ LDR__DEF void ldr_trainer_free(ldr_trainer *t) {
 static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count) {
   ldr__targets target;
   double weight = 0;
-  int32_t i, k;
   memset(&target, 0, sizeof target);
   target.class_weights = t->class_weights;
-  for (i = 0; i < count; i++) {
+  for (int32_t i = 0; i < count; i++) {
     ldr_example e = ldr_dataset_get(d, examples[i] * ldr__per(d));
     if (t->d.preference > 0) {
       weight++;
       continue;
     }
     target.labels = e.labels;
-    for (k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
+    for (int32_t k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
       weight += ldr__target_weight(&target, d->head, (size_t)k);
   }
   return weight;
 }
 
 static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
-  int32_t i;
   if (t->order_epoch == epoch) return;
   t->order_epoch = epoch;
-  for (i = 0; i < t->examples; i++) t->order[i] = i;
+  for (int32_t i = 0; i < t->examples; i++) t->order[i] = i;
   ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
 }
 
@@ -20891,7 +20809,6 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
   ldr__plan plan;
   ldr_trainer *t;
   ldr_allocator a;
-  int32_t c;
   LDR__OWN_ERROR(err);
   if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
   a = d.alloc.alloc_fn ? d.alloc : l->alloc;
@@ -20912,7 +20829,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
   t->plan_size = plan.size;
   ldr__trainer_place(&plan, t);
   if (ldr__balances(t)) ldr__balance(t);
-  else for (c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
+  else for (int32_t c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
   t->d.class_weights = t->class_weights;
   ldr__trainer_order(t, 0);
   if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
@@ -20983,14 +20900,13 @@ static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const 
 /* The file of a cache. Of several processes 0 opens it first, and each keeps what an earlier start left of its run. */
 static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t s, size_t end,
     ldr_error *err) {
-  size_t k;
   if (t->d.rank && ldr__wait(t, err)) return err->status;
   if (ldr__cache_open(c, t->l, t->d.cache_dir, name, t->room ? t->d.rank : -1, err)) return err->status;
   if (!t->d.rank && ldr__wait(t, err)) return err->status;
   if (!t->room || c->reused) return LDR_OK;
   for (; s < end; s++) {
     c->filled += c->have[s] = 1;
-    for (k = 0; k < c->records && c->have[s]; k++)
+    for (size_t k = 0; k < c->records && c->have[s]; k++)
       ldr__cache_read(c, s, k, ldr__cache_rows(c, k, (size_t)(c->d->offsets[s + 1] - c->d->offsets[s])));
   }
   c->damaged = 0;
@@ -21045,9 +20961,8 @@ static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err);
 
 /* sums[0..width) += x, sums[width..2 width) += x^2 */
 static void ldr__add_moments(double *sums, const float *x, size_t rows, size_t width) {
-  size_t r, c;
-  for (r = 0; r < rows; r++)
-    for (c = 0; c < width; c++) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < width; c++) {
       double v = (double)x[r * width + c];
       sums[c] += v;
       sums[width + c] += v * v;
@@ -21057,15 +20972,14 @@ static void ldr__add_moments(double *sums, const float *x, size_t rows, size_t w
 /* A channel that hardly varies gets the floor: a hundredth of the typical deviation. */
 static void ldr__moments(float *mean, float *deviation, const double *sums, size_t n, size_t width) {
   double typical = 0;
-  size_t c;
-  for (c = 0; c < width; c++) {
+  for (size_t c = 0; c < width; c++) {
     double m = sums[c] / (double)n, v = LDR__MAX(0.0, sums[width + c] / (double)n - m * m);
     mean[c] = (float)m;
     deviation[c] = (float)sqrt(v);
     typical += v;
   }
   typical = sqrt(typical / (double)width);
-  for (c = 0; c < width; c++)
+  for (size_t c = 0; c < width; c++)
     deviation[c] = (float)LDR__MAX((double)deviation[c], typical > 0 ? 0.01 * typical : 1.0);
 }
 
@@ -21111,8 +21025,7 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
 
 /* x = (x - mean) / deviation, in place. */
 static void ldr__features_scale(const ldr__features *f, const ldr__scale *s, size_t width) {
-  size_t r;
-  for (r = 0; r < f->rows; r++) LDR__LANE_LOOP(c, width,
+  for (size_t r = 0; r < f->rows; r++) LDR__LANE_LOOP(c, width,
       f->x[r * width + c] = (f->x[r * width + c] - s->mean[c]) / s->deviation[c]);
 }
 
@@ -21204,12 +21117,11 @@ static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
 /* Mean cosine between x[n,w] and the mean of its rows: 1 where all rows are one direction. */
 static double ldr__similarity(const float *x, size_t n, size_t w) {
   double sum = 0;
-  size_t i, k, c;
-  for (i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++) {
     double dot = 0, own = 0, common = 0;
-    for (c = 0; c < w; c++) {
+    for (size_t c = 0; c < w; c++) {
       double mean = 0, v = (double)x[i * w + c];
-      for (k = 0; k < n; k++) mean += (double)x[k * w + c];
+      for (size_t k = 0; k < n; k++) mean += (double)x[k * w + c];
       mean /= (double)n;
       dot += v * mean;
       own += v * v;
@@ -21234,10 +21146,9 @@ static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err
     if (ldr__trainer_forward(t, t->train, t->order + i, take, err)) return err->status;
     for (row = 0, k = 0; k < s->t.sequences && texts < LDR__SIDE_TEXTS; k++, texts++, row += rows) {
       float *mean = fit->side + texts * w;
-      size_t r;
       rows = l->top || ldr__per_token(l->d.head) ? (size_t)(s->offsets[k + 1] - s->offsets[k]) : 1;
       memset(mean, 0, w * sizeof(float));
-      for (r = 0; r < rows; r++)
+      for (size_t r = 0; r < rows; r++)
         for (c = 0; c < w; c++) mean[c] += s->picked[(row + r) * w + c] / (float)rows;
     }
   }
@@ -21263,7 +21174,6 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
   ldr_status status;
   ldr__plan plan;
   ldr__fit fit;
-  int32_t k;
   const int fits = t->l->fresh && t->d.head_epochs > 0;
   if (!t->scale_count) return LDR_OK;
   memset(&plan, 0, sizeof plan);
@@ -21273,7 +21183,7 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
   status = ldr__check_slice(t, &fit, err);
   if (!status) status = ldr__features_read(t, &fit.train, t->train, t->order, fit.sums, &tokens, err);
   if (!status && t->dev) status = ldr__features_read(t, &fit.dev, t->dev, NULL, NULL, &ignored, err);
-  for (k = 0; !status && k < t->scale_count; k++) {
+  for (int32_t k = 0; !status && k < t->scale_count; k++) {
     ldr__scale *s = &t->scales[k];
     double *sums = fit.sums + 2 * (size_t)k * tap_width;
     if (s->tap < 0) ldr__add_moments(sums, fit.train.x, fit.train.rows, width);
@@ -21316,12 +21226,10 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
 
 static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
   const ldr_ladder *l = t->l;
-  int32_t p, which;
-  for (which = 0; which < 2; which++)
-    for (p = 0; p < l->count; p++) {
+  for (int32_t which = 0; which < 2; which++)
+    for (int32_t p = 0; p < l->count; p++) {
       const float *v = (which ? l->grads : l->values) + l->params[p].offset;
-      size_t i;
-      for (i = 0; i < l->params[p].size; i++)
+      for (size_t i = 0; i < l->params[p].size; i++)
         if (!(v[i] - v[i] == 0)) return ldr__fail(err, LDR_NUMERIC, "step %I: %s \"%s\" holds a value that is not "
             "finite: lower the rate or clip", t->step + 1, which ? "the gradient of" : "parameter", l->params[p].name);
     }
@@ -21398,11 +21306,10 @@ static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int
 LDR__DEF ldr_status ldr_trainer_gradients(
     ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
   double weight, sum;
-  int32_t i;
   LDR__OWN_ERROR(err);
   if (!t || !examples || count < 1)
     return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_gradients: no trainer or examples");
-  for (i = 0; i < count; i++)
+  for (int32_t i = 0; i < count; i++)
     if (examples[i] < 0 || examples[i] >= t->examples)
       return ldr__fail(err, LDR_ARGUMENT, "example %d: the training set has %d", examples[i], t->examples);
   t->l->grads = t->grads;
@@ -21417,8 +21324,7 @@ LDR__DEF ldr_status ldr_trainer_gradients(
 /* In a fixed order: one sum a parameter. */
 static double ldr__gradient_norm(const ldr_ladder *l) {
   double s = 0;
-  int32_t p;
-  for (p = 0; p < l->count; p++) {
+  for (int32_t p = 0; p < l->count; p++) {
     double r = ldr__rms(l->m, l->grads + l->params[p].offset, l->params[p].size);
     s += r * r * (double)l->params[p].size;
   }
@@ -21533,7 +21439,6 @@ LDR__DEF ldr_status ldr_trainer_learn(
   ldr__limits most = { 0, 0, 0 };
   double weight = 0, sum = 0;
   float *teacher;
-  int old;
   LDR__OWN_ERROR(err);
   if (!t || !fresh || replay < 0) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_learn: no trainer or no examples");
   if (t->room || t->d.preference > 0) return ldr__fail(err, LDR_UNSUPPORTED,
@@ -21542,7 +21447,7 @@ LDR__DEF ldr_status ldr_trainer_learn(
   ldr__batch_limits(&most, t->l, fresh, LDR__MIN(t->part, 64));
   if (!ldr__pass_holds(&t->pass, most)) return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a "
       "time, the trainer has room for %U", (uint64_t)(most.tokens + most.source), ldr__pass_room(&t->pass));
-  for (old = 0; old < 2; old++)
+  for (int old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
       weight += ldr__examples_weight(t, old ? t->train : fresh, batch, n);
@@ -21551,7 +21456,7 @@ LDR__DEF ldr_status ldr_trainer_learn(
   t->l->grads = t->grads;
   memset(t->grads, 0, t->l->size * sizeof(float));
   teacher = t->pass.teacher; /* what is new, it does not know */
-  for (old = 0; old < 2; old++)
+  for (int old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
       t->pass.teacher = old ? teacher : NULL;
@@ -22924,7 +22829,6 @@ static void ldr__tile_neon(const ldr__tile *t) {
   const unsigned char *a[6];
   float32x4_t x[6][4], w[4];
   float sums[6 * 16];
-  size_t k;
   int i, j;
   LDR__UNROLL
   for (i = 0; i < 6; i++) {
@@ -22932,7 +22836,7 @@ static void ldr__tile_neon(const ldr__tile *t) {
     LDR__UNROLL
     for (j = 0; j < 4; j++) x[i][j] = vdupq_n_f32(0);
   }
-  for (k = t->k; k; k--, b += 16) {
+  for (size_t k = t->k; k; k--, b += 16) {
     LDR__UNROLL
     for (j = 0; j < 4; j++) w[j] = vld1q_f32(b + 4 * j);
     LDR__UNROLL
@@ -22953,22 +22857,20 @@ static void ldr__tile_neon(const ldr__tile *t) {
 
 /* Of 8-bit products: where rows lie and sums begin, and where they end. */
 LDR__INLINE void ldr__neon_begin(const ldr__tile *t, const unsigned char **a, int32x4_t (*x)[4]) {
-  int i, j;
   LDR__UNROLL
-  for (i = 0; i < 6; i++) {
+  for (int i = 0; i < 6; i++) {
     a[i] = ldr__tile_row(t, i);
     LDR__UNROLL
-    for (j = 0; j < 4; j++) x[i][j] = vdupq_n_s32(0);
+    for (int j = 0; j < 4; j++) x[i][j] = vdupq_n_s32(0);
   }
 }
 
 LDR__INLINE void ldr__neon_end(const ldr__tile *t, int32x4_t (*x)[4]) {
   int32_t sums[6 * 16];
-  int i, j;
   LDR__UNROLL
-  for (i = 0; i < 6; i++) {
+  for (int i = 0; i < 6; i++) {
     LDR__UNROLL
-    for (j = 0; j < 4; j++) vst1q_s32(sums + 16 * i + 4 * j, x[i][j]);
+    for (int j = 0; j < 4; j++) vst1q_s32(sums + 16 * i + 4 * j, x[i][j]);
   }
   ldr__tile_store_int8(t, sums, 16);
 }
@@ -22982,13 +22884,11 @@ static void ldr__tile_int8_neon(const ldr__tile *t) {
   const int16_t *b = (const int16_t *)t->b;
   const unsigned char *a[6];
   int32x4_t x[6][4];
-  size_t k;
-  int i;
   ldr__neon_begin(t, a, x);
-  for (k = t->k; k; k--, b += 32) {
+  for (size_t k = t->k; k; k--, b += 32) {
     const int16x8x2_t p = vld2q_s16(b), q = vld2q_s16(b + 16);
     LDR__UNROLL
-    for (i = 0; i < 6; i++) {
+    for (int i = 0; i < 6; i++) {
       const int16_t *from = (const int16_t *)(const void *)a[i];
       const int16x4_t v = vld1_dup_s16(from), w = vld1_dup_s16(from + 1);
       a[i] += 4;
@@ -23018,18 +22918,16 @@ LDR__SDOT static void ldr__tile_int8_neondot(const ldr__tile *t) {
   const unsigned char *a[6];
   int32x4_t x[6][4];
   int8x16_t w[4];
-  size_t k;
-  int i, j;
   ldr__neon_begin(t, a, x);
-  for (k = t->k; k; k--, b += 64) {
+  for (size_t k = t->k; k; k--, b += 64) {
     LDR__UNROLL
-    for (j = 0; j < 4; j++) w[j] = vld1q_s8(b + 16 * j);
+    for (int j = 0; j < 4; j++) w[j] = vld1q_s8(b + 16 * j);
     LDR__UNROLL
-    for (i = 0; i < 6; i++) {
+    for (int i = 0; i < 6; i++) {
       const int32x4_t v = vld1q_dup_s32((const int32_t *)(const void *)a[i]);
       a[i] += 4;
       LDR__UNROLL
-      for (j = 0; j < 4; j++) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(x[i][j]) : "w"(w[j]), "w"(v));
+      for (int j = 0; j < 4; j++) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(x[i][j]) : "w"(w[j]), "w"(v));
     }
   }
   ldr__neon_end(t, x);
@@ -23065,18 +22963,16 @@ static int ldr__arm_sdot(int asked) {
   #define LDR__WASM_MADD(a, b, sum) wasm_f32x4_add(sum, wasm_f32x4_mul(a, b))
 #endif
 LDR__INLINE void ldr__wasm_begin(const ldr__tile *t, const unsigned char **a, v128_t *x, v128_t *y) {
-  int i;
   LDR__UNROLL
-  for (i = 0; i < 4; i++) {
+  for (int i = 0; i < 4; i++) {
     a[i] = ldr__tile_row(t, i);
     x[i] = y[i] = wasm_i32x4_splat(0);
   }
 }
 
 LDR__INLINE void ldr__wasm_end(void *sums, const v128_t *x, const v128_t *y) {
-  int i;
   LDR__UNROLL
-  for (i = 0; i < 4; i++) {
+  for (int i = 0; i < 4; i++) {
     wasm_v128_store((unsigned char *)sums + 32 * i, x[i]);
     wasm_v128_store((unsigned char *)sums + 32 * i + 16, y[i]);
   }
@@ -23087,13 +22983,11 @@ static void ldr__tile_wasm(const ldr__tile *t) {
   const unsigned char *a[4];
   v128_t x[4], y[4];
   float sums[4 * 8];
-  size_t k;
-  int i;
   ldr__wasm_begin(t, a, x, y);
-  for (k = t->k; k; k--, b += 8) {
+  for (size_t k = t->k; k; k--, b += 8) {
     const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4);
     LDR__UNROLL
-    for (i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++) {
       const v128_t v = wasm_v128_load32_splat(a[i]);
       a[i] += t->cs;
       x[i] = LDR__WASM_MADD(v, b0, x[i]);
@@ -23109,13 +23003,11 @@ static void ldr__tile_int8_wasm(const ldr__tile *t) {
   const unsigned char *b = (const unsigned char *)t->b, *a[4];
   v128_t x[4], y[4];
   int32_t sums[4 * 8];
-  size_t k;
-  int i;
   ldr__wasm_begin(t, a, x, y);
-  for (k = t->k; k; k--, b += 32) {
+  for (size_t k = t->k; k; k--, b += 32) {
     const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16);
     LDR__UNROLL
-    for (i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++) {
       const v128_t v = wasm_v128_load32_splat(a[i]);
       a[i] += 4;
       x[i] = wasm_i32x4_add(x[i], wasm_i32x4_dot_i16x8(v, b0));
@@ -23231,9 +23123,8 @@ LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__step256(
     __m256 *x, __m256 *y, const unsigned char **a, const unsigned char *b, size_t rs, size_t cs, int rows, int kind) {
   const float *panel = (const float *)(const void *)b;
   const __m256 b0 = _mm256_loadu_ps(panel), b1 = _mm256_loadu_ps(panel + 8);
-  int i;
   LDR__UNROLL
-  for (i = 0; i < rows; i++) {
+  for (int i = 0; i < rows; i++) {
     const void *from = a[i / 3] + (size_t)(i % 3) * rs;
     const __m256 v = _mm256_broadcast_ss((const float *)from);
     x[i] = ldr__add_product256(x[i], v, b0, kind);
@@ -23241,7 +23132,7 @@ LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__step256(
     if (kind != LDR__OF_FLOATS) LDR__PIN(x[i], y[i]);
   }
   LDR__UNROLL
-  for (i = 0; i < (rows + 2) / 3; i++) {
+  for (int i = 0; i < (rows + 2) / 3; i++) {
     a[i] += cs;
     if (kind == LDR__OF_FLOATS) LDR__KEEP(a[i]);
   }
@@ -23287,11 +23178,10 @@ LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int r
   uintptr_t ahead = t->ahead;
   size_t k = t->k;
   __m256 x[6], y[6], start0 = ldr__start256(t, 0, kind), start1 = ldr__start256(t, 8, kind);
-  int i;
   a[0] = (const unsigned char *)t->a;
   a[1] = rows > 3 ? a[0] + 3 * rs : a[0];
   LDR__UNROLL
-  for (i = 0; i < rows; i++) {
+  for (int i = 0; i < rows; i++) {
     x[i] = start0;
     y[i] = start1;
   }
@@ -23307,7 +23197,7 @@ LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int r
   if (kind != LDR__OF_FLOATS) {
     const __m256 scale0 = _mm256_loadu_ps(t->b_scale), scale1 = _mm256_loadu_ps(t->b_scale + 8);
     LDR__UNROLL
-    for (i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++) {
       const __m256 s = _mm256_broadcast_ss(t->a_scale + i);
       x[i] = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_castps_si256(x[i])), s), scale0);
       y[i] = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_castps_si256(y[i])), s), scale1);
@@ -23354,9 +23244,8 @@ LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__step512(
   const __m512i b0 = _mm512_loadu_si512((const void *)b);
   const __m512i b1 = kind == LDR__OF_FEW_FLOATS ? b0 : _mm512_loadu_si512((const void *)(b + 64));
   int32_t word;
-  int i;
   LDR__UNROLL
-  for (i = 0; i < rows; i++) {
+  for (int i = 0; i < rows; i++) {
     __m512i v;
     memcpy(&word, a[i / 3] + (size_t)(i % 3) * rs, 4);
     v = _mm512_set1_epi32(word);
@@ -23365,7 +23254,7 @@ LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__step512(
     if (kind == LDR__OF_PAIRS) LDR__PIN(x[i], y[i]);
   }
   LDR__UNROLL
-  for (i = 0; i < (rows + 2) / 3; i++) a[i] += cs;
+  for (int i = 0; i < (rows + 2) / 3; i++) a[i] += cs;
 }
 
 LDR__UNWATCHED LDR__AVX512 LDR__INLINE __m512 ldr__start512(const ldr__tile *t, int j, int kind) {
@@ -23402,11 +23291,10 @@ LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__tile512(const ldr__tile *t, int
   float *c = t->c;
   __m512 x[14], y[14], start0 = ldr__start512(t, 0, kind), start1 = ldr__start512(t, 16, kind);
   __m512 scale0 = start0, scale1 = start0;
-  int i;
   LDR__UNROLL
-  for (i = 0; i < 5; i++) a[i] = (const unsigned char *)t->a + (3 * i < rows ? 3 * (size_t)i * rs : 0);
+  for (int i = 0; i < 5; i++) a[i] = (const unsigned char *)t->a + (3 * i < rows ? 3 * (size_t)i * rs : 0);
   LDR__UNROLL
-  for (i = 0; i < rows; i++) {
+  for (int i = 0; i < rows; i++) {
     x[i] = start0;
     y[i] = start1;
     if (wide) {
@@ -23427,7 +23315,7 @@ LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__tile512(const ldr__tile *t, int
     scale1 = _mm512_loadu_ps(t->b_scale + 16);
   }
   LDR__UNROLL
-  for (i = 0; i < rows; i++, c += t->ldc) {
+  for (int i = 0; i < rows; i++, c += t->ldc) {
     const float a_scale = whole ? t->a_scale[i] : 0.0f;
     ldr__store512(c, x[i], start0, old_low, low, a_scale, scale0, kind);
     if (wide) ldr__store512(c + 16, y[i], start1, old_high, high, a_scale, scale1, kind);
@@ -23469,9 +23357,8 @@ LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t 
 LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
   __m512 most = _mm512_setzero_ps(), bad = most, by;
-  size_t i;
   float m;
-  for (i = 0; i < n; i += 16) {
+  for (size_t i = 0; i < n; i += 16) {
     __mmask16 here = LDR__FIRST16(n - i);
     __m512 v = _mm512_maskz_loadu_ps(here, x + i);
     most = _mm512_max_ps(_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), magnitude)), most);
@@ -23480,7 +23367,7 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
   m = _mm512_reduce_max_ps(most);
   *scale = m / 127.0f + _mm512_reduce_add_ps(bad);
   by = _mm512_set1_ps(m > 1e-30f ? 127.0f / m : 0.0f);
-  for (i = 0; i < padded; i += 16) {
+  for (size_t i = 0; i < padded; i += 16) {
     size_t left = n > i ? n - i : 0;
     __mmask16 here = LDR__FIRST16(left), there = LDR__FIRST16(padded - i);
     __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
@@ -23936,14 +23823,13 @@ LDR__AVX2 static float ldr__exp_row_avx2(float *x, size_t n, float scale, float 
 LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, float *peak) {
   const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-FLT_MAX);
   __m512 most = lowest, sum = _mm512_setzero_ps(), m;
-  size_t i;
-  for (i = 0; i < n; i += 16) {
+  for (size_t i = 0; i < n; i += 16) {
     __mmask16 here = LDR__FIRST16(n - i);
     most = _mm512_mask_max_ps(most, here, most, _mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
   }
   *peak = _mm512_reduce_max_ps(most);
   m = _mm512_set1_ps(*peak);
-  for (i = 0; i < n; i += 16) {
+  for (size_t i = 0; i < n; i += 16) {
     __mmask16 here = LDR__FIRST16(n - i);
     __m512 e = _mm512_maskz_mov_ps(here, ldr__exp512(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(here, x + i), by, m)));
     _mm512_mask_storeu_ps(x + i, here, e);
@@ -24697,8 +24583,7 @@ static uint32_t ldr__near(uint32_t c) { return c < 0x40000 ? c : c < 0xe0000 ? 0
 LDR__INLINE const char *ldr__record(const char *records, size_t n, int size, int digits, uint32_t key) {
   uint32_t want = 0;
   size_t half;
-  int i;
-  for (i = 0; i < digits; i++, key /= 91) want |= (key % 91 + 35 + (uint32_t)(key % 91 > 56)) << 8 * i;
+  for (int i = 0; i < digits; i++, key /= 91) want |= (key % 91 + 35 + (uint32_t)(key % 91 > 56)) << 8 * i;
   for (; n > 1; n -= half) {
     half = n / 2;
     records += half * (size_t)size * (size_t)(ldr__chars91(records + half * (size_t)size, digits) <= want);
