@@ -1810,6 +1810,10 @@ static char *ldr__copy_text(const ldr_allocator *a, const char *s) {
   return p;
 }
 
+static void ldr__free_text(const ldr_allocator *a, char *s) {
+  if (s) ldr__free(a, s, strlen(s) + 1);
+}
+
 /* A growing array of items of `item` bytes; *capacity counts items. */
 static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size_t need, size_t item) {
   size_t next = *capacity ? *capacity : 16;
@@ -4966,7 +4970,7 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
   if (!w) return;
   ldr_allocator a = w->alloc;
   for (size_t i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
-  for (size_t i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+  for (size_t i = 0; i < w->string_count; i++) ldr__free_text(&a, w->strings[i]);
   for (size_t i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
   ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
   ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
@@ -14695,11 +14699,9 @@ typedef double ldr__loss_fn(
 typedef void ldr__tally_fn(ldr__tally *y, const ldr__pass *s);
 typedef void ldr__scores_fn(float *z, size_t rows, size_t n);
 
-/* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
-   become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in
-   tests/test_ladder.c. */
+/* A head is a row, in the order of ldr_head: what its targets are, its loss (>>heads), what it adds to the metrics
+   (>>metrics) and how its logits become scores. */
 typedef struct ldr__head {
-  ldr_head head;
   const char *name;
   int per_token; /* a label for every token, else one an example */
   int weighted; /* classes may have weights, labels be smoothed */
@@ -14726,27 +14728,21 @@ static ldr__tally_fn ldr__tally_classes, ldr__tally_numbers, ldr__tally_tags, ld
     ldr__tally_sets, ldr__tally_spans;
 #endif
 static const ldr__head ldr__heads[] = {
-  { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes),
-      ldr__softmax_rows, 0 },
-  { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
-  { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
-  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), NULL, 0 },
+  { "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), ldr__softmax_rows, 0 },
+  { "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
+  { "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
+  { "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), NULL, 0 },
   /* loss: ldr__words_entropy */
-  { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
-  { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
-  { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
-      LDR__SPANS_ENDS | LDR__SPANS_ONE },
-  { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
-      LDR__SPANS_PAIRS | LDR__SPANS_ONE },
-  { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
-      LDR__SPANS_PAIRS },
-  { LDR_HEAD_CRF, "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
+  { "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
+  { "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
+  { "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_ENDS | LDR__SPANS_ONE },
+  { "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_PAIRS | LDR__SPANS_ONE },
+  { "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_PAIRS },
+  { "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
-  for (size_t i = 0; i < LDR__COUNT(ldr__heads); i++)
-    if (ldr__heads[i].head == head) return &ldr__heads[i];
-  return NULL;
+  return (unsigned)head < LDR__COUNT(ldr__heads) ? &ldr__heads[head] : NULL;
 }
 
 LDR__DEF const char *ldr_head_name(ldr_head head) { return ldr__head_of(head) ? ldr__head_of(head)->name : "?"; }
@@ -14787,9 +14783,17 @@ static int32_t ldr__per(const ldr_dataset *d) {
   return d->head == LDR_HEAD_CHOICE || (d->head == LDR_HEAD_WORDS && d->choices) ? d->choices : 1;
 }
 
+static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
+  *p = (int32_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
+  return *capacity >= need;
+}
+static int ldr__grow_u64(const ldr_allocator *a, uint64_t **p, size_t *capacity, size_t need) {
+  *p = (uint64_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
+  return *capacity >= need;
+}
+
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
-  ldr_dataset *d;
   if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) ||
       (desc->head == LDR_HEAD_CHOICE && desc->choices < 2) ||
       (desc->head == LDR_HEAD_WORDS && desc->choices && desc->choices != 2)))) {
@@ -14797,33 +14801,31 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
         "allocator cannot be");
     return NULL;
   }
-  d = (ldr_dataset *)ldr__alloc(&a, sizeof *d);
-  if (d) {
-    memset(d, 0, sizeof *d);
-    d->alloc = a;
-    if (desc) {
-      d->head = desc->head;
-      d->max_len = desc->max_len;
-      d->choices = desc->choices;
-    }
-    d->offsets = (uint64_t *)ldr__grown(&a, NULL, &d->offsets_cap, 1, sizeof *d->offsets);
-    if (d->offsets) d->offsets[0] = 0;
-    if (d->offsets) return d;
-    ldr__free(&a, d, sizeof *d);
+  ldr_dataset *d = (ldr_dataset *)ldr__new(&a, sizeof *d, "making a data set", err);
+  if (!d) return NULL;
+  d->alloc = a;
+  if (desc) {
+    d->head = desc->head;
+    d->max_len = desc->max_len;
+    d->choices = desc->choices;
   }
+  if (ldr__grow_u64(&a, &d->offsets, &d->offsets_cap, 1)) {
+    d->offsets[0] = 0;
+    return d;
+  }
+  ldr__free(&a, d, sizeof *d);
   ldr__fail(err, LDR_MEMORY, "out of memory while making a data set");
   return NULL;
 }
 
 LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
-  ldr_allocator a;
   if (!d) return;
-  a = d->alloc;
+  ldr_allocator a = d->alloc;
 #ifndef LADDER_NO_TOKENIZER
   ldr_encoding_free(&d->encoding);
 #endif
-  for (size_t i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
-  if (d->unseen) ldr__free(&a, d->unseen, strlen(d->unseen) + 1);
+  for (size_t i = 0; i < d->name_count; i++) ldr__free_text(&a, d->names[i]);
+  ldr__free_text(&a, d->unseen);
   ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
   ldr__free(&a, d->index, d->index_room * sizeof *d->index);
   ldr__free(&a, d->set_items, d->set_items_cap * sizeof *d->set_items);
@@ -14836,15 +14838,6 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
   ldr__free(&a, d, sizeof *d);
 }
 
-static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
-  *p = (int32_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
-  return *capacity >= need;
-}
-static int ldr__grow_u64(const ldr_allocator *a, uint64_t **p, size_t *capacity, size_t need) {
-  *p = (uint64_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
-  return *capacity >= need;
-}
-
 LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
   if (!d) return;
   d->tokens = d->count = d->set_count = d->set_used = 0;
@@ -14853,15 +14846,14 @@ LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
 }
 
 LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
-  size_t n, i, labels;
   if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add: an example needs token ids and labels");
   if (d->count >= INT32_MAX / 2)
     return ldr__fail(err, LDR_LIMIT, "a data set holds at most %d sequences", INT32_MAX / 2);
-  n = (size_t)e->count;
-  labels = ldr__per_token(d->head) ? n : 1;
-  for (i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
-    if (e->labels[i] < 0 && !(ldr__per_token(d->head) && e->labels[i] == LDR_IGNORE) &&
+  const int each = ldr__per_token(d->head);
+  const size_t n = (size_t)e->count, labels = each ? n : 1;
+  for (size_t i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
+    if (e->labels[i] < 0 && !(each && e->labels[i] == LDR_IGNORE) &&
         !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN))
       return ldr__fail(err, LDR_DATA, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
   if (d->head == LDR_HEAD_MULTI && (size_t)e->labels[0] >= d->set_count)
@@ -14872,13 +14864,13 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
   d->values = (float *)ldr__grown(&d->alloc, d->values, &d->values_cap, d->count + 1, sizeof *d->values);
   if (d->values_cap <= d->count || !ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
       !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
-      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1) ||
+      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, each ? d->tokens + n : d->count + 1) ||
       !ldr__grow_u64(&d->alloc, &d->offsets, &d->offsets_cap, d->count + 2))
     return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
   memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
   if (e->segments) memcpy(d->segments + d->tokens, e->segments, n * sizeof(int32_t));
   else memset(d->segments + d->tokens, 0, n * sizeof(int32_t));
-  if (ldr__per_token(d->head)) memcpy(d->labels + d->tokens, e->labels, n * sizeof(int32_t));
+  if (each) memcpy(d->labels + d->tokens, e->labels, n * sizeof(int32_t));
   else d->labels[d->count] = d->head == LDR_HEAD_REGRESS ? 0 : e->labels[0];
   d->values[d->count] = e->value;
   d->tokens += n;
@@ -14891,11 +14883,10 @@ LDR__DEF int64_t ldr_dataset_tokens(const ldr_dataset *d) { return d ? (int64_t)
 LDR__DEF int32_t ldr_dataset_cut(const ldr_dataset *d) { return d ? d->cut : 0; }
 
 LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
-  ldr_example e;
-  size_t i = (size_t)index, at;
-  memset(&e, 0, sizeof e);
+  size_t i = (size_t)index;
+  LDR__ZERO(ldr_example, e);
   if (!d || index < 0 || i >= d->count) return e;
-  at = (size_t)d->offsets[i];
+  size_t at = (size_t)d->offsets[i];
   e.count = (int32_t)(d->offsets[i + 1] - d->offsets[i]);
   e.ids = d->ids + at;
   e.segments = d->segments + at;
@@ -14941,22 +14932,19 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
 
 LDR__DEF int32_t ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *classes, int32_t capacity, int32_t index) {
   const int32_t *items;
-  size_t n;
   if (!d || d->head != LDR_HEAD_MULTI || index < 0 || (size_t)index >= d->count) return 0;
-  n = ldr__label_set(d, d->labels[index], &items);
+  size_t n = ldr__label_set(d, d->labels[index], &items);
   if (capacity > 0 && n) memcpy(classes, items, LDR__MIN(n, (size_t)capacity) * sizeof *items);
   return (int32_t)n;
 }
 
 LDR__DEF int32_t ldr_dataset_unseen(const ldr_dataset *d, const char **name) {
-  const int32_t *items;
-  size_t i, k, of;
   int32_t n = 0;
   if (name) *name = d ? d->unseen : NULL;
-  for (i = 0; d && d->head == LDR_HEAD_CLASSIFY && i < d->count; i++) n += d->labels[i] == LDR_UNSEEN;
-  for (i = 0; d && d->head == LDR_HEAD_MULTI && i < d->count; i++) {
-    of = ldr__label_set(d, d->labels[i], &items);
-    for (k = 0; k < of && items[k] != LDR_UNSEEN; k++) {}
+  for (size_t i = 0; d && i < d->count; i++) {
+    const int32_t *items = d->labels + i;
+    size_t of = d->head == LDR_HEAD_MULTI ? ldr__label_set(d, d->labels[i], &items) : 1, k = 0;
+    while (k < of && items[k] != LDR_UNSEEN) k++;
     n += k < of;
   }
   return n;
@@ -14970,16 +14958,16 @@ static int32_t *ldr__label_place(const ldr_dataset *d, const char *name) {
 }
 
 static int ldr__label_room(ldr_dataset *d) {
-  size_t i, old = d->index_room;
+  size_t old = d->index_room, room = old ? 2 * old : 16;
   int32_t *index;
   if (d->name_count < old / 2) return 1;
-  index = (int32_t *)ldr__alloc(&d->alloc, (old ? 2 * old : 16) * sizeof *index);
+  index = (int32_t *)ldr__alloc(&d->alloc, room * sizeof *index);
   if (!index) return 0;
   ldr__free(&d->alloc, d->index, old * sizeof *index);
   d->index = index;
-  d->index_room = old ? 2 * old : 16;
-  memset(index, 0, d->index_room * sizeof *index);
-  for (i = 0; i < d->name_count; i++) *ldr__label_place(d, d->names[i]) = (int32_t)i + 1;
+  d->index_room = room;
+  memset(index, 0, room * sizeof *index);
+  for (size_t i = 0; i < d->name_count; i++) *ldr__label_place(d, d->names[i]) = (int32_t)i + 1;
   return 1;
 }
 
@@ -15004,7 +14992,6 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
 #ifndef LADDER_NO_TOKENIZER
 LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2,
     int32_t label, float value, ldr_error *err) {
-  ldr_example e;
   if (!d || !t || !text) return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add_text: no data set, tokenizer or text");
   if (ldr__per_token(d->head))
     return ldr__fail(err, LDR_ARGUMENT, "a data set with a label for every token takes ldr_dataset_add");
@@ -15013,7 +15000,7 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
       t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err))
     return err ? err->status : LDR_DATA;
   d->cut += d->encoding.cut > 0;
-  memset(&e, 0, sizeof e);
+  LDR__ZERO(ldr_example, e);
   e.count = d->encoding.count;
   e.ids = d->encoding.ids;
   e.segments = d->encoding.segments;
@@ -15026,9 +15013,8 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
 /* ================================
    >>dataset-files     Labelled texts from tab-separated lines, CSV and JSON
    --------------------------------
-   Both formats end in the same three strings: label, text, and perhaps a second text. They
-   are copied into buffers that are reused from one example to the next, because the file is
-   mapped and its fields carry no final NUL.
+   All end in the same three strings: label, text, and perhaps a second text. They are copied into buffers that are
+   reused from one example to the next, because the file is mapped and its fields carry no final NUL.
    ================================ */
 
 #ifndef LADDER_NO_TOKENIZER
@@ -15041,7 +15027,7 @@ typedef struct ldr__reader {
   ldr_dataset_desc desc;
   const char *data; /* the whole file; offsets count from here */
   size_t size, begin; /* begin: after a byte order mark */
-  void *field[LDR__FIELDS + 1]; /* the last: a column that is not used */
+  char *field[LDR__FIELDS + 1]; /* the last: a column that is not used */
   size_t capacity[LDR__FIELDS + 1];
   int column[LDR__MAX_COLUMNS]; /* the field of each */
   int columns, optional; /* optional: so many of the last may be missing */
@@ -15073,8 +15059,8 @@ static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *e
 }
 
 static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
-  if (size < SIZE_MAX && ldr__grow(&r->desc.alloc, &r->field[k], &r->capacity[k], size + 1, 1))
-    return (char *)r->field[k];
+  if (size < SIZE_MAX) r->field[k] = (char *)ldr__grown(&r->desc.alloc, r->field[k], &r->capacity[k], size + 1, 1);
+  if (r->capacity[k] > size) return r->field[k];
   ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
   return NULL;
 }
@@ -15098,10 +15084,9 @@ static ldr_status ldr__reader_copy(ldr__reader *r, int k, const char *s, size_t 
 /* A number as JSON writes it, and nothing else: "4.", "0x1" and "nan" are mistakes in a label. */
 static int ldr__reader_number(const char *s, float *out) {
   size_t n = strlen(s);
-  double v;
   if (n == 0 || ldr__json_number_length(s, n) != n) return 0;
-  v = ldr__parse_double(s, n);
-  if (!(v >= -(double)FLT_MAX && v <= (double)FLT_MAX)) return 0;
+  double v = ldr__parse_double(s, n);
+  if (!(fabs(v) <= (double)FLT_MAX)) return 0;
   *out = (float)v;
   return 1;
 }
@@ -15148,12 +15133,12 @@ static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
 
 enum { LDR__UTF8, LDR__UTF16, LDR__UTF16LE, LDR__UTF16BE, LDR__WINDOWS1252 };
 static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *err) {
-  static const struct { const char *name; int kind; } names[] = { { "utf-8", LDR__UTF8 }, { "utf-16", LDR__UTF16 },
-      { "utf-16le", LDR__UTF16LE }, { "utf-16be", LDR__UTF16BE }, { "latin-1", LDR__WINDOWS1252 },
-      { "iso-8859-1", LDR__WINDOWS1252 }, { "windows-1252", LDR__WINDOWS1252 } };
-  for (size_t i = 0; i < LDR__COUNT(names); i++)
-    if (strcmp(name, names[i].name) == 0) {
-      *kind = names[i].kind;
+  /* in their order; the last one has three names */
+  static const char *const names[] = { "utf-8", "utf-16", "utf-16le", "utf-16be", "windows-1252", "latin-1",
+      "iso-8859-1" };
+  for (int i = 0; i < (int)LDR__COUNT(names); i++)
+    if (strcmp(name, names[i]) == 0) {
+      *kind = LDR__MIN(i, LDR__WINDOWS1252);
       return LDR_OK;
     }
   return ldr__fail(err, LDR_UNSUPPORTED, "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
@@ -15187,14 +15172,15 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
   size_t at = 0, used = 0, bytes;
   int kind = LDR__UTF8, mark = s->size >= 2 && (s->data[0] ^ s->data[1]) == 1 && (s->data[0] | 1) == 0xff;
   ldr_status status = r->desc.encoding ? ldr__reader_encoding(&kind, r->desc.encoding, err) : LDR_OK;
-  ldr__source copy;
   if (status) return status;
   if (!r->desc.encoding && mark) kind = LDR__UTF16;
   if (kind == LDR__UTF16 && !mark)
     return ldr__fail_at(err, LDR_DATA, 0, "no byte order mark: say utf-16le or utf-16be");
   if (kind == LDR__UTF16) kind = s->data[0] == 0xff ? LDR__UTF16LE : LDR__UTF16BE;
+  r->data = (const char *)s->data;
+  r->size = s->size;
   if (kind != LDR__UTF8) {
-    memset(&copy, 0, sizeof copy);
+    LDR__ZERO(ldr__source, copy);
     copy.alloc = s->kind ? s->alloc : ldr__allocator(&r->desc.alloc);
     copy.kind = 1;
     copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size; /* no character takes more */
@@ -15211,9 +15197,6 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
         ldr__reader_line(r, used));
     ldr__source_close(s);
     *s = copy;
-  } else {
-    r->data = (const char *)s->data;
-    r->size = s->size;
   }
   r->begin = r->size >= 3 && memcmp(r->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
   return status ? status : ldr__reader_utf8(r, err);
@@ -15224,8 +15207,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
 static ldr_status ldr__reader_open(ldr__reader *r, ldr__source *s, const char *path, ldr_error *err) {
   ldr_status status = strcmp(path, "-") == 0 ? ldr__source_stream(s, stdin, "standard input", &r->desc.alloc, err)
       : ldr__source_open(s, path, &r->desc.alloc, err);
-  if (status) return status;
-  status = ldr__reader_decode(r, s, err);
+  if (!status) status = ldr__reader_decode(r, s, err);
   if (status) ldr__source_close(s);
   return status;
 }
@@ -15236,12 +15218,12 @@ static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
   int32_t n = ldr_dataset_count(r->d);
   if (n == 0) return ldr__fail(err, LDR_DATA, "the file holds no examples");
   if (ldr_dataset_unseen(r->d, NULL) == n)
-    return ldr__fail(err, LDR_DATA, "none of its %d labels is known: the first is \"%s\", training had \"%s\"", (int)n,
+    return ldr__fail(err, LDR_DATA, "none of its %d labels is known: the first is \"%s\", training had \"%s\"", n,
         r->d->unseen, ldr_dataset_label_name(r->d, 0));
   if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 ||
       ldr_dataset_labels(r->d) < n) return LDR_OK;
   return ldr__fail(err, LDR_DATA, "all %d examples have labels of their own: is the text in the label's place? The "
-      "first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
+      "first is \"%s\". Say many_labels (--many-labels) if it is meant", n, ldr_dataset_label_name(r->d, 0));
 }
 
 /* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds.
@@ -15280,11 +15262,10 @@ static int32_t ldr__reader_classes(ldr__reader *r, char *label, size_t at, ldr_e
 
 /* Adds the example whose fields have been copied; it begins at byte `at`. */
 static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error *err) {
-  const char *label = (const char *)r->field[LDR__FIELD_LABEL], *text = (const char *)r->field[LDR__FIELD_TEXT];
-  const char *text2 = pair ? (const char *)r->field[LDR__FIELD_TEXT2] : NULL;
+  char *label = r->field[LDR__FIELD_LABEL], *text = r->field[LDR__FIELD_TEXT];
   int32_t index = 0;
   float value = 0;
-  if (label) ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
+  if (label) ldr__reader_trim(label);
   if (!label || (!*label && r->desc.head != LDR_HEAD_MULTI))
     return ldr__reader_fail(r, at, err, "the example has no label");
   if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
@@ -15292,11 +15273,10 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
     if (!ldr__reader_number(label, &value))
       return ldr__reader_fail(r, at, err, "the label \"%q\" is not a number", label);
   } else {
-    index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
-        : ldr__reader_class(r, label, err);
+    index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, label, at, err) : ldr__reader_class(r, label, err);
     if (index == -1) return err->status;
   }
-  return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
+  return ldr_dataset_add_text(r->d, r->tokenizer, text, pair ? r->field[LDR__FIELD_TEXT2] : NULL, index, value, err);
 }
 
 /* ---- lines and records ---- */
@@ -15352,8 +15332,8 @@ static ldr_status ldr__reader_head(ldr__reader *r, ldr_error *err) {
   for (;; i++) {
     i = ldr__reader_column(r, LDR__FIELDS, i, err);
     if (i == SIZE_MAX) return err->status;
-    ldr__reader_trim((char *)r->field[LDR__FIELDS]);
-    f = ldr__reader_field(&r->desc, (const char *)r->field[LDR__FIELDS]);
+    ldr__reader_trim(r->field[LDR__FIELDS]);
+    f = ldr__reader_field(&r->desc, r->field[LDR__FIELDS]);
     if (n == LDR__MAX_COLUMNS) return LDR_OK;
     column[n++] = have[f] ? LDR__FIELDS : f;
     have[f]++;
@@ -15400,7 +15380,6 @@ static ldr_status ldr__reader_wrong(const ldr__reader *r, int n, size_t at, ldr_
 static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
   size_t at = r->begin, next = at;
   ldr_status status = LDR_OK;
-  int n, k, pair;
   if (r->desc.columns) status = ldr__reader_columns(r, r->desc.columns, 0, err);
   else {
     status = ldr__reader_columns(r, r->separator == '\n' ? "text" : r->unlabelled ? "text,text2" :
@@ -15408,12 +15387,12 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
     if (!status && r->lines == 0) status = ldr__reader_head(r, err);
   }
   for (; !status && at < r->size; at = next) {
-    n = ldr__reader_row(r, at, &next, err);
+    int n = ldr__reader_row(r, at, &next, err), pair = 0;
     if (n < 0) return err->status;
     if (at == r->begin && r->named) continue;
-    if (n == 1 && !*(const char *)r->field[r->column[0]] && !r->unlabelled) continue;
+    if (n == 1 && !*r->field[r->column[0]] && !r->unlabelled) continue;
     if (n > r->columns || n < r->columns - r->optional) return ldr__reader_wrong(r, n, at, err);
-    for (pair = 0, k = 0; k < n; k++) pair |= r->column[k] == LDR__FIELD_TEXT2;
+    for (int k = 0; k < n; k++) pair |= r->column[k] == LDR__FIELD_TEXT2;
     status = ldr__reader_give(r, pair, at, err);
   }
   return status;
@@ -15495,11 +15474,9 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
 
 /* One JSON value from byte `at`, errors counted from the file's start; *used bytes were read. */
 static ldr_json *ldr__reader_json(const ldr__reader *r, size_t at, size_t *used, ldr_error *err) {
-  ldr_error local;
-  ldr_json *j;
   char line[32];
-  memset(&local, 0, sizeof local);
-  j = ldr_json_parse_next(r->data + at, r->size - at, used, &r->desc.alloc, &local);
+  LDR__ZERO(ldr_error, local);
+  ldr_json *j = ldr_json_parse_next(r->data + at, r->size - at, used, &r->desc.alloc, &local);
   if (j) return j;
   ldr__format(line, sizeof line, "line %I",
       ldr__reader_line(r, local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset));
@@ -15566,17 +15543,6 @@ static ldr_status ldr__reader_bytes(ldr__reader *r, const char *path, ldr_error 
   return status;
 }
 
-#ifndef LADDER_NO_STDIO
-static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *err) {
-  ldr__source source;
-  ldr_status status = ldr__reader_open(r, &source, path, err);
-  if (status) return status;
-  status = ldr__reader_bytes(r, path, err);
-  ldr__source_close(&source);
-  return status;
-}
-#endif
-
 static void ldr__reader_free(ldr__reader *r) {
   for (int k = 0; k <= LDR__FIELDS; k++) ldr__free(&r->desc.alloc, r->field[k], r->capacity[k]);
 }
@@ -15584,11 +15550,10 @@ static void ldr__reader_free(ldr__reader *r) {
 /* The examples of `bytes`, or of the file. */
 static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr__source *bytes,
     const ldr_dataset_desc *desc, ldr_error *err) {
-  ldr__reader r;
-  ldr_error local;
   ldr_status status;
-  memset(&r, 0, sizeof r);
-  memset(&local, 0, sizeof local);
+  LDR__ZERO(ldr__reader, r);
+  LDR__ZERO(ldr_error, local);
+  LDR__ZERO(ldr__source, file);
   if (desc) r.desc = *desc;
   r.tokenizer = ldr_model_tokenizer(m);
   if (r.desc.max_len == 0 && m) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
@@ -15602,14 +15567,12 @@ static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr_
   else r.d = ldr_dataset_create(&r.desc, err);
   if (!r.d) return NULL;
 #ifndef LADDER_NO_STDIO
-  if (!bytes) status = ldr__reader_run(&r, path, &local);
+  if (!bytes) status = ldr__reader_open(&r, bytes = &file, path, &local);
   else
 #endif
-  {
     status = ldr__reader_decode(&r, bytes, &local);
-    if (!status) status = ldr__reader_bytes(&r, path, &local);
-    ldr__source_close(bytes);
-  }
+  if (!status) status = ldr__reader_bytes(&r, path, &local);
+  ldr__source_close(bytes);
   if (status) {
     if (local.status != LDR_IO) ldr__fail_in_file(&local, path);
     if (err && err->status == LDR_OK) *err = local;
