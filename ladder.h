@@ -15602,8 +15602,8 @@ LDR__DEF ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *na
 /* ================================
    >>ladder            The side network: dimensions, parameters, layout
    --------------------------------
-   A ladder is one flat array of floats with a table of names over it. Gradients and
-   optimiser state have the same layout, so an optimiser is one loop and a file is one walk.
+   A ladder is one flat array of floats with a table of names over it. Gradients and optimiser state have the same
+   layout, so an optimiser is one loop and a file is one walk.
    ================================ */
 
 enum { LDR__MAX_NOTE = 4096, LDR__MAX_NOTES = 1000 };
@@ -15697,29 +15697,30 @@ static size_t ldr__head_outputs(const ldr_ladder_desc *d) {
       : d->classes - !!(spans & LDR__SPANS_ENDS));
 }
 
-/* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
-   another ladder can read what it makes of the backbone; exports: has a place in a model file; rate: the usual one at
-   width 768, scaled: more for narrower models. To add one: a row, the tensors it adds (ldr__slot, or ends of the
-   model), their part in the block's passes, and a gradient check in tests/test_methods.c. */
-typedef struct ldr__method { ldr_method method; const char *name; int deep, biases, norms, beside, exports; float rate;
-    int scaled; } ldr__method;
+/* A method is a row, in the order of ldr_method. deep: goes back through the backbone; biases, norms: trains those
+   unless told otherwise; beside: another ladder can read what it makes of the backbone; exports: has a place in a model
+   file; rate: the usual one at width 768, scaled: more for narrower models. */
+typedef struct ldr__method {
+  const char *name;
+  int deep, biases, norms, beside, exports;
+  float rate;
+  int scaled;
+} ldr__method;
 static const ldr__method ldr__methods[] = {
-  /*                                  deep biases norms beside exports   rate  scaled */
-  { LDR_METHOD_LADDER,  "ladder",        0,     0,    0,     0,      1, 1e-3f, 0 },
-  { LDR_METHOD_HEAD,    "head",          0,     0,    0,     0,      1, 3e-3f, 0 },
-  { LDR_METHOD_FULL,    "full",          1,     1,    1,     1,      1, 1e-4f, 1 },
-  { LDR_METHOD_BITFIT,  "bitfit",        1,     1,    0,     1,      1, 1e-3f, 0 },
-  { LDR_METHOD_LORA,    "lora",          1,     0,    0,     1,      1, 1e-3f, 1 },
-  { LDR_METHOD_ADAPTER, "adapter",       1,     0,    1,     1,      0, 1e-3f, 0 },
-  { LDR_METHOD_PROMPT,  "prompt",        1,     0,    0,     0,      0, 1e-2f, 0 },
-  { LDR_METHOD_PREFIX,  "prefix",        1,     0,    0,     0,      0, 1e-2f, 0 },
-  { LDR_METHOD_IA3,     "ia3",           1,     0,    0,     1,      1, 1e-2f, 0 },
-  { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
+  /*       deep biases norms beside exports   rate  scaled */
+  { "ladder",  0,  0,    0,     0,      1, 1e-3f, 0 },
+  { "head",    0,  0,    0,     0,      1, 3e-3f, 0 },
+  { "full",    1,  1,    1,     1,      1, 1e-4f, 1 },
+  { "bitfit",  1,  1,    0,     1,      1, 1e-3f, 0 },
+  { "lora",    1,  0,    0,     1,      1, 1e-3f, 1 },
+  { "adapter", 1,  0,    1,     1,      0, 1e-3f, 0 },
+  { "prompt",  1,  0,    0,     0,      0, 1e-2f, 0 },
+  { "prefix",  1,  0,    0,     0,      0, 1e-2f, 0 },
+  { "theseus", 1,  0,    0,     0,      1, 1e-4f, 1 },
+  { "ia3",     1,  0,    0,     1,      1, 1e-2f, 0 } };
 
 static const ldr__method *ldr__method_of(ldr_method method) {
-  for (size_t i = 0; i < LDR__COUNT(ldr__methods); i++)
-    if (ldr__methods[i].method == method) return &ldr__methods[i];
-  return NULL;
+  return (unsigned)method < LDR__COUNT(ldr__methods) ? &ldr__methods[method] : NULL;
 }
 
 LDR__DEF const char *ldr_method_name(ldr_method method) {
@@ -15727,13 +15728,13 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
 }
 
 /* ---- presets ----
-   What a ladder is where its description does not say. kind: the block of a rung. rungs: most of them, 0: never any.
-   copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden layer and r = 8 of lst.md. */
+   What a ladder is where its description does not say, in the order of ldr_preset. kind: the block of a rung. rungs:
+   most of them, 0: never any. copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden
+   layer and r = 8 of lst.md. */
 
 typedef enum ldr__kind { LDR__LIKE_BACKBONE, LDR__LIKE_BERT, LDR__LIKE_MLP } ldr__kind;
 
 typedef struct ldr__preset {
-  ldr_preset preset;
   const char *name;
   ldr_tap tap;
   ldr_gate gate;
@@ -15748,25 +15749,23 @@ typedef struct ldr__preset {
 } ldr__preset;
 
 static const ldr__preset ldr__presets[] = {
-  { LDR_PRESET_DEFAULT, "default", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+  { "default", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 1, 0 },
-  { LDR_PRESET_PAPER, "paper", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+  { "paper", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
     LDR_INIT_SLICE, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BACKBONE, 12, 0, 1 },
-  { LDR_PRESET_CLUE, "clue", LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE,
+  { "clue", LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE,
     LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BERT, 4, 0, 0 },
-  { LDR_PRESET_MLP, "mlp", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+  { "mlp", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_MLP, 12, 0, 0 },
-  { LDR_PRESET_HEAD, "head", LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,
+  { "head", LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 0, 0 },
-  { LDR_PRESET_TOP, "top", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+  { "top", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 1, 0 },
-  { LDR_PRESET_SLICED, "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
+  { "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
 
 static const ldr__preset *ldr__preset_of(ldr_preset preset) {
-  for (size_t i = 0; i < LDR__COUNT(ldr__presets); i++)
-    if (ldr__presets[i].preset == preset) return &ldr__presets[i];
-  return NULL;
+  return (unsigned)preset < LDR__COUNT(ldr__presets) ? &ldr__presets[preset] : NULL;
 }
 
 LDR__DEF const char *ldr_preset_name(ldr_preset preset) {
@@ -15796,8 +15795,11 @@ static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
 
 static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? LDR__MATRICES : LDR__XQ)) - 1; }
 
+static ldr_choice ldr__chosen(ldr_choice choice, int otherwise) {
+  return choice != LDR_AUTO ? choice : otherwise ? LDR_ON : LDR_OFF;
+}
+
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
-  int32_t r, group, kv;
   LDR__ZERO(ldr_ladder_desc, d);
   if (desc) d = *desc;
   if (!m || !ldr__preset_of(d.preset) || !ldr__method_of(d.method)) return d;
@@ -15811,24 +15813,25 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
   else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
   const ldr__preset *row = ldr__preset_of(d.preset);
-  if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
+  const ldr__method *method = ldr__method_of(d.method);
+  if (!d.top && d.method == LDR_METHOD_LADDER) d.top = ldr__default_top(m, &d);
   if (d.top < 0) d.top = 0;
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
   if (d.top && !d.rank) d.rank = 16;
   if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
   if (d.rank > 0 && !d.targets) d.targets = d.top ? ldr__all_targets(m)
       : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? LDR_TARGET_CROSS_QUERY | LDR_TARGET_CROSS_VALUE : 0);
-  if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
-      (row->copies || d.method == LDR_METHOD_HEAD) ? LDR_ON : LDR_OFF;
+  d.standardise = ldr__chosen(d.standardise, d.head != LDR_HEAD_WORDS && !d.beside &&
+      (row->copies || d.method == LDR_METHOD_HEAD));
   if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
   if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
   if (d.method == LDR_METHOD_THESEUS && !d.successors) d.successors = LDR__MAX(1, m->layers / 2);
-  if (d.tune_biases == LDR_AUTO) d.tune_biases = ldr__method_of(d.method)->biases ? LDR_ON : LDR_OFF;
-  if (d.tune_norms == LDR_AUTO) d.tune_norms = ldr__method_of(d.method)->norms ? LDR_ON : LDR_OFF;
+  d.tune_biases = ldr__chosen(d.tune_biases, method->biases);
+  d.tune_norms = ldr__chosen(d.tune_norms, method->norms);
   if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
   /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
   if (!d.reduction) d.reduction = row->paper ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
-  r = d.reduction > 0 ? d.reduction : 1;
+  const int32_t r = LDR__MAX(1, d.reduction);
   if (!d.tap) d.tap = row->tap;
   if (!d.gate) d.gate = row->gate;
   if (!(d.gate_temperature > 0)) d.gate_temperature = row->temperature;
@@ -15845,17 +15848,15 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (!d.width) d.width = 128;
     if (!d.heads) d.heads = 4;
     if (!d.ffn) d.ffn = 4 * d.width;
-    if (d.down_bias == LDR_AUTO) d.down_bias = LDR_OFF;
     d.final_norm = LDR_OFF;
   }
   if (!d.width) d.width = LDR__MAX(1, m->shape.width / r);
   if (!d.ffn) d.ffn = row->kind == LDR__LIKE_MLP ? d.width : LDR__MAX(1, m->shape.ffn / r);
-  group = m->shape.heads / m->shape.kv_heads;
-  kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
+  const int32_t kv = d.slice_heads == LDR_HEADS_WHOLE ? (m->shape.kv_heads + r / 2) / r : m->shape.kv_heads;
   if (row->kind == LDR__LIKE_MLP || !row->rungs) d.heads = 0;
-  else if (!d.heads) d.heads = kv * group;
-  if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
-  if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP ? LDR_ON : LDR_OFF;
+  else if (!d.heads) d.heads = LDR__MAX(1, kv) * (m->shape.heads / m->shape.kv_heads);
+  d.down_bias = ldr__chosen(d.down_bias, row->kind != LDR__LIKE_BERT);
+  d.final_norm = ldr__chosen(d.final_norm, m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP);
   if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
   if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
   if (!(ldr__spans_of(d.head) & LDR__SPANS_PAIRS)) d.span_size = 0;
@@ -15870,7 +15871,6 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
 static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ldr_error *err) {
   const ldr_model *m = l->m;
   const int theseus = d->method == LDR_METHOD_THESEUS, prompt = d->method == LDR_METHOD_PROMPT;
-  int low_rank; /* updates */
   ldr__shape *s = &l->tuned_shape;
   *s = d->beside ? d->beside->tuned_shape : m->shape;
   l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
@@ -15889,7 +15889,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || prompt || theseus)))
     return ldr__fail(err, LDR_ARGUMENT, "the last %d of %d blocks cannot be tuned alone (layers that share their "
         "tensors, prompts and successors need all)", d->tune_layers, m->layers);
-  low_rank = d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0);
+  const int low_rank = d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0);
   if (low_rank && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
       d->targets > ldr__all_targets(m) || (d->targets == LDR_TARGET_GATE && !m->shape.gated)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
@@ -15977,7 +15977,6 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (!mlp && d->width % d->heads)
       return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
     s->place = mlp ? LDR__NO_NORM : LDR__POST;
-    if (mlp) s->heads = 0;
     s->kv_heads = s->heads;
     s->gated = s->rotary = s->parallel = s->after = s->head_norms = s->turned = s->cross = 0;
     s->clip = s->cap = s->grow = 0;
@@ -16077,12 +16076,13 @@ static int ldr__prompted(const ldr_model *m, const ldr_ladder_desc *d) {
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
   int added = d->method == LDR_METHOD_BITFIT && m->stack && (end == LDR__LM_BIAS ||
       (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
-  size_t n = end == LDR__PROMPT ? (ldr__prompted(m, d) ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
-      : ldr__end_shape(m, end, rows, columns);
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
     *columns = (size_t)m->embed_width;
-  } else if (!added && ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
+    return ldr__prompted(m, d) ? *rows * *columns : 0;
+  }
+  size_t n = ldr__end_shape(m, end, rows, columns);
+  if (!added && ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
       (end == LDR__POSITION && (m->traits & LDR__OF_WAVES)) ||
       (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])))
     n = 0;
@@ -16101,14 +16101,12 @@ static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
 }
 
 static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
+  const int shift = end == LDR__FINALB || end == LDR__EMBED_NORMB, final = end == LDR__FINAL || end == LDR__FINALB;
   if (end == LDR__PROMPT) return 1;
-  /* a copy, like the blocks below it */
-  if (d->method == LDR_METHOD_LADDER) return end == LDR__FINAL || end == LDR__FINALB;
-  if (end == LDR__FINAL || end == LDR__FINALB)
-    return d->tune_norms == LDR_ON || (end == LDR__FINALB && d->tune_biases == LDR_ON);
-  if (d->tune_layers || d->method == LDR_METHOD_THESEUS) return 0;
-  if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB)
-    return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
+  if (d->method == LDR_METHOD_LADDER) return final; /* a copy, like the blocks below it */
+  if (!final && (d->tune_layers || d->method == LDR_METHOD_THESEUS)) return 0;
+  if (final || shift || end == LDR__EMBED_NORM)
+    return d->tune_norms == LDR_ON || (shift && d->tune_biases == LDR_ON);
   if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
   if (end == LDR__LM_BIAS && d->method == LDR_METHOD_BITFIT) return d->head == LDR_HEAD_WORDS;
   return d->method == LDR_METHOD_FULL && (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
@@ -16156,16 +16154,19 @@ static void ldr__tuned_layout(ldr__layout *y) {
     }
 }
 
+/* The parameters that stand for a block's tensors take their places. */
+static void ldr__block_replace(ldr__block *b, const ldr_ladder *l, const int32_t *params) {
+  for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+    if (params[slot] < 0) continue;
+    if (slot < LDR__MATRICES) b->m[slot] = ldr__value_matrix(l, params[slot]);
+    else b->v[slot] = ldr__value(l, params[slot]);
+  }
+}
+
 /* A block with what is trained of it in place of what was loaded; of a successor that is everything. */
 static ldr__block ldr__tuned_block(const ldr_ladder *l, int32_t block) {
   ldr__block b = *ldr__model_block(l->m, block % l->m->layers);
-  if (!l->deep) return b;
-  for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
-    int32_t p = ldr__tuned_at(l, block)->slot[slot];
-    if (p < 0) continue;
-    if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
-    else b.v[slot] = ldr__value(l, p);
-  }
+  if (l->deep) ldr__block_replace(&b, l, ldr__tuned_at(l, block)->slot);
   return b;
 }
 
@@ -16246,7 +16247,7 @@ static void ldr__side_layout(ldr__layout *y) {
   const ldr_ladder_desc *d = &l->d;
   size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
   char name[64];
-  int32_t i, slot, bias = d->down_bias == LDR_ON;
+  int bias = d->down_bias == LDR_ON;
   l->narrow = w;
   l->wide = big;
   l->first = l->up = ldr__no_linear;
@@ -16256,13 +16257,13 @@ static void ldr__side_layout(ldr__layout *y) {
   if (l->has_first) l->first = ldr__add_linear(y, -1, "first.down", w, big, bias);
   if ((l->m->traits & LDR__OF_RELATIVE) && l->m->stack && ldr__preset_of(d->preset)->kind == LDR__LIKE_BACKBONE)
     l->distances = ldr__add_param(y, -1, "distances.weight", (size_t)l->m->buckets, (size_t)l->side.heads);
-  for (i = 0; i < d->rung_count; i++) {
+  for (int32_t i = 0; i < d->rung_count; i++) {
     ldr__rung none, *g = l->rungs ? &l->rungs[i] : &none;
     g->down = ldr__add_linear(y, i, "down", w, big, bias);
     g->gate = -1;
     if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL))
       g->gate = ldr__add_param(y, i, "gate", 1, d->gate == LDR_GATE_SCALAR ? 1 : w);
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+    for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       g->slot[slot] = -1;
       if (!ldr__slot_size(&l->side, slot, &rows, &columns)) continue;
       ldr__format(name, sizeof name, "block.%s", ldr__slot_names[slot]);
@@ -16311,25 +16312,20 @@ static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
 /* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add
    something for distances only where all of them are there. */
 static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
+  const int fewer = l->side.heads != l->m->shape.heads, resized = l->side.head_dim != l->m->shape.head_dim;
   LDR__ZERO(ldr__manner, own);
   if (ldr__preset_of(l->d.preset)->kind != LDR__LIKE_BACKBONE) return own;
   own = ldr__model_block(l->m, layer)->manner;
-  if (l->side.head_dim != l->m->shape.head_dim) own.frequency = own.longer = NULL;
-  if (l->side.heads != l->m->shape.heads) own.relative = NULL;
-  if (l->side.heads != l->m->shape.heads || l->side.head_dim != l->m->shape.head_dim) memset(&own.places, 0,
-      sizeof own.places);
-  if (l->side.heads != l->m->shape.heads) own.slopes = NULL;
+  if (resized) own.frequency = own.longer = NULL;
+  if (fewer) own.relative = own.slopes = NULL;
+  if (fewer || resized) memset(&own.places, 0, sizeof own.places);
   if (l->m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)l->side.head_dim / (float)l->m->shape.head_dim);
   return own;
 }
 
 static ldr__block ldr__rung_block(const ldr_ladder *l, int32_t rung) {
   LDR__ZERO(ldr__block, b);
-  for (int slot = 0; slot < LDR__SLOTS; slot++) {
-    int32_t p = l->rungs[rung].slot[slot];
-    if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
-    else b.v[slot] = ldr__value(l, p);
-  }
+  ldr__block_replace(&b, l, l->rungs[rung].slot);
   b.manner = ldr__rung_manner(l, l->rungs[rung].layer);
   return b;
 }
@@ -16346,10 +16342,10 @@ static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
   const ldr_ladder_desc *d = &l->d;
   int32_t i, n = d->rung_count, count = l->m->layers - d->top, *layers = l->rung_layers;
   for (i = 0; i < n; i++) {
-    if (d->top && (d->rungs ? d->rungs[i] : 0) >= count)
-      return ldr__fail(err, LDR_ARGUMENT, "rung %d taps layer %d, which is a copy here: with the last %d blocks "
-          "copied, rungs tap layers 0 to %d", i, d->rungs ? d->rungs[i] : 0, d->top, count - 1);
     layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
+    if (d->top && layers[i] >= count)
+      return ldr__fail(err, LDR_ARGUMENT, "rung %d taps layer %d, which is a copy here: with the last %d blocks "
+          "copied, rungs tap layers 0 to %d", i, layers[i], d->top, count - 1);
     if (layers[i] < 0 || layers[i] >= l->m->layers || (i && layers[i] <= layers[i - 1]))
       return ldr__fail(err, LDR_ARGUMENT, "%srung %d taps layer %d: layers must ascend from 0 to %d",
           l->owner ? "side encoder: " : "", i, layers[i], l->m->layers - 1);
@@ -16415,12 +16411,11 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
   if (!l) return;
   ldr_allocator a = l->alloc;
   for (size_t i = 0; i < l->note_count; i++) {
-    ldr__free(&a, l->notes[i].key, strlen(l->notes[i].key) + 1);
-    ldr__free(&a, l->notes[i].value, strlen(l->notes[i].value) + 1);
+    ldr__free_text(&a, l->notes[i].key);
+    ldr__free_text(&a, l->notes[i].value);
   }
   ldr__free(&a, l->notes, l->note_capacity * sizeof *l->notes);
-  for (size_t i = 0; l->labels && i < (size_t)l->d.classes; i++)
-    if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
+  for (int32_t i = 0; l->labels && i < l->d.classes; i++) ldr__free_text(&a, l->labels[i]);
   ldr__plan_end(l->plan.memory, l->plan.size, &a);
   if (l->reader) ldr__free(&a, l->reader, sizeof *l);
   ldr__free(&a, l, sizeof *l);
@@ -16438,12 +16433,11 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   const ldr_ladder_desc *d = &l->d;
   const ldr_model *m = l->m, *e = m->encoder;
   ldr_ladder_desc own = *desc;
-  ldr_ladder *r;
   if (!e) return LDR_OK;
   if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PREFIX)
     return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks learns words, by a ladder or by full, bitfit, "
         "lora, adapter, ia3 or prompt; ldr_model_encoder gives its encoder, which learns like any other", m->type);
-  r = (ldr_ladder *)ldr__new(&l->alloc, sizeof *r, "making a ladder", err);
+  ldr_ladder *r = (ldr_ladder *)ldr__new(&l->alloc, sizeof *r, "making a ladder", err);
   if (!r) return err->status;
   l->reader = r;
   own.head = LDR_HEAD_TOKENS; /* every state is wanted */
@@ -16454,9 +16448,13 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   own.width = d->width;
   own.heads = e->shape.heads == m->shape.heads && e->shape.kv_heads == m->shape.kv_heads ? d->heads : 0;
   own.ffn = e->shape.ffn == m->shape.ffn ? d->ffn : 0;
-  if (!d->rung_count || ldr__preset_of(d->preset)->kind != LDR__LIKE_BACKBONE) own.rung_count = -1;
-  else if (desc->encoder_rungs) own.rung_count = desc->encoder_rung_count;
-  if (own.rung_count < 0 || desc->encoder_rungs) own.rungs = own.rung_count < 0 ? NULL : desc->encoder_rungs;
+  if (!d->rung_count || ldr__preset_of(d->preset)->kind != LDR__LIKE_BACKBONE) {
+    own.rung_count = -1;
+    own.rungs = NULL;
+  } else if (desc->encoder_rungs) {
+    own.rung_count = desc->encoder_rung_count;
+    own.rungs = desc->encoder_rungs;
+  }
   if (d->tune_layers) own.method = LDR_METHOD_HEAD; /* below the last of the decoder's */
   r->alloc = l->alloc;
   r->m = e;
@@ -16546,10 +16544,9 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
    holds. */
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
-  ldr_ladder *l;
   if (ldr__ladder_check(m, desc, err)) return NULL;
   ldr_allocator a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
-  l = (ldr_ladder *)ldr__new(&a, sizeof *l, "making a ladder", err);
+  ldr_ladder *l = (ldr_ladder *)ldr__new(&a, sizeof *l, "making a ladder", err);
   if (!l) return NULL;
   l->alloc = a;
   l->m = m;
@@ -16599,40 +16596,33 @@ LDR__DEF const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key) {
 }
 
 LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *value, ldr_error *err) {
-  void *notes;
-  char *k, *v;
+  size_t i = 0;
   if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value))
     return ldr__fail(
         err, LDR_ARGUMENT, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
-  v = ldr__copy_text(&l->alloc, value);
-  if (!v) return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
-  for (size_t i = 0; i < l->note_count; i++)
-    if (strcmp(l->notes[i].key, key) == 0) {
-      ldr__free(&l->alloc, l->notes[i].value, strlen(l->notes[i].value) + 1);
-      l->notes[i].value = v;
-      return LDR_OK;
-    }
-  k = l->note_count < LDR__MAX_NOTES ? ldr__copy_text(&l->alloc, key) : NULL;
-  notes = l->notes;
-  if (!k || !ldr__grow(&l->alloc, &notes, &l->note_capacity, l->note_count + 1, sizeof *l->notes)) {
-    ldr__free(&l->alloc, v, strlen(v) + 1);
-    if (k) ldr__free(&l->alloc, k, strlen(k) + 1);
-    if (l->note_count == LDR__MAX_NOTES)
-      return ldr__fail(err, LDR_LIMIT, "a ladder holds at most %d notes", LDR__MAX_NOTES);
+  while (i < l->note_count && strcmp(l->notes[i].key, key) != 0) i++;
+  if (i == LDR__MAX_NOTES) return ldr__fail(err, LDR_LIMIT, "a ladder holds at most %d notes", LDR__MAX_NOTES);
+  const int known = i < l->note_count;
+  char *v = ldr__copy_text(&l->alloc, value), *k = known ? l->notes[i].key : ldr__copy_text(&l->alloc, key);
+  l->notes = (ldr__note *)ldr__grown(&l->alloc, l->notes, &l->note_capacity, i + 1, sizeof *l->notes);
+  if (!v || !k || l->note_capacity <= i) {
+    ldr__free_text(&l->alloc, v);
+    if (!known) ldr__free_text(&l->alloc, k);
     return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
   }
-  l->notes = (ldr__note *)notes;
-  l->notes[l->note_count].key = k;
-  l->notes[l->note_count++].value = v;
+  if (known) ldr__free_text(&l->alloc, l->notes[i].value);
+  else l->note_count++;
+  l->notes[i].key = k;
+  l->notes[i].value = v;
   return LDR_OK;
 }
 
 /* ================================
    >>heads             Heads and losses
    --------------------------------
-   The head reads R rows: one a sequence (its first or last token, or the mean of its text), or
-   every token. Losses follow PyTorch: a weighted mean over the targets that count. The sum and the
-   weight are kept apart so that a batch in parts gives the loss of the whole.
+   The head reads R rows: one a sequence (its first or last token, or the mean of its text), or every token. Losses
+   follow PyTorch: a weighted mean over the targets that count. The sum and the weight are kept apart so that a batch in
+   parts gives the loss of the whole.
    ================================ */
 
 /* What the loss is measured against; arrays run over the rows of the head. */
@@ -16648,28 +16638,22 @@ struct ldr__targets {
 
 /* Cross-entropy of one row of n scores with label y and smoothing e:
        loss = (1-e) w_y (-log p_y) + e/n sum_c w_c (-log p_c)
-   d[n] = its gradient (may be NULL), *weight += w_y. d may be z. */
-static double ldr__cross_entropy_row(
-    float *d, const float *z, size_t n, int32_t y, const float *w, float e, double *weight) {
-  double peak = -1e300, sum = 0, loss, wy = w ? (double)w[y] : 1.0, smooth = 0, total = 0, es = (double)e;
+   d[n] = its gradient (may be NULL). d may be z. */
+static double ldr__cross_entropy_row(float *d, const float *z, size_t n, int32_t y, const float *w, float e) {
+  double peak = -1e300, sum = 0, wy = w ? (double)w[y] : 1.0, smooth = 0, total = 0, es = (double)e;
   size_t c;
   for (c = 0; c < n; c++) peak = LDR__MAX(peak, (double)z[c]);
   for (c = 0; c < n; c++) sum += exp((double)z[c] - peak);
-  loss = peak + log(sum) - (double)z[y];
-  if (e > 0)
-    for (c = 0; c < n; c++) {
-      double wc = w ? (double)w[c] : 1.0;
-      smooth += wc * (peak + log(sum) - (double)z[c]);
-      total += wc;
-    }
-  *weight += wy;
-  if (d) {
-    double zy = (double)z[y];
-    for (c = 0; c < n; c++) {
-      double p = exp((c == (size_t)y ? zy : (double)z[c]) - peak) / sum, wc = w ? (double)w[c] : 1.0;
-      d[c] = (float)((1.0 - es) * wy * (p - (c == (size_t)y ? 1.0 : 0.0)) +
-          es / (double)n * (total * p - (e > 0 ? wc : 0.0)));
-    }
+  const double all = peak + log(sum), loss = all - (double)z[y];
+  for (c = 0; e > 0 && c < n; c++) {
+    double wc = w ? (double)w[c] : 1.0;
+    smooth += wc * (all - (double)z[c]);
+    total += wc;
+  }
+  for (c = 0; d && c < n; c++) {
+    double p = exp((double)z[c] - peak) / sum, wc = w ? (double)w[c] : 1.0;
+    d[c] = (float)((1.0 - es) * wy * (p - (c == (size_t)y ? 1.0 : 0.0)) +
+        es / (double)n * (total * p - (e > 0 ? wc : 0.0)));
   }
   return (1.0 - es) * wy * loss + es / (double)n * smooth;
 }
@@ -16690,21 +16674,17 @@ static double ldr__target_weight(const ldr__targets *t, ldr_head head, size_t r)
 
 /* A head's loss: the sum over all rows; dz (may be NULL) = gradient of that sum divided by `normalizer`. */
 
-/* One row of n scores with its label, which has no loss below 0. */
-static double ldr__loss_row(
-    float *d, const float *z, size_t n, int32_t y, const float *weights, float smoothing, double normalizer) {
-  double weight = 0, loss = y >= 0 ? ldr__cross_entropy_row(d, z, n, y, weights, smoothing, &weight) : 0;
-  for (size_t c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
-  return loss;
-}
-
+/* A label below 0 has none. */
 static double ldr__loss_classes(
     float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0;
-  size_t r, n = classes * t->group;
-  for (r = 0; r < rows / t->group; r++)
-    loss += ldr__loss_row(dz ? dz + r * n : NULL, z + r * n, n, t->labels[r], t->class_weights, t->smoothing,
-        normalizer);
+  size_t n = classes * t->group;
+  for (size_t r = 0; r < rows / t->group; r++) {
+    float *d = dz ? dz + r * n : NULL;
+    int32_t y = t->labels[r];
+    if (y >= 0) loss += ldr__cross_entropy_row(d, z + r * n, n, y, t->class_weights, t->smoothing);
+    for (size_t c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
+  }
   return loss;
 }
 
@@ -16725,16 +16705,15 @@ static double ldr__loss_numbers(
 static double ldr__loss_sets(
     float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0, share = 1.0 / (double)classes;
-  size_t r, c, k, n;
-  for (r = 0; r < rows; r++, z += classes) {
+  for (size_t r = 0; r < rows; r++, z += classes) {
     const int32_t *items;
-    n = ldr__label_set(t->sets, t->labels[r], &items);
-    for (c = 0; c < classes; c++) {
+    size_t n = ldr__label_set(t->sets, t->labels[r], &items);
+    for (size_t c = 0; c < classes; c++) {
       double v = (double)z[c];
       loss += share * (LDR__MAX(v, 0.0) + log1p(exp(-fabs(v))));
       if (dz) dz[r * classes + c] = (float)(share * (double)ldr__sigmoid(z[c]) / normalizer);
     }
-    for (k = 0; k < n; k++) {
+    for (size_t k = 0; k < n; k++) {
       if (items[k] < 0) continue;
       loss -= share * (double)z[items[k]];
       if (dz) dz[r * classes + (size_t)items[k]] -= (float)(share / normalizer);
