@@ -18750,8 +18750,8 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
     i->slot_offset[slot] = i->block_size;
     i->block_size += ldr__slot_size(s, slot, NULL, NULL);
   }
-  i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m),
-      i->block_size * sizeof(float)) : NULL;
+  if (kind == LDR_FISHER)
+    i->fisher = (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m), i->block_size * sizeof(float));
   i->embedding = ldr__place_doubles(p, (size_t)s->width);
   i->residual = ldr__place_doubles(p, (size_t)s->width);
   for (int slot = 0; slot <= (s->cross > 0); slot++) {
@@ -18769,30 +18769,36 @@ static double ldr__element(const ldr__importance *i, int32_t layer, int slot, si
   size_t columns;
   if (i->kind != LDR_FISHER) return fabs((double)ldr__mat_get(w, row, column));
   ldr__slot_size(&i->m->shape, slot, NULL, &columns);
-  return (double)i->fisher[(size_t)ldr__block_index(i->m,
-      (int32_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
+  return (double)i->fisher[(size_t)ldr__block_index(i->m, layer) * i->block_size + i->slot_offset[slot] +
+      row * columns + column];
 }
+
+/* The number among those of keys and values that number i of the queries meets. */
+static size_t ldr__key_unit(const ldr__shape *s, size_t i) {
+  size_t hd = (size_t)s->head_dim;
+  return i / hd / (size_t)(s->heads / s->kv_heads) * hd + i % hd;
+}
+
+static double ldr__square(float x) { return (double)x * (double)x; }
 
 /* From elements to units: every residual dimension, head dimension and FFN unit gets the sum of
    what its readers and writers hold. source: of the encoder's residual dimensions, which cross-attention reads. */
 static void ldr__importance_units(ldr__importance *im, double *source) {
   const ldr__shape *s = &im->m->shape;
-  size_t kv = ldr__kv_width(s), hd = (size_t)s->head_dim, group = (size_t)(s->heads / s->kv_heads), rows, columns, r, c;
+  size_t kv = ldr__kv_width(s), rows, columns;
   for (int32_t l = 0; l < im->m->layers; l++) {
     for (int slot = 0; slot < LDR__MATRICES; slot++) {
       int cross = slot >= LDR__XQ, of = cross ? slot - LDR__XQ : slot, writer = of == LDR__O || of == LDR__DOWN;
-      double *to = slot == LDR__XK || slot == LDR__XV ? source : im->residual;
       if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
-      for (r = 0; r < rows; r++)
-        for (c = 0; c < columns; c++) {
+      double *to = slot == LDR__XK || slot == LDR__XV ? source : im->residual,
+          *units = of == LDR__Q || of == LDR__K ? im->qk[cross] + (size_t)l * kv
+          : of == LDR__V || of == LDR__O ? im->vo[cross] + (size_t)l * kv : im->ffn + (size_t)l * (size_t)s->ffn;
+      for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) {
           double e = ldr__element(im, l, slot, r, c);
           size_t inner = writer ? c : r;
           to[writer ? r : c] += e;
-          /* query head to its kv head */
-          if (of == LDR__Q || of == LDR__O) inner = inner / hd / group * hd + inner % hd;
-          if (of == LDR__Q || of == LDR__K) im->qk[cross][(size_t)l * kv + inner] += e;
-          else if (of == LDR__V || of == LDR__O) im->vo[cross][(size_t)l * kv + inner] += e;
-          else im->ffn[(size_t)l * (size_t)s->ffn + inner] += e;
+          units[of == LDR__Q || of == LDR__O ? ldr__key_unit(s, inner) : inner] += e;
         }
     }
     if (im->m->release) ldr__release_layer(im->m, l);
@@ -18802,45 +18808,41 @@ static void ldr__importance_units(ldr__importance *im, double *source) {
 /* The k best of n scores as ascending indices; equal scores: the lower index; what is no number: worst of all. A heap
    whose top is the worst kept so far. */
 static int ldr__worse(const double *score, int32_t a, int32_t b) {
-  const int lost = score[a] != score[a];
-  if (lost || score[b] != score[b]) return lost != (score[b] != score[b]) ? lost : a > b;
-  return score[a] != score[b] ? score[a] < score[b] : a > b;
+  const double x = score[a], y = score[b];
+  const int lost = x != x;
+  if (lost != (y != y)) return lost;
+  return lost || x == y ? a > b : x < y;
 }
 
 static void ldr__sift(int32_t *heap, size_t n, size_t i, const double *score) {
-  for (;;) {
-    size_t child = 2 * i + 1;
-    int32_t t;
-    if (child >= n) return;
+  for (size_t child; (child = 2 * i + 1) < n; i = child) {
     if (child + 1 < n && ldr__worse(score, heap[child + 1], heap[child])) child++;
     if (!ldr__worse(score, heap[child], heap[i])) return;
-    t = heap[i];
+    int32_t t = heap[i];
     heap[i] = heap[child];
     heap[child] = t;
-    i = child;
   }
 }
 
 static void ldr__top_indices(int32_t *out, size_t k, const double *score, size_t n, int32_t *heap) {
-  size_t i, j = 0, last;
-  for (i = 0; i < k; i++) heap[i] = (int32_t)i;
-  for (i = k / 2; i-- > 0;) ldr__sift(heap, k, i, score);
-  for (i = k; i < n; i++)
+  size_t j = 0;
+  for (size_t i = 0; i < k; i++) heap[i] = (int32_t)i;
+  for (size_t i = k / 2; i-- > 0;) ldr__sift(heap, k, i, score);
+  for (size_t i = k; i < n; i++)
     if (ldr__worse(score, heap[0], (int32_t)i)) {
       heap[0] = (int32_t)i;
       ldr__sift(heap, k, 0, score);
     }
   /* ascending: everything not worse than the worst kept, which is what the heap holds */
-  last = (size_t)heap[0];
-  for (i = 0; i < n && j < k; i++)
-    if (i == last || ldr__worse(score, (int32_t)last, (int32_t)i)) out[j++] = (int32_t)i;
+  for (int32_t i = 0; i < (int32_t)n && j < k; i++)
+    if (i == heap[0] || ldr__worse(score, heap[0], i)) out[j++] = i;
 }
 
 /* ---- which rows and columns ---- */
 
 /* Index lists of one attention of a sliced block: the columns of q and of what comes before it (in), rows of q, of k,
-   of v, columns of o, rows of o (mid); from: the columns of k and v. */
-typedef struct ldr__cut_attention { int32_t *in, *from, *q, *k, *v, *o, *mid; } ldr__cut_attention;
+   of v, columns of o, rows of o (mid); from: the columns of k and v, which are `in` or the other stack's. */
+typedef struct ldr__cut_attention { int32_t *in, *q, *k, *v, *o, *mid; const int32_t *from; } ldr__cut_attention;
 
 /* Of a block: attention, cross-attention where there is some, FFN units and rows of down. */
 typedef struct ldr__cut { ldr__cut_attention a[2]; int32_t *ffn, *out; } ldr__cut;
@@ -18849,8 +18851,7 @@ static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
   size_t w = (size_t)side->width, q = ldr__q_width(side), kv = ldr__kv_width(side);
   for (int i = 0; i < 2; i++) {
     ldr__cut_attention *a = &c->a[i];
-    a->in = ldr__place_indices(p, w);
-    a->from = ldr__place_indices(p, w);
+    a->from = a->in = ldr__place_indices(p, w);
     a->q = ldr__place_indices(p, q);
     a->k = ldr__place_indices(p, kv);
     a->v = ldr__place_indices(p, kv);
@@ -18895,17 +18896,18 @@ static void ldr__cut_heads(ldr__cut_attention *c, const ldr__importance *im, con
   ldr__top_indices(heads, (size_t)s->kv_heads, im->scores, (size_t)b->kv_heads, im->work);
   for (g = 0; g < (size_t)s->kv_heads; g++) {
     size_t from = (size_t)heads[g] * hd;
-    ldr__cut_head_dims(c->k + g * keep, im, qk + from, hd, keep, rotary);
-    ldr__cut_head_dims(c->v + g * keep, im, vo + from, hd, keep, rotary & LDR__TURNS_VALUES ? rotary : 0);
+    int32_t *k = c->k + g * keep, *v = c->v + g * keep;
+    ldr__cut_head_dims(k, im, qk + from, hd, keep, rotary);
+    ldr__cut_head_dims(v, im, vo + from, hd, keep, rotary & LDR__TURNS_VALUES ? rotary : 0);
     for (h = 0; h < group; h++)
       for (i = 0; i < keep; i++) {
         size_t at = (g * group + h) * keep + i, head = ((size_t)heads[g] * group + h) * hd;
-        c->q[at] = (int32_t)head + c->k[g * keep + i];
-        c->o[at] = (int32_t)head + c->v[g * keep + i];
+        c->q[at] = (int32_t)head + k[i];
+        c->o[at] = (int32_t)head + v[i];
       }
     for (i = 0; i < keep; i++) {
-      c->k[g * keep + i] += (int32_t)from;
-      c->v[g * keep + i] += (int32_t)from;
+      k[i] += (int32_t)from;
+      v[i] += (int32_t)from;
     }
   }
 }
@@ -18913,9 +18915,9 @@ static void ldr__cut_heads(ldr__cut_attention *c, const ldr__importance *im, con
 static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer,
     const int32_t *residual, const int32_t *source) {
   size_t n = (size_t)l->side.width * sizeof(int32_t), f = (size_t)im->m->shape.ffn;
+  c->a[1].from = source;
   for (int i = 0; i <= (l->side.cross > 0); i++) {
     memcpy(c->a[i].in, residual, n);
-    memcpy(c->a[i].from, i ? source : residual, n);
     memcpy(c->a[i].mid, residual, n);
     ldr__cut_heads(&c->a[i], im, &l->side, layer, i);
   }
@@ -18923,14 +18925,16 @@ static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_l
   ldr__top_indices(c->ffn, (size_t)l->side.ffn, im->ffn + (size_t)layer * f, f, im->work);
 }
 
-/* Row scores of a matrix over the columns kept so far. */
-static void ldr__row_scores(const ldr__importance *im, int32_t layer, int slot, const int32_t *columns, size_t n) {
-  size_t rows, r, c;
+/* The k best rows of a matrix over the n columns kept so far. */
+static void ldr__cut_rows(int32_t *out, size_t k, const ldr__importance *im, int32_t layer, int slot,
+    const int32_t *columns, size_t n) {
+  size_t rows;
   ldr__slot_size(&im->m->shape, slot, &rows, NULL);
-  for (r = 0; r < rows; r++) {
+  for (size_t r = 0; r < rows; r++) {
     im->scores[r] = 0;
-    for (c = 0; c < n; c++) im->scores[r] += ldr__element(im, layer, slot, r, (size_t)columns[c]);
+    for (size_t c = 0; c < n; c++) im->scores[r] += ldr__element(im, layer, slot, r, (size_t)columns[c]);
   }
+  ldr__top_indices(out, k, im->scores, rows, im->work);
 }
 
 /* One attention of the reference's chain, from the columns `in` on. Its k and v of cross-attention read those too,
@@ -18938,14 +18942,12 @@ static void ldr__row_scores(const ldr__importance *im, int32_t layer, int slot, 
 static void ldr__cut_chain(ldr__cut_attention *c, const ldr__importance *im, const ldr__shape *s, int32_t layer,
     int cross) {
   const ldr__shape *b = &im->m->shape;
-  size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kv = ldr__kv_width(b), kvs = ldr__kv_width(s),
-      r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
+  size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kvs = ldr__kv_width(s);
   int at = cross ? (int)LDR__XQ : (int)LDR__Q;
-  memcpy(c->from, c->in, w * sizeof(int32_t));
-  for (r = 0; r < q; r++) { /* F(q) F(k) F(v) on the kept columns, summed */
-    size_t kr = r / hd / group * hd + r % hd;
+  for (size_t r = 0; r < q; r++) { /* F(q) F(k) F(v) on the kept columns, summed */
+    size_t kr = ldr__key_unit(b, r);
     im->scores[r] = 0;
-    for (i = 0; i < w; i++) {
+    for (size_t i = 0; i < w; i++) {
       size_t column = (size_t)c->in[i];
       im->scores[r] += ldr__element(im, layer, at + LDR__Q, r, column) *
           ldr__element(im, layer, at + LDR__K, kr, column) * ldr__element(im, layer, at + LDR__V, kr, column);
@@ -18953,30 +18955,24 @@ static void ldr__cut_chain(ldr__cut_attention *c, const ldr__importance *im, con
   }
   ldr__top_indices(c->q, qs, im->scores, q, im->work);
   memcpy(c->o, c->q, qs * sizeof(int32_t));
-  if (group == 1) memcpy(c->k, c->q, qs * sizeof(int32_t));
-  else { /* grouped heads: keys pick among themselves */
-    ldr__row_scores(im, layer, at + LDR__K, c->in, w);
-    ldr__top_indices(c->k, kvs, im->scores, kv, im->work);
-  }
+  if (b->heads == b->kv_heads) memcpy(c->k, c->q, qs * sizeof(int32_t));
+  else ldr__cut_rows(c->k, kvs, im, layer, at + LDR__K, c->in, w); /* grouped heads: keys pick among themselves */
   memcpy(c->v, c->k, kvs * sizeof(int32_t));
-  ldr__row_scores(im, layer, at + LDR__O, c->o, qs);
-  ldr__top_indices(c->mid, w, im->scores, (size_t)b->width, im->work);
+  ldr__cut_rows(c->mid, w, im, layer, at + LDR__O, c->o, qs);
 }
 
 /* One layer of the reference's chain; `running` is the last index picked, and becomes this layer's. */
 static void ldr__cut_paper(
     ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
-  const ldr__shape *b = &im->m->shape, *s = &l->side;
+  const ldr__shape *s = &l->side;
   size_t w = (size_t)s->width;
   for (int i = 0; i <= (s->cross > 0); i++) {
     memcpy(c->a[i].in, running, w * sizeof(int32_t));
     ldr__cut_chain(&c->a[i], im, s, layer, i);
     memcpy(running, c->a[i].mid, w * sizeof(int32_t));
   }
-  ldr__row_scores(im, layer, LDR__UP, running, w);
-  ldr__top_indices(c->ffn, (size_t)s->ffn, im->scores, (size_t)b->ffn, im->work);
-  ldr__row_scores(im, layer, LDR__DOWN, c->ffn, (size_t)s->ffn);
-  ldr__top_indices(c->out, w, im->scores, (size_t)b->width, im->work);
+  ldr__cut_rows(c->ffn, (size_t)s->ffn, im, layer, LDR__UP, running, w);
+  ldr__cut_rows(c->out, w, im, layer, LDR__DOWN, c->ffn, (size_t)s->ffn);
   memcpy(running, c->out, w * sizeof(int32_t));
 }
 
@@ -19066,29 +19062,29 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
 static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
   ldr__importance *im = (ldr__importance *)context;
   const ldr__shape *b = &im->m->shape;
-  size_t t, i, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b),
-      group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, fld = ldr__ffn_ld(b), layer = (size_t)im->layer;
-  for (t = 0; t < rows; t++) {
-    for (i = 0; i < q; i++) {
-      size_t unit = layer * kv + i / hd / group * hd + i % hd;
-      im->qk[0][unit] += (double)a->qkv[t * ld + i] * (double)a->qkv[t * ld + i];
-      im->vo[0][unit] += (double)a->attention[t * q + i] * (double)a->attention[t * q + i];
+  size_t q = ldr__q_width(b), kv = ldr__kv_width(b), f = (size_t)b->ffn, layer = (size_t)im->layer;
+  double *qk = im->qk[0] + layer * kv, *vo = im->vo[0] + layer * kv, *ffn = im->ffn + layer * f;
+  for (size_t t = 0; t < rows; t++) {
+    const float *row = a->qkv + t * ldr__qkv_width(b), *units = a->u + t * ldr__ffn_ld(b);
+    for (size_t i = 0; i < q; i++) {
+      size_t unit = ldr__key_unit(b, i);
+      qk[unit] += ldr__square(row[i]);
+      vo[unit] += ldr__square(a->attention[t * q + i]);
     }
-    for (i = 0; i < kv; i++)
-      im->qk[0][layer * kv + i] += (double)a->qkv[t * ld + q + i] * (double)a->qkv[t * ld + q + i];
-    for (i = 0; i < f; i++) im->ffn[layer * f + i] += (double)a->u[t * fld + i] * (double)a->u[t * fld + i];
+    for (size_t i = 0; i < kv; i++) qk[i] += ldr__square(row[q + i]);
+    for (size_t i = 0; i < f; i++) ffn[i] += ldr__square(units[i]);
   }
 }
 
 static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
-  size_t d = (size_t)im->m->shape.width, t, i;
+  size_t d = (size_t)im->m->shape.width;
   const float *x = s->backbone.x;
   ldr__embed_forward(&s->ex, im->m, &s->ends, s->backbone.x, s->backbone.embed, s->ids, s->segments, &s->t);
   s->backbone.seen = ldr__energy_seen;
   s->backbone.context = im;
   for (im->layer = 0; im->layer < im->m->layers; im->layer++) {
-    for (t = 0; t < s->t.count; t++)
-      for (i = 0; i < d; i++) im->residual[i] += (double)x[t * d + i] * (double)x[t * d + i];
+    for (size_t t = 0; t < s->t.count; t++)
+      for (size_t i = 0; i < d; i++) im->residual[i] += ldr__square(x[t * d + i]);
     ldr__model_block_forward(&s->ex, im->m, &s->backbone, im->layer, &s->t);
   }
   s->backbone.seen = NULL;
@@ -19097,19 +19093,17 @@ static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
 /* F += (d loss / d w)^2 of one example: its blocks, and the channels of the embeddings: of the word table, or of what
    projects it to the model's width. */
 static void ldr__fisher_add(ldr__importance *im, const ldr_ladder *l) {
-  int32_t i, word = l->end[im->m->ends.m[LDR__PROJECT].data ? LDR__PROJECTB : LDR__WORD];
-  const float *g;
-  size_t k, n;
-  for (i = 0; i < ldr__distinct_blocks(im->m); i++)
+  int32_t word = l->end[im->m->ends.m[LDR__PROJECT].data ? LDR__PROJECTB : LDR__WORD];
+  for (int32_t i = 0; i < ldr__distinct_blocks(im->m); i++)
     for (int slot = 0; slot < LDR__SLOTS; slot++) {
       float *f = im->fisher + (size_t)i * im->block_size + im->slot_offset[slot];
-      g = ldr__grad(l, l->tuned[i].slot[slot]);
-      n = g ? ldr__slot_size(&im->m->shape, slot, NULL, NULL) : 0;
-      for (k = 0; k < n; k++) f[k] += g[k] * g[k];
+      int32_t p = l->tuned[i].slot[slot];
+      const float *g = ldr__grad(l, p);
+      for (size_t k = 0; g && k < l->params[p].size; k++) f[k] += g[k] * g[k];
     }
-  g = ldr__grad(l, word);
-  n = g ? l->params[word].size : 0;
-  for (k = 0; k < n; k++) im->embedding[k % (size_t)im->m->shape.width] += (double)g[k] * (double)g[k];
+  const float *g = ldr__grad(l, word);
+  for (size_t k = 0; g && k < l->params[word].size; k++)
+    im->embedding[k % (size_t)im->m->shape.width] += ldr__square(g[k]);
 }
 
 /* Empirical Fisher information with the gold label (lst.md 2.2): the way back of full fine-tuning, an example at a
@@ -19131,7 +19125,6 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
 /* Fills the importances of all stacks; allocates for the time of the call. */
 static ldr_status ldr__importance_sample(
     ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
-  ldr_ladder *head = NULL;
   ldr__pass s;
   ldr__limits most = { 0, 0, 0 };
   int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order = NULL;
@@ -19147,7 +19140,7 @@ static ldr_status ldr__importance_sample(
   hd.span_size = l->d.span_size;
   hd.seed = l->d.seed;
   hd.dropout = -1;
-  head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
+  ldr_ladder *head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
   if (!head) return err->status;
   ldr__batch_limits(&most, head, set, 1);
   LDR__ZERO(ldr__plan, plan);
@@ -19179,11 +19172,12 @@ static ldr_status ldr__importance_sample(
 /* Magnitude of the embeddings: of the word table, or of what projects it to the model's width. */
 static void ldr__embedding_magnitude(ldr__importance *im) {
   const ldr_model *m = im->m;
-  const ldr__mat *project = m->ends.m[LDR__PROJECT].data ? &m->ends.m[LDR__PROJECT] : NULL;
-  size_t d = (size_t)m->shape.width, i, v, n = (size_t)(project ? m->embed_width : m->vocabulary);
-  for (v = 0; v < n; v++) {
-    for (i = 0; i < d; i++) im->embedding[i] += fabs(
-        (double)(project ? ldr__mat_get(project, i, v) : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
+  int project = m->ends.m[LDR__PROJECT].data != NULL;
+  const ldr__mat *w = &m->ends.m[project ? LDR__PROJECT : LDR__WORD];
+  size_t d = (size_t)m->shape.width, n = (size_t)(project ? m->embed_width : m->vocabulary);
+  for (size_t v = 0; v < n; v++) {
+    for (size_t i = 0; i < d; i++)
+      im->embedding[i] += fabs((double)ldr__mat_get(w, project ? i : v, project ? v : i));
     if (m->release && v % (8 * LDR__EMBED_ROWS) == 0) ldr__release_embeddings(m);
   }
   if (m->release) ldr__release_embeddings(m);
@@ -19270,26 +19264,23 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
    >>metrics           Scores
    ================================ */
 
-/* heads: those it is for, a bit each. Most are for heads whose answers are classes, one at a time. */
+/* In the order of ldr_metric. heads: those it is for, a bit each. Most are for answers that are classes, one at a
+   time. */
 enum {
   LDR__FOR_ONE = 1 << LDR_HEAD_SPANS | 1 << LDR_HEAD_ANSWER,
   LDR__FOR_TAGS = 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_CRF,
   LDR__FOR_CLASSES = 1 << LDR_HEAD_CLASSIFY | LDR__FOR_TAGS | 1 << LDR_HEAD_CHOICE | 1 << LDR_HEAD_WORDS
 };
-static const struct { ldr_metric metric; const char *name; int heads; } ldr__metrics[] = {
-  { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
-  { LDR_METRIC_F1, "f1", LDR__FOR_CLASSES }, { LDR_METRIC_ACCURACY_F1, "accuracy_f1", LDR__FOR_CLASSES },
-  { LDR_METRIC_MATTHEWS, "matthews", LDR__FOR_CLASSES },
-  { LDR_METRIC_CORRELATION, "correlation", 1 << LDR_HEAD_REGRESS },
-  { LDR_METRIC_ENTITY_F1, "entity_f1", LDR__FOR_TAGS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
-  { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
-  { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
+static const struct { const char *name; int heads; } ldr__metrics[] = {
+  { "auto", -1 }, { "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
+  { "f1", LDR__FOR_CLASSES }, { "accuracy_f1", LDR__FOR_CLASSES }, { "matthews", LDR__FOR_CLASSES },
+  { "correlation", 1 << LDR_HEAD_REGRESS },
+  { "entity_f1", LDR__FOR_TAGS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
+  { "micro_f1", 1 << LDR_HEAD_MULTI }, { "likelihood", 1 << LDR_HEAD_WORDS } };
 enum { LDR__METRICS = LDR__COUNT(ldr__metrics) };
 
 static int ldr__metric_row(ldr_metric metric) {
-  int i;
-  for (i = 0; i < LDR__METRICS && ldr__metrics[i].metric != metric; i++) {}
-  return i;
+  return (unsigned)metric < LDR__METRICS ? (int)metric : (int)LDR__METRICS;
 }
 
 LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
@@ -19366,42 +19357,41 @@ static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
     if (v.n) ldr__chain_best(&v, s->logits);
     for (r = 0; r < v.n; r++) y->tags[v.at[r]] = v.ends[r];
   }
-  for (r = 0; r < s->row_count; r++) {
+  for (r = 0; r < s->row_count; r++)
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, y->tags[r], s->labels[r]);
-  }
   for (int32_t q = 0; q < s->t.sequences; q++)
     ldr__tally_entities(
         y, y->tags + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
 }
 
+/* An example with several answers is right where all that were wanted are found, and no others. */
+static void ldr__tally_answers(ldr__tally *y, int64_t found, int64_t wanted, int64_t matched) {
+  y->found += found;
+  y->wanted += wanted;
+  y->matched += matched;
+  y->right += found == matched && matched == wanted;
+  y->counted++;
+}
+
 /* A label is answered where its probability is above a half. */
 static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s) {
-  size_t r, c, k, n, classes = (size_t)s->l->d.classes;
-  for (r = 0; r < s->row_count; r++) {
+  size_t classes = (size_t)s->l->d.classes;
+  for (size_t r = 0; r < s->row_count; r++) {
     const float *z = s->logits + r * classes;
     const int32_t *items;
     int64_t found = 0, matched = 0;
-    n = ldr__label_set(y->targets->sets, y->targets->labels[r], &items);
-    for (c = 0; c < classes; c++) found += z[c] > 0;
-    for (k = 0; k < n; k++) matched += items[k] >= 0 && z[items[k]] > 0;
-    y->found += found;
-    y->wanted += (int64_t)n;
-    y->matched += matched;
-    y->right += found == matched && matched == (int64_t)n;
-    y->counted++;
+    size_t n = ldr__label_set(y->targets->sets, y->targets->labels[r], &items);
+    for (size_t c = 0; c < classes; c++) found += z[c] > 0;
+    for (size_t k = 0; k < n; k++) matched += items[k] >= 0 && z[items[k]] > 0;
+    ldr__tally_answers(y, found, (int64_t)n, matched);
   }
 }
 
-/* A sequence is right where all its spans are, and no others. */
 static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s) {
   LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, y->targets->labels);
   for (int32_t q = 0; q < s->t.sequences; q++) {
     const double *n = s->span_sums + 4 * q;
-    y->found += (int64_t)n[0];
-    y->wanted += (int64_t)n[1];
-    y->matched += (int64_t)n[2];
-    y->right += n[0] == n[2] && n[1] == n[2];
-    y->counted++;
+    ldr__tally_answers(y, (int64_t)n[0], (int64_t)n[1], (int64_t)n[2]);
   }
 }
 
@@ -19420,9 +19410,10 @@ static double ldr__pearson(const float *a, const float *b, size_t n) {
     mb += (double)b[i] / (double)n;
   }
   for (size_t i = 0; i < n; i++) {
-    ab += ((double)a[i] - ma) * ((double)b[i] - mb);
-    aa += ((double)a[i] - ma) * ((double)a[i] - ma);
-    bb += ((double)b[i] - mb) * ((double)b[i] - mb);
+    double x = (double)a[i] - ma, y = (double)b[i] - mb;
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
   }
   return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
 }
@@ -19441,8 +19432,8 @@ static void ldr__ranks(float *rank, const float *v, size_t n) {
 }
 
 static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *scratch) {
-  double accuracy = ldr__ratio((double)y->right, (double)y->counted),
-      f1 = ldr__ratio(2.0 * (double)y->tp, 2.0 * (double)y->tp + (double)y->fp + (double)y->fn), under;
+  double tp = (double)y->tp, fp = (double)y->fp, fn = (double)y->fn, tn = (double)y->tn, under,
+      accuracy = ldr__ratio((double)y->right, (double)y->counted), f1 = ldr__ratio(2.0 * tp, 2.0 * tp + fp + fn);
   switch (metric) {
     case LDR_METRIC_F1: return f1;
     case LDR_METRIC_LIKELIHOOD: return y->weight > 0 ? exp(-y->loss / y->weight) : 0;
@@ -19450,8 +19441,8 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
     case LDR_METRIC_MICRO_F1:
     case LDR_METRIC_ENTITY_F1: return ldr__ratio(2.0 * (double)y->matched, (double)(y->found + y->wanted));
     case LDR_METRIC_MATTHEWS:
-      under = (double)(y->tp + y->fp) * (double)(y->tp + y->fn) * (double)(y->tn + y->fp) * (double)(y->tn + y->fn);
-      return under > 0 ? ((double)y->tp * (double)y->tn - (double)y->fp * (double)y->fn) / sqrt(under) : 0;
+      under = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn);
+      return under > 0 ? (tp * tn - fp * fn) / sqrt(under) : 0;
     case LDR_METRIC_CORRELATION: {
       double pearson = ldr__pearson(y->predicted, y->actual, y->values);
       ldr__ranks(scratch, y->predicted, y->values);
@@ -19465,11 +19456,9 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
 /* ================================
    >>optimiser         SGD, Adam, AdamW, Adafactor over one flat array
    --------------------------------
-   t counts from 1.  Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body with c =
-   { beta1, beta2, rate/(1-beta1^t), 1/(1-beta2^t), eps, rate decay, scale of g }.  Adam adds decay to the
-   gradient, AdamW takes it from the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor
-   unfactored (Shazeer & Stern 2018; lst-clue.md): beta2_t = 1 - t^-0.8, u = g / sqrt(v), u /= max(1, rms(u)),
-   m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
+   t counts from 1. Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body. AdamW takes decay
+   from the weight, the others add it to the gradient. Adafactor (Shazeer & Stern 2018; lst-clue.md) is unfactored, with
+   one rms a tensor.
    ================================ */
 
 enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
@@ -19477,11 +19466,10 @@ enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 /* The root of the mean square, from sums over parts whose number does not depend on threads. */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
   double sums[64] = { 0 }, s = 0;
-  size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each,
-      i;
+  size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each;
   LDR__FOR(part, (int64_t)parts, m->threads)
   sums[part] = m->kernels->rows->squares(v + (size_t)part * each, LDR__MIN(each, n - (size_t)part * each));
-  for (i = 0; i < parts; i++) s += sums[i];
+  for (size_t i = 0; i < parts; i++) s += sums[i];
   return n ? sqrt(s / (double)n) : 0;
 }
 
@@ -19489,7 +19477,7 @@ static void ldr__adafactor(
     const ldr_model *model, float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
   double b2 = 1.0 - pow((double)t, -0.8), scale;
   for (size_t i = 0; i < n; i++) {
-    v[i] = (float)(b2 * (double)v[i] + (1.0 - b2) * ((double)g[i] * (double)g[i] + 1e-30));
+    v[i] = (float)(b2 * (double)v[i] + (1.0 - b2) * (ldr__square(g[i]) + 1e-30));
     g[i] = (float)((double)g[i] / sqrt((double)v[i]));
   }
   scale = ldr__rms(model, g, n);
@@ -19539,11 +19527,10 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
 /* Rate of step t (from 0) of n: (t+1)/warm during warm-up, then linear or cosine to 0, or constant. */
 static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
   int64_t warm = d->warmup > 0 ? (int64_t)((double)d->warmup * (double)n) : 0;
-  if (t < warm) return (double)d->rate * (double)(t + 1) / (double)warm;
-  double rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
-  if (d->schedule == LDR_LINEAR) return (double)d->rate * (1.0 - rest);
-  if (d->schedule == LDR_COSINE) return (double)d->rate * 0.5 * (1.0 + cos(3.141592653589793 * rest));
-  return (double)d->rate;
+  double rate = (double)d->rate, rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
+  if (t < warm) return rate * (double)(t + 1) / (double)warm;
+  if (d->schedule == LDR_LINEAR) return rate * (1.0 - rest);
+  return d->schedule == LDR_COSINE ? rate * 0.5 * (1.0 + cos(3.141592653589793 * rest)) : rate;
 }
 
 /* ================================
