@@ -1810,6 +1810,10 @@ static char *ldr__copy_text(const ldr_allocator *a, const char *s) {
   return p;
 }
 
+static void ldr__free_text(const ldr_allocator *a, char *s) {
+  if (s) ldr__free(a, s, strlen(s) + 1);
+}
+
 /* A growing array of items of `item` bytes; *capacity counts items. */
 static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size_t need, size_t item) {
   size_t next = *capacity ? *capacity : 16;
@@ -4966,7 +4970,7 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
   if (!w) return;
   ldr_allocator a = w->alloc;
   for (size_t i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
-  for (size_t i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+  for (size_t i = 0; i < w->string_count; i++) ldr__free_text(&a, w->strings[i]);
   for (size_t i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
   ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
   ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
@@ -14695,11 +14699,9 @@ typedef double ldr__loss_fn(
 typedef void ldr__tally_fn(ldr__tally *y, const ldr__pass *s);
 typedef void ldr__scores_fn(float *z, size_t rows, size_t n);
 
-/* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
-   become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in
-   tests/test_ladder.c. */
+/* A head is a row, in the order of ldr_head: what its targets are, its loss (>>heads), what it adds to the metrics
+   (>>metrics) and how its logits become scores. */
 typedef struct ldr__head {
-  ldr_head head;
   const char *name;
   int per_token; /* a label for every token, else one an example */
   int weighted; /* classes may have weights, labels be smoothed */
@@ -14726,27 +14728,21 @@ static ldr__tally_fn ldr__tally_classes, ldr__tally_numbers, ldr__tally_tags, ld
     ldr__tally_sets, ldr__tally_spans;
 #endif
 static const ldr__head ldr__heads[] = {
-  { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes),
-      ldr__softmax_rows, 0 },
-  { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
-  { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
-  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), NULL, 0 },
+  { "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), ldr__softmax_rows, 0 },
+  { "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
+  { "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
+  { "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), NULL, 0 },
   /* loss: ldr__words_entropy */
-  { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
-  { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
-  { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
-      LDR__SPANS_ENDS | LDR__SPANS_ONE },
-  { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
-      LDR__SPANS_PAIRS | LDR__SPANS_ONE },
-  { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
-      LDR__SPANS_PAIRS },
-  { LDR_HEAD_CRF, "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
+  { "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
+  { "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
+  { "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_ENDS | LDR__SPANS_ONE },
+  { "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_PAIRS | LDR__SPANS_ONE },
+  { "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_PAIRS },
+  { "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
-  for (size_t i = 0; i < LDR__COUNT(ldr__heads); i++)
-    if (ldr__heads[i].head == head) return &ldr__heads[i];
-  return NULL;
+  return (unsigned)head < LDR__COUNT(ldr__heads) ? &ldr__heads[head] : NULL;
 }
 
 LDR__DEF const char *ldr_head_name(ldr_head head) { return ldr__head_of(head) ? ldr__head_of(head)->name : "?"; }
@@ -14787,9 +14783,17 @@ static int32_t ldr__per(const ldr_dataset *d) {
   return d->head == LDR_HEAD_CHOICE || (d->head == LDR_HEAD_WORDS && d->choices) ? d->choices : 1;
 }
 
+static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
+  *p = (int32_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
+  return *capacity >= need;
+}
+static int ldr__grow_u64(const ldr_allocator *a, uint64_t **p, size_t *capacity, size_t need) {
+  *p = (uint64_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
+  return *capacity >= need;
+}
+
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
-  ldr_dataset *d;
   if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) ||
       (desc->head == LDR_HEAD_CHOICE && desc->choices < 2) ||
       (desc->head == LDR_HEAD_WORDS && desc->choices && desc->choices != 2)))) {
@@ -14797,33 +14801,31 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
         "allocator cannot be");
     return NULL;
   }
-  d = (ldr_dataset *)ldr__alloc(&a, sizeof *d);
-  if (d) {
-    memset(d, 0, sizeof *d);
-    d->alloc = a;
-    if (desc) {
-      d->head = desc->head;
-      d->max_len = desc->max_len;
-      d->choices = desc->choices;
-    }
-    d->offsets = (uint64_t *)ldr__grown(&a, NULL, &d->offsets_cap, 1, sizeof *d->offsets);
-    if (d->offsets) d->offsets[0] = 0;
-    if (d->offsets) return d;
-    ldr__free(&a, d, sizeof *d);
+  ldr_dataset *d = (ldr_dataset *)ldr__new(&a, sizeof *d, "making a data set", err);
+  if (!d) return NULL;
+  d->alloc = a;
+  if (desc) {
+    d->head = desc->head;
+    d->max_len = desc->max_len;
+    d->choices = desc->choices;
   }
+  if (ldr__grow_u64(&a, &d->offsets, &d->offsets_cap, 1)) {
+    d->offsets[0] = 0;
+    return d;
+  }
+  ldr__free(&a, d, sizeof *d);
   ldr__fail(err, LDR_MEMORY, "out of memory while making a data set");
   return NULL;
 }
 
 LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
-  ldr_allocator a;
   if (!d) return;
-  a = d->alloc;
+  ldr_allocator a = d->alloc;
 #ifndef LADDER_NO_TOKENIZER
   ldr_encoding_free(&d->encoding);
 #endif
-  for (size_t i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
-  if (d->unseen) ldr__free(&a, d->unseen, strlen(d->unseen) + 1);
+  for (size_t i = 0; i < d->name_count; i++) ldr__free_text(&a, d->names[i]);
+  ldr__free_text(&a, d->unseen);
   ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
   ldr__free(&a, d->index, d->index_room * sizeof *d->index);
   ldr__free(&a, d->set_items, d->set_items_cap * sizeof *d->set_items);
@@ -14836,15 +14838,6 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
   ldr__free(&a, d, sizeof *d);
 }
 
-static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
-  *p = (int32_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
-  return *capacity >= need;
-}
-static int ldr__grow_u64(const ldr_allocator *a, uint64_t **p, size_t *capacity, size_t need) {
-  *p = (uint64_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
-  return *capacity >= need;
-}
-
 LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
   if (!d) return;
   d->tokens = d->count = d->set_count = d->set_used = 0;
@@ -14853,15 +14846,14 @@ LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
 }
 
 LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
-  size_t n, i, labels;
   if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add: an example needs token ids and labels");
   if (d->count >= INT32_MAX / 2)
     return ldr__fail(err, LDR_LIMIT, "a data set holds at most %d sequences", INT32_MAX / 2);
-  n = (size_t)e->count;
-  labels = ldr__per_token(d->head) ? n : 1;
-  for (i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
-    if (e->labels[i] < 0 && !(ldr__per_token(d->head) && e->labels[i] == LDR_IGNORE) &&
+  const int each = ldr__per_token(d->head);
+  const size_t n = (size_t)e->count, labels = each ? n : 1;
+  for (size_t i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
+    if (e->labels[i] < 0 && !(each && e->labels[i] == LDR_IGNORE) &&
         !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN))
       return ldr__fail(err, LDR_DATA, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
   if (d->head == LDR_HEAD_MULTI && (size_t)e->labels[0] >= d->set_count)
@@ -14872,13 +14864,13 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
   d->values = (float *)ldr__grown(&d->alloc, d->values, &d->values_cap, d->count + 1, sizeof *d->values);
   if (d->values_cap <= d->count || !ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
       !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
-      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1) ||
+      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, each ? d->tokens + n : d->count + 1) ||
       !ldr__grow_u64(&d->alloc, &d->offsets, &d->offsets_cap, d->count + 2))
     return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
   memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
   if (e->segments) memcpy(d->segments + d->tokens, e->segments, n * sizeof(int32_t));
   else memset(d->segments + d->tokens, 0, n * sizeof(int32_t));
-  if (ldr__per_token(d->head)) memcpy(d->labels + d->tokens, e->labels, n * sizeof(int32_t));
+  if (each) memcpy(d->labels + d->tokens, e->labels, n * sizeof(int32_t));
   else d->labels[d->count] = d->head == LDR_HEAD_REGRESS ? 0 : e->labels[0];
   d->values[d->count] = e->value;
   d->tokens += n;
@@ -14891,11 +14883,10 @@ LDR__DEF int64_t ldr_dataset_tokens(const ldr_dataset *d) { return d ? (int64_t)
 LDR__DEF int32_t ldr_dataset_cut(const ldr_dataset *d) { return d ? d->cut : 0; }
 
 LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
-  ldr_example e;
-  size_t i = (size_t)index, at;
-  memset(&e, 0, sizeof e);
+  size_t i = (size_t)index;
+  LDR__ZERO(ldr_example, e);
   if (!d || index < 0 || i >= d->count) return e;
-  at = (size_t)d->offsets[i];
+  size_t at = (size_t)d->offsets[i];
   e.count = (int32_t)(d->offsets[i + 1] - d->offsets[i]);
   e.ids = d->ids + at;
   e.segments = d->segments + at;
@@ -14941,22 +14932,19 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
 
 LDR__DEF int32_t ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *classes, int32_t capacity, int32_t index) {
   const int32_t *items;
-  size_t n;
   if (!d || d->head != LDR_HEAD_MULTI || index < 0 || (size_t)index >= d->count) return 0;
-  n = ldr__label_set(d, d->labels[index], &items);
+  size_t n = ldr__label_set(d, d->labels[index], &items);
   if (capacity > 0 && n) memcpy(classes, items, LDR__MIN(n, (size_t)capacity) * sizeof *items);
   return (int32_t)n;
 }
 
 LDR__DEF int32_t ldr_dataset_unseen(const ldr_dataset *d, const char **name) {
-  const int32_t *items;
-  size_t i, k, of;
   int32_t n = 0;
   if (name) *name = d ? d->unseen : NULL;
-  for (i = 0; d && d->head == LDR_HEAD_CLASSIFY && i < d->count; i++) n += d->labels[i] == LDR_UNSEEN;
-  for (i = 0; d && d->head == LDR_HEAD_MULTI && i < d->count; i++) {
-    of = ldr__label_set(d, d->labels[i], &items);
-    for (k = 0; k < of && items[k] != LDR_UNSEEN; k++) {}
+  for (size_t i = 0; d && i < d->count; i++) {
+    const int32_t *items = d->labels + i;
+    size_t of = d->head == LDR_HEAD_MULTI ? ldr__label_set(d, d->labels[i], &items) : 1, k = 0;
+    while (k < of && items[k] != LDR_UNSEEN) k++;
     n += k < of;
   }
   return n;
@@ -14970,16 +14958,16 @@ static int32_t *ldr__label_place(const ldr_dataset *d, const char *name) {
 }
 
 static int ldr__label_room(ldr_dataset *d) {
-  size_t i, old = d->index_room;
+  size_t old = d->index_room, room = old ? 2 * old : 16;
   int32_t *index;
   if (d->name_count < old / 2) return 1;
-  index = (int32_t *)ldr__alloc(&d->alloc, (old ? 2 * old : 16) * sizeof *index);
+  index = (int32_t *)ldr__alloc(&d->alloc, room * sizeof *index);
   if (!index) return 0;
   ldr__free(&d->alloc, d->index, old * sizeof *index);
   d->index = index;
-  d->index_room = old ? 2 * old : 16;
-  memset(index, 0, d->index_room * sizeof *index);
-  for (i = 0; i < d->name_count; i++) *ldr__label_place(d, d->names[i]) = (int32_t)i + 1;
+  d->index_room = room;
+  memset(index, 0, room * sizeof *index);
+  for (size_t i = 0; i < d->name_count; i++) *ldr__label_place(d, d->names[i]) = (int32_t)i + 1;
   return 1;
 }
 
@@ -15004,7 +14992,6 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
 #ifndef LADDER_NO_TOKENIZER
 LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2,
     int32_t label, float value, ldr_error *err) {
-  ldr_example e;
   if (!d || !t || !text) return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add_text: no data set, tokenizer or text");
   if (ldr__per_token(d->head))
     return ldr__fail(err, LDR_ARGUMENT, "a data set with a label for every token takes ldr_dataset_add");
@@ -15013,7 +15000,7 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
       t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err))
     return err ? err->status : LDR_DATA;
   d->cut += d->encoding.cut > 0;
-  memset(&e, 0, sizeof e);
+  LDR__ZERO(ldr_example, e);
   e.count = d->encoding.count;
   e.ids = d->encoding.ids;
   e.segments = d->encoding.segments;
@@ -15026,9 +15013,8 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
 /* ================================
    >>dataset-files     Labelled texts from tab-separated lines, CSV and JSON
    --------------------------------
-   Both formats end in the same three strings: label, text, and perhaps a second text. They
-   are copied into buffers that are reused from one example to the next, because the file is
-   mapped and its fields carry no final NUL.
+   All end in the same three strings: label, text, and perhaps a second text. They are copied into buffers that are
+   reused from one example to the next, because the file is mapped and its fields carry no final NUL.
    ================================ */
 
 #ifndef LADDER_NO_TOKENIZER
@@ -15041,7 +15027,7 @@ typedef struct ldr__reader {
   ldr_dataset_desc desc;
   const char *data; /* the whole file; offsets count from here */
   size_t size, begin; /* begin: after a byte order mark */
-  void *field[LDR__FIELDS + 1]; /* the last: a column that is not used */
+  char *field[LDR__FIELDS + 1]; /* the last: a column that is not used */
   size_t capacity[LDR__FIELDS + 1];
   int column[LDR__MAX_COLUMNS]; /* the field of each */
   int columns, optional; /* optional: so many of the last may be missing */
@@ -15073,8 +15059,8 @@ static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *e
 }
 
 static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
-  if (size < SIZE_MAX && ldr__grow(&r->desc.alloc, &r->field[k], &r->capacity[k], size + 1, 1))
-    return (char *)r->field[k];
+  if (size < SIZE_MAX) r->field[k] = (char *)ldr__grown(&r->desc.alloc, r->field[k], &r->capacity[k], size + 1, 1);
+  if (r->capacity[k] > size) return r->field[k];
   ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
   return NULL;
 }
@@ -15098,10 +15084,9 @@ static ldr_status ldr__reader_copy(ldr__reader *r, int k, const char *s, size_t 
 /* A number as JSON writes it, and nothing else: "4.", "0x1" and "nan" are mistakes in a label. */
 static int ldr__reader_number(const char *s, float *out) {
   size_t n = strlen(s);
-  double v;
   if (n == 0 || ldr__json_number_length(s, n) != n) return 0;
-  v = ldr__parse_double(s, n);
-  if (!(v >= -(double)FLT_MAX && v <= (double)FLT_MAX)) return 0;
+  double v = ldr__parse_double(s, n);
+  if (!(fabs(v) <= (double)FLT_MAX)) return 0;
   *out = (float)v;
   return 1;
 }
@@ -15148,12 +15133,12 @@ static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
 
 enum { LDR__UTF8, LDR__UTF16, LDR__UTF16LE, LDR__UTF16BE, LDR__WINDOWS1252 };
 static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *err) {
-  static const struct { const char *name; int kind; } names[] = { { "utf-8", LDR__UTF8 }, { "utf-16", LDR__UTF16 },
-      { "utf-16le", LDR__UTF16LE }, { "utf-16be", LDR__UTF16BE }, { "latin-1", LDR__WINDOWS1252 },
-      { "iso-8859-1", LDR__WINDOWS1252 }, { "windows-1252", LDR__WINDOWS1252 } };
-  for (size_t i = 0; i < LDR__COUNT(names); i++)
-    if (strcmp(name, names[i].name) == 0) {
-      *kind = names[i].kind;
+  /* in their order; the last one has three names */
+  static const char *const names[] = { "utf-8", "utf-16", "utf-16le", "utf-16be", "windows-1252", "latin-1",
+      "iso-8859-1" };
+  for (int i = 0; i < (int)LDR__COUNT(names); i++)
+    if (strcmp(name, names[i]) == 0) {
+      *kind = LDR__MIN(i, LDR__WINDOWS1252);
       return LDR_OK;
     }
   return ldr__fail(err, LDR_UNSUPPORTED, "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
@@ -15187,14 +15172,15 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
   size_t at = 0, used = 0, bytes;
   int kind = LDR__UTF8, mark = s->size >= 2 && (s->data[0] ^ s->data[1]) == 1 && (s->data[0] | 1) == 0xff;
   ldr_status status = r->desc.encoding ? ldr__reader_encoding(&kind, r->desc.encoding, err) : LDR_OK;
-  ldr__source copy;
   if (status) return status;
   if (!r->desc.encoding && mark) kind = LDR__UTF16;
   if (kind == LDR__UTF16 && !mark)
     return ldr__fail_at(err, LDR_DATA, 0, "no byte order mark: say utf-16le or utf-16be");
   if (kind == LDR__UTF16) kind = s->data[0] == 0xff ? LDR__UTF16LE : LDR__UTF16BE;
+  r->data = (const char *)s->data;
+  r->size = s->size;
   if (kind != LDR__UTF8) {
-    memset(&copy, 0, sizeof copy);
+    LDR__ZERO(ldr__source, copy);
     copy.alloc = s->kind ? s->alloc : ldr__allocator(&r->desc.alloc);
     copy.kind = 1;
     copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size; /* no character takes more */
@@ -15211,9 +15197,6 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
         ldr__reader_line(r, used));
     ldr__source_close(s);
     *s = copy;
-  } else {
-    r->data = (const char *)s->data;
-    r->size = s->size;
   }
   r->begin = r->size >= 3 && memcmp(r->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
   return status ? status : ldr__reader_utf8(r, err);
@@ -15224,8 +15207,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
 static ldr_status ldr__reader_open(ldr__reader *r, ldr__source *s, const char *path, ldr_error *err) {
   ldr_status status = strcmp(path, "-") == 0 ? ldr__source_stream(s, stdin, "standard input", &r->desc.alloc, err)
       : ldr__source_open(s, path, &r->desc.alloc, err);
-  if (status) return status;
-  status = ldr__reader_decode(r, s, err);
+  if (!status) status = ldr__reader_decode(r, s, err);
   if (status) ldr__source_close(s);
   return status;
 }
@@ -15236,12 +15218,12 @@ static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
   int32_t n = ldr_dataset_count(r->d);
   if (n == 0) return ldr__fail(err, LDR_DATA, "the file holds no examples");
   if (ldr_dataset_unseen(r->d, NULL) == n)
-    return ldr__fail(err, LDR_DATA, "none of its %d labels is known: the first is \"%s\", training had \"%s\"", (int)n,
+    return ldr__fail(err, LDR_DATA, "none of its %d labels is known: the first is \"%s\", training had \"%s\"", n,
         r->d->unseen, ldr_dataset_label_name(r->d, 0));
   if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 ||
       ldr_dataset_labels(r->d) < n) return LDR_OK;
   return ldr__fail(err, LDR_DATA, "all %d examples have labels of their own: is the text in the label's place? The "
-      "first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
+      "first is \"%s\". Say many_labels (--many-labels) if it is meant", n, ldr_dataset_label_name(r->d, 0));
 }
 
 /* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds.
@@ -15280,11 +15262,10 @@ static int32_t ldr__reader_classes(ldr__reader *r, char *label, size_t at, ldr_e
 
 /* Adds the example whose fields have been copied; it begins at byte `at`. */
 static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error *err) {
-  const char *label = (const char *)r->field[LDR__FIELD_LABEL], *text = (const char *)r->field[LDR__FIELD_TEXT];
-  const char *text2 = pair ? (const char *)r->field[LDR__FIELD_TEXT2] : NULL;
+  char *label = r->field[LDR__FIELD_LABEL], *text = r->field[LDR__FIELD_TEXT];
   int32_t index = 0;
   float value = 0;
-  if (label) ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
+  if (label) ldr__reader_trim(label);
   if (!label || (!*label && r->desc.head != LDR_HEAD_MULTI))
     return ldr__reader_fail(r, at, err, "the example has no label");
   if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
@@ -15292,11 +15273,10 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
     if (!ldr__reader_number(label, &value))
       return ldr__reader_fail(r, at, err, "the label \"%q\" is not a number", label);
   } else {
-    index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
-        : ldr__reader_class(r, label, err);
+    index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, label, at, err) : ldr__reader_class(r, label, err);
     if (index == -1) return err->status;
   }
-  return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
+  return ldr_dataset_add_text(r->d, r->tokenizer, text, pair ? r->field[LDR__FIELD_TEXT2] : NULL, index, value, err);
 }
 
 /* ---- lines and records ---- */
@@ -15352,8 +15332,8 @@ static ldr_status ldr__reader_head(ldr__reader *r, ldr_error *err) {
   for (;; i++) {
     i = ldr__reader_column(r, LDR__FIELDS, i, err);
     if (i == SIZE_MAX) return err->status;
-    ldr__reader_trim((char *)r->field[LDR__FIELDS]);
-    f = ldr__reader_field(&r->desc, (const char *)r->field[LDR__FIELDS]);
+    ldr__reader_trim(r->field[LDR__FIELDS]);
+    f = ldr__reader_field(&r->desc, r->field[LDR__FIELDS]);
     if (n == LDR__MAX_COLUMNS) return LDR_OK;
     column[n++] = have[f] ? LDR__FIELDS : f;
     have[f]++;
@@ -15400,7 +15380,6 @@ static ldr_status ldr__reader_wrong(const ldr__reader *r, int n, size_t at, ldr_
 static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
   size_t at = r->begin, next = at;
   ldr_status status = LDR_OK;
-  int n, k, pair;
   if (r->desc.columns) status = ldr__reader_columns(r, r->desc.columns, 0, err);
   else {
     status = ldr__reader_columns(r, r->separator == '\n' ? "text" : r->unlabelled ? "text,text2" :
@@ -15408,12 +15387,12 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
     if (!status && r->lines == 0) status = ldr__reader_head(r, err);
   }
   for (; !status && at < r->size; at = next) {
-    n = ldr__reader_row(r, at, &next, err);
+    int n = ldr__reader_row(r, at, &next, err), pair = 0;
     if (n < 0) return err->status;
     if (at == r->begin && r->named) continue;
-    if (n == 1 && !*(const char *)r->field[r->column[0]] && !r->unlabelled) continue;
+    if (n == 1 && !*r->field[r->column[0]] && !r->unlabelled) continue;
     if (n > r->columns || n < r->columns - r->optional) return ldr__reader_wrong(r, n, at, err);
-    for (pair = 0, k = 0; k < n; k++) pair |= r->column[k] == LDR__FIELD_TEXT2;
+    for (int k = 0; k < n; k++) pair |= r->column[k] == LDR__FIELD_TEXT2;
     status = ldr__reader_give(r, pair, at, err);
   }
   return status;
@@ -15495,11 +15474,9 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
 
 /* One JSON value from byte `at`, errors counted from the file's start; *used bytes were read. */
 static ldr_json *ldr__reader_json(const ldr__reader *r, size_t at, size_t *used, ldr_error *err) {
-  ldr_error local;
-  ldr_json *j;
   char line[32];
-  memset(&local, 0, sizeof local);
-  j = ldr_json_parse_next(r->data + at, r->size - at, used, &r->desc.alloc, &local);
+  LDR__ZERO(ldr_error, local);
+  ldr_json *j = ldr_json_parse_next(r->data + at, r->size - at, used, &r->desc.alloc, &local);
   if (j) return j;
   ldr__format(line, sizeof line, "line %I",
       ldr__reader_line(r, local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset));
@@ -15566,17 +15543,6 @@ static ldr_status ldr__reader_bytes(ldr__reader *r, const char *path, ldr_error 
   return status;
 }
 
-#ifndef LADDER_NO_STDIO
-static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *err) {
-  ldr__source source;
-  ldr_status status = ldr__reader_open(r, &source, path, err);
-  if (status) return status;
-  status = ldr__reader_bytes(r, path, err);
-  ldr__source_close(&source);
-  return status;
-}
-#endif
-
 static void ldr__reader_free(ldr__reader *r) {
   for (int k = 0; k <= LDR__FIELDS; k++) ldr__free(&r->desc.alloc, r->field[k], r->capacity[k]);
 }
@@ -15584,11 +15550,10 @@ static void ldr__reader_free(ldr__reader *r) {
 /* The examples of `bytes`, or of the file. */
 static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr__source *bytes,
     const ldr_dataset_desc *desc, ldr_error *err) {
-  ldr__reader r;
-  ldr_error local;
   ldr_status status;
-  memset(&r, 0, sizeof r);
-  memset(&local, 0, sizeof local);
+  LDR__ZERO(ldr__reader, r);
+  LDR__ZERO(ldr_error, local);
+  LDR__ZERO(ldr__source, file);
   if (desc) r.desc = *desc;
   r.tokenizer = ldr_model_tokenizer(m);
   if (r.desc.max_len == 0 && m) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
@@ -15602,14 +15567,12 @@ static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr_
   else r.d = ldr_dataset_create(&r.desc, err);
   if (!r.d) return NULL;
 #ifndef LADDER_NO_STDIO
-  if (!bytes) status = ldr__reader_run(&r, path, &local);
+  if (!bytes) status = ldr__reader_open(&r, bytes = &file, path, &local);
   else
 #endif
-  {
     status = ldr__reader_decode(&r, bytes, &local);
-    if (!status) status = ldr__reader_bytes(&r, path, &local);
-    ldr__source_close(bytes);
-  }
+  if (!status) status = ldr__reader_bytes(&r, path, &local);
+  ldr__source_close(bytes);
   if (status) {
     if (local.status != LDR_IO) ldr__fail_in_file(&local, path);
     if (err && err->status == LDR_OK) *err = local;
@@ -15639,8 +15602,8 @@ LDR__DEF ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *na
 /* ================================
    >>ladder            The side network: dimensions, parameters, layout
    --------------------------------
-   A ladder is one flat array of floats with a table of names over it. Gradients and
-   optimiser state have the same layout, so an optimiser is one loop and a file is one walk.
+   A ladder is one flat array of floats with a table of names over it. Gradients and optimiser state have the same
+   layout, so an optimiser is one loop and a file is one walk.
    ================================ */
 
 enum { LDR__MAX_NOTE = 4096, LDR__MAX_NOTES = 1000 };
@@ -15734,29 +15697,30 @@ static size_t ldr__head_outputs(const ldr_ladder_desc *d) {
       : d->classes - !!(spans & LDR__SPANS_ENDS));
 }
 
-/* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
-   another ladder can read what it makes of the backbone; exports: has a place in a model file; rate: the usual one at
-   width 768, scaled: more for narrower models. To add one: a row, the tensors it adds (ldr__slot, or ends of the
-   model), their part in the block's passes, and a gradient check in tests/test_methods.c. */
-typedef struct ldr__method { ldr_method method; const char *name; int deep, biases, norms, beside, exports; float rate;
-    int scaled; } ldr__method;
+/* A method is a row, in the order of ldr_method. deep: goes back through the backbone; biases, norms: trains those
+   unless told otherwise; beside: another ladder can read what it makes of the backbone; exports: has a place in a model
+   file; rate: the usual one at width 768, scaled: more for narrower models. */
+typedef struct ldr__method {
+  const char *name;
+  int deep, biases, norms, beside, exports;
+  float rate;
+  int scaled;
+} ldr__method;
 static const ldr__method ldr__methods[] = {
-  /*                                  deep biases norms beside exports   rate  scaled */
-  { LDR_METHOD_LADDER,  "ladder",        0,     0,    0,     0,      1, 1e-3f, 0 },
-  { LDR_METHOD_HEAD,    "head",          0,     0,    0,     0,      1, 3e-3f, 0 },
-  { LDR_METHOD_FULL,    "full",          1,     1,    1,     1,      1, 1e-4f, 1 },
-  { LDR_METHOD_BITFIT,  "bitfit",        1,     1,    0,     1,      1, 1e-3f, 0 },
-  { LDR_METHOD_LORA,    "lora",          1,     0,    0,     1,      1, 1e-3f, 1 },
-  { LDR_METHOD_ADAPTER, "adapter",       1,     0,    1,     1,      0, 1e-3f, 0 },
-  { LDR_METHOD_PROMPT,  "prompt",        1,     0,    0,     0,      0, 1e-2f, 0 },
-  { LDR_METHOD_PREFIX,  "prefix",        1,     0,    0,     0,      0, 1e-2f, 0 },
-  { LDR_METHOD_IA3,     "ia3",           1,     0,    0,     1,      1, 1e-2f, 0 },
-  { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
+  /*       deep biases norms beside exports   rate  scaled */
+  { "ladder",  0,  0,    0,     0,      1, 1e-3f, 0 },
+  { "head",    0,  0,    0,     0,      1, 3e-3f, 0 },
+  { "full",    1,  1,    1,     1,      1, 1e-4f, 1 },
+  { "bitfit",  1,  1,    0,     1,      1, 1e-3f, 0 },
+  { "lora",    1,  0,    0,     1,      1, 1e-3f, 1 },
+  { "adapter", 1,  0,    1,     1,      0, 1e-3f, 0 },
+  { "prompt",  1,  0,    0,     0,      0, 1e-2f, 0 },
+  { "prefix",  1,  0,    0,     0,      0, 1e-2f, 0 },
+  { "theseus", 1,  0,    0,     0,      1, 1e-4f, 1 },
+  { "ia3",     1,  0,    0,     1,      1, 1e-2f, 0 } };
 
 static const ldr__method *ldr__method_of(ldr_method method) {
-  for (size_t i = 0; i < LDR__COUNT(ldr__methods); i++)
-    if (ldr__methods[i].method == method) return &ldr__methods[i];
-  return NULL;
+  return (unsigned)method < LDR__COUNT(ldr__methods) ? &ldr__methods[method] : NULL;
 }
 
 LDR__DEF const char *ldr_method_name(ldr_method method) {
@@ -15764,13 +15728,13 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
 }
 
 /* ---- presets ----
-   What a ladder is where its description does not say. kind: the block of a rung. rungs: most of them, 0: never any.
-   copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden layer and r = 8 of lst.md. */
+   What a ladder is where its description does not say, in the order of ldr_preset. kind: the block of a rung. rungs:
+   most of them, 0: never any. copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden
+   layer and r = 8 of lst.md. */
 
 typedef enum ldr__kind { LDR__LIKE_BACKBONE, LDR__LIKE_BERT, LDR__LIKE_MLP } ldr__kind;
 
 typedef struct ldr__preset {
-  ldr_preset preset;
   const char *name;
   ldr_tap tap;
   ldr_gate gate;
@@ -15785,25 +15749,23 @@ typedef struct ldr__preset {
 } ldr__preset;
 
 static const ldr__preset ldr__presets[] = {
-  { LDR_PRESET_DEFAULT, "default", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+  { "default", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 1, 0 },
-  { LDR_PRESET_PAPER, "paper", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+  { "paper", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
     LDR_INIT_SLICE, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BACKBONE, 12, 0, 1 },
-  { LDR_PRESET_CLUE, "clue", LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE,
+  { "clue", LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE,
     LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BERT, 4, 0, 0 },
-  { LDR_PRESET_MLP, "mlp", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+  { "mlp", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_MLP, 12, 0, 0 },
-  { LDR_PRESET_HEAD, "head", LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,
+  { "head", LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 0, 0 },
-  { LDR_PRESET_TOP, "top", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+  { "top", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 1, 0 },
-  { LDR_PRESET_SLICED, "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
+  { "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
 
 static const ldr__preset *ldr__preset_of(ldr_preset preset) {
-  for (size_t i = 0; i < LDR__COUNT(ldr__presets); i++)
-    if (ldr__presets[i].preset == preset) return &ldr__presets[i];
-  return NULL;
+  return (unsigned)preset < LDR__COUNT(ldr__presets) ? &ldr__presets[preset] : NULL;
 }
 
 LDR__DEF const char *ldr_preset_name(ldr_preset preset) {
@@ -15833,8 +15795,11 @@ static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
 
 static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? LDR__MATRICES : LDR__XQ)) - 1; }
 
+static ldr_choice ldr__chosen(ldr_choice choice, int otherwise) {
+  return choice != LDR_AUTO ? choice : otherwise ? LDR_ON : LDR_OFF;
+}
+
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
-  int32_t r, group, kv;
   LDR__ZERO(ldr_ladder_desc, d);
   if (desc) d = *desc;
   if (!m || !ldr__preset_of(d.preset) || !ldr__method_of(d.method)) return d;
@@ -15848,24 +15813,25 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
   else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
   const ldr__preset *row = ldr__preset_of(d.preset);
-  if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
+  const ldr__method *method = ldr__method_of(d.method);
+  if (!d.top && d.method == LDR_METHOD_LADDER) d.top = ldr__default_top(m, &d);
   if (d.top < 0) d.top = 0;
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
   if (d.top && !d.rank) d.rank = 16;
   if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
   if (d.rank > 0 && !d.targets) d.targets = d.top ? ldr__all_targets(m)
       : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? LDR_TARGET_CROSS_QUERY | LDR_TARGET_CROSS_VALUE : 0);
-  if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
-      (row->copies || d.method == LDR_METHOD_HEAD) ? LDR_ON : LDR_OFF;
+  d.standardise = ldr__chosen(d.standardise, d.head != LDR_HEAD_WORDS && !d.beside &&
+      (row->copies || d.method == LDR_METHOD_HEAD));
   if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
   if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
   if (d.method == LDR_METHOD_THESEUS && !d.successors) d.successors = LDR__MAX(1, m->layers / 2);
-  if (d.tune_biases == LDR_AUTO) d.tune_biases = ldr__method_of(d.method)->biases ? LDR_ON : LDR_OFF;
-  if (d.tune_norms == LDR_AUTO) d.tune_norms = ldr__method_of(d.method)->norms ? LDR_ON : LDR_OFF;
+  d.tune_biases = ldr__chosen(d.tune_biases, method->biases);
+  d.tune_norms = ldr__chosen(d.tune_norms, method->norms);
   if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
   /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
   if (!d.reduction) d.reduction = row->paper ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
-  r = d.reduction > 0 ? d.reduction : 1;
+  const int32_t r = LDR__MAX(1, d.reduction);
   if (!d.tap) d.tap = row->tap;
   if (!d.gate) d.gate = row->gate;
   if (!(d.gate_temperature > 0)) d.gate_temperature = row->temperature;
@@ -15882,17 +15848,15 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (!d.width) d.width = 128;
     if (!d.heads) d.heads = 4;
     if (!d.ffn) d.ffn = 4 * d.width;
-    if (d.down_bias == LDR_AUTO) d.down_bias = LDR_OFF;
     d.final_norm = LDR_OFF;
   }
   if (!d.width) d.width = LDR__MAX(1, m->shape.width / r);
   if (!d.ffn) d.ffn = row->kind == LDR__LIKE_MLP ? d.width : LDR__MAX(1, m->shape.ffn / r);
-  group = m->shape.heads / m->shape.kv_heads;
-  kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
+  const int32_t kv = d.slice_heads == LDR_HEADS_WHOLE ? (m->shape.kv_heads + r / 2) / r : m->shape.kv_heads;
   if (row->kind == LDR__LIKE_MLP || !row->rungs) d.heads = 0;
-  else if (!d.heads) d.heads = kv * group;
-  if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
-  if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP ? LDR_ON : LDR_OFF;
+  else if (!d.heads) d.heads = LDR__MAX(1, kv) * (m->shape.heads / m->shape.kv_heads);
+  d.down_bias = ldr__chosen(d.down_bias, row->kind != LDR__LIKE_BERT);
+  d.final_norm = ldr__chosen(d.final_norm, m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP);
   if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
   if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
   if (!(ldr__spans_of(d.head) & LDR__SPANS_PAIRS)) d.span_size = 0;
@@ -15907,7 +15871,6 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
 static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ldr_error *err) {
   const ldr_model *m = l->m;
   const int theseus = d->method == LDR_METHOD_THESEUS, prompt = d->method == LDR_METHOD_PROMPT;
-  int low_rank; /* updates */
   ldr__shape *s = &l->tuned_shape;
   *s = d->beside ? d->beside->tuned_shape : m->shape;
   l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
@@ -15926,7 +15889,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || prompt || theseus)))
     return ldr__fail(err, LDR_ARGUMENT, "the last %d of %d blocks cannot be tuned alone (layers that share their "
         "tensors, prompts and successors need all)", d->tune_layers, m->layers);
-  low_rank = d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0);
+  const int low_rank = d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0);
   if (low_rank && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
       d->targets > ldr__all_targets(m) || (d->targets == LDR_TARGET_GATE && !m->shape.gated)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
@@ -16014,7 +15977,6 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (!mlp && d->width % d->heads)
       return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
     s->place = mlp ? LDR__NO_NORM : LDR__POST;
-    if (mlp) s->heads = 0;
     s->kv_heads = s->heads;
     s->gated = s->rotary = s->parallel = s->after = s->head_norms = s->turned = s->cross = 0;
     s->clip = s->cap = s->grow = 0;
@@ -16114,12 +16076,13 @@ static int ldr__prompted(const ldr_model *m, const ldr_ladder_desc *d) {
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
   int added = d->method == LDR_METHOD_BITFIT && m->stack && (end == LDR__LM_BIAS ||
       (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
-  size_t n = end == LDR__PROMPT ? (ldr__prompted(m, d) ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
-      : ldr__end_shape(m, end, rows, columns);
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
     *columns = (size_t)m->embed_width;
-  } else if (!added && ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
+    return ldr__prompted(m, d) ? *rows * *columns : 0;
+  }
+  size_t n = ldr__end_shape(m, end, rows, columns);
+  if (!added && ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
       (end == LDR__POSITION && (m->traits & LDR__OF_WAVES)) ||
       (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])))
     n = 0;
@@ -16138,14 +16101,12 @@ static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
 }
 
 static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
+  const int shift = end == LDR__FINALB || end == LDR__EMBED_NORMB, final = end == LDR__FINAL || end == LDR__FINALB;
   if (end == LDR__PROMPT) return 1;
-  /* a copy, like the blocks below it */
-  if (d->method == LDR_METHOD_LADDER) return end == LDR__FINAL || end == LDR__FINALB;
-  if (end == LDR__FINAL || end == LDR__FINALB)
-    return d->tune_norms == LDR_ON || (end == LDR__FINALB && d->tune_biases == LDR_ON);
-  if (d->tune_layers || d->method == LDR_METHOD_THESEUS) return 0;
-  if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB)
-    return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
+  if (d->method == LDR_METHOD_LADDER) return final; /* a copy, like the blocks below it */
+  if (!final && (d->tune_layers || d->method == LDR_METHOD_THESEUS)) return 0;
+  if (final || shift || end == LDR__EMBED_NORM)
+    return d->tune_norms == LDR_ON || (shift && d->tune_biases == LDR_ON);
   if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
   if (end == LDR__LM_BIAS && d->method == LDR_METHOD_BITFIT) return d->head == LDR_HEAD_WORDS;
   return d->method == LDR_METHOD_FULL && (end <= LDR__PROJECT || end == LDR__DISTANCES || d->head == LDR_HEAD_WORDS);
@@ -16193,16 +16154,19 @@ static void ldr__tuned_layout(ldr__layout *y) {
     }
 }
 
+/* The parameters that stand for a block's tensors take their places. */
+static void ldr__block_replace(ldr__block *b, const ldr_ladder *l, const int32_t *params) {
+  for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+    if (params[slot] < 0) continue;
+    if (slot < LDR__MATRICES) b->m[slot] = ldr__value_matrix(l, params[slot]);
+    else b->v[slot] = ldr__value(l, params[slot]);
+  }
+}
+
 /* A block with what is trained of it in place of what was loaded; of a successor that is everything. */
 static ldr__block ldr__tuned_block(const ldr_ladder *l, int32_t block) {
   ldr__block b = *ldr__model_block(l->m, block % l->m->layers);
-  if (!l->deep) return b;
-  for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
-    int32_t p = ldr__tuned_at(l, block)->slot[slot];
-    if (p < 0) continue;
-    if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
-    else b.v[slot] = ldr__value(l, p);
-  }
+  if (l->deep) ldr__block_replace(&b, l, ldr__tuned_at(l, block)->slot);
   return b;
 }
 
@@ -16283,7 +16247,7 @@ static void ldr__side_layout(ldr__layout *y) {
   const ldr_ladder_desc *d = &l->d;
   size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
   char name[64];
-  int32_t i, slot, bias = d->down_bias == LDR_ON;
+  int bias = d->down_bias == LDR_ON;
   l->narrow = w;
   l->wide = big;
   l->first = l->up = ldr__no_linear;
@@ -16293,13 +16257,13 @@ static void ldr__side_layout(ldr__layout *y) {
   if (l->has_first) l->first = ldr__add_linear(y, -1, "first.down", w, big, bias);
   if ((l->m->traits & LDR__OF_RELATIVE) && l->m->stack && ldr__preset_of(d->preset)->kind == LDR__LIKE_BACKBONE)
     l->distances = ldr__add_param(y, -1, "distances.weight", (size_t)l->m->buckets, (size_t)l->side.heads);
-  for (i = 0; i < d->rung_count; i++) {
+  for (int32_t i = 0; i < d->rung_count; i++) {
     ldr__rung none, *g = l->rungs ? &l->rungs[i] : &none;
     g->down = ldr__add_linear(y, i, "down", w, big, bias);
     g->gate = -1;
     if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL))
       g->gate = ldr__add_param(y, i, "gate", 1, d->gate == LDR_GATE_SCALAR ? 1 : w);
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+    for (int slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       g->slot[slot] = -1;
       if (!ldr__slot_size(&l->side, slot, &rows, &columns)) continue;
       ldr__format(name, sizeof name, "block.%s", ldr__slot_names[slot]);
@@ -16348,25 +16312,20 @@ static void ldr__ladder_layout(ldr__layout *y, ldr_ladder *l) {
 /* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add
    something for distances only where all of them are there. */
 static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
+  const int fewer = l->side.heads != l->m->shape.heads, resized = l->side.head_dim != l->m->shape.head_dim;
   LDR__ZERO(ldr__manner, own);
   if (ldr__preset_of(l->d.preset)->kind != LDR__LIKE_BACKBONE) return own;
   own = ldr__model_block(l->m, layer)->manner;
-  if (l->side.head_dim != l->m->shape.head_dim) own.frequency = own.longer = NULL;
-  if (l->side.heads != l->m->shape.heads) own.relative = NULL;
-  if (l->side.heads != l->m->shape.heads || l->side.head_dim != l->m->shape.head_dim) memset(&own.places, 0,
-      sizeof own.places);
-  if (l->side.heads != l->m->shape.heads) own.slopes = NULL;
+  if (resized) own.frequency = own.longer = NULL;
+  if (fewer) own.relative = own.slopes = NULL;
+  if (fewer || resized) memset(&own.places, 0, sizeof own.places);
   if (l->m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)l->side.head_dim / (float)l->m->shape.head_dim);
   return own;
 }
 
 static ldr__block ldr__rung_block(const ldr_ladder *l, int32_t rung) {
   LDR__ZERO(ldr__block, b);
-  for (int slot = 0; slot < LDR__SLOTS; slot++) {
-    int32_t p = l->rungs[rung].slot[slot];
-    if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
-    else b.v[slot] = ldr__value(l, p);
-  }
+  ldr__block_replace(&b, l, l->rungs[rung].slot);
   b.manner = ldr__rung_manner(l, l->rungs[rung].layer);
   return b;
 }
@@ -16383,10 +16342,10 @@ static ldr_status ldr__ladder_rungs(ldr_ladder *l, ldr_error *err) {
   const ldr_ladder_desc *d = &l->d;
   int32_t i, n = d->rung_count, count = l->m->layers - d->top, *layers = l->rung_layers;
   for (i = 0; i < n; i++) {
-    if (d->top && (d->rungs ? d->rungs[i] : 0) >= count)
-      return ldr__fail(err, LDR_ARGUMENT, "rung %d taps layer %d, which is a copy here: with the last %d blocks "
-          "copied, rungs tap layers 0 to %d", i, d->rungs ? d->rungs[i] : 0, d->top, count - 1);
     layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
+    if (d->top && layers[i] >= count)
+      return ldr__fail(err, LDR_ARGUMENT, "rung %d taps layer %d, which is a copy here: with the last %d blocks "
+          "copied, rungs tap layers 0 to %d", i, layers[i], d->top, count - 1);
     if (layers[i] < 0 || layers[i] >= l->m->layers || (i && layers[i] <= layers[i - 1]))
       return ldr__fail(err, LDR_ARGUMENT, "%srung %d taps layer %d: layers must ascend from 0 to %d",
           l->owner ? "side encoder: " : "", i, layers[i], l->m->layers - 1);
@@ -16452,12 +16411,11 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
   if (!l) return;
   ldr_allocator a = l->alloc;
   for (size_t i = 0; i < l->note_count; i++) {
-    ldr__free(&a, l->notes[i].key, strlen(l->notes[i].key) + 1);
-    ldr__free(&a, l->notes[i].value, strlen(l->notes[i].value) + 1);
+    ldr__free_text(&a, l->notes[i].key);
+    ldr__free_text(&a, l->notes[i].value);
   }
   ldr__free(&a, l->notes, l->note_capacity * sizeof *l->notes);
-  for (size_t i = 0; l->labels && i < (size_t)l->d.classes; i++)
-    if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
+  for (int32_t i = 0; l->labels && i < l->d.classes; i++) ldr__free_text(&a, l->labels[i]);
   ldr__plan_end(l->plan.memory, l->plan.size, &a);
   if (l->reader) ldr__free(&a, l->reader, sizeof *l);
   ldr__free(&a, l, sizeof *l);
@@ -16475,12 +16433,11 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   const ldr_ladder_desc *d = &l->d;
   const ldr_model *m = l->m, *e = m->encoder;
   ldr_ladder_desc own = *desc;
-  ldr_ladder *r;
   if (!e) return LDR_OK;
   if (d->head != LDR_HEAD_WORDS || d->beside || l->successors || d->method == LDR_METHOD_PREFIX)
     return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks learns words, by a ladder or by full, bitfit, "
         "lora, adapter, ia3 or prompt; ldr_model_encoder gives its encoder, which learns like any other", m->type);
-  r = (ldr_ladder *)ldr__new(&l->alloc, sizeof *r, "making a ladder", err);
+  ldr_ladder *r = (ldr_ladder *)ldr__new(&l->alloc, sizeof *r, "making a ladder", err);
   if (!r) return err->status;
   l->reader = r;
   own.head = LDR_HEAD_TOKENS; /* every state is wanted */
@@ -16491,9 +16448,13 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   own.width = d->width;
   own.heads = e->shape.heads == m->shape.heads && e->shape.kv_heads == m->shape.kv_heads ? d->heads : 0;
   own.ffn = e->shape.ffn == m->shape.ffn ? d->ffn : 0;
-  if (!d->rung_count || ldr__preset_of(d->preset)->kind != LDR__LIKE_BACKBONE) own.rung_count = -1;
-  else if (desc->encoder_rungs) own.rung_count = desc->encoder_rung_count;
-  if (own.rung_count < 0 || desc->encoder_rungs) own.rungs = own.rung_count < 0 ? NULL : desc->encoder_rungs;
+  if (!d->rung_count || ldr__preset_of(d->preset)->kind != LDR__LIKE_BACKBONE) {
+    own.rung_count = -1;
+    own.rungs = NULL;
+  } else if (desc->encoder_rungs) {
+    own.rung_count = desc->encoder_rung_count;
+    own.rungs = desc->encoder_rungs;
+  }
   if (d->tune_layers) own.method = LDR_METHOD_HEAD; /* below the last of the decoder's */
   r->alloc = l->alloc;
   r->m = e;
@@ -16583,10 +16544,9 @@ static ldr_status ldr__ladder_fill(ldr_ladder *l, const ldr_ladder_desc *desc, u
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
    holds. */
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
-  ldr_ladder *l;
   if (ldr__ladder_check(m, desc, err)) return NULL;
   ldr_allocator a = desc->alloc.alloc_fn ? desc->alloc : m->alloc;
-  l = (ldr_ladder *)ldr__new(&a, sizeof *l, "making a ladder", err);
+  ldr_ladder *l = (ldr_ladder *)ldr__new(&a, sizeof *l, "making a ladder", err);
   if (!l) return NULL;
   l->alloc = a;
   l->m = m;
@@ -16636,40 +16596,33 @@ LDR__DEF const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key) {
 }
 
 LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *value, ldr_error *err) {
-  void *notes;
-  char *k, *v;
+  size_t i = 0;
   if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value))
     return ldr__fail(
         err, LDR_ARGUMENT, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
-  v = ldr__copy_text(&l->alloc, value);
-  if (!v) return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
-  for (size_t i = 0; i < l->note_count; i++)
-    if (strcmp(l->notes[i].key, key) == 0) {
-      ldr__free(&l->alloc, l->notes[i].value, strlen(l->notes[i].value) + 1);
-      l->notes[i].value = v;
-      return LDR_OK;
-    }
-  k = l->note_count < LDR__MAX_NOTES ? ldr__copy_text(&l->alloc, key) : NULL;
-  notes = l->notes;
-  if (!k || !ldr__grow(&l->alloc, &notes, &l->note_capacity, l->note_count + 1, sizeof *l->notes)) {
-    ldr__free(&l->alloc, v, strlen(v) + 1);
-    if (k) ldr__free(&l->alloc, k, strlen(k) + 1);
-    if (l->note_count == LDR__MAX_NOTES)
-      return ldr__fail(err, LDR_LIMIT, "a ladder holds at most %d notes", LDR__MAX_NOTES);
+  while (i < l->note_count && strcmp(l->notes[i].key, key) != 0) i++;
+  if (i == LDR__MAX_NOTES) return ldr__fail(err, LDR_LIMIT, "a ladder holds at most %d notes", LDR__MAX_NOTES);
+  const int known = i < l->note_count;
+  char *v = ldr__copy_text(&l->alloc, value), *k = known ? l->notes[i].key : ldr__copy_text(&l->alloc, key);
+  l->notes = (ldr__note *)ldr__grown(&l->alloc, l->notes, &l->note_capacity, i + 1, sizeof *l->notes);
+  if (!v || !k || l->note_capacity <= i) {
+    ldr__free_text(&l->alloc, v);
+    if (!known) ldr__free_text(&l->alloc, k);
     return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
   }
-  l->notes = (ldr__note *)notes;
-  l->notes[l->note_count].key = k;
-  l->notes[l->note_count++].value = v;
+  if (known) ldr__free_text(&l->alloc, l->notes[i].value);
+  else l->note_count++;
+  l->notes[i].key = k;
+  l->notes[i].value = v;
   return LDR_OK;
 }
 
 /* ================================
    >>heads             Heads and losses
    --------------------------------
-   The head reads R rows: one a sequence (its first or last token, or the mean of its text), or
-   every token. Losses follow PyTorch: a weighted mean over the targets that count. The sum and the
-   weight are kept apart so that a batch in parts gives the loss of the whole.
+   The head reads R rows: one a sequence (its first or last token, or the mean of its text), or every token. Losses
+   follow PyTorch: a weighted mean over the targets that count. The sum and the weight are kept apart so that a batch in
+   parts gives the loss of the whole.
    ================================ */
 
 /* What the loss is measured against; arrays run over the rows of the head. */
@@ -16685,28 +16638,22 @@ struct ldr__targets {
 
 /* Cross-entropy of one row of n scores with label y and smoothing e:
        loss = (1-e) w_y (-log p_y) + e/n sum_c w_c (-log p_c)
-   d[n] = its gradient (may be NULL), *weight += w_y. d may be z. */
-static double ldr__cross_entropy_row(
-    float *d, const float *z, size_t n, int32_t y, const float *w, float e, double *weight) {
-  double peak = -1e300, sum = 0, loss, wy = w ? (double)w[y] : 1.0, smooth = 0, total = 0, es = (double)e;
+   d[n] = its gradient (may be NULL). d may be z. */
+static double ldr__cross_entropy_row(float *d, const float *z, size_t n, int32_t y, const float *w, float e) {
+  double peak = -1e300, sum = 0, wy = w ? (double)w[y] : 1.0, smooth = 0, total = 0, es = (double)e;
   size_t c;
   for (c = 0; c < n; c++) peak = LDR__MAX(peak, (double)z[c]);
   for (c = 0; c < n; c++) sum += exp((double)z[c] - peak);
-  loss = peak + log(sum) - (double)z[y];
-  if (e > 0)
-    for (c = 0; c < n; c++) {
-      double wc = w ? (double)w[c] : 1.0;
-      smooth += wc * (peak + log(sum) - (double)z[c]);
-      total += wc;
-    }
-  *weight += wy;
-  if (d) {
-    double zy = (double)z[y];
-    for (c = 0; c < n; c++) {
-      double p = exp((c == (size_t)y ? zy : (double)z[c]) - peak) / sum, wc = w ? (double)w[c] : 1.0;
-      d[c] = (float)((1.0 - es) * wy * (p - (c == (size_t)y ? 1.0 : 0.0)) +
-          es / (double)n * (total * p - (e > 0 ? wc : 0.0)));
-    }
+  const double all = peak + log(sum), loss = all - (double)z[y];
+  for (c = 0; e > 0 && c < n; c++) {
+    double wc = w ? (double)w[c] : 1.0;
+    smooth += wc * (all - (double)z[c]);
+    total += wc;
+  }
+  for (c = 0; d && c < n; c++) {
+    double p = exp((double)z[c] - peak) / sum, wc = w ? (double)w[c] : 1.0;
+    d[c] = (float)((1.0 - es) * wy * (p - (c == (size_t)y ? 1.0 : 0.0)) +
+        es / (double)n * (total * p - (e > 0 ? wc : 0.0)));
   }
   return (1.0 - es) * wy * loss + es / (double)n * smooth;
 }
@@ -16727,21 +16674,17 @@ static double ldr__target_weight(const ldr__targets *t, ldr_head head, size_t r)
 
 /* A head's loss: the sum over all rows; dz (may be NULL) = gradient of that sum divided by `normalizer`. */
 
-/* One row of n scores with its label, which has no loss below 0. */
-static double ldr__loss_row(
-    float *d, const float *z, size_t n, int32_t y, const float *weights, float smoothing, double normalizer) {
-  double weight = 0, loss = y >= 0 ? ldr__cross_entropy_row(d, z, n, y, weights, smoothing, &weight) : 0;
-  for (size_t c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
-  return loss;
-}
-
+/* A label below 0 has none. */
 static double ldr__loss_classes(
     float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0;
-  size_t r, n = classes * t->group;
-  for (r = 0; r < rows / t->group; r++)
-    loss += ldr__loss_row(dz ? dz + r * n : NULL, z + r * n, n, t->labels[r], t->class_weights, t->smoothing,
-        normalizer);
+  size_t n = classes * t->group;
+  for (size_t r = 0; r < rows / t->group; r++) {
+    float *d = dz ? dz + r * n : NULL;
+    int32_t y = t->labels[r];
+    if (y >= 0) loss += ldr__cross_entropy_row(d, z + r * n, n, y, t->class_weights, t->smoothing);
+    for (size_t c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
+  }
   return loss;
 }
 
@@ -16762,16 +16705,15 @@ static double ldr__loss_numbers(
 static double ldr__loss_sets(
     float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0, share = 1.0 / (double)classes;
-  size_t r, c, k, n;
-  for (r = 0; r < rows; r++, z += classes) {
+  for (size_t r = 0; r < rows; r++, z += classes) {
     const int32_t *items;
-    n = ldr__label_set(t->sets, t->labels[r], &items);
-    for (c = 0; c < classes; c++) {
+    size_t n = ldr__label_set(t->sets, t->labels[r], &items);
+    for (size_t c = 0; c < classes; c++) {
       double v = (double)z[c];
       loss += share * (LDR__MAX(v, 0.0) + log1p(exp(-fabs(v))));
       if (dz) dz[r * classes + c] = (float)(share * (double)ldr__sigmoid(z[c]) / normalizer);
     }
-    for (k = 0; k < n; k++) {
+    for (size_t k = 0; k < n; k++) {
       if (items[k] < 0) continue;
       loss -= share * (double)z[items[k]];
       if (dz) dz[r * classes + (size_t)items[k]] -= (float)(share / normalizer);
@@ -18808,8 +18750,8 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
     i->slot_offset[slot] = i->block_size;
     i->block_size += ldr__slot_size(s, slot, NULL, NULL);
   }
-  i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m),
-      i->block_size * sizeof(float)) : NULL;
+  if (kind == LDR_FISHER)
+    i->fisher = (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m), i->block_size * sizeof(float));
   i->embedding = ldr__place_doubles(p, (size_t)s->width);
   i->residual = ldr__place_doubles(p, (size_t)s->width);
   for (int slot = 0; slot <= (s->cross > 0); slot++) {
@@ -18827,30 +18769,36 @@ static double ldr__element(const ldr__importance *i, int32_t layer, int slot, si
   size_t columns;
   if (i->kind != LDR_FISHER) return fabs((double)ldr__mat_get(w, row, column));
   ldr__slot_size(&i->m->shape, slot, NULL, &columns);
-  return (double)i->fisher[(size_t)ldr__block_index(i->m,
-      (int32_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
+  return (double)i->fisher[(size_t)ldr__block_index(i->m, layer) * i->block_size + i->slot_offset[slot] +
+      row * columns + column];
 }
+
+/* The number among those of keys and values that number i of the queries meets. */
+static size_t ldr__key_unit(const ldr__shape *s, size_t i) {
+  size_t hd = (size_t)s->head_dim;
+  return i / hd / (size_t)(s->heads / s->kv_heads) * hd + i % hd;
+}
+
+static double ldr__square(float x) { return (double)x * (double)x; }
 
 /* From elements to units: every residual dimension, head dimension and FFN unit gets the sum of
    what its readers and writers hold. source: of the encoder's residual dimensions, which cross-attention reads. */
 static void ldr__importance_units(ldr__importance *im, double *source) {
   const ldr__shape *s = &im->m->shape;
-  size_t kv = ldr__kv_width(s), hd = (size_t)s->head_dim, group = (size_t)(s->heads / s->kv_heads), rows, columns, r, c;
+  size_t kv = ldr__kv_width(s), rows, columns;
   for (int32_t l = 0; l < im->m->layers; l++) {
     for (int slot = 0; slot < LDR__MATRICES; slot++) {
       int cross = slot >= LDR__XQ, of = cross ? slot - LDR__XQ : slot, writer = of == LDR__O || of == LDR__DOWN;
-      double *to = slot == LDR__XK || slot == LDR__XV ? source : im->residual;
       if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
-      for (r = 0; r < rows; r++)
-        for (c = 0; c < columns; c++) {
+      double *to = slot == LDR__XK || slot == LDR__XV ? source : im->residual,
+          *units = of == LDR__Q || of == LDR__K ? im->qk[cross] + (size_t)l * kv
+          : of == LDR__V || of == LDR__O ? im->vo[cross] + (size_t)l * kv : im->ffn + (size_t)l * (size_t)s->ffn;
+      for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) {
           double e = ldr__element(im, l, slot, r, c);
           size_t inner = writer ? c : r;
           to[writer ? r : c] += e;
-          /* query head to its kv head */
-          if (of == LDR__Q || of == LDR__O) inner = inner / hd / group * hd + inner % hd;
-          if (of == LDR__Q || of == LDR__K) im->qk[cross][(size_t)l * kv + inner] += e;
-          else if (of == LDR__V || of == LDR__O) im->vo[cross][(size_t)l * kv + inner] += e;
-          else im->ffn[(size_t)l * (size_t)s->ffn + inner] += e;
+          units[of == LDR__Q || of == LDR__O ? ldr__key_unit(s, inner) : inner] += e;
         }
     }
     if (im->m->release) ldr__release_layer(im->m, l);
@@ -18860,45 +18808,41 @@ static void ldr__importance_units(ldr__importance *im, double *source) {
 /* The k best of n scores as ascending indices; equal scores: the lower index; what is no number: worst of all. A heap
    whose top is the worst kept so far. */
 static int ldr__worse(const double *score, int32_t a, int32_t b) {
-  const int lost = score[a] != score[a];
-  if (lost || score[b] != score[b]) return lost != (score[b] != score[b]) ? lost : a > b;
-  return score[a] != score[b] ? score[a] < score[b] : a > b;
+  const double x = score[a], y = score[b];
+  const int lost = x != x;
+  if (lost != (y != y)) return lost;
+  return lost || x == y ? a > b : x < y;
 }
 
 static void ldr__sift(int32_t *heap, size_t n, size_t i, const double *score) {
-  for (;;) {
-    size_t child = 2 * i + 1;
-    int32_t t;
-    if (child >= n) return;
+  for (size_t child; (child = 2 * i + 1) < n; i = child) {
     if (child + 1 < n && ldr__worse(score, heap[child + 1], heap[child])) child++;
     if (!ldr__worse(score, heap[child], heap[i])) return;
-    t = heap[i];
+    int32_t t = heap[i];
     heap[i] = heap[child];
     heap[child] = t;
-    i = child;
   }
 }
 
 static void ldr__top_indices(int32_t *out, size_t k, const double *score, size_t n, int32_t *heap) {
-  size_t i, j = 0, last;
-  for (i = 0; i < k; i++) heap[i] = (int32_t)i;
-  for (i = k / 2; i-- > 0;) ldr__sift(heap, k, i, score);
-  for (i = k; i < n; i++)
+  size_t j = 0;
+  for (size_t i = 0; i < k; i++) heap[i] = (int32_t)i;
+  for (size_t i = k / 2; i-- > 0;) ldr__sift(heap, k, i, score);
+  for (size_t i = k; i < n; i++)
     if (ldr__worse(score, heap[0], (int32_t)i)) {
       heap[0] = (int32_t)i;
       ldr__sift(heap, k, 0, score);
     }
   /* ascending: everything not worse than the worst kept, which is what the heap holds */
-  last = (size_t)heap[0];
-  for (i = 0; i < n && j < k; i++)
-    if (i == last || ldr__worse(score, (int32_t)last, (int32_t)i)) out[j++] = (int32_t)i;
+  for (int32_t i = 0; i < (int32_t)n && j < k; i++)
+    if (i == heap[0] || ldr__worse(score, heap[0], i)) out[j++] = i;
 }
 
 /* ---- which rows and columns ---- */
 
 /* Index lists of one attention of a sliced block: the columns of q and of what comes before it (in), rows of q, of k,
-   of v, columns of o, rows of o (mid); from: the columns of k and v. */
-typedef struct ldr__cut_attention { int32_t *in, *from, *q, *k, *v, *o, *mid; } ldr__cut_attention;
+   of v, columns of o, rows of o (mid); from: the columns of k and v, which are `in` or the other stack's. */
+typedef struct ldr__cut_attention { int32_t *in, *q, *k, *v, *o, *mid; const int32_t *from; } ldr__cut_attention;
 
 /* Of a block: attention, cross-attention where there is some, FFN units and rows of down. */
 typedef struct ldr__cut { ldr__cut_attention a[2]; int32_t *ffn, *out; } ldr__cut;
@@ -18907,8 +18851,7 @@ static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
   size_t w = (size_t)side->width, q = ldr__q_width(side), kv = ldr__kv_width(side);
   for (int i = 0; i < 2; i++) {
     ldr__cut_attention *a = &c->a[i];
-    a->in = ldr__place_indices(p, w);
-    a->from = ldr__place_indices(p, w);
+    a->from = a->in = ldr__place_indices(p, w);
     a->q = ldr__place_indices(p, q);
     a->k = ldr__place_indices(p, kv);
     a->v = ldr__place_indices(p, kv);
@@ -18953,17 +18896,18 @@ static void ldr__cut_heads(ldr__cut_attention *c, const ldr__importance *im, con
   ldr__top_indices(heads, (size_t)s->kv_heads, im->scores, (size_t)b->kv_heads, im->work);
   for (g = 0; g < (size_t)s->kv_heads; g++) {
     size_t from = (size_t)heads[g] * hd;
-    ldr__cut_head_dims(c->k + g * keep, im, qk + from, hd, keep, rotary);
-    ldr__cut_head_dims(c->v + g * keep, im, vo + from, hd, keep, rotary & LDR__TURNS_VALUES ? rotary : 0);
+    int32_t *k = c->k + g * keep, *v = c->v + g * keep;
+    ldr__cut_head_dims(k, im, qk + from, hd, keep, rotary);
+    ldr__cut_head_dims(v, im, vo + from, hd, keep, rotary & LDR__TURNS_VALUES ? rotary : 0);
     for (h = 0; h < group; h++)
       for (i = 0; i < keep; i++) {
         size_t at = (g * group + h) * keep + i, head = ((size_t)heads[g] * group + h) * hd;
-        c->q[at] = (int32_t)head + c->k[g * keep + i];
-        c->o[at] = (int32_t)head + c->v[g * keep + i];
+        c->q[at] = (int32_t)head + k[i];
+        c->o[at] = (int32_t)head + v[i];
       }
     for (i = 0; i < keep; i++) {
-      c->k[g * keep + i] += (int32_t)from;
-      c->v[g * keep + i] += (int32_t)from;
+      k[i] += (int32_t)from;
+      v[i] += (int32_t)from;
     }
   }
 }
@@ -18971,9 +18915,9 @@ static void ldr__cut_heads(ldr__cut_attention *c, const ldr__importance *im, con
 static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer,
     const int32_t *residual, const int32_t *source) {
   size_t n = (size_t)l->side.width * sizeof(int32_t), f = (size_t)im->m->shape.ffn;
+  c->a[1].from = source;
   for (int i = 0; i <= (l->side.cross > 0); i++) {
     memcpy(c->a[i].in, residual, n);
-    memcpy(c->a[i].from, i ? source : residual, n);
     memcpy(c->a[i].mid, residual, n);
     ldr__cut_heads(&c->a[i], im, &l->side, layer, i);
   }
@@ -18981,14 +18925,16 @@ static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_l
   ldr__top_indices(c->ffn, (size_t)l->side.ffn, im->ffn + (size_t)layer * f, f, im->work);
 }
 
-/* Row scores of a matrix over the columns kept so far. */
-static void ldr__row_scores(const ldr__importance *im, int32_t layer, int slot, const int32_t *columns, size_t n) {
-  size_t rows, r, c;
+/* The k best rows of a matrix over the n columns kept so far. */
+static void ldr__cut_rows(int32_t *out, size_t k, const ldr__importance *im, int32_t layer, int slot,
+    const int32_t *columns, size_t n) {
+  size_t rows;
   ldr__slot_size(&im->m->shape, slot, &rows, NULL);
-  for (r = 0; r < rows; r++) {
+  for (size_t r = 0; r < rows; r++) {
     im->scores[r] = 0;
-    for (c = 0; c < n; c++) im->scores[r] += ldr__element(im, layer, slot, r, (size_t)columns[c]);
+    for (size_t c = 0; c < n; c++) im->scores[r] += ldr__element(im, layer, slot, r, (size_t)columns[c]);
   }
+  ldr__top_indices(out, k, im->scores, rows, im->work);
 }
 
 /* One attention of the reference's chain, from the columns `in` on. Its k and v of cross-attention read those too,
@@ -18996,14 +18942,12 @@ static void ldr__row_scores(const ldr__importance *im, int32_t layer, int slot, 
 static void ldr__cut_chain(ldr__cut_attention *c, const ldr__importance *im, const ldr__shape *s, int32_t layer,
     int cross) {
   const ldr__shape *b = &im->m->shape;
-  size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kv = ldr__kv_width(b), kvs = ldr__kv_width(s),
-      r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
+  size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kvs = ldr__kv_width(s);
   int at = cross ? (int)LDR__XQ : (int)LDR__Q;
-  memcpy(c->from, c->in, w * sizeof(int32_t));
-  for (r = 0; r < q; r++) { /* F(q) F(k) F(v) on the kept columns, summed */
-    size_t kr = r / hd / group * hd + r % hd;
+  for (size_t r = 0; r < q; r++) { /* F(q) F(k) F(v) on the kept columns, summed */
+    size_t kr = ldr__key_unit(b, r);
     im->scores[r] = 0;
-    for (i = 0; i < w; i++) {
+    for (size_t i = 0; i < w; i++) {
       size_t column = (size_t)c->in[i];
       im->scores[r] += ldr__element(im, layer, at + LDR__Q, r, column) *
           ldr__element(im, layer, at + LDR__K, kr, column) * ldr__element(im, layer, at + LDR__V, kr, column);
@@ -19011,30 +18955,24 @@ static void ldr__cut_chain(ldr__cut_attention *c, const ldr__importance *im, con
   }
   ldr__top_indices(c->q, qs, im->scores, q, im->work);
   memcpy(c->o, c->q, qs * sizeof(int32_t));
-  if (group == 1) memcpy(c->k, c->q, qs * sizeof(int32_t));
-  else { /* grouped heads: keys pick among themselves */
-    ldr__row_scores(im, layer, at + LDR__K, c->in, w);
-    ldr__top_indices(c->k, kvs, im->scores, kv, im->work);
-  }
+  if (b->heads == b->kv_heads) memcpy(c->k, c->q, qs * sizeof(int32_t));
+  else ldr__cut_rows(c->k, kvs, im, layer, at + LDR__K, c->in, w); /* grouped heads: keys pick among themselves */
   memcpy(c->v, c->k, kvs * sizeof(int32_t));
-  ldr__row_scores(im, layer, at + LDR__O, c->o, qs);
-  ldr__top_indices(c->mid, w, im->scores, (size_t)b->width, im->work);
+  ldr__cut_rows(c->mid, w, im, layer, at + LDR__O, c->o, qs);
 }
 
 /* One layer of the reference's chain; `running` is the last index picked, and becomes this layer's. */
 static void ldr__cut_paper(
     ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
-  const ldr__shape *b = &im->m->shape, *s = &l->side;
+  const ldr__shape *s = &l->side;
   size_t w = (size_t)s->width;
   for (int i = 0; i <= (s->cross > 0); i++) {
     memcpy(c->a[i].in, running, w * sizeof(int32_t));
     ldr__cut_chain(&c->a[i], im, s, layer, i);
     memcpy(running, c->a[i].mid, w * sizeof(int32_t));
   }
-  ldr__row_scores(im, layer, LDR__UP, running, w);
-  ldr__top_indices(c->ffn, (size_t)s->ffn, im->scores, (size_t)b->ffn, im->work);
-  ldr__row_scores(im, layer, LDR__DOWN, c->ffn, (size_t)s->ffn);
-  ldr__top_indices(c->out, w, im->scores, (size_t)b->width, im->work);
+  ldr__cut_rows(c->ffn, (size_t)s->ffn, im, layer, LDR__UP, running, w);
+  ldr__cut_rows(c->out, w, im, layer, LDR__DOWN, c->ffn, (size_t)s->ffn);
   memcpy(running, c->out, w * sizeof(int32_t));
 }
 
@@ -19124,29 +19062,29 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
 static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
   ldr__importance *im = (ldr__importance *)context;
   const ldr__shape *b = &im->m->shape;
-  size_t t, i, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b),
-      group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, fld = ldr__ffn_ld(b), layer = (size_t)im->layer;
-  for (t = 0; t < rows; t++) {
-    for (i = 0; i < q; i++) {
-      size_t unit = layer * kv + i / hd / group * hd + i % hd;
-      im->qk[0][unit] += (double)a->qkv[t * ld + i] * (double)a->qkv[t * ld + i];
-      im->vo[0][unit] += (double)a->attention[t * q + i] * (double)a->attention[t * q + i];
+  size_t q = ldr__q_width(b), kv = ldr__kv_width(b), f = (size_t)b->ffn, layer = (size_t)im->layer;
+  double *qk = im->qk[0] + layer * kv, *vo = im->vo[0] + layer * kv, *ffn = im->ffn + layer * f;
+  for (size_t t = 0; t < rows; t++) {
+    const float *row = a->qkv + t * ldr__qkv_width(b), *units = a->u + t * ldr__ffn_ld(b);
+    for (size_t i = 0; i < q; i++) {
+      size_t unit = ldr__key_unit(b, i);
+      qk[unit] += ldr__square(row[i]);
+      vo[unit] += ldr__square(a->attention[t * q + i]);
     }
-    for (i = 0; i < kv; i++)
-      im->qk[0][layer * kv + i] += (double)a->qkv[t * ld + q + i] * (double)a->qkv[t * ld + q + i];
-    for (i = 0; i < f; i++) im->ffn[layer * f + i] += (double)a->u[t * fld + i] * (double)a->u[t * fld + i];
+    for (size_t i = 0; i < kv; i++) qk[i] += ldr__square(row[q + i]);
+    for (size_t i = 0; i < f; i++) ffn[i] += ldr__square(units[i]);
   }
 }
 
 static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
-  size_t d = (size_t)im->m->shape.width, t, i;
+  size_t d = (size_t)im->m->shape.width;
   const float *x = s->backbone.x;
   ldr__embed_forward(&s->ex, im->m, &s->ends, s->backbone.x, s->backbone.embed, s->ids, s->segments, &s->t);
   s->backbone.seen = ldr__energy_seen;
   s->backbone.context = im;
   for (im->layer = 0; im->layer < im->m->layers; im->layer++) {
-    for (t = 0; t < s->t.count; t++)
-      for (i = 0; i < d; i++) im->residual[i] += (double)x[t * d + i] * (double)x[t * d + i];
+    for (size_t t = 0; t < s->t.count; t++)
+      for (size_t i = 0; i < d; i++) im->residual[i] += ldr__square(x[t * d + i]);
     ldr__model_block_forward(&s->ex, im->m, &s->backbone, im->layer, &s->t);
   }
   s->backbone.seen = NULL;
@@ -19155,19 +19093,17 @@ static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
 /* F += (d loss / d w)^2 of one example: its blocks, and the channels of the embeddings: of the word table, or of what
    projects it to the model's width. */
 static void ldr__fisher_add(ldr__importance *im, const ldr_ladder *l) {
-  int32_t i, word = l->end[im->m->ends.m[LDR__PROJECT].data ? LDR__PROJECTB : LDR__WORD];
-  const float *g;
-  size_t k, n;
-  for (i = 0; i < ldr__distinct_blocks(im->m); i++)
+  int32_t word = l->end[im->m->ends.m[LDR__PROJECT].data ? LDR__PROJECTB : LDR__WORD];
+  for (int32_t i = 0; i < ldr__distinct_blocks(im->m); i++)
     for (int slot = 0; slot < LDR__SLOTS; slot++) {
       float *f = im->fisher + (size_t)i * im->block_size + im->slot_offset[slot];
-      g = ldr__grad(l, l->tuned[i].slot[slot]);
-      n = g ? ldr__slot_size(&im->m->shape, slot, NULL, NULL) : 0;
-      for (k = 0; k < n; k++) f[k] += g[k] * g[k];
+      int32_t p = l->tuned[i].slot[slot];
+      const float *g = ldr__grad(l, p);
+      for (size_t k = 0; g && k < l->params[p].size; k++) f[k] += g[k] * g[k];
     }
-  g = ldr__grad(l, word);
-  n = g ? l->params[word].size : 0;
-  for (k = 0; k < n; k++) im->embedding[k % (size_t)im->m->shape.width] += (double)g[k] * (double)g[k];
+  const float *g = ldr__grad(l, word);
+  for (size_t k = 0; g && k < l->params[word].size; k++)
+    im->embedding[k % (size_t)im->m->shape.width] += ldr__square(g[k]);
 }
 
 /* Empirical Fisher information with the gold label (lst.md 2.2): the way back of full fine-tuning, an example at a
@@ -19189,7 +19125,6 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
 /* Fills the importances of all stacks; allocates for the time of the call. */
 static ldr_status ldr__importance_sample(
     ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
-  ldr_ladder *head = NULL;
   ldr__pass s;
   ldr__limits most = { 0, 0, 0 };
   int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order = NULL;
@@ -19205,7 +19140,7 @@ static ldr_status ldr__importance_sample(
   hd.span_size = l->d.span_size;
   hd.seed = l->d.seed;
   hd.dropout = -1;
-  head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
+  ldr_ladder *head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
   if (!head) return err->status;
   ldr__batch_limits(&most, head, set, 1);
   LDR__ZERO(ldr__plan, plan);
@@ -19237,11 +19172,12 @@ static ldr_status ldr__importance_sample(
 /* Magnitude of the embeddings: of the word table, or of what projects it to the model's width. */
 static void ldr__embedding_magnitude(ldr__importance *im) {
   const ldr_model *m = im->m;
-  const ldr__mat *project = m->ends.m[LDR__PROJECT].data ? &m->ends.m[LDR__PROJECT] : NULL;
-  size_t d = (size_t)m->shape.width, i, v, n = (size_t)(project ? m->embed_width : m->vocabulary);
-  for (v = 0; v < n; v++) {
-    for (i = 0; i < d; i++) im->embedding[i] += fabs(
-        (double)(project ? ldr__mat_get(project, i, v) : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
+  int project = m->ends.m[LDR__PROJECT].data != NULL;
+  const ldr__mat *w = &m->ends.m[project ? LDR__PROJECT : LDR__WORD];
+  size_t d = (size_t)m->shape.width, n = (size_t)(project ? m->embed_width : m->vocabulary);
+  for (size_t v = 0; v < n; v++) {
+    for (size_t i = 0; i < d; i++)
+      im->embedding[i] += fabs((double)ldr__mat_get(w, project ? i : v, project ? v : i));
     if (m->release && v % (8 * LDR__EMBED_ROWS) == 0) ldr__release_embeddings(m);
   }
   if (m->release) ldr__release_embeddings(m);
@@ -19328,26 +19264,23 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
    >>metrics           Scores
    ================================ */
 
-/* heads: those it is for, a bit each. Most are for heads whose answers are classes, one at a time. */
+/* In the order of ldr_metric. heads: those it is for, a bit each. Most are for answers that are classes, one at a
+   time. */
 enum {
   LDR__FOR_ONE = 1 << LDR_HEAD_SPANS | 1 << LDR_HEAD_ANSWER,
   LDR__FOR_TAGS = 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_CRF,
   LDR__FOR_CLASSES = 1 << LDR_HEAD_CLASSIFY | LDR__FOR_TAGS | 1 << LDR_HEAD_CHOICE | 1 << LDR_HEAD_WORDS
 };
-static const struct { ldr_metric metric; const char *name; int heads; } ldr__metrics[] = {
-  { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
-  { LDR_METRIC_F1, "f1", LDR__FOR_CLASSES }, { LDR_METRIC_ACCURACY_F1, "accuracy_f1", LDR__FOR_CLASSES },
-  { LDR_METRIC_MATTHEWS, "matthews", LDR__FOR_CLASSES },
-  { LDR_METRIC_CORRELATION, "correlation", 1 << LDR_HEAD_REGRESS },
-  { LDR_METRIC_ENTITY_F1, "entity_f1", LDR__FOR_TAGS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
-  { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
-  { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
+static const struct { const char *name; int heads; } ldr__metrics[] = {
+  { "auto", -1 }, { "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
+  { "f1", LDR__FOR_CLASSES }, { "accuracy_f1", LDR__FOR_CLASSES }, { "matthews", LDR__FOR_CLASSES },
+  { "correlation", 1 << LDR_HEAD_REGRESS },
+  { "entity_f1", LDR__FOR_TAGS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
+  { "micro_f1", 1 << LDR_HEAD_MULTI }, { "likelihood", 1 << LDR_HEAD_WORDS } };
 enum { LDR__METRICS = LDR__COUNT(ldr__metrics) };
 
 static int ldr__metric_row(ldr_metric metric) {
-  int i;
-  for (i = 0; i < LDR__METRICS && ldr__metrics[i].metric != metric; i++) {}
-  return i;
+  return (unsigned)metric < LDR__METRICS ? (int)metric : (int)LDR__METRICS;
 }
 
 LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
@@ -19424,42 +19357,41 @@ static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
     if (v.n) ldr__chain_best(&v, s->logits);
     for (r = 0; r < v.n; r++) y->tags[v.at[r]] = v.ends[r];
   }
-  for (r = 0; r < s->row_count; r++) {
+  for (r = 0; r < s->row_count; r++)
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, y->tags[r], s->labels[r]);
-  }
   for (int32_t q = 0; q < s->t.sequences; q++)
     ldr__tally_entities(
         y, y->tags + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
 }
 
+/* An example with several answers is right where all that were wanted are found, and no others. */
+static void ldr__tally_answers(ldr__tally *y, int64_t found, int64_t wanted, int64_t matched) {
+  y->found += found;
+  y->wanted += wanted;
+  y->matched += matched;
+  y->right += found == matched && matched == wanted;
+  y->counted++;
+}
+
 /* A label is answered where its probability is above a half. */
 static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s) {
-  size_t r, c, k, n, classes = (size_t)s->l->d.classes;
-  for (r = 0; r < s->row_count; r++) {
+  size_t classes = (size_t)s->l->d.classes;
+  for (size_t r = 0; r < s->row_count; r++) {
     const float *z = s->logits + r * classes;
     const int32_t *items;
     int64_t found = 0, matched = 0;
-    n = ldr__label_set(y->targets->sets, y->targets->labels[r], &items);
-    for (c = 0; c < classes; c++) found += z[c] > 0;
-    for (k = 0; k < n; k++) matched += items[k] >= 0 && z[items[k]] > 0;
-    y->found += found;
-    y->wanted += (int64_t)n;
-    y->matched += matched;
-    y->right += found == matched && matched == (int64_t)n;
-    y->counted++;
+    size_t n = ldr__label_set(y->targets->sets, y->targets->labels[r], &items);
+    for (size_t c = 0; c < classes; c++) found += z[c] > 0;
+    for (size_t k = 0; k < n; k++) matched += items[k] >= 0 && z[items[k]] > 0;
+    ldr__tally_answers(y, found, (int64_t)n, matched);
   }
 }
 
-/* A sequence is right where all its spans are, and no others. */
 static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s) {
   LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, y->targets->labels);
   for (int32_t q = 0; q < s->t.sequences; q++) {
     const double *n = s->span_sums + 4 * q;
-    y->found += (int64_t)n[0];
-    y->wanted += (int64_t)n[1];
-    y->matched += (int64_t)n[2];
-    y->right += n[0] == n[2] && n[1] == n[2];
-    y->counted++;
+    ldr__tally_answers(y, (int64_t)n[0], (int64_t)n[1], (int64_t)n[2]);
   }
 }
 
@@ -19478,9 +19410,10 @@ static double ldr__pearson(const float *a, const float *b, size_t n) {
     mb += (double)b[i] / (double)n;
   }
   for (size_t i = 0; i < n; i++) {
-    ab += ((double)a[i] - ma) * ((double)b[i] - mb);
-    aa += ((double)a[i] - ma) * ((double)a[i] - ma);
-    bb += ((double)b[i] - mb) * ((double)b[i] - mb);
+    double x = (double)a[i] - ma, y = (double)b[i] - mb;
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
   }
   return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
 }
@@ -19499,8 +19432,8 @@ static void ldr__ranks(float *rank, const float *v, size_t n) {
 }
 
 static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *scratch) {
-  double accuracy = ldr__ratio((double)y->right, (double)y->counted),
-      f1 = ldr__ratio(2.0 * (double)y->tp, 2.0 * (double)y->tp + (double)y->fp + (double)y->fn), under;
+  double tp = (double)y->tp, fp = (double)y->fp, fn = (double)y->fn, tn = (double)y->tn, under,
+      accuracy = ldr__ratio((double)y->right, (double)y->counted), f1 = ldr__ratio(2.0 * tp, 2.0 * tp + fp + fn);
   switch (metric) {
     case LDR_METRIC_F1: return f1;
     case LDR_METRIC_LIKELIHOOD: return y->weight > 0 ? exp(-y->loss / y->weight) : 0;
@@ -19508,8 +19441,8 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
     case LDR_METRIC_MICRO_F1:
     case LDR_METRIC_ENTITY_F1: return ldr__ratio(2.0 * (double)y->matched, (double)(y->found + y->wanted));
     case LDR_METRIC_MATTHEWS:
-      under = (double)(y->tp + y->fp) * (double)(y->tp + y->fn) * (double)(y->tn + y->fp) * (double)(y->tn + y->fn);
-      return under > 0 ? ((double)y->tp * (double)y->tn - (double)y->fp * (double)y->fn) / sqrt(under) : 0;
+      under = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn);
+      return under > 0 ? (tp * tn - fp * fn) / sqrt(under) : 0;
     case LDR_METRIC_CORRELATION: {
       double pearson = ldr__pearson(y->predicted, y->actual, y->values);
       ldr__ranks(scratch, y->predicted, y->values);
@@ -19523,11 +19456,9 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
 /* ================================
    >>optimiser         SGD, Adam, AdamW, Adafactor over one flat array
    --------------------------------
-   t counts from 1.  Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body with c =
-   { beta1, beta2, rate/(1-beta1^t), 1/(1-beta2^t), eps, rate decay, scale of g }.  Adam adds decay to the
-   gradient, AdamW takes it from the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor
-   unfactored (Shazeer & Stern 2018; lst-clue.md): beta2_t = 1 - t^-0.8, u = g / sqrt(v), u /= max(1, rms(u)),
-   m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
+   t counts from 1. Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body. AdamW takes decay
+   from the weight, the others add it to the gradient. Adafactor (Shazeer & Stern 2018; lst-clue.md) is unfactored, with
+   one rms a tensor.
    ================================ */
 
 enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
@@ -19535,11 +19466,10 @@ enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 /* The root of the mean square, from sums over parts whose number does not depend on threads. */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
   double sums[64] = { 0 }, s = 0;
-  size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each,
-      i;
+  size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each;
   LDR__FOR(part, (int64_t)parts, m->threads)
   sums[part] = m->kernels->rows->squares(v + (size_t)part * each, LDR__MIN(each, n - (size_t)part * each));
-  for (i = 0; i < parts; i++) s += sums[i];
+  for (size_t i = 0; i < parts; i++) s += sums[i];
   return n ? sqrt(s / (double)n) : 0;
 }
 
@@ -19547,7 +19477,7 @@ static void ldr__adafactor(
     const ldr_model *model, float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
   double b2 = 1.0 - pow((double)t, -0.8), scale;
   for (size_t i = 0; i < n; i++) {
-    v[i] = (float)(b2 * (double)v[i] + (1.0 - b2) * ((double)g[i] * (double)g[i] + 1e-30));
+    v[i] = (float)(b2 * (double)v[i] + (1.0 - b2) * (ldr__square(g[i]) + 1e-30));
     g[i] = (float)((double)g[i] / sqrt((double)v[i]));
   }
   scale = ldr__rms(model, g, n);
@@ -19597,11 +19527,10 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
 /* Rate of step t (from 0) of n: (t+1)/warm during warm-up, then linear or cosine to 0, or constant. */
 static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
   int64_t warm = d->warmup > 0 ? (int64_t)((double)d->warmup * (double)n) : 0;
-  if (t < warm) return (double)d->rate * (double)(t + 1) / (double)warm;
-  double rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
-  if (d->schedule == LDR_LINEAR) return (double)d->rate * (1.0 - rest);
-  if (d->schedule == LDR_COSINE) return (double)d->rate * 0.5 * (1.0 + cos(3.141592653589793 * rest));
-  return (double)d->rate;
+  double rate = (double)d->rate, rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
+  if (t < warm) return rate * (double)(t + 1) / (double)warm;
+  if (d->schedule == LDR_LINEAR) return rate * (1.0 - rest);
+  return d->schedule == LDR_COSINE ? rate * 0.5 * (1.0 + cos(3.141592653589793 * rest)) : rate;
 }
 
 /* ================================
