@@ -1089,9 +1089,9 @@ typedef struct ldr_session_desc {
   int32_t   capacity;            /* tokens of the text; 0: as many as the model has positions */
   ldr_dtype kept_type;           /* of keys and values: LDR_F32; LDR_BF16 or LDR_I8 (a scale a head) round them, and a
                                     long text takes a half or a quarter of the memory */
-  int32_t   rounded;             /* 1: single tokens (up to 8 at a time) meet weights of blocks (Q8_0, Q4_K...) rounded
-                                    to 8 bits, with a scale for 32 numbers, and whole numbers are multiplied: up to
-                                    twice as fast, scores half a percent off. On x86 with AVX2; elsewhere as with 0 */
+  int32_t   rounded;             /* 1: single tokens (up to 8 at a time) meet weights in blocks (Q8_0, Q4_K...) in 8
+                                    bits, with a scale for 32 numbers: up to twice as fast, scores 0.5 to 2 % off. On
+                                    x86 with AVX2; elsewhere as with 0 */
 } ldr_session_desc;
 /* For one text. l and desc may be NULL; model and ladder are borrowed and must outlive it. One session is used by one
    thread at a time. LDR_UNSUPPORTED: a model that is not causal or has no language-model head, a ladder with another
@@ -2063,7 +2063,7 @@ LDR__INLINE uint32_t ldr__float_to_bf16(float f) {
 
 enum { LDR__QBLOCK = 32, LDR__Q8_0_BYTES = 2 + LDR__QBLOCK, LDR__Q4_0_BYTES = 2 + LDR__QBLOCK / 2 };
 
-/* Loops become straight lines: their shifts constants, their arrays registers. */
+/* Loops become straight lines, their arrays registers. */
 #if defined(__clang__)
   #define LDR__UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__) && __GNUC__ >= 8
@@ -3137,7 +3137,7 @@ typedef struct ldr__exec {
   float *row_scales;
   size_t narrow_size; /* floats of one such row at most */
   int32_t few; /* 1: few rows are multiplied by ldr__few_task, whose sums are not those of many rows to the bit */
-  unsigned char *rounded; /* room for LDR__FEW of them in 8 bits, up to rounded_deep long; NULL: they stay floats */
+  unsigned char *rounded; /* room for them in 8 bits, up to rounded_deep long; NULL: they stay floats */
   size_t rounded_deep;
 } ldr__exec;
 
@@ -14699,9 +14699,11 @@ typedef double ldr__loss_fn(
 typedef void ldr__tally_fn(ldr__tally *y, const ldr__pass *s);
 typedef void ldr__scores_fn(float *z, size_t rows, size_t n);
 
-/* A head is a row, in the order of ldr_head: what its targets are, its loss (>>heads), what it adds to the metrics
-   (>>metrics) and how its logits become scores. */
+/* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
+   become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in
+   tests/test_ladder.c. */
 typedef struct ldr__head {
+  ldr_head head;
   const char *name;
   int per_token; /* a label for every token, else one an example */
   int weighted; /* classes may have weights, labels be smoothed */
@@ -14728,21 +14730,27 @@ static ldr__tally_fn ldr__tally_classes, ldr__tally_numbers, ldr__tally_tags, ld
     ldr__tally_sets, ldr__tally_spans;
 #endif
 static const ldr__head ldr__heads[] = {
-  { "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), ldr__softmax_rows, 0 },
-  { "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
-  { "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
-  { "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), NULL, 0 },
+  { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes),
+      ldr__softmax_rows, 0 },
+  { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
+  { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
+  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes), NULL, 0 },
   /* loss: ldr__words_entropy */
-  { "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
-  { "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
-  { "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_ENDS | LDR__SPANS_ONE },
-  { "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_PAIRS | LDR__SPANS_ONE },
-  { "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL, LDR__SPANS_PAIRS },
-  { "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
+  { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
+  { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
+  { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
+      LDR__SPANS_ENDS | LDR__SPANS_ONE },
+  { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
+      LDR__SPANS_PAIRS | LDR__SPANS_ONE },
+  { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
+      LDR__SPANS_PAIRS },
+  { LDR_HEAD_CRF, "crf", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(tags), NULL, LDR__SPANS_CHAIN } };
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
-  return (unsigned)head < LDR__COUNT(ldr__heads) ? &ldr__heads[head] : NULL;
+  for (size_t i = 0; i < LDR__COUNT(ldr__heads); i++)
+    if (ldr__heads[i].head == head) return &ldr__heads[i];
+  return NULL;
 }
 
 LDR__DEF const char *ldr_head_name(ldr_head head) { return ldr__head_of(head) ? ldr__head_of(head)->name : "?"; }
@@ -15697,30 +15705,29 @@ static size_t ldr__head_outputs(const ldr_ladder_desc *d) {
       : d->classes - !!(spans & LDR__SPANS_ENDS));
 }
 
-/* A method is a row, in the order of ldr_method. deep: goes back through the backbone; biases, norms: trains those
-   unless told otherwise; beside: another ladder can read what it makes of the backbone; exports: has a place in a model
-   file; rate: the usual one at width 768, scaled: more for narrower models. */
-typedef struct ldr__method {
-  const char *name;
-  int deep, biases, norms, beside, exports;
-  float rate;
-  int scaled;
-} ldr__method;
+/* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
+   another ladder can read what it makes of the backbone; exports: has a place in a model file; rate: the usual one at
+   width 768, scaled: more for narrower models. To add one: a row, the tensors it adds (ldr__slot, or ends of the
+   model), their part in the block's passes, and a gradient check in tests/test_methods.c. */
+typedef struct ldr__method { ldr_method method; const char *name; int deep, biases, norms, beside, exports; float rate;
+    int scaled; } ldr__method;
 static const ldr__method ldr__methods[] = {
-  /*       deep biases norms beside exports   rate  scaled */
-  { "ladder",  0,  0,    0,     0,      1, 1e-3f, 0 },
-  { "head",    0,  0,    0,     0,      1, 3e-3f, 0 },
-  { "full",    1,  1,    1,     1,      1, 1e-4f, 1 },
-  { "bitfit",  1,  1,    0,     1,      1, 1e-3f, 0 },
-  { "lora",    1,  0,    0,     1,      1, 1e-3f, 1 },
-  { "adapter", 1,  0,    1,     1,      0, 1e-3f, 0 },
-  { "prompt",  1,  0,    0,     0,      0, 1e-2f, 0 },
-  { "prefix",  1,  0,    0,     0,      0, 1e-2f, 0 },
-  { "theseus", 1,  0,    0,     0,      1, 1e-4f, 1 },
-  { "ia3",     1,  0,    0,     1,      1, 1e-2f, 0 } };
+  /*                                  deep biases norms beside exports   rate  scaled */
+  { LDR_METHOD_LADDER,  "ladder",        0,     0,    0,     0,      1, 1e-3f, 0 },
+  { LDR_METHOD_HEAD,    "head",          0,     0,    0,     0,      1, 3e-3f, 0 },
+  { LDR_METHOD_FULL,    "full",          1,     1,    1,     1,      1, 1e-4f, 1 },
+  { LDR_METHOD_BITFIT,  "bitfit",        1,     1,    0,     1,      1, 1e-3f, 0 },
+  { LDR_METHOD_LORA,    "lora",          1,     0,    0,     1,      1, 1e-3f, 1 },
+  { LDR_METHOD_ADAPTER, "adapter",       1,     0,    1,     1,      0, 1e-3f, 0 },
+  { LDR_METHOD_PROMPT,  "prompt",        1,     0,    0,     0,      0, 1e-2f, 0 },
+  { LDR_METHOD_PREFIX,  "prefix",        1,     0,    0,     0,      0, 1e-2f, 0 },
+  { LDR_METHOD_IA3,     "ia3",           1,     0,    0,     1,      1, 1e-2f, 0 },
+  { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
 
 static const ldr__method *ldr__method_of(ldr_method method) {
-  return (unsigned)method < LDR__COUNT(ldr__methods) ? &ldr__methods[method] : NULL;
+  for (size_t i = 0; i < LDR__COUNT(ldr__methods); i++)
+    if (ldr__methods[i].method == method) return &ldr__methods[i];
+  return NULL;
 }
 
 LDR__DEF const char *ldr_method_name(ldr_method method) {
@@ -15728,13 +15735,13 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
 }
 
 /* ---- presets ----
-   What a ladder is where its description does not say, in the order of ldr_preset. kind: the block of a rung. rungs:
-   most of them, 0: never any. copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden
-   layer and r = 8 of lst.md. */
+   What a ladder is where its description does not say. kind: the block of a rung. rungs: most of them, 0: never any.
+   copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden layer and r = 8 of lst.md. */
 
 typedef enum ldr__kind { LDR__LIKE_BACKBONE, LDR__LIKE_BERT, LDR__LIKE_MLP } ldr__kind;
 
 typedef struct ldr__preset {
+  ldr_preset preset;
   const char *name;
   ldr_tap tap;
   ldr_gate gate;
@@ -15749,23 +15756,25 @@ typedef struct ldr__preset {
 } ldr__preset;
 
 static const ldr__preset ldr__presets[] = {
-  { "default", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+  { LDR_PRESET_DEFAULT, "default", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 1, 0 },
-  { "paper", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+  { LDR_PRESET_PAPER, "paper", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
     LDR_INIT_SLICE, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BACKBONE, 12, 0, 1 },
-  { "clue", LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE,
+  { LDR_PRESET_CLUE, "clue", LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE,
     LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BERT, 4, 0, 0 },
-  { "mlp", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+  { LDR_PRESET_MLP, "mlp", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_MLP, 12, 0, 0 },
-  { "head", LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,
+  { LDR_PRESET_HEAD, "head", LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 0, 0 },
-  { "top", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+  { LDR_PRESET_TOP, "top", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
     LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 1, 0 },
-  { "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
+  { LDR_PRESET_SLICED, "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
     LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
 
 static const ldr__preset *ldr__preset_of(ldr_preset preset) {
-  return (unsigned)preset < LDR__COUNT(ldr__presets) ? &ldr__presets[preset] : NULL;
+  for (size_t i = 0; i < LDR__COUNT(ldr__presets); i++)
+    if (ldr__presets[i].preset == preset) return &ldr__presets[i];
+  return NULL;
 }
 
 LDR__DEF const char *ldr_preset_name(ldr_preset preset) {
@@ -17971,7 +17980,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
   return loss;
 }
 
-/* Pairs (Rafailov et al. 2023). With g = b ((y - y0) - (n - n0)), a sum over the rows of both answers:
+/* Pairs. With g = b ((y - y0) - (n - n0)), a sum over the rows of both answers:
        loss = log(1 + exp(-g)), dloss/dg = -1 / (1 + exp(g)), which each row's cross-entropy gets, times b or -b. */
 static double ldr__pairs_loss(ldr__pass *s, double normalizer) {
   size_t r = 0, from;
@@ -19264,23 +19273,26 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
    >>metrics           Scores
    ================================ */
 
-/* In the order of ldr_metric. heads: those it is for, a bit each. Most are for answers that are classes, one at a
-   time. */
+/* heads: those it is for, a bit each. Most are for answers that are classes, one at a time. */
 enum {
   LDR__FOR_ONE = 1 << LDR_HEAD_SPANS | 1 << LDR_HEAD_ANSWER,
   LDR__FOR_TAGS = 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_CRF,
   LDR__FOR_CLASSES = 1 << LDR_HEAD_CLASSIFY | LDR__FOR_TAGS | 1 << LDR_HEAD_CHOICE | 1 << LDR_HEAD_WORDS
 };
-static const struct { const char *name; int heads; } ldr__metrics[] = {
-  { "auto", -1 }, { "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
-  { "f1", LDR__FOR_CLASSES }, { "accuracy_f1", LDR__FOR_CLASSES }, { "matthews", LDR__FOR_CLASSES },
-  { "correlation", 1 << LDR_HEAD_REGRESS },
-  { "entity_f1", LDR__FOR_TAGS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
-  { "micro_f1", 1 << LDR_HEAD_MULTI }, { "likelihood", 1 << LDR_HEAD_WORDS } };
+static const struct { ldr_metric metric; const char *name; int heads; } ldr__metrics[] = {
+  { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
+  { LDR_METRIC_F1, "f1", LDR__FOR_CLASSES }, { LDR_METRIC_ACCURACY_F1, "accuracy_f1", LDR__FOR_CLASSES },
+  { LDR_METRIC_MATTHEWS, "matthews", LDR__FOR_CLASSES },
+  { LDR_METRIC_CORRELATION, "correlation", 1 << LDR_HEAD_REGRESS },
+  { LDR_METRIC_ENTITY_F1, "entity_f1", LDR__FOR_TAGS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
+  { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
+  { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
 enum { LDR__METRICS = LDR__COUNT(ldr__metrics) };
 
 static int ldr__metric_row(ldr_metric metric) {
-  return (unsigned)metric < LDR__METRICS ? (int)metric : (int)LDR__METRICS;
+  int i;
+  for (i = 0; i < LDR__METRICS && ldr__metrics[i].metric != metric; i++) {}
+  return i;
 }
 
 LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
@@ -23533,7 +23545,7 @@ LDR__AVX2 static int ldr__dots_avx2(float *y, const float *x, const unsigned cha
   }
 }
 
-/* ... of an x in 8 bits, sums of four products: a in 0 .. 128, b in -127 .. 127. */
+/* ... of an x in 8 bits, in fours: a in 0 .. 128, b in -127 .. 127. */
 LDR__AVX2 LDR__INLINE __m256i ldr__dots_of_four(__m256i a, __m256i b) {
   return _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1));
 }

@@ -522,7 +522,7 @@ TEST(damaged_examples_are_said) {
   EXPECT(1, "$L predict --model tiny --ladder l --submission s c.json");
   CHECK(holds("err", "--submission"));
   EXPECT(1, "printf 'w7\\tw8\\n' > none.tsv; $L train --task ocnli --model tiny --train none.tsv --out l " QUICK);
-  CHECK(holds("err", "names no columns"));
+  CHECK(holds("err", "has to name the columns"));
 }
 
 /* The same of files whose damage is not an example's own. */
