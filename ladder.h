@@ -2071,6 +2071,11 @@ enum { LDR__QBLOCK = 32, LDR__Q8_0_BYTES = 2 + LDR__QBLOCK, LDR__Q4_0_BYTES = 2 
 #else
   #define LDR__UNROLL
 #endif
+#if LDR__X86
+  #define LDR__CODES LDR__UNROLL
+#else
+  #define LDR__CODES
+#endif
 
 enum { LDR__BLOCK_MOST = 256 };
 
@@ -2115,7 +2120,7 @@ LDR__INLINE void ldr__codes_small(ldr__codes *c, const unsigned char *p, ldr_dty
 
 LDR__INLINE void ldr__codes_q2(ldr__codes *c, const unsigned char *p) {
   float d = ldr__half_to_float(ldr__load_u16(p + 80)), m = ldr__half_to_float(ldr__load_u16(p + 82));
-  LDR__UNROLL
+  LDR__CODES
   for (int i = 0; i < 8; i++) ldr__codes_bits(c->code + 32 * i, p + 16 + i / 4 * 32, 32, i % 4 * 2, 3);
   for (int i = 0; i < 16; i++) {
     c->scale[i] = d * (float)(p[i] & 15);
@@ -2126,7 +2131,7 @@ LDR__INLINE void ldr__codes_q2(ldr__codes *c, const unsigned char *p) {
 LDR__INLINE void ldr__codes_q3(ldr__codes *c, const unsigned char *p) {
   const unsigned char *scales = p + 96;
   float d = ldr__half_to_float(ldr__load_u16(p + 108));
-  LDR__UNROLL
+  LDR__CODES
   for (int i = 0; i < 8; i++) {
     ldr__codes_bits(c->code + 32 * i, p + 32 + i / 4 * 32, 32, i % 4 * 2, 3);
     ldr__codes_more(c->code + 32 * i, p, 32, i, 1, 2);
@@ -2143,7 +2148,7 @@ LDR__INLINE void ldr__codes_q45(ldr__codes *c, const unsigned char *p, int five)
   const unsigned char *q = p + (five ? 48 : 16), *s = p + 4;
   float d = ldr__half_to_float(ldr__load_u16(p)), m = ldr__half_to_float(ldr__load_u16(p + 2));
   c->group = 32;
-  LDR__UNROLL
+  LDR__CODES
   for (int j = 0; j < 8; j++) {
     ldr__codes_bits(c->code + 32 * j, q + j / 2 * 32, 32, j % 2 * 4, 15);
     if (five) ldr__codes_more(c->code + 32 * j, p + 16, 32, j, 1, 4);
@@ -2154,7 +2159,7 @@ LDR__INLINE void ldr__codes_q45(ldr__codes *c, const unsigned char *p, int five)
 
 LDR__INLINE void ldr__codes_q6(ldr__codes *c, const unsigned char *p) {
   float d = ldr__half_to_float(ldr__load_u16(p + 208));
-  LDR__UNROLL
+  LDR__CODES
   for (int i = 0; i < 8; i++) {
     ldr__codes_bits(c->code + 32 * i, p + i / 4 * 64 + i % 2 * 32, 32, i % 4 / 2 * 4, 15);
     ldr__codes_more(c->code + 32 * i, p + 128 + i / 4 * 32, 32, i % 4 * 2, 3, 4);
@@ -12794,7 +12799,7 @@ static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *e
   return ldr__config_labels(m, j, err);
 }
 
-/* The token, or the list of tokens, that ends a text: of config.json, of generation_config.json, of a GGUF file. */
+/* Tokens that end a text: of config.json, generation_config.json or a GGUF file. */
 static void ldr__model_end(ldr_model *m, uint64_t id) {
   int32_t k;
   for (k = 0; k < m->end_count && (uint64_t)m->ends_text[k] != id; k++) {}
@@ -14038,7 +14043,7 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 }
 
 #ifndef LADDER_NO_STDIO
-/* Chat models name the token that ends a turn in generation_config.json, some only there. */
+/* Some chat models name the end of a turn there alone. */
 static void ldr__model_generation(ldr_model *m, const char *dir, ldr_error *err) {
   char path[LADDER_MAX_PATH];
   ldr_json *j;
