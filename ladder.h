@@ -23603,8 +23603,8 @@ LDR__AVX2 static void ldr__dots_rounded_codes(float *y, const unsigned char *x, 
         const size_t low = c.group == 32 ? k : 2 * k, high = c.group == 32 ? k : 2 * k + 1;
         const __m256i v = ldr__rounded_32(&by, of), q = _mm256_sub_epi8(
             _mm256_loadu_si256((const __m256i *)(const void *)(c.code + 32 * k)), _mm256_set1_epi8((char)c.zero));
-        const __m256 scale = _mm256_set_m128(_mm_set1_ps(c.scale[high]), _mm_set1_ps(c.scale[low]));
-        const __m256 least = _mm256_set_m128(_mm_set1_ps(c.least[high]), _mm_set1_ps(c.least[low]));
+        const __m256 scale = _mm256_blend_ps(_mm256_set1_ps(c.scale[low]), _mm256_set1_ps(c.scale[high]), 0xf0);
+        const __m256 least = _mm256_blend_ps(_mm256_set1_ps(c.least[low]), _mm256_set1_ps(c.least[high]), 0xf0);
         __m256 t = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(
             ldr__dots_of_four(_mm256_abs_epi8(q), _mm256_sign_epi8(v, q))));
         if (minimum) t = _mm256_fnmadd_ps(
