@@ -1091,7 +1091,7 @@ typedef struct ldr_session_desc {
                                     long text takes a half or a quarter of the memory */
   int32_t   rounded;             /* 1: single tokens (up to 8 at a time) meet weights in blocks (Q8_0, Q4_K...) in 8
                                     bits, with a scale for 32 numbers: up to twice as fast, scores 0.5 to 2 % off. On
-                                    x86 with AVX2; elsewhere as with 0 */
+                                    x86 with AVX2; else as with 0 */
 } ldr_session_desc;
 /* For one text. l and desc may be NULL; model and ladder are borrowed and must outlive it. One session is used by one
    thread at a time. LDR_UNSUPPORTED: a model that is not causal or has no language-model head, a ladder with another
@@ -14043,7 +14043,7 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 }
 
 #ifndef LADDER_NO_STDIO
-/* Some chat models name the end of a turn there alone. */
+/* Some chat models name a turn's end there alone. */
 static void ldr__model_generation(ldr_model *m, const char *dir, ldr_error *err) {
   char path[LADDER_MAX_PATH];
   ldr_json *j;
