@@ -1288,7 +1288,7 @@ LDR_API ldr_status ldr_trainer_gradients(
    learned before stays. *loss (may be NULL) = the mean over all of them before the step. Epochs and ldr_trainer_done do
    not count these steps, ldr_trainer_save keeps them; to forget, ldr_trainer_resume an earlier save. LDR_LIMIT:
    min(batch, 64) examples of fresh's longest are more tokens than a batch of the training set. LDR_UNSUPPORTED: one of
-   several processes. LDR_NUMERIC as of a step. Allocates nothing. */
+   several processes, pairs. LDR_NUMERIC as of a step. Allocates nothing. */
 LDR_API ldr_status ldr_trainer_learn(
     ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
@@ -1334,8 +1334,8 @@ typedef struct ldr_score {
 /* Scores the ladder on one of the trainer's two sets (any other is LDR_ARGUMENT), or (ldr_evaluate, which makes room
    for the time of the call, for batches of 32 without a way back) on any; metric AUTO as in training. Parameters,
    gradients and the course of training stay as they are; the trainer's tap cache is used and filled, and can fail with
-   LDR_IO. LDR_ARGUMENT: a metric that does not fit the head. LDR_DATA: a set that does not fit the ladder, or without a
-   target. */
+   LDR_IO. Pairs there: preference 0.1. LDR_ARGUMENT: a metric that does not fit the head. LDR_DATA: a set that does
+   not fit the ladder, or without a target. */
 LDR_API ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err);
 LDR_API ldr_status ldr_evaluate(
     ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err);
@@ -2397,7 +2397,7 @@ typedef struct ldr__kernels {
   /* y[4] += w[4][n] x, of rows that begin with a block; four, so that memory has several streams to fetch. 0: not of
      this type, or not where it lies. */
   int (*dots)(float *y, const float *x, const unsigned char *const *w, size_t n, ldr_dtype type);
-  /* The same of blocks with an x that `pack` rounded to LDR_I8, rows of 32: whole numbers. NULL: this set has none. */
+  /* The same of blocks with an x that `pack` made LDR_I8, rows of 32. NULL: this set has none. */
   void (*dots_rounded)(float *y, const unsigned char *x, const unsigned char *const *w, size_t n, ldr_dtype type);
 } ldr__kernels;
 
@@ -14048,8 +14048,8 @@ static void ldr__model_generation(ldr_model *m, const char *dir, ldr_error *err)
   char path[LADDER_MAX_PATH];
   ldr_json *j;
   ldr__source s;
-  if (!ldr__path_join(path, sizeof path, dir, "generation_config.json") || !ldr__file_exists(path) ||
-      ldr__source_open(&s, path, &m->alloc, err)) return;
+  if (!m->shape.causal || !ldr__path_join(path, sizeof path, dir, "generation_config.json") ||
+      !ldr__file_exists(path) || ldr__source_open(&s, path, &m->alloc, err)) return;
   j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   if (j) ldr__config_end(m, j);
   else ldr__fail_in_file(err, path);
@@ -16850,7 +16850,7 @@ struct ldr__pass {
   float *teacher, *teacher_scores; /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
   int32_t *guess;
   double *row_loss; /* of a chunk; of pairs of all rows */
-  double *row_by; /* pairs: what each row's gradient is multiplied by, and before the teacher's losses */
+  double *row_by; /* pairs: what each row's gradient is multiplied by; before that the teacher's losses */
   double preference; /* 0: no pairs */
   int32_t *picks; /* of each pair the better one, 0 or 1 */
   /* backward */
@@ -17026,7 +17026,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
   s->dup = ldr__place_matrix(p, "head", r, d);
 }
 
-/* For a loss that compares the ladder with the backbone alone: preference, or 0 to distil. */
+/* For a loss beside the backbone's own: preference, or 0 to distil. */
 static void ldr__teacher_place(ldr__plan *p, ldr__pass *s, double preference) {
   const ldr_model *m = s->l->m;
   const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
@@ -17939,8 +17939,8 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
 }
 
 /* Sum of the cross-entropies of all rows of words[R,e]. normalizer > 0: goes back as well, from the sum divided by it
-   to s->dwords, the output matrix and its bias. The scores of a vocabulary are many numbers: a chunk of rows at a time
-   has them. Pairs: row_loss receives each row's, and gradients are multiplied by row_by. */
+   to s->dwords, the output matrix and its bias. Scores of a vocabulary are made for a chunk of rows at a time. Pairs:
+   row_loss receives each row's, and gradients are multiplied by row_by. */
 static double ldr__words_entropy(ldr__pass *s, const float *words, double normalizer) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
@@ -17986,7 +17986,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
 }
 
 /* Pairs. With g = b ((y - y0) - (n - n0)), a sum over the rows of both answers:
-       loss = log(1 + exp(-g)), dloss/dg = -1 / (1 + exp(g)), which each row's cross-entropy gets, times b or -b. */
+       loss = log(1 + exp(-g)), -dloss/dg = 1 / (1 + exp(g)), which each row's cross-entropy gets, times b or -b. */
 static double ldr__pairs_loss(ldr__pass *s, double normalizer) {
   size_t r = 0, from;
   double loss = 0;

@@ -165,6 +165,8 @@ TEST(options_are_never_passed_over) {
   NEED_MODEL(t5, "hf/t5");
   CHECK(write_texts());
   EXPECT(2, "$L train --model '%s' --train train.tsv --lr 1e-60 --out o.ladder", tiny);
+  EXPECT(1, "$L eval --model '%s' --task text --data train.tsv", tiny);       /* an encoder has no next word */
+  CHECK(holds("err", "does not say what comes next"));
   EXPECT(1, "$L train --model '%s' --train train.tsv --method lora --targets gate --out o.ladder", tiny);
   EXPECT(1, "$L train --model '%s' --train train.tsv --encoder-rungs 0 --out o.ladder", tiny);
   CHECK(holds("err", "--encoder-rungs"));
@@ -617,15 +619,16 @@ TEST(a_ladder_learns_to_answer) {
   free(text);
   EXPECT(0, "$L eval --model speaker --task instruct --data ask.jsonl");           /* of the model as it is */
   CHECK(holds("out", "on 2 examples") && holds("out", "perplexity"));
+  EXPECT(1, "$L eval --model speaker --task preference --data prefer.jsonl");
   CHECK(put_file("other.tsv", "a\tb\nw10 w11\tw3 w4\n"));
   EXPECT(1, "$L train --model speaker --task instruct --train other.tsv --epochs 1 --out x.ladder");
   CHECK(holds("err", "name the columns of the task: prompt, completion"));
   EXPECT(0, "printf 'w1\nw1\nw1\nw1\n' | $L generate --model speaker --temperature 3 --max-new 6 | sort -u | wc -l");
   CHECK(!holds("out", "1"));
-  CHECK(put_file("asked.txt", "w3 w4\r\nw1 w2"));
+  CHECK(put_file("asked.txt", "w3 w4\tw5\r\n\nw1 w2"));
   EXPECT(0, "$L predict --model speaker --ladder speaker.ladder asked.txt");
   text = slurp("out", &n);
-  CHECK_STR(text, "{\"text\":\"w10 w11\"}\n{\"text\":\"w7 w8 w9\"}\n");
+  CHECK_STR(text, "{\"text\":\"w10 w11\"}\n{\"text\":\"\"}\n{\"text\":\"w7 w8 w9\"}\n");      /* an answer a line */
   free(text);
   /* of a prompt that is too long the end counts, in training and afterwards */
 #define BEFORE "{\"prompt\":\"w20 w20 w20 w20 w20 w20 w20 w20 "
@@ -647,6 +650,12 @@ TEST(a_ladder_learns_to_answer) {
   EXPECT(0, "$L pretrain --model speaker --texts tale.txt --steps 2 --batch 2 --max-len 8 --out spoken && test -e spoken/model.safetensors");
   EXPECT(1, "$L quantize --model speaker --out small");          /* what cannot be written leaves nothing behind */
   EXPECT(1, "test -e small");
+  EXPECT(1, "echo mine >small && $L quantize --model speaker --out small");      /* what was there stays */
+  EXPECT(0, "grep mine small && rm small && mkdir small && echo own >small/tokenizer.json");
+  EXPECT(1, "$L quantize --model speaker --out small");
+  EXPECT(0, "test -e small/tokenizer.json && rm -r small && mkdir small");
+  EXPECT(1, "$L quantize --model speaker --out small");
+  EXPECT(0, "test -d small && rm -r small");
   CHECK(put_file("speaker/generation_config.json", "{\"eos_token_id\":[30,8]}"));
   EXPECT(0, "echo 'w1 w2' | $L generate --model speaker --ladder speaker.ladder --max-new 9");
   text = slurp("out", &n);

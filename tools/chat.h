@@ -233,6 +233,7 @@ static int chat_sharegpt(jinja_buffer *b, const ldr_json *j, int32_t node) {
   char *system = chat_string(j, ldr_json_get(j, node, "system"), &said);
   jinja_value own = jinja_view(system, said);
   int32_t k;
+  if (list && list->type == LDR_JSON_ARRAY && ldr_json_equals(j, ldr_json_get(j, list->first, "from"), "system")) said = 0;      /* it says so itself */
   b->used = 0;
   jinja_put_string(b, "{\"messages\":[");
   if (said) {

@@ -404,7 +404,7 @@ static int generate_chat(generation *g, const text *line, ldr_encoding *c) {
   return r->err.status ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* A source is cut as training cuts it; a prompt is whole, or refused. */
+/* On a line a source is cut as training cuts it, and a prompt is whole, or refused. */
 static int32_t generate_longest(const generation *g) { return ldr_model_encoder(g->r->model) ? g->r->max_len : INT32_MAX; }
 
 /* A source or prompt of a task, cut as training cuts it: an encoder's at its end, a decoder's at its beginning, with room
@@ -521,7 +521,7 @@ static int generate_lines(run *r, FILE *f, int mode) {
     if (line.used || mode == GENERATE_PREDICTED) status = generate_line(&g, &line, &c, &ids_room, &first);
   }
   if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
-  if (!status && interrupted) status = fail(r, LDR_DATA, "stopped before every text was answered", "");
+  if (!status && interrupted && (mode || r->o.json)) status = fail(r, LDR_DATA, "stopped before every text was answered", "");
   if (!status && g.cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", g.cut, g.texts, (int)r->max_len);
   generate_close(&g);
   if (r->o.ids) free(c.ids);

@@ -341,6 +341,8 @@ static int open_ladder(run *r) {
   const task_info *k = find_task(r->o.task);
   int words = !r->o.ladder && r->o.command == CMD_EVAL && k && k->head == LDR_HEAD_WORDS;      /* of the model as it is */
   if (status) return status;
+  if (words && (!r->info.causal || !r->info.has_logits)) return fail(r, LDR_UNSUPPORTED, "%s: the model does not say what comes next: --ladder FILE is missing", r->o.model);
+  if (words && reads_preferences(k)) return fail(r, LDR_ARGUMENT, "preferences are measured beside the model as it is: --ladder FILE is missing", "");
   memset(&own, 0, sizeof own);
   own.method = words ? LDR_METHOD_LADDER : LDR_METHOD_HEAD;
   own.published_head = !words;
@@ -1065,11 +1067,17 @@ static ldr_status read_sources(rows *s, const char *path, ldr_error *err) {
   s->headed = s->r.unlabelled = 1;
   if (ldr__reader_is_json(&s->r, path)) return read_values(s, err);
   s->r.separator = ldr__reader_separator(&s->r, path);
-  if (table_columns(s, column, &named, err)) return read_table(s, err);
+  /* in a table an empty line is none; a line with nothing but a source may be empty, and is answered */
+  table_columns(s, column, &named, err);
+  if (named || ldr__ends_with(path, ".csv")) return read_table(s, err);
   for (at = s->r.begin; !err->status && at < s->r.size; at += n + 1) {
     const char *newline = (const char *)memchr(s->r.data + at, '\n', s->r.size - at);
+    const char *tab;                     /* a target behind it is not looked at                */
+    size_t used;
     n = newline ? (size_t)(newline - s->r.data) - at : s->r.size - at;
-    if (!ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->r.data + at, n - (n && s->r.data[at + n - 1] == '\r'), err)) row_said(s, 0, at, err);
+    tab = (const char *)memchr(s->r.data + at, '\t', n);
+    used = tab ? (size_t)(tab - s->r.data) - at : n - (n && s->r.data[at + n - 1] == '\r');
+    if (!ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->r.data + at, used, err)) row_said(s, 0, at, err);
   }
   return err->status;
 }
@@ -1091,8 +1099,8 @@ static int predict_said(run *r) {
   else if (!status) {
     if (read_sources(&s, r->o.file, &r->err)) status = EXIT_FAILED;
     ldr__source_close(&source);
+    if (status && r->err.status != LDR_IO) ldr__fail_in_file(&r->err, r->o.file);
   }
-  if (status && r->err.status && r->err.status != LDR_IO) ldr__fail_in_file(&r->err, r->o.file);
   if (!status) tell_cut_texts(r, &a);
   generate_close(&g);
   free_rows(&s);

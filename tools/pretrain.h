@@ -228,7 +228,7 @@ static int next_line(run *r, stream *s, text_file *f) {
     if (ferror(f->file)) return fail(r, LDR_IO, "%s: cannot be read", f->path), 2;
     if (got == 0) return 1;
     f->read += (double)s->line.used + 1;
-    if (r->info.causal && s->line.used) s->line.data[s->line.used++] = '\n';      /* in the place of its last 0 */
+    if (s->cls < 0 && !s->sentinels && s->line.used) s->line.data[s->line.used++] = '\n';      /* next words; in the place of its last 0 */
     if (ldr_tokenizer_encode(s->tokenizer, &f->pieces, s->line.data, s->line.used, NULL, 0, 0, 0, &r->err)) return 2;
     s->tokens += f->pieces.count;
     if (f->pieces.count) return 0;

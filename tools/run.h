@@ -373,7 +373,7 @@ static const option option_table[] = {
   { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_STREAM, 0, "P", 0, 1, "share of all steps in which the rate rises" },
   { "--weight-decay", KIND_NUMBER_OFF, AT(weight_decay), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e6, "of matrices, not of vectors" },
   { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e30, "largest norm of all gradients together" },
-  { "--preference", KIND_NUMBER, AT(preference), CMD_FIT, 0, "B", 0, 100, "--task preference: how hard the ladder is pushed from its backbone's answers, 0.1 if not given (beta of DPO; the higher, the less it moves)" },
+  { "--preference", KIND_NUMBER, AT(preference), CMD_FIT, 0, "B", 0, 100, "--task preference: how firmly the ladder is held to its backbone, 0.1 if not given (beta of DPO)" },
   { "--label-smoothing", KIND_NUMBER, AT(label_smoothing), CMD_FIT, 0, "P", -1, 0.999, "share of the target spread over all classes" },
   { "--balance", KIND_FLAG, AT(balance), CMD_FIT, 0, NULL, 0, 0, "give every class the same weight in the loss" },
   { "--patience", KIND_COUNT_OFF, AT(patience), CMD_FIT, 0, "N", 0, 1000000, "stop after so many epochs without a better dev score" },
@@ -401,7 +401,7 @@ static const option option_table[] = {
   { "--stack", KIND_WORD, AT(stack), CMD_FEATURES, 0, "encoder|decoder", 0, 0, "states of a model with two stacks (T5, BART): of which; encoder if not given" },
   { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean|model", 0, 0, "one vector a line: the first token's, the mean, or as the model's modules.json or pooler has it" },
   { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
-  { "--ladder", KIND_TEXT, AT(ladder), CMD_GENERATE, 0, "FILE", 0, 0, "what was trained on words: by train --task instruct, chat, text or seq2seq, or pretrain --method ladder" },
+  { "--ladder", KIND_TEXT, AT(ladder), CMD_GENERATE, 0, "FILE", 0, 0, "what was trained on words: by train --task instruct, preference, chat, text or seq2seq, or pretrain --method ladder" },
   { "--max-new", KIND_COUNT, AT(most), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1000000, "tokens of an answer, 256 if not given" },
   { "--beams", KIND_COUNT, AT(beams), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1024, "keep the N likeliest texts as they grow, and answer with the best; if not given, as generation_config.json says, or 1" },
   { "--length-penalty", KIND_NUMBER_OFF, AT(length_penalty), CMD_GENERATE | CMD_EVAL, 0, "X", 0, 100, "beams: a text's log-probability is divided by its length to the X; 1 if not given" },
@@ -410,7 +410,7 @@ static const option option_table[] = {
   { "--no-repeat", KIND_COUNT, AT(no_repeat), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1000000, "no run of N tokens comes twice; if not given, as generation_config.json says (no_repeat_ngram_size), of two stacks" },
   { "--greedy", KIND_FLAG, AT(greedy), CMD_GENERATE | CMD_EVAL, 0, NULL, 0, 0, "the likeliest token at every step, one text, whatever generation_config.json says" },
   { "--kept-type", KIND_WORD, AT(kept_type), CMD_GENERATE, 0, "f32|bf16|int8", 0, 0, "how the keys and values of the text so far are kept: exact, or rounded to a half or a quarter of the space" },
-  { "--rounded", KIND_FLAG, AT(rounded), CMD_GENERATE, 0, NULL, 0, 0, "weights in blocks: what they multiply is rounded to 8 bits, a token comes up to twice as fast, and scores are half a percent off" },
+  { "--rounded", KIND_FLAG, AT(rounded), CMD_GENERATE, 0, NULL, 0, 0, "weights in blocks: what they multiply is rounded to 8 bits, a token comes up to twice as fast, and scores are 0.5 to 2 % off" },
   { "--temperature", KIND_NUMBER_OFF, AT(temperature), CMD_GENERATE, 0, "X", 0, 1000, "draw the next token, the more freely the higher; if not given, the likeliest is taken" },
   { "--top-k", KIND_COUNT, AT(top_k), CMD_GENERATE, 0, "K", 1, 10000000, "of the K likeliest tokens alone" },
   { "--top-p", KIND_NUMBER, AT(top_p), CMD_GENERATE, 0, "P", 0, 1, "of the fewest whose probabilities reach P" },
@@ -1404,14 +1404,18 @@ static int copy_file(run *r, const char *name) {
 /* What lies beside a model's weights; the configuration first. */
 static const char *const companions[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "generation_config.json", "chat_template.jinja", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json", "LICENSE" };
 
-/* Where nothing came of a directory that was made, it goes again. A folder with anything else in it stays. */
+/* Where nothing came of a directory that this run has made, it goes again. */
 static void drop_companions(const run *r) {
+#if HAVE_POSIX
   char path[LADDER_MAX_PATH];
   size_t i;
   for (i = 0; i < sizeof companions / sizeof *companions; i++)
-    if (ldr__path_join(path, sizeof path, r->o.model, companions[i]) && ldr__file_exists(path) && ldr__path_join(path, sizeof path, r->o.out, companions[i])) remove(path);
-  if (ldr__path_join(path, sizeof path, r->o.out, "1_Pooling")) remove(path);
-  remove(r->o.out);
+    if (ldr__path_join(path, sizeof path, r->o.out, companions[i])) unlink(path);
+  if (ldr__path_join(path, sizeof path, r->o.out, "1_Pooling")) rmdir(path);
+  rmdir(r->o.out);
+#else
+  (void)r;
+#endif
 }
 
 /* Makes --out a model directory but for its weights, which come last: a directory with weights in it is complete. */
@@ -1426,7 +1430,9 @@ static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
   if (!ldr__path_join(config, sizeof config, r->o.model, "config.json") || !ldr__file_exists(config))
     return fail(r, LDR_MISSING, "%s: no directory with a config.json, which what is written needs beside it (`export --format gguf` writes one file)", r->o.model);
   if (!r->model && open_model(r)) return EXIT_FAILED;
-  r->incomplete = ldr__path_join(config, sizeof config, r->o.out, "config.json") && !ldr__file_exists(config);
+#if HAVE_POSIX
+  r->incomplete = ldr__mkdir(r->o.out) == 0;             /* it was not there */
+#endif
   if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
   for (i = 0; i < sizeof companions / sizeof *companions; i++)
     if (copy_file(r, companions[i])) return EXIT_FAILED;

@@ -621,11 +621,14 @@ static ldr_status words_of(rows *s, const char *completion, size_t at, ldr_error
 
 static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
   ldr_status status;
+  int32_t before = ldr_dataset_count(s->r.d);
   (void)pair;
   if (reads_preferences(s->task) && (!*row_field(s, LDR__FIELD_LABEL) || !*row_field(s, LDR__FIELD_TEXT2)))
     return damaged(s, at, err, "one of the answers is empty: there is nothing to learn");
   status = words_of(s, (const char *)s->r.field[LDR__FIELD_LABEL], at, err);
   if (!status && reads_preferences(s->task)) status = words_of(s, row_field(s, LDR__FIELD_TEXT2), at, err);
+  if (!status && reads_preferences(s->task) && (ldr_dataset_count(s->r.d) - before) % 2)
+    return ldr__reader_fail(&s->r, at, err, "one of the answers has no tokens to learn");
   return status;
 }
 
