@@ -175,6 +175,9 @@ TEST(options_are_never_passed_over) {
   EXPECT(0, "$L train --model '%s' --train train.tsv --epochs 1 --threads 1 --out one.ladder && $L train --model '%s' --train train.tsv --epochs 1 --threads 2 --out two.ladder && cmp one.ladder two.ladder", tiny, tiny);
   EXPECT(0, "printf 'a caf\\351\\n' | $L predict --model '%s' --ladder one.ladder --encoding latin-1 >a && printf 'a caf\\303\\251\\n' | $L predict --model '%s' --ladder one.ladder >b && cmp a b", tiny, tiny);
   EXPECT(1, "echo '5 99999999' | $L tokenize --model '%s' --decode", tiny);
+  if (ldr_test_data_path(gguf, sizeof gguf, "models/stories260k/stories260K-q4_0.gguf")) {
+    EXPECT(0, "echo 'Once upon' | $L generate --model '%s' --rounded --max-new 8 >a || grep 'needs an x86' err", gguf);      /* weights in blocks */
+  }
   if (ldr_test_data_path(gguf, sizeof gguf, "models/stories260k/stories260K-f32.gguf")) {
     EXPECT(0, "echo 'Once upon' | $L generate --model '%s' --max-new 8 --temperature 0 >a && echo 'Once upon' | $L generate --model '%s' --max-new 8 >b && cmp a b", gguf, gguf);
     EXPECT(1, "echo 'Once upon a time there was a girl' | $L generate --model '%s' --max-len 3", gguf);

@@ -142,6 +142,25 @@ TEST(gradients_of_the_words_head) {
     }
 }
 
+/* The slope in a random direction, by the gradients that were just taken, is the difference quotient. Returns the last loss. */
+static double check_slope(fixture *x, const int32_t *batch, int32_t n) {
+  double up = 0, down = 0, slope = 0;
+  int32_t p, i, k;
+  for (p = 0; p < ldr_ladder_params(x->l); p++) {
+    ldr_param q = ldr_ladder_param(x->l, p);
+    for (i = 0; i < q.rows * q.columns; i++) slope += (double)q.grad[i] * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i);
+  }
+  for (k = -1; k <= 1; k += 2) {
+    for (p = 0; p < ldr_ladder_params(x->l); p++) {
+      ldr_param q = ldr_ladder_param(x->l, p);
+      for (i = 0; i < q.rows * q.columns; i++) q.value[i] += (float)(k * 1e-3 * (1 + (k > 0)) * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i));
+    }
+    CHECK_INT(ldr_trainer_gradients(x->t, k < 0 ? &down : &up, batch, n, &x->err), LDR_OK);
+  }
+  CHECK_NEAR((up - down) / 2e-3, slope, 0.02 * (fabs(slope) + 0.05));
+  return up;
+}
+
 /* Mean entropy of the backbone's own scores at the rows with a label of the first n sequences: the least a distilled loss can be. */
 static double teacher_entropy(fixture *x, int32_t n) {
   int32_t i, t, w, rows = 0;
@@ -186,8 +205,7 @@ TEST(a_ladder_may_learn_from_the_backbone) {
     ldr_ladder_desc d = method_desc(LDR_METHOD_LADDER);
     fixture x;
     ldr_score by_label;
-    double loss, up, down, slope = 0, start = 0, entropy;
-    int32_t p, i, k;
+    double loss, up, start = 0, entropy;
     d.head = LDR_HEAD_WORDS;
     d.reduction = f == 4 ? 0 : 2;
     d.top = f < 3 ? -1 : 2;                        /* narrow rungs alone; copies */
@@ -201,18 +219,7 @@ TEST(a_ladder_may_learn_from_the_backbone) {
     if (!x.t) continue;
     shake(x.l, 0.1);
     CHECK_INT(ldr_trainer_gradients(x.t, &start, batch, 5, &x.err), LDR_OK);
-    for (p = 0; p < ldr_ladder_params(x.l); p++) {
-      ldr_param q = ldr_ladder_param(x.l, p);
-      for (i = 0; i < q.rows * q.columns; i++) slope += (double)q.grad[i] * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i);
-    }
-    for (k = -1; k <= 1; k += 2) {
-      for (p = 0; p < ldr_ladder_params(x.l); p++) {
-        ldr_param q = ldr_ladder_param(x.l, p);
-        for (i = 0; i < q.rows * q.columns; i++) q.value[i] += (float)(k * 1e-3 * (1 + (k > 0)) * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i));
-      }
-      CHECK_INT(ldr_trainer_gradients(x.t, k < 0 ? &down : &up, batch, 5, &x.err), LDR_OK);
-    }
-    CHECK_NEAR((up - down) / 2e-3, slope, 0.02 * (fabs(slope) + 0.05));
+    up = check_slope(&x, batch, 5);
     CHECK_INT(ldr_trainer_evaluate(x.t, x.set, &by_label, &x.err), LDR_OK);
     while (!ldr_trainer_done(x.t) && !ldr_trainer_step(x.t, NULL, &x.err)) continue;
     CHECK_INT(ldr_trainer_gradients(x.t, &loss, batch, 5, &x.err), LDR_OK);
@@ -290,8 +297,8 @@ TEST(a_ladder_learns_which_answer_is_preferred) {
     ldr_ladder_desc d = method_desc(LDR_METHOD_LADDER);
     ldr_score score;
     fixture x;
-    double loss, up, down, slope = 0, want = 0;
-    int32_t p, i, k;
+    double loss, want = 0;
+    int32_t i;
     memset(&x, 0, sizeof x);
     d.head = LDR_HEAD_WORDS;
     d.reduction = 2;
@@ -317,18 +324,7 @@ TEST(a_ladder_learns_which_answer_is_preferred) {
       want += log(1 + exp(-0.4 * g)) / 6;
     }
     CHECK_NEAR(loss, want, 1e-4);
-    for (p = 0; p < ldr_ladder_params(x.l); p++) {
-      ldr_param q = ldr_ladder_param(x.l, p);
-      for (i = 0; i < q.rows * q.columns; i++) slope += (double)q.grad[i] * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i);
-    }
-    for (k = -1; k <= 1; k += 2) {
-      for (p = 0; p < ldr_ladder_params(x.l); p++) {
-        ldr_param q = ldr_ladder_param(x.l, p);
-        for (i = 0; i < q.rows * q.columns; i++) q.value[i] += (float)(k * 1e-3 * (1 + (k > 0)) * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i));
-      }
-      CHECK_INT(ldr_trainer_gradients(x.t, k < 0 ? &down : &up, batch, 6, &x.err), LDR_OK);
-    }
-    CHECK_NEAR((up - down) / 2e-3, slope, 0.02 * (fabs(slope) + 0.05));
+    check_slope(&x, batch, 6);
     while (!ldr_trainer_done(x.t) && !ldr_trainer_step(x.t, NULL, &x.err)) continue;
     CHECK_INT(ldr_trainer_evaluate(x.t, x.set, &score, &x.err), LDR_OK);
     CHECK_INT(score.examples, 6);

@@ -1409,7 +1409,7 @@ static int write_report(comparison *c, const page *json) {
 static const char *usual_methods(const run *r) {
   const task_info *k = find_task(r->o.task);
   if (reads_preferences(k)) return "ladder,ladder-cached";
-  return k && (k->head == LDR_HEAD_WORDS || r->o.head == 6) ? "ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full"
+  return k && (k->head == LDR_HEAD_WORDS || r->o.head == HEAD_WORD_WORDS) ? "ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full"
       : "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full";
 }
 

@@ -300,6 +300,9 @@ static void beams_close(generation *g) {
   free(g->now);
 }
 
+/* Tokens of an answer, at most. */
+static int32_t generate_most(const run *r) { return r->o.most ? r->o.most : 256; }
+
 static ldr_session *generate_session(const generation *g) {
   ldr_session_desc d;
   memset(&d, 0, sizeof d);
@@ -311,7 +314,7 @@ static ldr_session *generate_session(const generation *g) {
 
 /* Sessions and room for as many texts. */
 static int beams_open(generation *g) {
-  int32_t i, most = LDR__MIN(g->r->o.most ? g->r->o.most : 256, g->capacity);
+  int32_t i, most = LDR__MIN(generate_most(g->r), g->capacity);
   size_t n = (size_t)g->beams;
   g->sessions = (ldr_session **)calloc(n, sizeof *g->sessions);
   g->scores = (float *)malloc(n * (size_t)g->r->info.vocabulary * sizeof *g->scores);
@@ -346,7 +349,7 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   d.sampling.min_p = o->min_p;
   d.sampling.repetition = o->repetition;
   d.sampling.seed = g->texts ? ldr__mix64(o->seed + (uint64_t)g->texts) : o->seed;      /* equal prompts: other draws */
-  d.most = LDR__MIN(o->most ? o->most : 256, g->capacity);
+  d.most = LDR__MIN(generate_most(g->r), g->capacity);
   d.token = generate_token;
   d.user = g;
   g->made = 0;
@@ -407,14 +410,20 @@ static int generate_chat(generation *g, const text *line, ldr_encoding *c) {
 /* On a line a source is cut as training cuts it, and a prompt is whole, or refused. */
 static int32_t generate_longest(const generation *g) { return ldr_model_encoder(g->r->model) ? g->r->max_len : INT32_MAX; }
 
+/* For generate_open: a decoder's prompt is as long as in training, and the answer stands behind it. */
+static int32_t generate_room(const run *r) {
+  if (ldr_model_encoder(r->model)) return 0;
+  return (int32_t)LDR__MIN((int64_t)r->max_len + generate_most(r), (int64_t)r->info.positions);
+}
+
 /* A source or prompt of a task, cut as training cuts it: an encoder's at its end, a decoder's at its beginning, with room
-   for an answer of `most` behind it. */
-static int generate_encode(const generation *g, ldr_encoding *c, const char *source, int32_t most) {
+   for an answer behind it. */
+static int generate_encode(const generation *g, ldr_encoding *c, const char *source) {
   run *r = g->r;
   int32_t longest = r->max_len, over;
   if (ldr_tokenizer_encode(ldr_model_tokenizer(r->model), c, source, strlen(source), NULL, 0, generate_longest(g), 1, &r->err)) return EXIT_FAILED;
   if (ldr_model_encoder(r->model)) return EXIT_DONE;
-  longest = LDR__MIN(longest, LDR__MAX(g->capacity - most, (g->capacity + 1) / 2));
+  longest = LDR__MIN(longest, LDR__MAX(g->capacity - generate_most(r), (g->capacity + 1) / 2));
   over = c->count - longest;
   if (over <= 0) return EXIT_DONE;
   memmove(c->ids, c->ids + over, (size_t)longest * sizeof *c->ids);
@@ -475,7 +484,7 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
   if (!status && !room) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
   if (!status) {
     g->capacity = room ? room : r->max_len;
-    if (ldr_model_encoder(r->model)) g->capacity = LDR__MAX(g->capacity, LDR__MIN(1 + (r->o.most ? r->o.most : 256), r->info.positions));      /* of the answer alone */
+    if (ldr_model_encoder(r->model)) g->capacity = LDR__MAX(g->capacity, LDR__MIN(1 + generate_most(r), r->info.positions));      /* of the answer alone */
     g->session = generate_session(g);
     g->out = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->out);
     g->held = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->held);

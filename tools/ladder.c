@@ -1038,7 +1038,7 @@ static ldr_status row_say(rows *s, int pair, size_t at, ldr_error *err) {
   ldr_encoding *c = &s->encoding;
   if (spoken_source(s, pair, at, err)) return err->status;
   source = row_field(s, LDR__FIELD_TEXT);
-  if (generate_encode(a->speaks, c, source, a->r->o.most)) return err->status;
+  if (generate_encode(a->speaks, c, source)) return err->status;
   a->texts++;
   a->cut += c->cut > 0;
   if (generate_from(a->speaks, c)) return err->status ? err->status : LDR_DATA;
@@ -1052,7 +1052,7 @@ static ldr_status row_said(rows *s, int pair, size_t at, ldr_error *err) {
   ldr_encoding *c = &s->encoding;
   (void)pair;
   (void)at;
-  if (generate_encode(a->speaks, c, row_field(s, LDR__FIELD_TEXT), a->r->o.most ? a->r->o.most : 256)) return err->status;
+  if (generate_encode(a->speaks, c, row_field(s, LDR__FIELD_TEXT))) return err->status;
   a->texts++;
   a->cut += c->cut > 0;
   if (generate_from(a->speaks, c)) return err->status ? err->status : LDR_DATA;
@@ -1083,13 +1083,11 @@ static ldr_status read_sources(rows *s, const char *path, ldr_error *err) {
 }
 
 static int predict_said(run *r) {
-  int32_t most = r->o.most ? r->o.most : 256;
   ldr__source source;
   generation g;
   answers a;
   rows s;
-  int status = generate_open(&g, r, GENERATE_PREDICTED,
-      ldr_model_encoder(r->model) ? 0 : (int32_t)LDR__MIN((int64_t)r->max_len + most, (int64_t)r->info.positions));
+  int status = generate_open(&g, r, GENERATE_PREDICTED, generate_room(r));
   memset(&a, 0, sizeof a);
   memset(&s, 0, sizeof s);
   a.r = r;

@@ -239,17 +239,15 @@ static int command_score(run *r) {
 
 /* Every source, cut as training cuts it, and what is generated for it. */
 static int say_all(run *r, const score_data *d, said_texts *t) {
-  int32_t most = r->o.most ? r->o.most : 256;
   int64_t cut = 0;
   ldr_encoding c;
   generation g;
   size_t i;
-  int status = generate_open(&g, r, GENERATE_KEPT,
-      ldr_model_encoder(r->model) ? 0 : (int32_t)LDR__MIN((int64_t)r->max_len + most, (int64_t)r->info.positions));
+  int status = generate_open(&g, r, GENERATE_KEPT, generate_room(r));
   memset(&c, 0, sizeof c);
   for (i = 0; !status && i < d->count; i++) {
     const char *source = d->sources[i];
-    status = generate_encode(&g, &c, source, most);
+    status = generate_encode(&g, &c, source);
     cut += c.cut > 0;
     if (!status) status = generate_from(&g, &c);
     if (!status && interrupted) status = fail(r, LDR_DATA, "stopped before every source was answered", "");
