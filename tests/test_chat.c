@@ -203,7 +203,7 @@ TEST(outside_conversations_equal_transformers) {
     sprintf(name, "tokenizers/hf/chat/%s/chat_template.jinja", kinds[k]);
     CHECK(ldr_test_data_path(path, sizeof path, name));
     memset(&err, 0, sizeof err);
-    CHECK_INT(chat_open(&c, path, NULL, t, 0, &err), LDR_OK);
+    CHECK_INT(chat_open(&c, path, NULL, NULL, t, 0, &err), LDR_OK);
     sprintf(name, "tokenizers/hf/chat/%s/cases.jsonl", kinds[k]);
     CHECK(ldr_test_data_path(path, sizeof path, name));
     at = file = ldr_test_read(path, &size);

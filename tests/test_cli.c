@@ -690,6 +690,15 @@ TEST(a_ladder_learns_to_answer) {
   free(text);
   text = slurp("out", NULL);
   CHECK_STR(text ? text : "", "w7 w8 w30\n");
+  /* the ladder keeps the template: also one of many pieces; the model's own would have said something else */
+  EXPECT(0, "printf 'w5\\n' | $L generate --model speaker --ladder chat.ladder --chat --max-new 5");
+  free(text);
+  text = slurp("out", NULL);
+  CHECK_STR(text ? text : "", "w7 w8 w30\n");
+  EXPECT(0, "$L eval --model speaker --ladder chat.ladder --data talks.jsonl --json >kept.out && $L eval --model speaker --ladder chat.ladder --data talks.jsonl --template end.jinja --json >given.out && cmp given.out kept.out && ! grep -q 'not the template' err");
+  EXPECT(0, "printf 'w5\\n' | $L generate --model speaker --ladder chat.ladder --chat --template talk.jinja --max-new 5 && grep -q 'not the template with which' err");
+  EXPECT(0, "{ printf '{# '; for i in $(seq 1500); do printf '\\303\\244\\303\\266'; done; printf '#}'; cat end.jinja; } >long.jinja && $L train --model speaker --task chat --template long.jinja --train talks.jsonl --epochs 1 --out long.ladder"
+         " && echo w5 | $L generate --model speaker --ladder long.ladder --chat --template long.jinja --max-new 5 && ! grep -q 'not the template' err");
   EXPECT(1, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' >mute.jsonl && $L train --model speaker --task chat --template end.jinja --train mute.jsonl --out x.ladder");
   CHECK(one_error_line());
   free(text);

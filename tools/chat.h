@@ -108,10 +108,55 @@ static ldr_status chat_gguf(chat *c, const char *path, const ldr_tokenizer *t, j
   return err->status;
 }
 
-/* From the file `given` (--template) or, NULL, from what lies beside the tokenizer (path NULL: nothing does). answer:
-   the text ends where the model's answer begins, unless a line says otherwise. */
-static ldr_status chat_open(chat *c, const char *given, const char *path, const ldr_tokenizer *t, int answer,
-    ldr_error *err) {
+/* ---- a ladder keeps the template with which it learned ----------------------------------- */
+
+enum { CHAT_NOTE = 4000, CHAT_NOTES = 256 };      /* bytes of a note, and notes of a template  */
+
+static const char *chat_note(char key[32], int i) {
+  snprintf(key, 32, "template.%d", i);
+  return key;
+}
+
+/* The file's text into as many notes as it needs, cut between characters. */
+static ldr_status chat_keep(ldr_ladder *l, const char *file, ldr_error *err) {
+  char piece[CHAT_NOTE + 1], key[32];
+  ldr__source s;
+  size_t at = 0, n;
+  int i;
+  memset(&s, 0, sizeof s);
+  if (ldr__source_open(&s, file, NULL, err)) return err->status;
+  for (i = 0; i < CHAT_NOTES && at < s.size && !err->status; i++, at += n) {
+    n = s.size - at < CHAT_NOTE ? s.size - at : CHAT_NOTE;
+    while (at + n < s.size && n > 1 && (s.data[at + n] & 0xc0u) == 0x80u) n--;
+    memcpy(piece, s.data + at, n);
+    piece[n] = 0;
+    ldr_ladder_note(l, chat_note(key, i), piece, err);
+  }
+  if (!err->status && at < s.size) ldr__fail(err, LDR_LIMIT, "%s: a ladder keeps a template of at most a million bytes", file);
+  ldr__source_close(&s);
+  return err->status;
+}
+
+/* The template in the notes of a ladder: a copy, free() it; NULL: none is there (or, with err set, no memory). */
+static char *chat_kept(const ldr_ladder *l, ldr_error *err) {
+  char key[32], *s;
+  const char *piece;
+  size_t n = 0;
+  int i;
+  for (i = 0; (piece = ldr_ladder_note_get(l, chat_note(key, i))) != NULL; i++) n += strlen(piece);
+  if (!i) return NULL;
+  s = (char *)malloc(n + 1);
+  if (!s) words_no_memory("a chat template", err);
+  else for (*s = 0, n = 0, i = 0; (piece = ldr_ladder_note_get(l, chat_note(key, i))) != NULL; n += strlen(piece), i++)
+    memcpy(s + n, piece, strlen(piece) + 1);
+  return s;
+}
+
+/* From the file `given` (--template); NULL: from `kept`, a ladder's own; NULL as well: from what lies beside the
+   tokenizer (path NULL: nothing does). answer: the text ends where the model's answer begins, unless a line says
+   otherwise. */
+static ldr_status chat_open(chat *c, const char *given, const char *kept, const char *path, const ldr_tokenizer *t,
+    int answer, ldr_error *err) {
   jinja_buffer members = { NULL, NULL, 0, 0 };
   ldr__source s;
   memset(c, 0, sizeof *c);
@@ -119,7 +164,8 @@ static ldr_status chat_open(chat *c, const char *given, const char *path, const 
   c->j.err = err;
   members.j = &c->j;
   memset(&s, 0, sizeof s);
-  if (given ? !ldr__source_open(&s, given, NULL, err) : path && chat_file(&s, path, "chat_template.jinja")) {
+  if (!given && kept) jinja_open(&c->j, kept, strlen(kept), err);
+  else if (given ? !ldr__source_open(&s, given, NULL, err) : path && chat_file(&s, path, "chat_template.jinja")) {
     jinja_open(&c->j, (const char *)s.data, s.size, err);
     ldr__source_close(&s);
   }

@@ -134,6 +134,7 @@ static int save_ladder(run *r) {
   snprintf(length, sizeof length, "%d", (int)r->max_len);
   if (ldr_ladder_note(r->ladder, "max_len", length, &r->err)) return EXIT_FAILED;
   if (r->task && ldr_ladder_note(r->ladder, "task", r->task->name, &r->err)) return EXIT_FAILED;
+  if (r->o.chat_template && chat_keep(r->ladder, r->o.chat_template, &r->err)) return EXIT_FAILED;
   snprintf(length, sizeof length, "%d", (int)stride_of(r));
   if (reads_questions(r->task) && ldr_ladder_note(r->ladder, "stride", length, &r->err)) return EXIT_FAILED;
   return ldr_ladder_save(r->ladder, r->o.out, &r->err) ? EXIT_FAILED : EXIT_DONE;
@@ -353,7 +354,8 @@ static int open_ladder(run *r) {
     return fail(r, LDR_MISSING, "--ladder FILE is missing, and the files of %s hold no classifier", r->o.model);
   else r->ladder = ldr_ladder_create(r->model, &own, &r->err);
   if (!r->ladder) return EXIT_FAILED;
-  status = choose_task(r, r->o.task ? r->o.task : ldr_ladder_note_get(r->ladder, "task"));
+  status = take_template(r);
+  if (!status) status = choose_task(r, r->o.task ? r->o.task : ldr_ladder_note_get(r->ladder, "task"));
   if (status) return status;
   r->head = ldr_ladder_desc_get(r->ladder).head;
   if (!r->task && r->head == LDR_HEAD_CHOICE) r->task = find_task(TASK_OF_CHOICES);

@@ -793,6 +793,7 @@ typedef struct run {
   pooling_rule   pooling;        /* of features                                            */
   question_scores asked[2];      /* on dev and test, when trained on questions             */
   int32_t        unspoken[2];    /* tasks as words: answers on dev and test that are none of them */
+  char          *template_kept;  /* the ladder's own chat template                           */
   char         **arguments;      /* the program, the command and what follows                */
   int            argument_count;
 } run;
@@ -810,12 +811,26 @@ static void free_run(run *r) {
   ldr_dataset_free(r->train);
   ldr_dataset_free(r->labels);
   ldr_model_free(r->whole ? r->whole : r->model);
+  free(r->template_kept);
   if (r->log) fclose(r->log);
 }
 
 static int fail(run *r, ldr_status status, const char *what, const char *name) {
   ldr__fail(&r->err, status, what, name);
   return EXIT_FAILED;
+}
+
+/* The template with which the ladder learned. Another one may be given, but hardly helps it. */
+static int take_template(run *r) {
+  ldr__source s;
+  memset(&s, 0, sizeof s);
+  r->template_kept = chat_kept(r->ladder, &r->err);
+  if (r->err.status || !r->template_kept || !r->o.chat_template) return r->err.status ? EXIT_FAILED : EXIT_DONE;
+  if (ldr__source_open(&s, r->o.chat_template, NULL, &r->err)) return EXIT_FAILED;
+  if (s.size != strlen(r->template_kept) || memcmp(s.data, r->template_kept, s.size) != 0)
+    fprintf(stderr, "ladder: %s is not the template with which %s learned, which is used if --template is left out\n", r->o.chat_template, r->o.ladder);
+  ldr__source_close(&s);
+  return EXIT_DONE;
 }
 
 static int open_model(run *r) {
@@ -919,6 +934,7 @@ static task_reading reading(const run *r) {
   how.encoding = r->o.encoding;
   how.model = r->o.model;
   how.chat_template = r->o.chat_template;
+  how.template_kept = r->template_kept;
   how.stride = r->o.stride;
   return how;
 }

@@ -1912,7 +1912,7 @@ static void free_rows(rows *s) {
 }
 
 /* What of the command line matters here. */
-typedef struct task_reading { int skip_bad; const char *encoding, *model, *chat_template; int32_t stride;
+typedef struct task_reading { int skip_bad; const char *encoding, *model, *chat_template, *template_kept; int32_t stride;
     } task_reading;
 
 /* The labels of the files of a list, and the most choices that an example of theirs has. */
@@ -2069,7 +2069,7 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   if (!status && o->chat_template && k->form != FORM_CHAT)
     status = ldr__fail(err, LDR_ARGUMENT, "--template goes with --task chat, not with %s", k->name);
   if (!status && k->form == FORM_CHAT)
-    status = chat_open(&s.talk, o->chat_template, o->model, s.r.tokenizer, 0, err);
+    status = chat_open(&s.talk, o->chat_template, o->template_kept, o->model, s.r.tokenizer, 0, err);
   if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)
     status = read_labels(k, o, list, NULL, &s.r.desc.choices, err);
   if (!status) s.r.d = ldr_dataset_create(&s.r.desc, err);
