@@ -135,6 +135,20 @@ TEST(a_copy_of_a_model_has_its_files) {
   EXPECT(1, "test -e directory");
 }
 
+/* An adapter of PEFT is in what is written, exactly or as blocks. */
+TEST(a_copy_holds_its_adapter) {
+  char model[LADDER_MAX_PATH], adapter[LADDER_MAX_PATH];
+  NEED_PROGRAM();
+  NEED_MODEL(model, "hf/gpt2");
+  if (!ldr_test_data_path(adapter, sizeof adapter, "models/hf/lora/gpt2-lora")) SKIP("no models/hf/lora (set LADDER_DATA to the data folder)");
+  EXPECT(0, "rm -rf copy blocks && $L export --model '%s' --adapter '%s' --out copy && $L quantize --model '%s' --adapter '%s' --type q8_0 --out blocks", model, adapter, model, adapter);
+  EXPECT(0, "echo 3 7 9 11 >ids && $L features --ids --model '%s' --adapter '%s' <ids >with && $L features --ids --model copy <ids >copied && cmp with copied", model, adapter);
+  EXPECT(0, "$L features --ids --model '%s' <ids >without && ! cmp -s with without", model);
+  EXPECT(0, "$L features --ids --model blocks <ids >blocked && for f in with blocked without; do tr -cs '0-9.e+-' ' ' <$f >$f.n; done && "
+         "awk '{ getline a <\"with.n\"; getline b <\"without.n\"; n = split($0, x, \" \"); split(a, y, \" \"); split(b, z, \" \"); "
+         "for (i = 5; i <= n; i++) { near += (x[i] - y[i])^2; far += (x[i] - z[i])^2; } } END { exit !(n > 100 && near * 100 < far) }' blocked.n");
+}
+
 /* Nothing that is read, or written besides, is replaced by a result, and no random weights pass for a model. */
 TEST(results_replace_nothing) {
   char tiny[LADDER_MAX_PATH];
@@ -1357,7 +1371,7 @@ TEST(entities_are_where_they_are_said_to_be) {
   CHECK(holds("err", "line 2"));
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(a_copy_of_a_model_has_its_files) X(results_replace_nothing) X(options_are_never_passed_over) X(what_gguf_cannot_say_is_refused) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(a_copy_of_a_model_has_its_files) X(results_replace_nothing) X(options_are_never_passed_over) X(a_copy_holds_its_adapter) X(what_gguf_cannot_say_is_refused) \
   X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
   X(quantize_makes_a_whole_model) X(train_eval_predict) X(ladders_are_served_together) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
   X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(texts_are_made_as_their_model_says) X(pairs_of_texts_are_learned) X(texts_are_scored)
