@@ -19,6 +19,7 @@ static const unsigned char *fuzz_seed(int i, size_t *n) {
     "{\"text\":\"a b\",\"label\":{\"x\":{\"a\":[[0,0]]}}}\n", "a B-x\nb I-x\n\na O\n",
     "{\"tokens\":[\"a\",\"b\"],\"tags\":[\"B-x\",\"O\"]}\n", "a b\nb\n", "{\"prompt\":\"a\",\"completion\":\"b\"}\n",
     "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]}\n",
+    "{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"}],\"chosen\":[{\"role\":\"assistant\",\"content\":\"b\"}],\"rejected\":\"a\",\"completion\":\"b\"}\n",
     "{\"data\":[{\"paragraphs\":[{\"context\":\"a b\",\"qas\":[{\"id\":\"1\",\"question\":\"a?\",\"answers\":[{\"text\":\"b\",\"answer_start\":2}]}]}]}]}" };
   if (i >= (int)(sizeof files / sizeof *files)) return NULL;
   *n = strlen(files[i]);
@@ -66,7 +67,7 @@ static void fuzz_one(const unsigned char *data, size_t n) {
     spoken.head = LDR_HEAD_WORDS;
     k = &spoken;
   }
-  if (k->form == FORM_CHAT) {
+  if (k->form == FORM_CHAT || takes_messages(k)) {
     jinja_open(&s.talk.j, words_of_all, sizeof words_of_all - 1, &err);
     s.talk.given = ldr_json_parse("{}", 2, NULL, &err);
   }
@@ -83,7 +84,7 @@ static void fuzz_one(const unsigned char *data, size_t n) {
   s.beside_size = 10;
   s.row_fn = row_labels;
   status = ldr__reader_utf8(&s.r, &err);
-  if (!status && k->form != FORM_CHAT) status = read_task_bytes(&s, paths[turn / TASK_COUNT % 5], &err);
+  if (!status && k->form != FORM_CHAT && !takes_messages(k)) status = read_task_bytes(&s, paths[turn / TASK_COUNT % 5], &err);
   s.r.desc.choices = LDR__MAX(2, s.most_choices);
   s.r.unlabelled = turn / TASK_COUNT / 5 % 4 == 3 && k->head == LDR_HEAD_CHOICE;
   s.row_fn = row_reader(k);

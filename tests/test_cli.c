@@ -724,6 +724,19 @@ TEST(a_ladder_learns_to_answer) {
   text = slurp("err", NULL);
   CHECK(text && strstr(text, "16 of 16 examples are damaged") && strstr(text, "it refuses: no such roles"));
   EXPECT(0, "cat talks.jsonl mute.jsonl >most.jsonl && $L train --model speaker --task chat --template end.jinja --train most.jsonl --skip-bad --epochs 1 --out x.ladder");
+  /* prompts and answers may be lists of messages: the same is learned as of conversations */
+  EXPECT(0, "echo '{\"prompt\":[{\"role\":\"user\",\"content\":\"w5\"}],\"completion\":[{\"role\":\"assistant\",\"content\":\"w7 w8 w30\"}]}' >lists.jsonl && echo '{\"prompt\":\"w5\",\"completion\":[{\"role\":\"assistant\",\"content\":\"w7 w8 w30\"}]}' >list.jsonl && head -1 talks.jsonl >talk.jsonl");
+  EXPECT(0, "for f in lists list; do $L eval --model speaker --task instruct --template end.jinja --data $f.jsonl | sed 's/in .* seconds.*//' >$f.out; done && $L eval --model speaker --task chat --template end.jinja --data talk.jsonl | sed 's/in .* seconds.*//' >talk.out && cmp lists.out talk.out && cmp list.out talk.out && grep -q 'on 1 examples' talk.out");
+  EXPECT(0, "echo '{\"prompt\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"w3 w4\"},{\"role\":\"user\",\"content\":\"w6\"}],\"completion\":[{\"role\":\"assistant\",\"content\":\"w8 w30\"}]}' >long.jsonl && "
+         "echo '{\"prompt\":\"w5 w2 w3 w4 w6\",\"completion\":[{\"role\":\"assistant\",\"content\":\"w8 w30\"}]}' >flat.jsonl && for f in long flat; do $L eval --model speaker --task instruct --template end.jinja --data $f.jsonl | sed 's/in .* seconds.*//' >$f.out; done && cmp long.out flat.out");      /* the prompt's answer is not learned */
+  EXPECT(0, "for f in '{\"prompt\":[{\"role\":\"user\",\"content\":\"w5\"}],\"chosen\":[{\"role\":\"assistant\",\"content\":\"w7 w8\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"w12\"}]}' "
+         "'{\"chosen\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"w7 w8\"}],\"rejected\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"w12\"}]}'; do "
+         "for i in 1 2; do echo \"$f\"; done >lists.jsonl && $L train --model speaker --task preference --template end.jinja --train lists.jsonl --lr 1e-2 --epochs 10 --threads 1 --seed 1 --out pl.ladder && $L eval --model speaker --ladder pl.ladder --data lists.jsonl | sed 's/ in .* seconds.*//' >>pl.out; done && "
+         "test $(wc -l <pl.out) = 2 && test $(sort -u pl.out | wc -l) = 1 && grep -q 'accuracy 1.0000 on 2 examples' pl.out");
+  EXPECT(1, "echo '{\"prompt\":[1],\"completion\":\"w3\"}' >lists.jsonl && $L eval --model speaker --task instruct --template end.jinja --data lists.jsonl");
+  CHECK(one_error_line() && holds("err", "texts or lists of"));
+  EXPECT(1, "echo '{\"prompt\":\"w1\",\"completion\":[{\"role\":\"user\",\"content\":\"w3\"}]}' >lists.jsonl && $L eval --model speaker --task instruct --template end.jinja --data lists.jsonl");
+  CHECK(one_error_line() && holds("err", "the model says nothing in it"));
   EXPECT(2, "echo '{}' | $L tokenize --model speaker --chat --json --no-special");
   EXPECT(1, "$L train --model speaker --task text --template end.jinja --train tale.txt --out x.ladder");
   CHECK(one_error_line());

@@ -386,6 +386,10 @@ static void free_items(item_list *l) {
 /* What a label is: the number of a choice that JSON says is one; what a column "label" has; the text of the answer. */
 typedef enum answer_kind { ANSWER_NUMBER, ANSWER_INDEX, ANSWER_TEXT } answer_kind;
 
+/* What of the command line matters here. */
+typedef struct task_reading { int skip_bad; const char *encoding, *model, *chat_template, *template_kept; int32_t stride;
+    } task_reading;
+
 /* One pass over a task's file. The library's reader holds the file and the fields of the example
    under way; row_fn takes each example from there. */
 typedef struct rows {
@@ -414,6 +418,7 @@ typedef struct rows {
   int32_t       ends_text;               /* words: what ends a completion, or -1            */
   int32_t       start;                   /* two stacks: what the decoder begins with; else -1 */
   chat          talk;                    /* conversations: the model's template             */
+  const task_reading *how;
   int32_t      *classes;
   int32_t       class_capacity;
   ldr_status  (*row_fn)(struct rows *s, int pair, size_t at, ldr_error *err);
@@ -591,6 +596,9 @@ static ldr_status add_pair(rows *s, const ldr_encoding *source, const ldr_encodi
 
 /* 1: two answers to a prompt, the better one first. */
 static int reads_preferences(const task_info *k) { return k && k->head == LDR_HEAD_WORDS && k->choices == 2; }
+
+/* 1: prompt and answers may be lists of messages. */
+static int takes_messages(const task_info *k) { return k->head == LDR_HEAD_WORDS && k->form == FORM_TEXTS && !spoken_of(k); }
 
 /* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is
    learned. */
@@ -1161,6 +1169,163 @@ static const char *first_word(const char *words, char out[64]) {
   return out;
 }
 
+/* ---- conversations ---------------------------------------------------------------------- */
+
+/* A conversation by the model's template as tokens: e->segments says which of them the model is to say, none of those
+   before byte `from` of the text. Returns how many of the last `most`. */
+static int32_t said_tokens(rows *s, ldr_encoding *e, const ldr_json *own, size_t from, int32_t most, ldr_error *refused) {
+  ldr_encode_desc d;
+  int32_t i, learned = 0;
+  memset(&d, 0, sizeof d);
+  d.no_special = 1;
+  if (chat_answers(&s->talk, own, refused) || ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out ? s->talk.j.out : "",
+      s->talk.j.used, NULL, 0, &d, refused)) return 0;
+  for (i = 0; i < e->count; i++) {
+    e->segments[i] = chat_assistant(&s->talk, e, i) && (size_t)e->end[i] > from;
+    learned += e->segments[i] && e->count - i <= most;
+  }
+  if (!learned) ldr__fail(refused, LDR_DATA, "the model says nothing in it");
+  return learned;
+}
+
+/* {"messages":[{"role":..,"content":..}, ..]}, or ShareGPT's, by the model's template: what the model says is learned.
+   A conversation that the template refuses, or in which the model says nothing, is damaged. */
+static ldr_status read_conversation(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
+  const ldr_json_node *node = ldr_json_node_at(j, object);
+  size_t at = base + node->begin;
+  jinja_buffer b = { NULL, NULL, 0, 0 };
+  ldr_error refused;
+  ldr_json *own = NULL;
+  memset(&refused, 0, sizeof refused);
+  start_example(s);
+  s->seen++;
+  s->talk.j.err = &refused;
+  b.j = &s->talk.j;
+  if (ldr_json_get(j, object, "messages") >= 0)
+    own = ldr_json_parse(j->text + node->begin, node->end - node->begin, NULL, &refused);
+  else if (chat_sharegpt(&b, j, object)) own = ldr_json_parse(b.data, b.used, NULL, &refused);
+  else ldr__fail(&refused, LDR_DATA, "there are no \"messages\" with \"role\" and \"content\", nor ShareGPT's "
+      "\"conversations\"");
+  if (own) said_tokens(s, &s->encoding, own, 0, INT32_MAX, &refused);
+  ldr_json_free(own);
+  free(b.data);
+  if (refused.status == LDR_MEMORY) return words_no_memory("a conversation", err);
+  if (refused.status) return damaged(s, at, err, "%s", refused.message);
+  return add_marked(s, s->encoding.ids, s->encoding.count, s->encoding.segments, err);
+}
+
+/* The member of one of the names, as the tasks' tables have them. */
+static int32_t member_of(const ldr_json *j, int32_t object, const char *names) {
+  char name[64];
+  int32_t at = -1;
+  while (at < 0 && names && *names) {
+    at = ldr_json_get(j, object, first_word(names, name));
+    names += strcspn(names, "|");
+    names += *names == '|';
+  }
+  return at;
+}
+
+/* 1: a prompt or an answer is a list of messages. */
+static int is_said(const rows *s, const ldr_json *j, int32_t object) {
+  int f, said = 0;
+  if (s->r.unlabelled || !takes_messages(s->task)) return 0;
+  for (f = 0; f < LDR__FIELDS; f++) {
+    const ldr_json_node *n = ldr_json_node_at(j, member_of(j, object, s->task->field[f]));
+    said |= n && n->type == LDR_JSON_ARRAY;
+  }
+  return said;
+}
+
+/* Messages of a list, or a text as one of that role, behind those in b; returns how many, -1: neither. */
+static int32_t put_messages(jinja_buffer *b, const ldr_json *j, int32_t at, const char *role, int more) {
+  const ldr_json_node *n = ldr_json_node_at(j, at);
+  int32_t k;
+  if (!n || (n->type != LDR_JSON_ARRAY && n->type != LDR_JSON_STRING)) return n ? -1 : 0;
+  if (n->type == LDR_JSON_STRING) {
+    jinja_put_string(b, more ? ",{\"role\":\"" : "{\"role\":\"");
+    jinja_put_string(b, role);
+    jinja_put_string(b, "\",\"content\":\"");
+    jinja_put(b, j->text + n->begin, n->end - n->begin);
+    jinja_put_string(b, "\"}");
+    return 1;
+  }
+  for (k = n->first; k >= 0; k = ldr_json_node_at(j, k)->next) {
+    const ldr_json_node *m = ldr_json_node_at(j, k);
+    if (m->type != LDR_JSON_OBJECT) return -1;
+    if (more || k != n->first) jinja_put_string(b, ",");
+    jinja_put(b, j->text + m->begin, m->end - m->begin);
+  }
+  return n->count;
+}
+
+/* The other members of a line, which a template may ask for: "tools", ... */
+static void put_others(jinja_buffer *b, const ldr_json *j, int32_t object, const task_info *k) {
+  int32_t at, value;
+  int f;
+  for (at = ldr_json_node_at(j, object)->first; at >= 0; at = ldr_json_node_at(j, value)->next) {
+    const ldr_json_node *n = ldr_json_node_at(j, at), *v;
+    value = n->next;
+    v = ldr_json_node_at(j, value);
+    for (f = 0; f < LDR__FIELDS && member_of(j, object, k->field[f]) != value; f++) {}
+    if (f < LDR__FIELDS || ldr_json_equals(j, at, "messages")) continue;
+    jinja_put_string(b, ",\"");
+    jinja_put(b, j->text + n->begin, n->end - n->begin);
+    jinja_put_string(b, v->type == LDR_JSON_STRING ? "\":\"" : "\":");
+    jinja_put(b, j->text + v->begin, v->end - v->begin);
+    if (v->type == LDR_JSON_STRING) jinja_put_string(b, "\"");
+  }
+}
+
+/* Prompt and answer as one conversation; the prompt's answers are read and not learned. */
+static void said_answer(rows *s, ldr_encoding *e, const ldr_json *j, int32_t object, int32_t answer, ldr_error *refused) {
+  jinja_buffer b = { NULL, NULL, 0, 0 };
+  ldr_json *own = NULL;
+  int32_t before, after;
+  size_t from = 0;
+  b.j = &s->talk.j;
+  jinja_put_string(&b, "{\"messages\":[");
+  before = put_messages(&b, j, member_of(j, object, s->task->field[LDR__FIELD_TEXT]), "user", 0);
+  after = put_messages(&b, j, answer, "assistant", before > 0);
+  jinja_put_string(&b, "]");
+  put_others(&b, j, object, s->task);
+  jinja_put_string(&b, "}");
+  if (before < 0 || after < 0 || answer < 0) ldr__fail(refused, LDR_DATA, "a prompt and its answers are texts or lists of {\"role\":..,\"content\":..}");
+  else if (!refused->status) own = ldr_json_parse(b.data, b.used, NULL, refused);
+  if (own && before) free(chat_part(&s->talk, own, (size_t)before, 1, &from, refused));
+  if (own && !refused->status) said_tokens(s, e, own, from, s->r.desc.max_len, refused);
+  ldr_json_free(own);
+  free(b.data);
+}
+
+/* A prompt and an answer, or a better and a worse one, of which any may be a list of messages. Of what is too long the
+   beginning goes. */
+static ldr_status read_messages(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
+  static const int answers[] = { LDR__FIELD_LABEL, LDR__FIELD_TEXT2 };
+  ldr_encoding *const e[] = { &s->encoding, &s->answer };
+  size_t at = base + ldr_json_node_at(j, object)->begin;
+  int i, n = reads_preferences(s->task) ? 2 : 1;
+  ldr_error refused;
+  memset(&refused, 0, sizeof refused);
+  start_example(s);
+  s->seen++;
+  if (s->start >= 0) return damaged(s, at, err, "lists of messages are for models of one stack");
+  if (!s->talk.given && chat_open(&s->talk, s->how->chat_template, s->how->template_kept, s->how->model, s->r.tokenizer, 0, err))
+    return err->status;
+  s->talk.j.err = &refused;
+  for (i = 0; i < n && !refused.status; i++)
+    said_answer(s, e[i], j, object, member_of(j, object, s->task->field[answers[i]]), &refused);
+  s->talk.j.err = err;
+  if (refused.status == LDR_MEMORY) return words_no_memory("a conversation", err);
+  if (refused.status) return damaged(s, at, err, "%s", refused.message);
+  for (i = 0; i < n && !err->status; i++) {
+    int32_t from = LDR__MAX(e[i]->count - 1 - s->r.desc.max_len, 0);
+    s->r.d->cut += from > 0;
+    add_marked(s, e[i]->ids + from, e[i]->count - from, e[i]->segments + from, err);
+  }
+  return err->status;
+}
+
 /* An object with the members that the task's names say. */
 static ldr_status read_object(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
   size_t at = base + ldr_json_node_at(j, object)->begin;
@@ -1168,6 +1333,7 @@ static ldr_status read_object(rows *s, const ldr_json *j, int32_t object, size_t
   char name[64];
   int f;
   if (s->task->form == FORM_CHOICE && is_nested(j, object)) return read_nested(s, j, object, base, err);
+  if (is_said(s, j, object)) return read_messages(s, j, object, base, err);
   start_example(s);
   if (ldr_json_node_at(j, object)->type == LDR_JSON_OBJECT && read_members(s, j, object, base, &have, err))
     return err->status;
@@ -1737,44 +1903,6 @@ static ldr_status read_beside(rows *s, ldr_error *err) {
   return status;
 }
 
-/* ---- conversations ---------------------------------------------------------------------- */
-
-/* {"messages":[{"role":..,"content":..}, ..]}, or ShareGPT's, by the model's template: what the model says is learned.
-   A conversation that the template refuses, or in which the model says nothing, is damaged. */
-static ldr_status read_conversation(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
-  const ldr_json_node *node = ldr_json_node_at(j, object);
-  size_t at = base + node->begin;
-  jinja_buffer b = { NULL, NULL, 0, 0 };
-  ldr_encoding *e = &s->encoding;
-  ldr_encode_desc d;
-  ldr_error refused;
-  ldr_json *own = NULL;
-  int32_t i, learned = 0;
-  memset(&d, 0, sizeof d);
-  memset(&refused, 0, sizeof refused);
-  d.no_special = 1;
-  start_example(s);
-  s->seen++;
-  s->talk.j.err = &refused;
-  b.j = &s->talk.j;
-  if (ldr_json_get(j, object, "messages") >= 0)
-    own = ldr_json_parse(j->text + node->begin, node->end - node->begin, NULL, &refused);
-  else if (chat_sharegpt(&b, j, object)) own = ldr_json_parse(b.data, b.used, NULL, &refused);
-  else ldr__fail(&refused, LDR_DATA, "there are no \"messages\" with \"role\" and \"content\", nor ShareGPT's "
-      "\"conversations\"");
-  if (own && !chat_answers(&s->talk, own, &refused) &&
-      !ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out ? s->talk.j.out : "", s->talk.j.used, NULL, 0,
-      &d, &refused)) {
-    for (i = 0; i < e->count; i++) learned += e->segments[i] = chat_assistant(&s->talk, e, i);
-    if (!learned) ldr__fail(&refused, LDR_DATA, "the model says nothing in it");
-  }
-  ldr_json_free(own);
-  free(b.data);
-  if (refused.status == LDR_MEMORY) return words_no_memory("a conversation", err);
-  if (refused.status) return damaged(s, at, err, "%s", refused.message);
-  return add_marked(s, e->ids, e->count, e->segments, err);
-}
-
 /* ---- whole files ------------------------------------------------------------------------ */
 
 /* Forms of files: their reader as JSON, the reader of anything else, and what they are for people. */
@@ -1910,10 +2038,6 @@ static void free_rows(rows *s) {
   free(s->spans);
   free(s->classes);
 }
-
-/* What of the command line matters here. */
-typedef struct task_reading { int skip_bad; const char *encoding, *model, *chat_template, *template_kept; int32_t stride;
-    } task_reading;
 
 /* The labels of the files of a list, and the most choices that an example of theirs has. */
 static ldr_status read_labels(const task_info *k, const task_reading *o, const char *list, name_list *names,
@@ -2053,6 +2177,7 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.task = k;
   s.skip_bad = o->skip_bad;
   s.items = items;
+  s.how = o;
   s.r.desc.encoding = o->encoding;
   s.row_fn = row_reader(k);
   s.ends_text = m->end_count ? m->ends_text[0] : -1;
@@ -2066,8 +2191,8 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.r.tokenizer = ldr_model_tokenizer(m);
   if (!s.r.tokenizer)
     status = ldr__fail(err, LDR_MISSING, "the model has no vocabulary, so texts cannot be read");
-  if (!status && o->chat_template && k->form != FORM_CHAT)
-    status = ldr__fail(err, LDR_ARGUMENT, "--template goes with --task chat, not with %s", k->name);
+  if (!status && o->chat_template && k->form != FORM_CHAT && (!takes_messages(k) || s.start >= 0))
+    status = ldr__fail(err, LDR_ARGUMENT, "--template goes with --task chat, instruct and preference, not with %s", k->name);
   if (!status && k->form == FORM_CHAT)
     status = chat_open(&s.talk, o->chat_template, o->template_kept, o->model, s.r.tokenizer, 0, err);
   if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)
