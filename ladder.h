@@ -11177,15 +11177,18 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
       ldr__mat_float(v[0], w, 1), rows, n, w);
 }
 
-/* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. */
+/* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. Kept ones are
+   maybe read in parts. */
 static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s), p;
-  for (int32_t i = 0; s->prefix && i < t->sequences; i++)
-    for (p = 0; p < (size_t)s->prefix; p++) {
-      float *row = qkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p) * ld + q;
+  for (int32_t i = 0; s->prefix && i < t->sequences; i++) {
+    size_t past = t->kept ? t->kept[i].past : 0, n = past + (size_t)(t->offsets[i + 1] - t->offsets[i]);
+    for (p = past; p < n && p < (size_t)s->prefix; p++) {
+      float *row = qkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p - past) * ld + q;
       memcpy(row, b->v[LDR__PREFIX_K] + p * kv, kv * sizeof(float));
       memcpy(row + kv, b->v[LDR__PREFIX_V] + p * kv, kv * sizeof(float));
     }
+  }
 }
 
 /* Takes the gradient out of those rows: nothing flows on to what they replaced. */
@@ -21713,7 +21716,8 @@ struct ldr_session {
   ldr__shape shape;
   ldr__ends ends;
   int32_t capacity, length, blocks;
-  ldr__kept kept; /* [blocks][capacity][keys and values] */
+  int32_t virtuals; /* tokens of a prompt or prefix, which stand before those of the text and are not counted */
+  ldr__kept kept; /* [blocks][virtuals + capacity][keys and values] */
   size_t kept_each; /* bytes of a block */
   ldr_dtype kept_type;
   int32_t rounded;
@@ -21734,8 +21738,10 @@ struct ldr_session {
   ldr__plan plan;
 };
 
-static size_t ldr__session_block_bytes(const ldr_session *s, const ldr__shape *shape) {
-  return (size_t)s->capacity * ldr__kept_row((size_t)shape->kv_heads, (size_t)shape->head_dim, s->kept_type);
+/* Keys and values of `tokens` of the text, and of what stands before it. */
+static size_t ldr__session_block_bytes(const ldr_session *s, const ldr__shape *shape, int32_t tokens) {
+  return (size_t)(s->virtuals + tokens) *
+      ldr__kept_row((size_t)shape->kv_heads, (size_t)shape->head_dim, s->kept_type);
 }
 
 /* What rungs need, of up to `rows` tokens, the last of which is asked for. */
@@ -21745,8 +21751,12 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   ldr__limits most = ldr__limits_of((int32_t)rows, 1);
   memset(r, 0, sizeof *r);
   r->ends = s->ends;
-  if (!l || !l->d.rung_count) return;
   r->l = (ldr_ladder *)(uintptr_t)l;
+  if (s->virtuals && l->d.prompt_hidden) {
+    r->prompt = ldr__place_matrix(p, "prompt", (size_t)s->virtuals, (size_t)l->m->embed_width);
+    r->prompt_hidden = ldr__place_matrix(p, "prompt", (size_t)s->virtuals, (size_t)l->d.prompt_hidden);
+  }
+  if (!l || !l->d.rung_count) return;
   r->reader = l->reader ? &s->pass : NULL;
   r->final = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
   r->hidden_in = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
@@ -21757,7 +21767,7 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
   r->side.kept = (ldr__kept *)ldr__place(p, "tokens", (size_t)l->d.rung_count, sizeof(ldr__kept));
   for (int32_t i = 0; i < l->d.rung_count; i++) {
-    unsigned char *at = (unsigned char *)ldr__place(p, "keys and values", 1, ldr__session_block_bytes(s, &l->side));
+    unsigned char *at = (unsigned char *)ldr__place(p, "keys and values", 1, ldr__session_block_bytes(s, &l->side, s->capacity));
     if (r->side.kept) r->side.kept[i].at = at;
   }
   if (l->side.cross) r->side.cross = s->side_cross =
@@ -21769,9 +21779,9 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
 
 static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   const ldr_model *m = s->m;
-  size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary,
-      scratch;
-  s->kept_each = ldr__session_block_bytes(s, &m->shape);
+  size_t rows = (size_t)LDR__MIN(s->virtuals + s->capacity, LDR__READ), w = (size_t)m->shape.width,
+      v = (size_t)m->vocabulary, scratch;
+  s->kept_each = ldr__session_block_bytes(s, &m->shape, s->capacity);
   s->kept.at = (unsigned char *)ldr__place(p, "keys and values", (size_t)s->blocks, s->kept_each);
   if (m->encoder) {
     s->cross = ldr__place_floats(p, "keys and values",
@@ -21787,8 +21797,8 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, LDR__MIN(rows, (size_t)LDR__STEP), rows);
   ldr__session_rungs(p, s, rows);
   scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->reach),
-      ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width)));
-  if (s->rungs.l) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
+      ldr__gemm_scratch(v, LDR__MAX(LDR__MAX(w, (size_t)m->embed_width), s->l ? (size_t)s->l->d.prompt_hidden : 0)));
+  if (s->rungs.row_count) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
   ldr__exec_place(p, &s->ex, m, scratch, s->b.chunk);
   s->ex.few = 1;
   s->ex.rounded_deep = (size_t)LDR__MAX(LDR__MAX(m->shape.ffn, m->shape.heads * m->shape.head_dim),
@@ -21799,12 +21809,15 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   if (s->l && s->l->end[LDR__DISTANCES] >= 0) ldr__distances_place(p, &s->rungs.backbone_distances, &m->shape, 0);
 }
 
+static void ldr__session_begin(ldr_session *s);
+
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
     ldr_error *err) {
   ldr_session *s;
-  int32_t most = m ? m->positions - m->position_offset : 0;
+  int32_t most = m ? m->positions - m->position_offset : 0, virtuals = l ? (int32_t)ldr__virtual_tokens(l) : 0;
   LDR__OWN_ERROR(err);
   LDR__ZERO(ldr_session_desc, d);
+  if (l && l->d.method == LDR_METHOD_PROMPT) most -= virtuals;
   if (desc) d = *desc;
   if (!m || (l && l->m != m) || d.capacity < 0 || d.capacity > most)
     ldr__fail(err, LDR_ARGUMENT,
@@ -21815,15 +21828,15 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
     ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
         m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
-  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside || ldr__virtual_tokens(l)))
-    ldr__fail(err, LDR_UNSUPPORTED,
-        "text comes from ladders that were trained on words, not from other heads, prompts or prefixes");
+  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside))
+    ldr__fail(err, LDR_UNSUPPORTED, "text comes from ladders that were trained on words, not from other heads");
   if (err->status) return NULL;
   s = (ldr_session *)ldr__new(&m->alloc, sizeof *s, "opening a session", err);
   if (!s) return NULL;
   s->m = m;
   s->l = l;
   s->capacity = d.capacity ? d.capacity : most;
+  s->virtuals = virtuals;
   s->kept_type = d.kept_type;
   s->rounded = d.rounded != 0;
   s->reach = s->capacity + (l && l->reader ? (int32_t)ldr__virtual_tokens(l->reader) : 0);
@@ -21839,6 +21852,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   ldr__report(&s->memory, "session", sizeof *s + LDR__ALIGN);
   s->rungs.l = (ldr_ladder *)(uintptr_t)l;
   if (l) ldr__pass_distances(&s->rungs);
+  if (virtuals) ldr__session_begin(s);
   return s;
 }
 
@@ -21861,7 +21875,7 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
       to->kept_type != from->kept_type)
     return ldr__fail(err, LDR_ARGUMENT,
         "ldr_session_copy: two sessions of one model, ladder and description are needed");
-  n = to->kept_each / (size_t)to->capacity * (size_t)from->length;
+  n = ldr__session_block_bytes(from, &from->m->shape, from->length);
   for (i = 0; i < (size_t)to->blocks; i++)
     memcpy(to->kept.at + i * to->kept_each, from->kept.at + i * to->kept_each, n);
   memcpy(to->seen, from->seen, (size_t)from->length * sizeof *to->seen);
@@ -21871,7 +21885,7 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
   to->source[1] = from->source[1];
   to->rungs.side.cross = from->rungs.side.cross;
   rungs = to->rungs.side.kept ? (size_t)to->l->d.rung_count : 0;
-  n = rungs ? ldr__session_block_bytes(to, &to->l->side) / (size_t)to->capacity * (size_t)from->length : 0;
+  n = rungs ? ldr__session_block_bytes(from, &from->l->side, from->length) : 0;
   for (i = 0; i < rungs; i++) memcpy(to->rungs.side.kept[i].at, from->rungs.side.kept[i].at, n);
   return LDR_OK;
 }
@@ -21938,15 +21952,16 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
   ldr__pass *r = &s->rungs;
   size_t w = (size_t)m->shape.width;
   int32_t offsets[LDR__STEP + 1], i, k, rungs = s->l ? s->l->d.rung_count : 0;
+  const int32_t before = s->shape.prefix ? 0 : s->virtuals; /* a prefix takes no position from the text */
   ldr__kept kept[LDR__STEP];
   LDR__ZERO(ldr__tokens, t);
   for (i = 0; i < n; i++) {
-    kept[i].past = (size_t)all[i]->length;
+    kept[i].past = (size_t)(s->virtuals + all[i]->length);
     offsets[i] = i;
-    s->position[i] = all[i]->length;
+    s->position[i] = before + all[i]->length;
   }
   offsets[n] = n == 1 ? count : n;
-  for (i = 0; n == 1 && i < count; i++) s->position[i] = s->length + i;
+  for (i = 0; n == 1 && i < count; i++) s->position[i] = LDR__MAX(0, before + s->length + i);
   t.sequences = n;
   t.offsets = offsets;
   t.position = s->position;
@@ -21979,6 +21994,20 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
   ldr__final_rows(r, s->b.x, 0);
   ldr__ladder_output(r);
   memcpy(s->last, r->mixed, w * sizeof(float));
+}
+
+/* A prompt or prefix is read once, before any text. */
+static void ldr__session_begin(ldr_session *s) {
+  int32_t ids[LDR__READ], n;
+  if (s->rungs.prompt) {
+    ldr__prompt_forward(&s->rungs);
+    s->ends = s->rungs.ends;
+  }
+  for (s->length = -s->virtuals; s->length < 0; s->length += n) {
+    n = LDR__MIN(-s->length, LDR__READ);
+    for (int32_t i = 0; i < n; i++) ids[i] = -1 - (s->virtuals + s->length + i);
+    ldr__session_run(&s, 1, ids, n);
+  }
 }
 
 /* scores[n,vocabulary] of the last states. */
