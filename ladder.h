@@ -1270,7 +1270,7 @@ typedef struct ldr_trainer ldr_trainer;
    keeps what it has learned. */
 LDR_API ldr_trainer *ldr_trainer_create(
     ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err);
-LDR_API void         ldr_trainer_free(ldr_trainer *t);
+LDR_API void         ldr_trainer_free(ldr_trainer *t);                /* before its ladder */
 /* What ldr_trainer_create would allocate, item by item; nothing is allocated. Empty where it would refuse. */
 LDR_API ldr_memory ldr_trainer_plan(
     const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
@@ -15048,6 +15048,7 @@ typedef struct ldr__reader {
   int column[LDR__MAX_COLUMNS]; /* the field of each */
   int columns, optional; /* optional: so many of the last may be missing */
   int named; /* the first line names the columns */
+  int headless; /* it never does */
   char separator;
   int unlabelled; /* texts to be answered: a label may be missing */
   int64_t lines; /* before the first */
@@ -15400,7 +15401,7 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
   else {
     status = ldr__reader_columns(r, r->separator == '\n' ? "text" : r->unlabelled ? "text,text2" :
         "label,text,text2", r->separator != '\n', err);
-    if (!status && r->lines == 0) status = ldr__reader_head(r, err);
+    if (!status && r->lines == 0 && !r->headless) status = ldr__reader_head(r, err);
   }
   for (; !status && at < r->size; at = next) {
     int n = ldr__reader_row(r, at, &next, err), pair = 0;
@@ -16460,6 +16461,7 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
   own.head = LDR_HEAD_TOKENS; /* every state is wanted */
   own.classes = 1;
   own.head_hidden = own.top = -1;
+  if (!ldr__preset_of(own.preset)->rungs) own.preset = LDR_PRESET_DEFAULT; /* copies are of the decoder alone */
   own.output = LDR_OUTPUT_SIDE;
   own.standardise = LDR_OFF;
   own.width = d->width;
@@ -16488,8 +16490,15 @@ static ldr_status ldr__ladder_check(const ldr_model *m, const ldr_ladder_desc *d
   if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) || !ldr__head_of(desc->head) ||
       (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&desc->alloc) ||
       (unsigned)desc->head_activation > LDR_SILU || (desc->rungs && desc->rung_count < 1) ||
-      (desc->encoder_rungs && (desc->encoder_rung_count < 1 || !m->encoder)))
+      (desc->encoder_rungs && (desc->encoder_rung_count < 1 || !m->encoder)) ||
+      (!desc->rungs && desc->rung_count > 0) || (!desc->encoder_rungs && desc->encoder_rung_count > 0))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
+  if (desc->standardise == LDR_ON && (desc->head == LDR_HEAD_WORDS || ldr__method_of(desc->method)->deep))
+    return ldr__fail(err, LDR_ARGUMENT, "standardise: a head for words reads states as they are, as does what is "
+        "trained by full, bitfit, lora, ...: it is for ladders and heads");
+  if (desc->top > 0 && desc->method != LDR_METHOD_LADDER)
+    return ldr__fail(err, LDR_ARGUMENT, "top: copies are of a ladder, and the method is %s",
+        ldr_method_name(desc->method));
   if (desc->published_head && !m->task.task) return ldr__fail(err, LDR_MISSING, "published_head: the model's files "
       "hold no head for a task, or its config.json names no architecture that has one");
   if (desc->published_head && (!m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
@@ -20609,8 +20618,8 @@ static ldr_status ldr__trainer_check(
       "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
   if (!ldr__metric_fits(d->metric, l->d.head))
     return ldr__fail(err, LDR_ARGUMENT, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
-  if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI || ldr__spans_of(l->d.head)) &&
-      (d->class_weights || d->balance || d->label_smoothing > 0))
+  if (((d->class_weights || d->balance) && !ldr__head_of(l->d.head)->weighted) ||
+      (d->label_smoothing > 0 && ldr__head_of(l->d.head)->loss != ldr__loss_classes))
     return ldr__fail(
         err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
   if ((d->preference > 0) != (l->d.head == LDR_HEAD_WORDS && ldr__per(train) > 1) ||
@@ -21194,7 +21203,7 @@ static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
   ldr__batch_limits(&most, t->l, t->train, t->part);
   if (t->d.cache || ldr__examples(t->train) != t->examples || !ldr__pass_holds(&t->pass, most))
     return ldr__fail(err, LDR_ARGUMENT, "the training set was filled again with %d examples and up to %U tokens a "
-        "batch: the trainer has no cache and room for %d and %U", ldr__examples(t->train),
+        "batch: the trainer has room for %d and %U, and none with a cache", ldr__examples(t->train),
         (uint64_t)(most.tokens + most.source), t->examples, ldr__pass_room(&t->pass));
   t->version = t->train->version;
   return LDR_OK;
@@ -21288,6 +21297,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
   if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_evaluate: no trainer, data set or score");
   if (d != t->dev && d != t->train)
     return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
+  if (d == t->train && ldr__trainer_refilled(t, err)) return err->status;
   memset(&y, 0, sizeof y);
   n = ldr__examples(d);
   y.tags = t->tags;

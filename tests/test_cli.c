@@ -142,7 +142,7 @@ TEST(a_copy_holds_its_adapter) {
   NEED_MODEL(model, "hf/gpt2");
   if (!ldr_test_data_path(adapter, sizeof adapter, "models/hf/lora/gpt2-lora")) SKIP("no models/hf/lora (set LADDER_DATA to the data folder)");
   EXPECT(0, "rm -rf copy blocks && $L export --model '%s' --adapter '%s' --out copy && $L quantize --model '%s' --adapter '%s' --type q8_0 --out blocks", model, adapter, model, adapter);
-  EXPECT(0, "echo 3 7 9 11 >ids && $L features --ids --model '%s' --adapter '%s' <ids >with && $L features --ids --model copy <ids >copied && cmp with copied", model, adapter);
+  EXPECT(0, "echo 3 7 9 11 >ids && $L features --ids --model '%s' --adapter '%s' <ids >with && $L features --ids --model copy <ids >same --model copy <ids >copied && cmp with copied--model copy <ids >copied && cmp with copied cmp with same", model, adapter);
   EXPECT(0, "$L features --ids --model '%s' <ids >without && ! cmp -s with without", model);
   EXPECT(0, "$L features --ids --model blocks <ids >blocked && for f in with blocked without; do tr -cs '0-9.e+-' ' ' <$f >$f.n; done && "
          "awk '{ getline a <\"with.n\"; getline b <\"without.n\"; n = split($0, x, \" \"); split(a, y, \" \"); split(b, z, \" \"); "

@@ -937,7 +937,7 @@ TEST(descriptions_out_of_range_are_refused) {
   ldr_error err = no_error();
   const float nan = ldr__float_from_bits(0x7fc00000u);
   int i;
-  for (i = 0; i < 26; i++) {
+  for (i = 0; i < 36; i++) {
     static const int32_t twice[] = { 1, 1 }, outside[] = { 2 }, negative[] = { -1 };
     ldr_ladder_desc d = small_desc();
     ldr_ladder *l;
@@ -968,7 +968,17 @@ TEST(descriptions_out_of_range_are_refused) {
       case 22: SET(d.output, 5); break;
       case 23: SET(d.init, 3); break;
       case 24: SET(d.importance, 4); break;
-      default: SET(d.slice_heads, 3); break;
+      case 25: SET(d.slice_heads, 3); break;
+      case 26: d.rungs = NULL; d.rung_count = 1; break;
+      case 27: d.encoder_rung_count = 2; break;
+      case 28: d.method = LDR_METHOD_LORA; d.top = 1; break;
+      case 29: d.method = LDR_METHOD_FULL; d.standardise = LDR_ON; break;
+      case 30: SET(d.standardise, 9); break;
+      case 31: SET(d.tune_biases, -1); break;
+      case 32: d.gate_init = nan; break;
+      case 33: d.output_init = INFINITY; break;
+      case 34: d.gate_temperature = INFINITY; break;
+      default: SET(d.down_bias, 3); break;
     }
     err = no_error();
     l = ldr_ladder_create(r.m.m, &d, &err);

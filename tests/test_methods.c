@@ -457,6 +457,7 @@ TEST(a_training_set_may_be_filled_again) {
   ldr_dataset_desc sd;
   fixture x;
   ldr_progress p;
+  ldr_score score;
   int i;
   memset(&x, 0, sizeof x);
   memset(&sd, 0, sizeof sd);
@@ -484,6 +485,9 @@ TEST(a_training_set_may_be_filled_again) {
   memset(&x.err, 0, sizeof x.err);
   ldr_dataset_clear(x.set);
   fill_words(x.set, 4, 9, 3);
+  CHECK_INT(ldr_trainer_evaluate(x.t, x.set, &score, &x.err), LDR_ARGUMENT);      /* there is no room for it */
+  CHECK(strstr(x.err.message, "filled again with 4 examples") != NULL);
+  memset(&x.err, 0, sizeof x.err);
   CHECK_INT(ldr_trainer_step(x.t, &p, &x.err), LDR_ARGUMENT);
   memset(&x.err, 0, sizeof x.err);
   ldr_dataset_clear(x.set);
@@ -785,6 +789,9 @@ TEST(what_cannot_be_tuned_is_refused) {
   d.successors = 2;
   d.tune_layers = 1;
   refused_by("llama", d, LDR_COMPUTE_F32, LDR_ARGUMENT, "prompts and successors need all");
+  d = method_desc(LDR_METHOD_LORA);                  /* it would train all matrices */
+  d.top = 2;
+  refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "copies are of a ladder, and the method is lora");
   d = method_desc((ldr_method)77);
   refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "description");
 }

@@ -1488,7 +1488,7 @@ TEST(what_two_stacks_do_not_learn_is_refused) {
     d.preset = LDR_PRESET_PAPER;
     d.reduction = 2;
     if (i < 3) d.encoder_rungs = rungs;
-    d.encoder_rung_count = i == 0 ? 0 : 2;
+    d.encoder_rung_count = i == 0 || i == 3 ? 0 : 2;
     if (i == 3) d.importance = LDR_ENERGY;
     l = ldr_ladder_create(i == 2 ? ldr_model_encoder(m) : m, &d, &err);
     CHECK(!l && err.status == LDR_ARGUMENT);

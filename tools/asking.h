@@ -50,18 +50,19 @@ static int close_answer_file(run *r, answer_file *to, int status) {
   return bad ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* The stride that windows were trained with, if nothing else is said. */
-static int32_t stride_of(const run *r) {
-  const char *note = ldr_ladder_note_get(r->ladder, "stride");
+/* What was said, or what the ladder was trained with. */
+static int32_t kept_count(const run *r, const char *key, int32_t said, int32_t usual) {
+  const char *note = ldr_ladder_note_get(r->ladder, key);
   uint64_t v = 0;
-  if (r->o.stride) return r->o.stride;
-  return note && parse_u64(note, 0, &v) && v && v < INT32_MAX ? (int32_t)v : WINDOW_STRIDE;
+  if (said) return said;
+  return note && parse_u64(note, 0, &v) && v && v < INT32_MAX ? (int32_t)v : usual;
 }
+static int32_t stride_of(const run *r) { return kept_count(r, "stride", r->o.stride, WINDOW_STRIDE); }
+static int32_t max_answer_of(const run *r) { return kept_count(r, "max_answer", r->o.max_answer, ANSWER_TOKENS); }
 
 static ldr_status open_asking(run *r, answerer *w) {
   return open_answerer(w, r->ladder, ldr_model_tokenizer(r->model), r->max_len, stride_of(r),
-      r->o.max_answer ? r->o.max_answer : ANSWER_TOKENS,
-      r->task->form == FORM_ANSWERED, &r->err);
+      max_answer_of(r), r->task->form == FORM_ANSWERED, &r->err);
 }
 
 /* Official scores of the ladder on the questions of a file. */

@@ -26,7 +26,7 @@ enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8, ROW_SEARCH = 
 
 /* Options that train would refuse, or that mean nothing, with another method. */
 static const struct { const char *option, *methods; } compare_owned[] = {
-  { "--rank", "lora" }, { "--alpha", "lora" }, { "--targets", "lora" }, { "--bottleneck", "adapter" }, { "--virtual-tokens", "prefix|prompt" }, { "--prompt-hidden", "prompt" },
+  { "--rank", "lora|ladder|ladder-cached" }, { "--alpha", "lora|ladder|ladder-cached" }, { "--targets", "lora|ladder|ladder-cached" }, { "--bottleneck", "adapter" }, { "--virtual-tokens", "prefix|prompt" }, { "--prompt-hidden", "prompt" },
   { "--preset", "ladder|ladder-cached" }, { "--reduction", "ladder|ladder-cached" }, { "--rungs", "ladder|ladder-cached" }, { "--encoder-rungs", "ladder|ladder-cached" }, { "--init", "ladder|ladder-cached" },
   { "--importance", "ladder|ladder-cached" }, { "--slice-heads", "ladder|ladder-cached" }, { "--cache-type", "ladder-cached" }, { "--cache-fill", "ladder-cached" },
   { "--tune-layers", "bitfit|lora|adapter|prefix|prompt|full|ia3" }, { "--tune-biases", "bitfit|lora|adapter|prefix|prompt|full|ia3" },
@@ -1172,8 +1172,11 @@ static void conclude_search(page *p, const comparison *c) {
   int i;
   for (i = 0; i < c->rows; i++)
     if (plotted(c, &c->row[i]) && (!best || score_of(c, &c->row[i])->mean > score_of(c, best)->mean)) best = &c->row[i];
-  if (best) say(p, "Best on %s: copies of the last %d blocks at %g times the usual rate, %s %.4f. Train it with --top %d --lr-scale %g.", c->has_dev ? "dev" : "test",
-      (int)best->method->top, best->method->scale, c->metric, score_of(c, best)->mean, (int)best->method->top, best->method->scale);
+  if (!best) return;
+  say(p, "Best on %s: copies of the last %d blocks at %g times the %s rate, %s %.4f. Train it with --top %d", c->has_dev ? "dev" : "test",
+      (int)best->method->top, best->method->scale, c->r->o.lr > 0 ? "given" : "usual", c->metric, score_of(c, best)->mean, (int)best->method->top);
+  if (c->r->o.lr > 0) say(p, " --lr %g.", (double)c->r->o.lr * best->method->scale);
+  else say(p, " --lr-scale %g.", best->method->scale);
 }
 
 /* What the numbers say of the ladder, in a sentence or two. */
@@ -1404,13 +1407,41 @@ static int write_report(comparison *c, const page *json) {
 
 /* ---- the command ---------------------------------------------------------------------- */
 
+/* What the model is, for a moment. No vocabulary is read. */
+static int peek_model(run *r, int32_t *layers, int *stacks) {
+  int32_t ids = r->o.ids;
+  r->o.ids = 1;
+  if (open_model(r)) return EXIT_FAILED;
+  *layers = r->info.layers;
+  *stacks = ldr_model_encoder(r->model) ? 2 : 1;
+  r->o.ids = ids;
+  ldr_model_free(r->whole ? r->whole : r->model);
+  r->model = r->whole = NULL;
+  return EXIT_DONE;
+}
+
 /* Those that can learn the task: a head alone is a new one, which a task of words has not; only ladders have the
-   backbone's own scores beside them. */
-static const char *usual_methods(const run *r) {
+   backbone's own scores beside them; of two stacks a prefix would be in one. NULL: no model. */
+static const char *usual_methods(run *r) {
   const task_info *k = find_task(r->o.task);
+  int words = k && (k->head == LDR_HEAD_WORDS || r->o.head == HEAD_WORD_WORDS), stacks = 1;
+  int32_t layers;
   if (reads_preferences(k)) return "ladder,ladder-cached";
-  return k && (k->head == LDR_HEAD_WORDS || r->o.head == HEAD_WORD_WORDS) ? "ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full"
-      : "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full";
+  if (words && peek_model(r, &layers, &stacks)) return NULL;
+  return !words ? "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full" : stacks > 1 ? "ladder,ladder-cached,bitfit,lora,adapter,prompt,full"
+      : "ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full";
+}
+
+/* An option that none of the runs would take is no option. */
+static int check_owners(const comparison *c) {
+  int i, k;
+  for (i = 2; i < c->r->argument_count; i++) {
+    const option *d = find_option(find_command("compare"), c->r->arguments[i], strcspn(c->r->arguments[i], "="));
+    for (k = 0; d && k < c->rows && !option_is_for(c->row[k].method, d->name); k++) {}
+    if (d && k == c->rows) return usage_error(find_command("compare"), d->name, "is for methods that are not among those of this run");
+    if (d && d->kind != KIND_FLAG && !strchr(c->r->arguments[i], '=')) i++;
+  }
+  return EXIT_DONE;
 }
 
 /* A row for every name of the list, once, in the order of the list. */
@@ -1438,13 +1469,9 @@ static int choose_methods(comparison *c, const char *list) {
 static int choose_ladders(comparison *c) {
   static const double scales[] = { 0.5, 1, 2 };
   run *r = c->r;
-  int32_t layers, third, last = 0, scale, ids = r->o.ids;
-  r->o.ids = 1;                          /* no vocabulary: the number of blocks is all that is wanted  */
-  if (open_model(r)) return EXIT_FAILED;
-  layers = r->info.layers;
-  r->o.ids = ids;
-  ldr_model_free(r->whole ? r->whole : r->model);
-  r->model = r->whole = NULL;
+  int32_t layers, third, last = 0, scale;
+  int stacks;
+  if (peek_model(r, &layers, &stacks)) return EXIT_FAILED;
   for (third = 2; third <= 4; third++) {
     int32_t top = LDR__MAX(layers * third / 6, 1);
     if (top == last) continue;
@@ -1516,7 +1543,14 @@ static int command_compare(run *r) {
   if (r->o.search && r->o.methods) status = usage_error(find_command("compare"), "--methods", "does not go with --search, which tries ladders");
   else if ((r->o.train && strcmp(r->o.train, "-") == 0) || (r->o.dev && strcmp(r->o.dev, "-") == 0) || (r->o.test && strcmp(r->o.test, "-") == 0))
     status = usage_error(find_command("compare"), "-", "is standard input, which is read once: every run here reads its files");
-  else status = r->o.search ? choose_ladders(c) : choose_methods(c, r->o.methods ? r->o.methods : usual_methods(r));
+  else if (r->o.search && (r->o.top || r->o.lr_scale > 0))
+    status = usage_error(find_command("compare"), r->o.top ? "--top" : "--lr-scale", "does not go with --search, which tries several");
+  else if (r->o.search) status = choose_ladders(c);
+  else {
+    const char *methods = r->o.methods ? r->o.methods : usual_methods(r);
+    status = methods ? choose_methods(c, methods) : EXIT_FAILED;
+  }
+  if (!status) status = check_owners(c);
   if (!status) status = choose_task(r, r->o.task);
   if (!status) {
     c->scored = r->head == LDR_HEAD_CLASSIFY && has_scored_set(r);

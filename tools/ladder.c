@@ -129,14 +129,17 @@ static int train_steps(run *r, watch *w, ldr_progress *p) {
   return EXIT_DONE;
 }
 
+static int keep_count(run *r, const char *key, int32_t n) {
+  char number[16];
+  snprintf(number, sizeof number, "%d", (int)n);
+  return ldr_ladder_note(r->ladder, key, number, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int save_ladder(run *r) {
-  char length[16];
-  snprintf(length, sizeof length, "%d", (int)r->max_len);
-  if (ldr_ladder_note(r->ladder, "max_len", length, &r->err)) return EXIT_FAILED;
+  if (keep_count(r, "max_len", r->max_len)) return EXIT_FAILED;
   if (r->task && ldr_ladder_note(r->ladder, "task", r->task->name, &r->err)) return EXIT_FAILED;
   if (r->o.chat_template && chat_keep(r->ladder, r->o.chat_template, &r->err)) return EXIT_FAILED;
-  snprintf(length, sizeof length, "%d", (int)stride_of(r));
-  if (reads_questions(r->task) && ldr_ladder_note(r->ladder, "stride", length, &r->err)) return EXIT_FAILED;
+  if (reads_questions(r->task) && (keep_count(r, "stride", stride_of(r)) || keep_count(r, "max_answer", max_answer_of(r)))) return EXIT_FAILED;
   return ldr_ladder_save(r->ladder, r->o.out, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -706,23 +709,40 @@ static int predict_queue(answers *a) {
 /* 1: the labels of the task's files, or the answers, are numbers. */
 static int has_numbers(const run *r) { return (r->task ? labels_head(r->task) : r->head) == LDR_HEAD_REGRESS; }
 
-/* Does every line begin with one of these labels, before another column? Then it is no text to be answered. */
-static int looks_labelled(ldr__reader *r, ldr_dataset *labels, int numbers, ldr_error *err) {
-  size_t at = r->begin, next = at;
-  int count = 0;
+/* 1: the first column of a line is a label, a number, or of a text with several labels a|b, maybe none. */
+static int is_label(const run *r, char *label) {
   float value;
-  r->columns = 1;
-  r->column[0] = LDR__FIELD_LABEL;
-  for (; at < r->size; at = next) {
-    int n = ldr__reader_row(r, at, &next, err);
-    char *label = (char *)r->field[LDR__FIELD_LABEL];
+  int all = r->head == LDR_HEAD_MULTI;
+  ldr__reader_trim(label);
+  if (has_numbers(r)) return ldr__reader_number(label, &value);
+  if (r->head != LDR_HEAD_MULTI) return ldr_dataset_label(r->labels, label, 0, NULL) >= 0;
+  while (all && *label) {
+    size_t n = strcspn(label, "|");
+    char end = label[n];
+    label[n] = 0;
+    all = ldr_dataset_label(r->labels, label, 0, NULL) >= 0;
+    label += n + (end != 0);
+  }
+  return all;
+}
+
+/* Do lines begin with the ladder's labels, before another column? Then these are no texts to be answered. Some labels
+   may be new, so most lines are enough; of a ladder that reads two texts two columns are these. */
+static int looks_labelled(ldr__reader *s, const run *r, ldr_error *err) {
+  size_t at = s->begin, next = at;
+  int count = 0, labelled = 0, pairs = ldr_ladder_desc_get(r->ladder).pool == LDR_POOL_PAIR;
+  s->columns = 1;
+  s->column[0] = LDR__FIELD_LABEL;
+  for (; at < s->size; at = next) {
+    int n = ldr__reader_row(s, at, &next, err);
+    char *label = (char *)s->field[LDR__FIELD_LABEL];
     if (n < 0) return 0;
     if (n == 1 && !*label) continue;
-    ldr__reader_trim(label);
-    if (n < 2 || !(numbers ? ldr__reader_number(label, &value) : ldr_dataset_label(labels, label, 0, NULL) >= 0)) return 0;
+    if (n < 2 || (n == 2 && pairs)) return 0;
+    labelled += is_label(r, label);
     count++;
   }
-  return count > 0;
+  return 2 * labelled > count;
 }
 
 static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
@@ -772,7 +792,7 @@ static int is_table(rows *s, ldr_error *err) {
   int column[LDR__MAX_COLUMNS], named, columns = table_columns(s, column, &named, err), tabs = 0;
   for (i = 0; i < line; i++) tabs += s->r.data[i] == '\t';
   if (named || columns < 2 || tabs + 1 < columns) return named;
-  return columns > 2 || !looks_labelled(&s->r, r->labels, has_numbers(r), err);
+  return columns > 2 || !looks_labelled(&s->r, r, err);
 }
 
 /* All texts of s->r.data, in a task's own form or in any that train reads. */
@@ -781,6 +801,7 @@ static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *e
   const task_info *k = r->task;
   int named = *path != 0;                /* a line of standard input names no columns        */
   s->r.unlabelled = 1;
+  s->r.headless = !named;
   s->headed = named;
   if (k && json && form_of(k)->object) return read_values(s, err);
   if (json) return ldr__reader_values(&s->r, err);
@@ -789,7 +810,7 @@ static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *e
   if (k && k->form == FORM_CHOICE) return read_table(s, err);
   if (k && k->form == FORM_TEXTS && !r->o.columns && is_table(s, err)) return read_table(s, err);
   if (err->status) return err->status;
-  if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r->labels, has_numbers(r), err)) s->r.unlabelled = 0;
+  if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r, err)) s->r.unlabelled = 0;
   return ldr__reader_rows(&s->r, err);
 }
 
@@ -859,6 +880,9 @@ static int predict_lines(run *r, rows *s) {
   ldr_status status = LDR_OK;
   int more = 0;
   while (!status && (more = read_line(stdin, &line)) > 0) {
+    size_t mark = s->r.lines == 0 && line.used >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;      /* of UTF-8 */
+    memmove(line.data, line.data + mark, line.used - mark + 1);
+    line.used -= mark;
     s->r.data = line.data;
     s->r.size = line.used;
     status = ldr__reader_utf8(&s->r, &r->err);
@@ -1298,6 +1322,7 @@ static int command_plan(run *r) {
   if (status) return status;
   d = ldr_train_desc_defaults(r->ladder, &r->train_desc);
   if (ldr__trainer_check(r->ladder, r->train, r->dev, &d, &r->err)) return EXIT_FAILED;
+  if (r->o.importance > 1) fprintf(stderr, "ladder: note: what is needed for a while to choose by --importance is not in the plan\n");
   other = other_memory(r, program);
   model = ldr_model_memory(r->model);
   trainer = ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc);

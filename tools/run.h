@@ -674,6 +674,8 @@ static int check_needed(const struct command *c, const options *o) {
     return usage_error(c, "--template", "goes with --chat, or --task chat, only");
   if (c->bit == CMD_GENERATE && o->chat && o->ids) return usage_error(c, "--ids", "does not go with --chat");
   if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
+  if (o->published_head && (o->multi || o->regress)) return usage_error(c, o->multi ? "--multi" : "--regress", "does not go with --published-head, which knows its labels");
+  if (o->multi && o->many_labels) return usage_error(c, "--many-labels", "does not go with --multi");
   if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
   if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
   if (c->bit == CMD_EVAL && !o->generate && (o->greedy || o->beams || o->most || o->length_penalty != 0 || o->early_stopping || o->min_new || o->no_repeat))
@@ -904,6 +906,8 @@ static int check_task_options(run *r) {
   const char *what = o->stride ? "--stride" : o->max_answer ? "--max-answer"
       : o->submission && o->command == CMD_EVAL ? "--submission" : NULL;
   if (o->preference > 0 && !reads_preferences(r->task)) return fail(r, LDR_ARGUMENT, "--preference goes with --task preference only", "");
+  if (o->chat_template && (!r->task || (r->task->form != FORM_CHAT && !takes_messages(r->task))))
+    return fail(r, LDR_ARGUMENT, "--template goes with --task chat, instruct and preference, not with %s", r->task ? r->task->name : "texts and their labels");
   if (what && !reads_questions(r->task)) return fail(r, LDR_ARGUMENT, "%s has no effect without a --task that has questions", what);
   if (o->head && (!r->task || !use_head(r, heads[o->head - 1])))
     return fail(r, LDR_ARGUMENT, "--head: tokens, pointer and crf are for a --task with entities, spans and answer for one with questions, words for those that ladder tasks lists as words%s", "");
@@ -1111,9 +1115,9 @@ static ldr_train_desc make_train_desc(const run *r) {
 static int open_reserved(run *r, ldr_ladder **reserved) {
   const options *o = &r->o;
   char path[LADDER_MAX_PATH];
-  int asked = o->init == INIT_RESERVED, shaped = o->preset || o->reduction || o->rungs.count || o->encoder_rungs.count || o->importance || o->slice_heads || o->method > METHOD_LADDER;
+  int asked = o->init == INIT_RESERVED, shaped = o->preset || o->reduction || o->rungs.count || o->encoder_rungs.count || o->importance || o->slice_heads || o->top || o->method > METHOD_LADDER;
   *reserved = NULL;
-  if (asked && shaped) return fail(r, LDR_ARGUMENT, "--init reserved brings a ladder of its own shape: leave out --method, --preset, --reduction, --rungs, --importance and --slice-heads", "");
+  if (asked && shaped) return fail(r, LDR_ARGUMENT, "--init reserved brings a ladder of its own shape: leave out --method, --preset, --top, --reduction, --rungs, --importance and --slice-heads", "");
   if (!asked || !ldr__path_join(path, sizeof path, o->model, "ladder.safetensors")) return EXIT_DONE;
   if (!ldr__file_exists(path)) return asked ? fail(r, LDR_MISSING, "%s: there is no reserved ladder", path) : EXIT_DONE;
   *reserved = ldr_ladder_load(r->model, path, NULL, &r->err);
@@ -1175,6 +1179,29 @@ static int choose_recipe(run *r, ldr_ladder_desc *d) {
   return EXIT_DONE;
 }
 
+/* An option that would change nothing is refused. d: the ladder as it will be. */
+static int check_effect(run *r, const ldr_ladder_desc *d) {
+  const options *o = &r->o;
+  const ldr__preset *preset = ldr__preset_of(d->preset);
+  const int ladder = d->method == LDR_METHOD_LADDER, rungs = ladder && d->rung_count > 0, sliced = rungs && d->init == LDR_INIT_SLICE;
+  const int updates = d->rank > 0 && (d->method == LDR_METHOD_LORA || (ladder && d->top > 0)), words = d->head == LDR_HEAD_WORDS;
+  const int one_row = !ldr__per_token(d->head) && !o->published_head, fits = !words && (d->method == LDR_METHOD_HEAD || (ladder && preset->copies));
+  const struct { const char *name; int given, works; const char *what; } effects[] = {
+    { "--top", o->top > 0, ladder, "there are no copies of blocks" }, { "--rungs", o->rungs.count, ladder, "there are no rungs" },
+    { "--encoder-rungs", o->encoder_rungs.count, rungs, "there are no rungs" }, { "--reduction", o->reduction, rungs && preset->kind != LDR__LIKE_BERT, "there are no rungs, or their width is the preset's" },
+    { "--init", o->init != 0 && o->init != INIT_RESERVED, rungs, "there are no rungs" }, { "--importance", o->importance, sliced, "no rungs are cut from the backbone's blocks" },
+    { "--slice-heads", o->slice_heads, sliced, "no rungs are cut from the backbone's blocks" }, { "--rank", o->rank > 0, updates, "there are no copies of blocks" },
+    { "--alpha", o->alpha > 0, updates, "there are no updates of low rank" }, { "--targets", o->targets != NULL, updates, "there are no updates of low rank" },
+    { "--standardise", o->standardise == LDR_OFF, fits, "nothing is standardised" }, { "--head-epochs", o->head_epochs, d->standardise == LDR_ON, "no head is fitted first" },
+    { "--pool", o->head_pool, one_row, "the head reads tokens, or is the model's own" }, { "--head-hidden", o->head_hidden, !words && !o->published_head, "the head is the model's own" },
+    { "--tap-type", o->tap_type, rungs, "there are no rungs" }, { "--recompute", o->recompute, d->method != LDR_METHOD_HEAD, "nothing goes back through blocks" },
+    { "--tune-biases", o->tune_biases, d->method != LDR_METHOD_THESEUS, "successors are trained whole" } };
+  size_t i;
+  for (i = 0; i < sizeof effects / sizeof *effects; i++)
+    if (effects[i].given && !effects[i].works) return ldr__fail(&r->err, LDR_ARGUMENT, "%s has no effect here: %s", effects[i].name, effects[i].what), EXIT_FAILED;
+  return EXIT_DONE;
+}
+
 /* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */
 static int make_ladder(run *r) {
   const options *o = &r->o;
@@ -1225,7 +1252,10 @@ static int make_ladder(run *r) {
     for (i = 0; i < d.classes; i++) names[i] = ldr_dataset_label_name(r->train, i);
     d.label_names = names;
   }
-  if (reserved || !choose_recipe(r, &d)) r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+  if (reserved || !choose_recipe(r, &d)) {
+    ldr_ladder_desc made = ldr_ladder_desc_defaults(r->model, &d);
+    if (!check_effect(r, &made)) r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+  }
   /* kept without its costs, which are others for more threads: the file has the same bits */
   snprintf(chosen, sizeof chosen, "%.*s", (int)strcspn(r->recipe, ";"), r->recipe);
   if (r->ladder && *chosen && ldr_ladder_note(r->ladder, "recipe", chosen, &r->err)) {

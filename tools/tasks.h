@@ -2191,8 +2191,7 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.r.tokenizer = ldr_model_tokenizer(m);
   if (!s.r.tokenizer)
     status = ldr__fail(err, LDR_MISSING, "the model has no vocabulary, so texts cannot be read");
-  if (!status && o->chat_template && k->form != FORM_CHAT && (!takes_messages(k) || s.start >= 0))
-    status = ldr__fail(err, LDR_ARGUMENT, "--template goes with --task chat, instruct and preference, not with %s", k->name);
+  if (!status && o->chat_template && s.start >= 0) status = ldr__fail(err, LDR_ARGUMENT, "--template is for models of one stack");
   if (!status && k->form == FORM_CHAT)
     status = chat_open(&s.talk, o->chat_template, o->template_kept, o->model, s.r.tokenizer, 0, err);
   if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)
