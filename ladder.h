@@ -18343,12 +18343,17 @@ static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, 
   return loss;
 }
 
-/* Spans as they are found. */
-typedef struct ldr__span_list { ldr_span *spans; size_t count, capacity, longest; double least; } ldr__span_list;
+/* Spans as they are found; how many are true, and how many of those found are. */
+typedef struct ldr__span_list {
+  ldr_span *spans;
+  size_t count, capacity, longest, wanted, right;
+  double least;
+} ldr__span_list;
 
 static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, size_t type, size_t a, size_t b,
     double score) {
   ldr_span *to;
+  y->right += v->ends[a] == (int32_t)b;
   if (y->count++ >= y->capacity) return;
   to = y->spans + (y->count - 1);
   to->sequence = q;
@@ -18377,14 +18382,15 @@ static void ldr__chain_find(ldr__span_list *y, const ldr__spans *v, const float 
     }
 }
 
-/* The spans of sequence q whose score is above `least`. */
+/* The spans of sequence q whose score is above `least`; no chains: `wanted` and `right` grow. */
 static void ldr__spans_find(ldr__span_list *y, const ldr__pass *s, int32_t q, const int32_t *labels) {
   ldr__spans v = ldr__spans_open(s, q, labels);
   size_t k, a, b, end;
   if (v.w && v.n) ldr__chain_find(y, &v, s->logits, q);
   for (k = 0; !v.w && v.n && k < v.types; k++) {
     double none = 0, best = -1e300;
-    size_t from = 0, to = 0;
+    size_t from = 0, to = 0, wanted = ldr__spans_true(&v, k);
+    y->wanted += v.one ? wanted > 0 : wanted;
     for (a = 0; a < v.n; a++) {
       end = ldr__span_scores(&v, s->logits, k, a);
       if (v.one && a == 0) none = (double)v.scores[0];
@@ -18398,36 +18404,6 @@ static void ldr__spans_find(ldr__span_list *y, const ldr__pass *s, int32_t q, co
       }
     }
     if (v.one && from && best - none > y->least) ldr__span_add(y, &v, q, k, from, to, best - none);
-  }
-}
-
-/* n[3] = how many spans of sequence q are found, are true, and are both. */
-static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int32_t *labels) {
-  ldr__spans v = ldr__spans_open(s, q, labels);
-  size_t k, a, b, end;
-  n[0] = n[1] = n[2] = 0;
-  for (k = 0; v.n && k < v.types; k++) {
-    double best = -1e300;
-    int right = 0, answers = 0;
-    size_t wanted = ldr__spans_true(&v, k);
-    n[1] += v.one ? wanted > 0 : (double)wanted;
-    for (a = 0; a < v.n; a++) {
-      end = ldr__span_scores(&v, s->logits, k, a);
-      for (b = a; b < end; b++) {
-        double score = (double)v.scores[b];
-        int is = v.ends[a] == (int32_t)b;
-        if (!v.one && score > 0) {
-          n[0] += 1;
-          n[2] += is;
-        }
-        if (!v.one || !(score > best)) continue;
-        best = score;
-        right = is;
-        answers = a > 0;
-      }
-    }
-    n[0] += answers;
-    n[2] += answers && right;
   }
 }
 
@@ -19405,7 +19381,15 @@ static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s) {
 }
 
 static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s) {
-  LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, y->targets->labels);
+  LDR__FOR(i, s->t.sequences, s->ex.threads) {
+    double *n = s->span_sums + 4 * i;
+    LDR__ZERO(ldr__span_list, found);
+    found.longest = SIZE_MAX;
+    ldr__spans_find(&found, s, (int32_t)i, y->targets->labels);
+    n[0] = (double)found.count;
+    n[1] = (double)found.wanted;
+    n[2] = (double)found.right;
+  }
   for (int32_t q = 0; q < s->t.sequences; q++) {
     const double *n = s->span_sums + 4 * q;
     ldr__tally_answers(y, (int64_t)n[0], (int64_t)n[1], (int64_t)n[2]);
