@@ -2302,6 +2302,10 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
 
 enum { LDR__LANES = 16, LDR__TILE_MAX_N = LDR__SIZE(32, 8) };
 
+/* to[n] = from[n], which lies elsewhere; x[n] = 0 */
+LDR__INLINE void ldr__copy(float *to, const float *from, size_t n) { memcpy(to, from, n * sizeof(float)); }
+LDR__INLINE void ldr__clear(float *x, size_t n) { memset(x, 0, n * sizeof(float)); }
+
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and
    what sums made before must be multiplied by now. Masked as a function of row and key (ldr__mask_factor). */
 typedef struct ldr__softmax {
@@ -2528,8 +2532,8 @@ LDR__INLINE const float *ldr__lanes_from(float *local, const float *p, size_t le
 
 /* And to write: a whole group is a copy of constant size. */
 LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
-  if (left >= LDR__LANES) memcpy(p, lanes, LDR__LANES * sizeof(float));
-  else memcpy(p, lanes, left * sizeof(float));
+  if (left >= LDR__LANES) ldr__copy(p, lanes, LDR__LANES);
+  else ldr__copy(p, lanes, left);
 }
 
 /* The row kernels: for each group of lanes, LDR__IN names what is read; results wait in a local array that cannot alias
@@ -2871,7 +2875,7 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
   for (l = 0; l < LDR__LANES; l++) lanes[l] = bad[l] = 0;
   for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
     if (left < LDR__LANES) memset(v, 0, sizeof v);
-    memcpy(v, x + at, LDR__MIN(left, (size_t)LDR__LANES) * sizeof(float));
+    ldr__copy(v, x + at, LDR__MIN(left, (size_t)LDR__LANES));
     for (l = 0; l < LDR__LANES; l++) {
       float a = ldr__abs(v[l]);
       lanes[l] = ldr__select(lanes[l] < a, a, lanes[l]);
@@ -2887,7 +2891,7 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
   for (at = 0, left = n; at < padded; at += LDR__LANES) {
     size_t take = LDR__MIN(padded - at, (size_t)LDR__LANES), real = LDR__MIN(left, take);
     if (real < LDR__LANES) memset(v, 0, sizeof v);
-    if (real) memcpy(v, x + at, real * sizeof(float));
+    if (real) ldr__copy(v, x + at, real);
     left -= real;
     for (l = 0; l < LDR__LANES; l++) {
       /* 1.5 * 2^23 rounds */
@@ -3026,7 +3030,7 @@ LDR__INLINE void ldr__tile_store(const ldr__tile *t, float *sums, int32_t nr) {
       continue;
     }
     for (j = 0; j < nr; j++) sums[j] += from[j];
-    memcpy(c, sums, (size_t)nr * sizeof(float));
+    ldr__copy(c, sums, (size_t)nr);
   }
 }
 
@@ -3189,7 +3193,7 @@ static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m,
     }
     take = LDR__MIN(block - skip, n);
     ker->to_float(beside, from, m->dtype, block);
-    memcpy(dst, beside + skip, take * sizeof(float));
+    ldr__copy(dst, beside + skip, take);
   }
 }
 
@@ -3236,7 +3240,7 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
         size_t width = LDR__MIN(step, n - j);
         memset(line, 0, sizeof line);
         ldr__mat_run(ker, line, &b, p, j, width);
-        for (x = 0; x < width; x += nr) memcpy(to + x * k, line + x, nr * sizeof(float));
+        for (x = 0; x < width; x += nr) ldr__copy(to + x * k, line + x, nr);
         j += width;
       }
   } else if (b.rs == 1) { /* columns of b are contiguous: transpose */
@@ -3407,8 +3411,8 @@ static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_
     ldr__fetches_put(soon, 0, ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0,
         LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
     if (last) mine = ldr__finish_at(*last, i0, 0);
-    if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
-    else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
+    if (cs == 1) for (i = 0; i < rows; i++) ldr__copy(copy + i * ld, a + (i0 + i) * rs, k);
+    else if (rs == 1) for (p = 0; p < k; p++) ldr__copy(copy + p * ld, a + i0 + p * cs, rows);
     else for (p = 0; p < k; p++)
       for (i = 0; i < rows; i++) copy[p * ld + i] = a[(i0 + i) * rs + p * cs];
     ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n,
@@ -3942,7 +3946,7 @@ static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, 
 static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy, size_t rows, size_t n,
     const ldr__dropout *drop) {
   LDR__ROW_LOOP(t, rows, ex, {
-    memcpy(d + t * n, dy + t * n, n * sizeof(float));
+    ldr__copy(d + t * n, dy + t * n, n);
     ldr__dropout_apply(ex->kernels, d + t * n, n, drop, t, 0);
   })
 }
@@ -4037,7 +4041,7 @@ static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
 static void ldr__head_rows(float *dst, size_t to, const float *src, size_t from, size_t n, size_t d) {
   size_t i, c;
   for (i = 0; i < n; i++, dst += to, src += from) {
-    for (c = 0; c + 8 <= d; c += 8) memcpy(dst + c, src + c, 8 * sizeof(float));
+    for (c = 0; c + 8 <= d; c += 8) ldr__copy(dst + c, src + c, 8);
     for (; c < d; c++) dst[c] = src[c];
   }
 }
@@ -4239,7 +4243,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         *dkeys = (a->keys ? a->dothers + (size_t)a->keys[seq] * kld : dbase + inner) + kv * d;
     ldr__fetches soon;
     ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, out, dout, 3);
-    for (i = 0; a->only && i < tokens; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
+    for (i = 0; a->only && i < tokens; i++) ldr__clear(dbase + i * ld + kv * group * d, group * d);
     for (h = kv * group; h < (kv + 1) * group; h++) {
       const float *at = dout + to * inner + h * d, *o = out + to * inner + h * d;
       ldr__head_rows(q, d, qkv + (first + begin) * ld + h * d, ld, asking, d);
@@ -4248,7 +4252,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         dot[i] = ldr__dot(at + i * inner, o + i * inner, d);
         sums[i] = lse[(first + begin + i) * (size_t)a->heads + h];
       }
-      memset(dq, 0, asking * apart * sizeof(float));
+      ldr__clear(dq, asking * apart);
       ldr__fetches_put(&soon, 3, ldr__head_ahead(dbase + begin * ld + h * d, ld, asking, d));
       for (j0 = 0; j0 < n; j0 += nr) {
         float *to_k = dkeys + j0 * kld, *to_v = to_k + (size_t)a->kv_heads * d;
@@ -4258,7 +4262,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         ldr__pack_panels(ker, k, ldr__mat_float(keys_at + j0 * kld, 1, kld), d, keys);
         ldr__pack_panels(ker, v, ldr__mat_float(values_at + j0 * kld, 1, kld), d, keys);
         ldr__pack_panels(ker, kr, ldr__mat_float(keys_at + j0 * kld, kld, 1), keys, d);
-        memset(dk, 0, 2 * d * nr * sizeof(float));
+        ldr__clear(dk, 2 * d * nr);
         for (i0 = a->causal && j0 > begin ? j0 - begin : 0; i0 < asking; i0 += rows) {
           uint32_t drops[LDR__STRETCH];
           ldr__softmax_back soft;
@@ -4272,7 +4276,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
           ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, &soon);
           ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, &soon);
           ldr__attention_shifts(s, a, qkv + first * ld, h, rows, keys, nr, begin + i0, j0, 1);
-          if (a->cap > 0) memcpy(t, s, rows * nr * sizeof(float));
+          if (a->cap > 0) ldr__copy(t, s, rows * nr);
           for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) { /* keys that come later */
             for (size_t l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
           }
@@ -4928,11 +4932,11 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
 
 typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta; /* at: the value's place in its file */
 
-typedef struct ldr__copy { void *data; size_t size; } ldr__copy;
+typedef struct ldr__copied { void *data; size_t size; } ldr__copied;
 
 struct ldr_weights {
   ldr_allocator alloc;
-  ldr__copy *copies; /* tensors that lie otherwise in their file */
+  ldr__copied *copies; /* tensors that lie otherwise in their file */
   size_t copy_count, copy_capacity;
   ldr__source *files;
   int32_t file_count;
@@ -5040,8 +5044,8 @@ static ldr_status ldr__tensor_dims(ldr_tensor *t, uint64_t dims, uint64_t at, ld
 
 /* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
 static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
-  ldr__copy copy = { NULL, LDR__MAX(bytes, 1) };
-  w->copies = (ldr__copy *)ldr__grown(&w->alloc, w->copies, &w->copy_capacity, w->copy_count + 1, sizeof copy);
+  ldr__copied copy = { NULL, LDR__MAX(bytes, 1) };
+  w->copies = (ldr__copied *)ldr__grown(&w->alloc, w->copies, &w->copy_capacity, w->copy_count + 1, sizeof copy);
   if (w->copy_capacity > w->copy_count) copy.data = ldr__alloc(&w->alloc, copy.size);
   if (copy.data) w->copies[w->copy_count++] = copy;
   else ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for a tensor that is not used as it lies in its file",
@@ -10795,10 +10799,10 @@ static void ldr__tokens_spread(float *x, const ldr__tokens *t, size_t w) {
   if (!t->only) return;
   for (r = (size_t)t->sequences; r-- > 0; end = at) {
     at = (size_t)(t->only[r] - t->offsets[0]);
-    memset(x + (at + 1) * w, 0, (end - at - 1) * w * sizeof(float));
+    ldr__clear(x + (at + 1) * w, (end - at - 1) * w);
     memmove(x + at * w, x + r * w, w * sizeof(float));
   }
-  memset(x, 0, end * w * sizeof(float));
+  ldr__clear(x, end * w);
 }
 
 static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
@@ -10916,7 +10920,7 @@ static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, con
     size_t rows) {
   size_t ld = ldr__qkv_width(s);
   int32_t units = s->head_norms ? ldr__head_units(s) : 0;
-  if (a->raw) memcpy(a->raw, a->qkv, rows * ld * sizeof(float));
+  if (a->raw) ldr__copy(a->raw, a->qkv, rows * ld);
   if (!units && !(s->clip > 0) && !b->v[LDR__SCALE_K]) return;
   LDR__ROW_LOOP(r, rows, ex, {
     float *row = a->qkv + r * ld;
@@ -10940,7 +10944,7 @@ static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *ro
   size_t ld = ldr__qkv_width(s), kv = ldr__kv_width(s), q = ld - 2 * kv;
   int32_t units = s->head_norms ? ldr__head_units(s) : 0;
   int scaled = b->v[LDR__SCALE_K] != NULL;
-  if (room) memcpy(room, scaled ? a->raw : dqkv, rows * ld * sizeof(float));
+  if (room) ldr__copy(room, scaled ? a->raw : dqkv, rows * ld);
   if (!units && !(s->clip > 0) && !scaled) return;
   LDR__ROW_LOOP(r, rows, ex, {
     float *row = dqkv + r * ld;
@@ -10979,7 +10983,7 @@ static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a
   const float *const *v = b->v + (which ? LDR__NORM4 : LDR__NORM3);
   size_t w = (size_t)s->width;
   if (s->after) {
-    if (a->added[which]) memcpy(a->added[which], r, rows * w * sizeof(float));
+    if (a->added[which]) ldr__copy(a->added[which], r, rows * w);
     ldr__norm_forward(ex, r, which ? a->stats4 : a->stats3, r, v[0], v[1], rows, w, s->norm, s->eps);
   }
   if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] *= s->grow);)
@@ -10992,7 +10996,7 @@ static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, co
   size_t w = (size_t)s->width;
   if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, dr[t * w + i] *= s->grow);)
   if (!s->after) return;
-  if (given) memcpy(given, dr, rows * w * sizeof(float));
+  if (given) ldr__copy(given, dr, rows * w);
   ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], which ? a->stats4 : a->stats3,
       b->v[which ? LDR__NORM4 : LDR__NORM3], rows, w, s->norm);
 }
@@ -11153,7 +11157,7 @@ static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts 
   const float *const *v = b->v + (which ? LDR__ADAPTER2 : LDR__ADAPTER1);
   size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
   if (!v[0]) return;
-  if (a->z[which]) memcpy(a->z[which], z, rows * w * sizeof(float));
+  if (a->z[which]) ldr__copy(a->z[which], z, rows * w);
   ldr__linear_activate_forward(
       ex, a->down[which], a->bent, n, z, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
   LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, z[t * w + i] += v[3][i]);)
@@ -11183,8 +11187,8 @@ static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shap
   for (int32_t i = 0; s->prefix && i < t->sequences; i++)
     for (p = 0; p < (size_t)s->prefix; p++) {
       float *row = qkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p) * ld + q;
-      memcpy(row, b->v[LDR__PREFIX_K] + p * kv, kv * sizeof(float));
-      memcpy(row + kv, b->v[LDR__PREFIX_V] + p * kv, kv * sizeof(float));
+      ldr__copy(row, b->v[LDR__PREFIX_K] + p * kv, kv);
+      ldr__copy(row + kv, b->v[LDR__PREFIX_V] + p * kv, kv);
     }
 }
 
@@ -11198,7 +11202,7 @@ static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__sha
         grad[LDR__PREFIX_K][p * kv + c] += row[q + c];
         grad[LDR__PREFIX_V][p * kv + c] += row[q + kv + c];
       }
-      memset(row, 0, ld * sizeof(float));
+      ldr__clear(row, ld);
     }
 }
 
@@ -11316,7 +11320,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   int post = s->place == LDR__POST, next = post ? LDR__NORM1 : s->cross ? LDR__XNORM : LDR__NORM2;
   if (s->heads) {
     ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
-    if (s->place == LDR__PRE && b->manner.bare) memcpy(a->n1, a->x, rows * w * sizeof(float));
+    if (s->place == LDR__PRE && b->manner.bare) ldr__copy(a->n1, a->x, rows * w);
     else if (s->place == LDR__PRE)
       ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
     ldr__qkv_forward(ex, a, b, s, rows);
@@ -11339,10 +11343,10 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         post ? a->stats1 : s->cross ? a->xstats : a->stats2, b->v[next], b->v[next + 1], rows, w, s->norm, s->eps,
         &after);
     if (s->cross) ldr__cross_forward(ex, a, b, s, t, part);
-  } else memcpy(a->r1, x, rows * w * sizeof(float));
+  } else ldr__copy(a->r1, x, rows * w);
   if (s->parallel) {
     const float *const *v = b->v + (s->parallel == 1 ? LDR__NORM1 : LDR__NORM2);
-    if (a->added[0]) memcpy(a->added[0], x, rows * w * sizeof(float));
+    if (a->added[0]) ldr__copy(a->added[0], x, rows * w);
     ldr__norm_forward(ex, a->n2, a->stats2, x, v[0], v[1], rows, w, s->norm, s->eps);
   }
   if (b->experts) ldr__experts_forward(ex, a, b->experts, s, rows);
@@ -11465,7 +11469,7 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     ldr__dropout_backward(ex, k->dffn, dy, rows, w, &last);
     ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
     ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
-    memcpy(dx, dy, rows * w * sizeof(float));
+    ldr__copy(dx, dy, rows * w);
     ldr__ffn_backward(ex, s->place == LDR__PRE ? k->dn2 : dx, s->place != LDR__PRE, grad, a, b, s, k, rows);
     if (s->place == LDR__PRE && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2,
         s->cross ? a->xr : a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
@@ -14309,10 +14313,10 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
     at[2] = at[1] / (size_t)m->segments;
     at[1] %= (size_t)m->segments;
   }
-  if (t->given) memcpy(row, t->given + i * e, e * sizeof(float));
+  if (t->given) ldr__copy(row, t->given + i * e, e);
   else if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
-  else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
-  else memset(row, 0, e * sizeof(float));
+  else if (ends->v[LDR__PROMPT]) ldr__copy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e);
+  else ldr__clear(row, e);
   for (j = 0; !t->given && m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
   for (int k = ldr__places_late(m, ends); k < 3; k++) ldr__embed_add(ex, row, tables[k], at[k], e);
 }
@@ -14394,7 +14398,7 @@ static void ldr__conv_forward(const ldr__exec *ex, const ldr_model *m, const ldr
   const ldr__conv *c = &m->conv;
   size_t w = (size_t)m->shape.width, taps = (size_t)c->taps;
   int32_t i, k, half = c->taps / 2;
-  LDR__ROW_LOOP(r, t->count, ex, memcpy(b->beside + r * w, c->bias, w * sizeof(float));)
+  LDR__ROW_LOOP(r, t->count, ex, ldr__copy(b->beside + r * w, c->bias, w);)
   for (i = 0; i < t->sequences; i++) {
     size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
     int32_t n = t->offsets[i + 1] - t->offsets[i];
@@ -14420,7 +14424,7 @@ static void ldr__model_block_run(const ldr__exec *ex, const ldr_model *m, ldr__b
   ldr__block block = ldr__run_block(m, layer);
   ldr__tokens mine = *t;
   int beside = layer == 0 && m->conv.taps;
-  if (beside) memcpy(b->kept, b->x, t->count * (size_t)m->shape.width * sizeof(float));
+  if (beside) ldr__copy(b->kept, b->x, t->count * (size_t)m->shape.width);
   if (b->source)
     ldr__cross_keys(ex, b->cross, b->source, &block, &m->shape, (size_t)t->source[t->sequences], NULL, b->chunk);
   if (b->source) mine.cross = b->cross;
@@ -14553,7 +14557,7 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
   if (m->ends.v[LDR__FINAL])
     ldr__norm_forward(&r->ex, hidden, NULL, r->b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w,
     m->shape.norm, m->shape.eps);
-  else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
+  else if (hidden != r->b.x) ldr__copy(hidden, r->b.x, rows * w);
 }
 
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer,
@@ -14579,7 +14583,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     r.b.source = reader.b.x;
     ldr__viewer_run(&r, batch, layer < 0 ? m->layers : layer, NULL, NULL);
     if (layer < 0 || layer == m->layers) ldr__viewer_final(&r, hidden, rows);
-    else memcpy(hidden, r.b.x, rows * (size_t)m->shape.width * sizeof(float));
+    else ldr__copy(hidden, r.b.x, rows * (size_t)m->shape.width);
   }
   ldr__viewer_close(&r);
   ldr__viewer_close(&reader);
@@ -14644,11 +14648,11 @@ static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *
   int32_t s, i, per_token = t->task == LDR_TASK_TOKENS || t->task == LDR_TASK_SPAN || t->task == LDR_TASK_REPLACED;
   size_t k, rows = (size_t)(per_token ? b->offsets[b->sequences] : b->sequences);
   if (!x) return rows;
-  if (per_token) memcpy(x, hidden, rows * w * sizeof(float));
+  if (per_token) ldr__copy(x, hidden, rows * w);
   for (s = 0; !per_token && s < b->sequences; s++) {
     int32_t from = b->offsets[s], to = b->offsets[s + 1];
     float *row = x + (size_t)s * w;
-    memcpy(row, hidden + (size_t)(t->pool == LDR_POOL_LAST ? to - 1 : from) * w, w * sizeof(float));
+    ldr__copy(row, hidden + (size_t)(t->pool == LDR_POOL_LAST ? to - 1 : from) * w, w);
     for (k = 0; t->pool == LDR_POOL_MEAN && k < w; k++) {
       double sum = 0;
       for (i = from; i < to; i++) sum += (double)hidden[(size_t)i * w + k];
@@ -16210,8 +16214,8 @@ static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
 static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const float *v) {
   const ldr__param *q = &l->params[p];
   float *to = ldr__value(l, p);
-  if (v && !m) memcpy(to, v, q->size * sizeof(float));
-  else memset(to, 0, q->size * sizeof(float));
+  if (v && !m) ldr__copy(to, v, q->size);
+  else ldr__clear(to, q->size);
   for (size_t r = 0; m && r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
 }
 
@@ -17379,8 +17383,8 @@ static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm,
   LDR__ROW_LOOP(r, p->rows, &p->ex, {
     size_t t = (p->first + r) * w;
     if (s->l->d.gate == LDR_GATE_NONE) {
-      memcpy(dm + t, du + t, w * sizeof(float));
-      memcpy(ds + t, du + t, w * sizeof(float));
+      ldr__copy(dm + t, du + t, w);
+      ldr__copy(ds + t, du + t, w);
     } else s->ex.kernels->rows->mix_backward(dm + t, ds + t, du + t, s->gate, w);
   })
 }
@@ -17390,7 +17394,7 @@ static void ldr__mix_gradients(
     const ldr__pass *s, ldr__sums *sums, const float *du, const float *state, const float *m, int32_t rung) {
   size_t w = s->l->narrow;
   if (s->l->d.gate == LDR_GATE_NONE || !ldr__grad(s->l, s->l->rungs[rung].gate)) return;
-  memset(s->gate_sums, 0, w * sizeof(float));
+  ldr__clear(s->gate_sums, w);
   ldr__sums_columns(sums, LDR__SUM_MIX, s->gate_sums, du, state, m, w, s->t.count, w);
 }
 
@@ -17520,7 +17524,7 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
         s->ex.kernels->rows->pack(s->kept[k] + (p->first + t) * row, h + (p->first + t) * d, 1, d, s->tap_type);)
   else if (s->keep && h != s->taps[k]) {
     float *tap = s->taps[k];
-    LDR__ROW_LOOP(t, p->rows, &p->ex, memcpy(tap + (p->first + t) * d, h + (p->first + t) * d, d * sizeof(float));)
+    LDR__ROW_LOOP(t, p->rows, &p->ex, ldr__copy(tap + (p->first + t) * d, h + (p->first + t) * d, d);)
     h = tap;
   }
   if (k >= l->has_first) ldr__rung_forward(s, k - l->has_first, h, p);
@@ -17555,7 +17559,7 @@ static size_t ldr__span(const ldr__pass *s, size_t r) { return s->spans ? (size_
 static void ldr__pool_forward(const ldr__pass *s, float *y, const float *x, size_t r, size_t n) {
   size_t span = ldr__span(s, r), t;
   const float *row = x + (size_t)s->rows[r] * n;
-  memcpy(y, row, n * sizeof(float));
+  ldr__copy(y, row, n);
   for (t = 1; t < span; t++) LDR__LANE_LOOP(i, n, y[i] += row[t * n + i]);
   if (span > 1) LDR__LANE_LOOP(i, n, y[i] /= (float)span);
 }
@@ -17577,7 +17581,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
     size_t span = ldr__span(s, r);
     float *y = s->final + r * d;
     if (!g) {
-      if (compact) memcpy(y, row, d * sizeof(float));
+      if (compact) ldr__copy(y, row, d);
       else ldr__pool_forward(s, y, x, r, d);
       continue;
     }
@@ -17602,7 +17606,7 @@ static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
 static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
   const ldr_ladder *l = s->l;
   size_t w = l->narrow;
-  if (state != s->picked) memcpy(s->picked, state, R * w * sizeof(float));
+  if (state != s->picked) ldr__copy(s->picked, state, R * w);
   if (l->final_norm >= 0) {
     ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm),
         ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
@@ -17703,7 +17707,7 @@ static void ldr__deep_forward(ldr__pass *s) {
   ldr__embed_forward(
       &s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
   for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
-  if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
+  if (k->from) ldr__copy(k->state[0], x, t.count * (size_t)m->shape.width);
   ldr__deep_blocks_forward(s);
 }
 
@@ -17712,7 +17716,7 @@ static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
   const ldr_ladder *l = s->l;
   size_t d = l->wide, T = s->t.count;
   if (!l->d.rung_count) {
-    if (x != h) memcpy(x, h, T * d * sizeof(float));
+    if (x != h) ldr__copy(x, h, T * d);
     return;
   }
   ldr__output_forward(s, ldr__state_after(s, l->d.rung_count - 1), T);
@@ -17727,12 +17731,12 @@ static void ldr__top_teacher(ldr__pass *s, const float *h) {
   ldr__ends tuned = s->ends;
   ldr__tokens t = ldr__frozen_tokens(s);
   int32_t layer;
-  if (h != s->backbone.x) memcpy(s->backbone.x, h, t.count * s->l->wide * sizeof(float));
+  if (h != s->backbone.x) ldr__copy(s->backbone.x, h, t.count * s->l->wide);
   for (layer = s->l->from; layer < m->layers; layer++) ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
   s->ends = m->ends;
   ldr__final_rows(s, s->backbone.x, 0);
   if (s->words_u) ldr__words_of(s, s->teacher, s->final);
-  else memcpy(s->teacher, s->final, s->row_count * s->l->wide * sizeof(float));
+  else ldr__copy(s->teacher, s->final, s->row_count * s->l->wide);
   s->ends = tuned;
 }
 
@@ -17740,7 +17744,7 @@ static void ldr__top_teacher(ldr__pass *s, const float *h) {
 static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h) {
   size_t d = s->l->wide;
   for (int32_t q = 0; s->fetch && q < s->t.sequences; q++) s->fetch(s->fetch_from, s, k, q);
-  if (s->taps[k] && h != s->taps[k]) memcpy(s->taps[k], h, s->t.count * d * sizeof(float));
+  if (s->taps[k] && h != s->taps[k]) ldr__copy(s->taps[k], h, s->t.count * d);
   ldr__top_input(s, s->deep.state[0], h);
   if (s->teacher) ldr__top_teacher(s, h);
   ldr__deep_blocks_forward(s);
@@ -17753,9 +17757,9 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
   const float *x = k->state[s->places - k->from], *g = s->ends.v[LDR__FINAL];
   size_t d = (size_t)m->shape.width, r, t, i;
   int compact = ldr__deep_few(s);
-  if (!compact) memset(k->dx, 0, s->t.count * d * sizeof(float));
+  if (!compact) ldr__clear(k->dx, s->t.count * d);
   for (r = 0; r < ldr__state_rows(s); r++) {
-    if (compact) memcpy(k->dx + r * d, s->dout + r * d, d * sizeof(float));
+    if (compact) ldr__copy(k->dx + r * d, s->dout + r * d, d);
     else ldr__pool_backward(s, k->dx, s->dout + r * d, r, d);
     for (t = 0; g && t < ldr__span(s, r); t++) {
       size_t at = (compact ? r : (size_t)s->rows[r] + t) * d;
@@ -17789,8 +17793,7 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
 }
 
 static void ldr__distances_begin(const ldr__pass *s, ldr__distances *x, const ldr__shape *shape) {
-  if (x->grad)
-    memset(x->grad, 0, (size_t)s->t.sequences * (size_t)shape->heads * LDR__RELATIVE_ROW * sizeof(float));
+  if (x->grad) ldr__clear(x->grad, (size_t)s->t.sequences * (size_t)shape->heads * LDR__RELATIVE_ROW);
 }
 
 static void ldr__deep_backward(ldr__pass *s) {
@@ -17798,11 +17801,10 @@ static void ldr__deep_backward(ldr__pass *s) {
   float *grads[LDR__ALL_SLOTS], *ends[LDR__ENDS];
   for (int slot = 0; slot < LDR__ENDS; slot++) ends[slot] = ldr__grad(l, l->end[slot]);
   if (s->prompt) {
-    memset(s->dprompt, 0, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width * sizeof(float));
+    ldr__clear(s->dprompt, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width);
     ends[LDR__PROMPT] = s->dprompt;
   }
-  if (s->reader && s->reader->l->deep)
-    memset(s->reader->dout, 0, s->reader->t.count * l->wide * sizeof(float));
+  if (s->reader && s->reader->l->deep) ldr__clear(s->reader->dout, s->reader->t.count * l->wide);
   ldr__distances_begin(s, &s->backbone_distances, &l->m->shape);
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
   for (int32_t place = s->places - 1; place >= s->deep.from; place--) {
@@ -17847,7 +17849,7 @@ static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) 
   for (int32_t layer = first;; layer++) {
     for (p = s; p; p = p->beside) {
       ldr__walk_tap(p, layer, LDR_TAP_INPUT, x);
-      if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x, t.count * l->wide * sizeof(float));
+      if (p != s && p->l->top && layer == p->walk.end) ldr__copy(p->backbone.x, x, t.count * l->wide);
     }
     if (layer == end) return;
     if (few && layer == s->places - 1) ldr__only_few(s, &t);
@@ -18014,7 +18016,7 @@ static void ldr__words_backward(ldr__pass *s) {
   const ldr__ends *h = &s->ends;
   size_t e = (size_t)l->m->embed_width, d = l->wide, R = s->row_count;
   if (!s->words_u) {
-    memcpy(s->dout, s->dwords, R * d * sizeof(float));
+    ldr__copy(s->dout, s->dwords, R * d);
     return;
   }
   if (h->v[LDR__LM_NORM]) {
@@ -18045,8 +18047,8 @@ static void ldr__pair_forward(ldr__pass *s) {
   for (r = 0; r < s->row_count; r++) {
     const float *u = s->mixed + 2 * r * n, *v = ldr__span(s, 2 * r + 1) ? u + n : u;
     float *y = s->hidden_in + 3 * r * n;
-    memcpy(y, u, n * sizeof(float));
-    memcpy(y + n, v, n * sizeof(float));
+    ldr__copy(y, u, n);
+    ldr__copy(y + n, v, n);
     LDR__LANE_LOOP(i, n, y[2 * n + i] = fabsf(u[i] - v[i]));
   }
 }
@@ -18069,7 +18071,7 @@ static void ldr__ladder_output(ldr__pass *s) {
   size_t d = l->wide, w = l->narrow, R = ldr__state_rows(s), r;
   if (l->d.rung_count && !l->top) {
     const float *top = ldr__state_after(s, l->d.rung_count - 1);
-    if (ldr__few_on_top(s)) memcpy(s->picked, top, R * w * sizeof(float));
+    if (ldr__few_on_top(s)) ldr__copy(s->picked, top, R * w);
     else for (r = 0; r < R; r++) ldr__pool_forward(s, s->picked + r * w, top, r, w);
     ldr__output_forward(s, s->picked, R);
     if (l->d.output == LDR_OUTPUT_RESIDUAL) LDR__ROW_LOOP(t, R, &s->ex,
@@ -18083,7 +18085,7 @@ static void ldr__ladder_output(ldr__pass *s) {
     }
   }
   if (ldr__pieces(&l->d) > 1) ldr__pair_forward(s);
-  else memcpy(s->hidden_in, s->mixed, R * l->head_width * sizeof(float));
+  else ldr__copy(s->hidden_in, s->mixed, R * l->head_width);
 }
 
 /* ---- spans ----
@@ -18321,7 +18323,7 @@ static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int3
     double normalizer) {
   ldr__spans v = ldr__spans_open(s, q, labels);
   double loss = 0, n = (double)v.types;
-  if (dz) memset(dz + v.first * v.ld, 0, (size_t)(s->offsets[q + 1] - s->offsets[q]) * v.ld * sizeof(float));
+  if (dz) ldr__clear(dz + v.first * v.ld, (size_t)(s->offsets[q + 1] - s->offsets[q]) * v.ld);
   if (v.w) return v.n ? ldr__chain_loss(dz, z, &v, normalizer) : 0;
   for (size_t k = 0; v.n && k < v.types; k++) {
     ldr__spans_true(&v, k);
@@ -18487,17 +18489,17 @@ static void ldr__output_backward(ldr__pass *s) {
     }
   }
   if (l->up.weight >= 0) ldr__map_backward(s, s->dnormed, 0, dup, s->normed, l->up, R);
-  else memcpy(s->dnormed, dup, R * w * sizeof(float));
+  else ldr__copy(s->dnormed, dup, R * w);
   if (l->final_norm >= 0) {
     ldr__output_dropout(s, s->dnormed, R);
     ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed,
         s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
   }
   if (ldr__few_on_top(s) || l->top) {
-    memcpy(s->ds, s->dpicked, R * w * sizeof(float));
+    ldr__copy(s->ds, s->dpicked, R * w);
     return;
   }
-  memset(s->ds, 0, s->t.count * w * sizeof(float));
+  ldr__clear(s->ds, s->t.count * w);
   for (r = 0; r < R; r++) ldr__pool_backward(s, s->ds, s->dpicked + r * w, r, w);
 }
 
@@ -18567,7 +18569,7 @@ static void ldr__side_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   ldr__pass *r = s->side.cross ? s->reader : NULL;
   ldr__sums sums;
-  if (r) memset(r->dout, 0, r->t.count * l->narrow * sizeof(float));
+  if (r) ldr__clear(r->dout, r->t.count * l->narrow);
   ldr__distances_begin(s, &s->side_distances, &l->side);
   ldr__output_backward(s);
   for (int32_t k = l->d.rung_count - 1; k >= 0; k--) {
@@ -19103,7 +19105,7 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
   double weight = ldr__batch_weight(s, &target);
   ldr_ladder *l = s->l;
   if (weight <= 0) return;
-  memset(l->grads, 0, l->size * sizeof(float));
+  ldr__clear(l->grads, l->size);
   ldr__pass_backbone(s);
   ldr__head_forward(s);
   ldr__pass_loss(s, &target, weight);
@@ -20450,7 +20452,7 @@ static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint6
   uint64_t at, take, i;
   for (at = 0; t->d.ranks > 1 && at < n; at += take) {
     take = LDR__MIN(n - at, 2 * (uint64_t)LDR__MESSAGE);
-    memset(t->room, 0, LDR__MESSAGE * sizeof(float));
+    ldr__clear(t->room, LDR__MESSAGE);
     for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++)
       t->room[(i - at) / 2] += (float)(bytes[i] << i % 2 * 8);
     if (ldr__reduce(t, t->room, (size_t)(take + 1) / 2, err)) return err->status;
@@ -20466,7 +20468,7 @@ static void ldr__add(float *x, const float *y, size_t n) { LDR__LANE_LOOP(i, n, 
 static void ldr__branch_take(ldr_trainer *t, size_t *held, size_t p, size_t parts) {
   size_t n = t->l->size, branches = ldr__branches(NULL, ldr__run(t, t->d.rank, parts), p + 1, parts);
   while (*held >= branches) ldr__add(t->grads, t->sums + --*held * n, n);
-  memcpy(t->sums + (*held)++ * n, t->grads, n * sizeof(float));
+  ldr__copy(t->sums + (*held)++ * n, t->grads, n);
 }
 
 /* The rest of a tree, from slots of n numbers; what is added up is in the slot of its first branch. */
@@ -20494,9 +20496,9 @@ static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *er
   }
   for (at = 0; at < t->l->size; at += n) {
     n = LDR__MIN(t->l->size - at, LDR__MAX((size_t)LDR__MESSAGE / slots, (size_t)1));
-    memset(t->room, 0, slots * n * sizeof(float));
+    ldr__clear(t->room, slots * n);
     for (i = own; i < count && b[i].first < ldr__run(t, t->d.rank + 1, parts); i++)
-      memcpy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n * sizeof(float));
+      ldr__copy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n);
     if (ldr__reduce(t, t->room, slots * n, err)) return err->status;
     ldr__branches_add(t->room, n, b, count, parts);
     for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f; /* a zero may have lost its sign */
@@ -20817,11 +20819,11 @@ static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const 
   if (turn == 0 && own < ldr__examples(d)) {
     n = ldr__trainer_load(t, d, order, own, part, batch);
     if (ldr__trainer_forward(t, d, batch, n, err)) return err->status;
-    memcpy(t->saved, s->hidden_in, s->row_count * width * sizeof(float));
+    ldr__copy(t->saved, s->hidden_in, s->row_count * width);
   }
   ldr__trainer_load(t, d, order, i, take, batch);
-  if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, s->row_count * width * sizeof(float));
-  else memset(s->hidden_in, 0, s->row_count * width * sizeof(float));
+  if (turn == t->d.rank) ldr__copy(s->hidden_in, t->saved, s->row_count * width);
+  else ldr__clear(s->hidden_in, s->row_count * width);
   if (!ldr__reduce(t, s->hidden_in, s->row_count * width, err)) ldr__head_scores(s);
   return err->status;
 }
@@ -20937,9 +20939,9 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
     take = ldr__features_take(t, f, d, order, i);
     if (!take) break;
     if (ldr__trainer_scan(t, d, order, i, take, alone, err)) return err->status;
-    memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
+    ldr__copy(f->x + f->rows * width, s->hidden_in, s->row_count * width);
     memcpy(f->labels + f->rows / f->per, s->labels, s->row_count / f->per * sizeof(int32_t));
-    memcpy(f->values + f->rows / f->per, s->values, s->row_count / f->per * sizeof(float));
+    ldr__copy(f->values + f->rows / f->per, s->values, s->row_count / f->per);
     for (k = 0; f->at && k <= take; k++) f->at[f->groups + (size_t)k] = f->rows + (size_t)s->offsets[k];
     f->rows += s->row_count;
     f->groups += f->at ? (size_t)take : s->row_count / f->per;
@@ -20980,7 +20982,7 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
       size_t group = order ? (size_t)order[first + i + n] : first + i + n, at = ldr__features_row(f, group),
           rows = ldr__features_row(f, group + 1) - at;
       if (row + rows > s->max_rows || (f->at && n == s->max_sequences)) break;
-      memcpy(s->hidden_in + row * width, f->x + at * width, rows * width * sizeof(float));
+      ldr__copy(s->hidden_in + row * width, f->x + at * width, rows * width);
       for (k = 0; k < rows / f->per; k++) {
         s->labels[row / f->per + k] = f->labels[at / f->per + k];
         s->values[row / f->per + k] = f->values[at / f->per + k];
@@ -21077,7 +21079,7 @@ static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err
     for (row = 0, k = 0; k < s->t.sequences && texts < LDR__SIDE_TEXTS; k++, texts++, row += rows) {
       float *mean = fit->side + texts * w;
       rows = l->top || ldr__per_token(l->d.head) ? (size_t)(s->offsets[k + 1] - s->offsets[k]) : 1;
-      memset(mean, 0, w * sizeof(float));
+      ldr__clear(mean, w);
       for (size_t r = 0; r < rows; r++)
         for (c = 0; c < w; c++) mean[c] += s->picked[(row + r) * w + c] / (float)rows;
     }
@@ -21217,11 +21219,11 @@ static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int
   size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
   size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
   *loss = 0;
-  memset(t->grads, 0, t->l->size * sizeof(float));
+  ldr__clear(t->grads, t->l->size);
   for (p = from; p < to; p++) {
     int32_t n = LDR__MIN(t->part, count - (i = (int32_t)p * t->part));
     double part_loss = 0;
-    if (held) memset(t->grads, 0, t->l->size * sizeof(float));
+    if (held) ldr__clear(t->grads, t->l->size);
     if (ldr__trainer_part(t, &part_loss, t->train, examples + i, i, n, weight, dropout, err)) return err->status;
     *loss += part_loss;
     if (t->room) t->losses[p] = part_loss;
@@ -21324,7 +21326,7 @@ static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err) {
   if (score.value > t->best_metric) {
     t->best_metric = score.value;
     t->best_epoch = t->epoch_done;
-    memcpy(t->best, t->l->values, t->l->size * sizeof(float));
+    ldr__copy(t->best, t->l->values, t->l->size);
   }
   return LDR_OK;
 }
@@ -21384,7 +21386,7 @@ LDR__DEF ldr_status ldr_trainer_learn(
     }
   if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example has a target");
   t->l->grads = t->grads;
-  memset(t->grads, 0, t->l->size * sizeof(float));
+  ldr__clear(t->grads, t->l->size);
   teacher = t->pass.teacher; /* what is new, it does not know */
   for (int old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
@@ -21441,7 +21443,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
 }
 
 LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
-  if (t && t->best && ldr__has_best(t)) memcpy(t->l->values, t->best, t->l->size * sizeof(float));
+  if (t && t->best && ldr__has_best(t)) ldr__copy(t->l->values, t->best, t->l->size);
 }
 
 LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc,
@@ -21587,7 +21589,7 @@ LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *
     const ldr__head *h = ldr__head_of(s->l->d.head);
     size_t classes = (size_t)s->l->d.classes;
     ldr__head_forward(s);
-    memcpy(scores[i], s->logits, s->row_count * classes * sizeof(float));
+    ldr__copy(scores[i], s->logits, s->row_count * classes);
     if (ldr__finite(scores[i], s->row_count, classes, "scores", err)) return err->status;
     if (h->scores) h->scores(scores[i], s->row_count, classes);
   }
@@ -21956,13 +21958,13 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
     if (m->release && !(s->l && s->l->successors)) ldr__release_layer(m, i);
   }
   if (!rungs || s->l->top) {
-    for (i = 0; i < n; i++) memcpy(all[i]->last, s->b.x + (size_t)(offsets[i + 1] - 1) * w, w * sizeof(float));
+    for (i = 0; i < n; i++) ldr__copy(all[i]->last, s->b.x + (size_t)(offsets[i + 1] - 1) * w, w);
     return;
   }
   r->rows[0] = count - 1;
   ldr__final_rows(r, s->b.x, 0);
   ldr__ladder_output(r);
-  memcpy(s->last, r->mixed, w * sizeof(float));
+  ldr__copy(s->last, r->mixed, w);
 }
 
 /* scores[n,vocabulary] of the last states. */
@@ -21972,7 +21974,7 @@ static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logit
   size_t w = (size_t)m->shape.width, e = (size_t)m->embed_width;
   float *x = s->b.x;
   int final = s->ends.v[LDR__FINAL] && !(s->l && s->l->d.rung_count && !s->l->top); /* rungs have added to its states */
-  for (int32_t i = 0; i < n; i++) memcpy(x + (size_t)i * w, all[i]->last, w * sizeof(float));
+  for (int32_t i = 0; i < n; i++) ldr__copy(x + (size_t)i * w, all[i]->last, w);
   if (final) ldr__norm_forward(&s->ex, x, NULL, x, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], (size_t)n, w,
       m->shape.norm, m->shape.eps);
   if (s->ends.m[LDR__LM_DENSE].data) { /* OPT's */
