@@ -20189,8 +20189,7 @@ struct ldr_trainer {
   uint64_t *marks; /* of all processes: what they must agree in */
   int32_t agreed;
   double best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 
 /* Rates of the default recipe; the head's is 1e-3. A wide rung learns with smaller steps than a narrow one (1e-3 suits
@@ -20222,8 +20221,7 @@ static void ldr__ladder_rates(ldr_ladder *l) {
 
 LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
   const ldr__method *method = ldr__method_of(l ? l->d.method : LDR_METHOD_LADDER);
-  ldr_train_desc d;
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_train_desc, d);
   if (desc) d = *desc;
   if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
   /* one that has learned stays as it is */
@@ -20608,8 +20606,8 @@ static ldr_status ldr__trainer_check(
   for (int32_t c = 0; d->class_weights && c < l->d.classes; c++)
     if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX))
       return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
-  if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
-  return dev ? ldr__dataset_check(l, dev, "the dev set", err) : LDR_OK;
+  ldr_status status = ldr__dataset_check(l, train, "the training set", err);
+  return status || !dev ? status : ldr__dataset_check(l, dev, "the dev set", err);
 }
 
 static void ldr__trainer_init(
@@ -20637,23 +20635,18 @@ static void ldr__trainer_init(
 LDR__DEF ldr_memory ldr_trainer_plan(
     const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
   ldr_train_desc d = ldr_train_desc_defaults(l, desc);
-  ldr_memory report;
-  size_t fit_size;
-  ldr__plan plan;
   ldr__fit fit;
-  ldr_error err;
   ldr_trainer t;
-  memset(&report, 0, sizeof report);
-  memset(&err, 0, sizeof err);
-  memset(&plan, 0, sizeof plan);
-  if (ldr__trainer_check(l, train, dev, &d, &err)) return report;
+  LDR__ZERO(ldr_memory, report);
+  LDR__ZERO(ldr__plan, plan);
+  LDR__ZERO(ldr__plan, start);
+  if (ldr__trainer_check(l, train, dev, &d, NULL)) return report;
   ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
   plan.report = &report;
   ldr__report(&report, "trainer", sizeof t + LDR__ALIGN);
   ldr__trainer_place(&plan, &t);
-  memset(&plan, 0, sizeof plan);
-  if (t.scale_count) ldr__fit_place(&plan, &fit, &t);
-  fit_size = t.scale_count ? plan.used + LDR__ALIGN : 0; /* only one of the two is held at a time */
+  if (t.scale_count) ldr__fit_place(&start, &fit, &t);
+  size_t fit_size = t.scale_count ? start.used + LDR__ALIGN : 0; /* only one of the two is held at a time */
   if (fit_size > t.fill_size) ldr__report(&report, "head fit", fit_size);
   else if (t.fill_size) ldr__report(&report, "tap cache: states while filling", t.fill_size);
   return report;
@@ -20663,10 +20656,8 @@ LDR__DEF uint64_t ldr_trainer_plan_disk(
     const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
   ldr_train_desc d = ldr_train_desc_defaults(l, desc);
   uint64_t bytes = 0;
-  ldr_error err;
   ldr_trainer t;
-  memset(&err, 0, sizeof err);
-  if (!d.cache_dir || ldr__trainer_check(l, train, dev, &d, &err)) return 0;
+  if (!d.cache_dir || ldr__trainer_check(l, train, dev, &d, NULL)) return 0;
   ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
   for (int i = 0; i < 2; i++)
     if (t.caches[i].d) bytes += ldr__cache_file_size(&t.caches[i]);
@@ -20674,8 +20665,7 @@ LDR__DEF uint64_t ldr_trainer_plan_disk(
 }
 
 LDR__DEF ldr_cache_info ldr_trainer_cache(const ldr_trainer *t) {
-  ldr_cache_info info;
-  memset(&info, 0, sizeof info);
+  LDR__ZERO(ldr_cache_info, info);
   info.note[0] = info.note[1] = "";
   if (!t) return info;
   info.backbone_runs = t->backbone_runs;
@@ -20694,30 +20684,25 @@ LDR__DEF ldr_cache_info ldr_trainer_cache(const ldr_trainer *t) {
 }
 
 LDR__DEF void ldr_trainer_free(ldr_trainer *t) {
-  ldr_allocator a;
   if (!t) return;
-  a = t->alloc;
+  ldr_allocator a = t->alloc;
   if (t->grads && t->l->grads == t->grads) t->l->grads = NULL;
 #ifndef LADDER_NO_STDIO
   ldr__cache_close(&t->caches[0]);
   ldr__cache_close(&t->caches[1]);
 #endif
-  ldr__plan_end(t->plan_memory, t->plan_size, &a);
+  ldr__plan_end(t->plan.memory, t->plan.size, &a);
   ldr__free(&a, t, sizeof *t);
 }
 
 /* Total target weight of examples, known before any forward pass. */
 static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count) {
-  ldr__targets target;
   double weight = 0;
-  memset(&target, 0, sizeof target);
+  LDR__ZERO(ldr__targets, target);
+  if (t->d.preference > 0) return count;
   target.class_weights = t->class_weights;
   for (int32_t i = 0; i < count; i++) {
     ldr_example e = ldr_dataset_get(d, examples[i] * ldr__per(d));
-    if (t->d.preference > 0) {
-      weight++;
-      continue;
-    }
     target.labels = e.labels;
     for (int32_t k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
       weight += ldr__target_weight(&target, d->head, (size_t)k);
@@ -20738,35 +20723,22 @@ static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err);
 static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
     const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
   ldr_train_desc d = ldr_train_desc_defaults(l, desc);
-  ldr__plan plan;
-  ldr_trainer *t;
-  ldr_allocator a;
   LDR__OWN_ERROR(err);
   if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
-  a = d.alloc.alloc_fn ? d.alloc : l->alloc;
-  t = (ldr_trainer *)ldr__alloc(&a, sizeof *t);
-  if (!t) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while making a trainer");
-    return NULL;
-  }
+  ldr_trainer *t = (ldr_trainer *)ldr__new(d.alloc.alloc_fn ? &d.alloc : &l->alloc, sizeof *t, "making a trainer", err);
+  if (!t) return NULL;
   ldr__trainer_init(t, l, train, dev, &d);
   t->only_scores = only_scores;
-  memset(&plan, 0, sizeof plan);
-  ldr__trainer_place(&plan, t);
-  if (ldr__plan_begin(&plan, &t->alloc, err)) {
-    ldr__free(&a, t, sizeof *t);
-    return NULL;
+  while (ldr__plan_turn(&t->plan, &t->alloc, err)) ldr__trainer_place(&t->plan, t);
+  if (!err->status) {
+    if (ldr__balances(t)) ldr__balance(t);
+    else for (int32_t c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
+    t->d.class_weights = t->class_weights;
+    ldr__trainer_order(t, 0);
+    if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
+      ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
   }
-  t->plan_memory = plan.memory;
-  t->plan_size = plan.size;
-  ldr__trainer_place(&plan, t);
-  if (ldr__balances(t)) ldr__balance(t);
-  else for (int32_t c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
-  t->d.class_weights = t->class_weights;
-  ldr__trainer_order(t, 0);
-  if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
-    ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
-  else if ((!t->room || !ldr__processes_agree(t, err)) && !ldr__trainer_caches(t, err)) {
+  if (!err->status && (!t->room || !ldr__processes_agree(t, err)) && !ldr__trainer_caches(t, err)) {
     if (!only_scores) l->grads = t->grads;
     return t;
   }
@@ -21094,8 +21066,7 @@ static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err
 }
 
 LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
-  ldr_start none;
-  memset(&none, 0, sizeof none);
+  LDR__ZERO(ldr_start, none);
   return t ? t->start : none;
 }
 
@@ -21103,16 +21074,13 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
    time. */
 static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
   size_t tap_width = t->l->wide, width = t->l->head_width, tokens = 0, ignored = 0;
-  ldr_status status;
-  ldr__plan plan;
   ldr__fit fit;
   const int fits = t->l->fresh && t->d.head_epochs > 0;
+  LDR__ZERO(ldr__plan, plan);
   if (!t->scale_count) return LDR_OK;
-  memset(&plan, 0, sizeof plan);
-  ldr__fit_place(&plan, &fit, t);
-  if (ldr__plan_begin(&plan, &t->alloc, err)) return err->status;
-  ldr__fit_place(&plan, &fit, t);
-  status = ldr__check_slice(t, &fit, err);
+  while (ldr__plan_turn(&plan, &t->alloc, err)) ldr__fit_place(&plan, &fit, t);
+  if (err->status) return err->status;
+  ldr_status status = ldr__check_slice(t, &fit, err);
   if (!status) status = ldr__features_read(t, &fit.train, t->train, t->order, fit.sums, &tokens, err);
   if (!status && t->dev) status = ldr__features_read(t, &fit.dev, t->dev, NULL, NULL, &ignored, err);
   for (int32_t k = 0; !status && k < t->scale_count; k++) {
@@ -21148,9 +21116,8 @@ static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
     const ldr_train_desc *desc, ldr_error *err) {
-  ldr_trainer *t;
   LDR__OWN_ERROR(err);
-  t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
+  ldr_trainer *t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
   if (!t || !ldr__trainer_prepare(t, err)) return t;
   ldr_trainer_free(t);
   return NULL;
@@ -21198,14 +21165,13 @@ static void ldr__trainer_route(ldr_trainer *t) {
 /* Adds n examples of d to the gradients of a mean loss; *loss += their losses. They are the first-th and so on of a
    step. */
 static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const ldr_dataset *d, const int32_t *examples,
-    int32_t first, int32_t n, double weight, float dropout, ldr_error *err) {
+    int32_t first, int32_t n, double weight, ldr_error *err) {
   int32_t q, per = ldr__per(d);
-  ldr__targets target;
   for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(first * per + q);
-  ldr__pass_load(&t->pass, d, examples, n, t->ordinals, dropout,
+  ldr__pass_load(&t->pass, d, examples, n, t->ordinals, t->l->d.dropout,
       ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)(t->step + t->learned)));
   ldr__trainer_route(t);
-  target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, d->choices);
+  ldr__targets target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, d->choices);
   if (ldr__trainer_forward(t, d, examples, n, err)) return err->status;
   *loss += ldr__pass_loss(&t->pass, &target, weight);
   ldr__pass_backward(&t->pass);
@@ -21214,7 +21180,7 @@ static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const ldr_data
 
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count,
-    double weight, float dropout, ldr_error *err) {
+    double weight, ldr_error *err) {
   int32_t i;
   size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
   size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
@@ -21224,7 +21190,7 @@ static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int
     int32_t n = LDR__MIN(t->part, count - (i = (int32_t)p * t->part));
     double part_loss = 0;
     if (held) ldr__clear(t->grads, t->l->size);
-    if (ldr__trainer_part(t, &part_loss, t->train, examples + i, i, n, weight, dropout, err)) return err->status;
+    if (ldr__trainer_part(t, &part_loss, t->train, examples + i, i, n, weight, err)) return err->status;
     *loss += part_loss;
     if (t->room) t->losses[p] = part_loss;
     if (t->room && !t->d.reduce_plain) ldr__branch_take(t, &held, p, parts);
@@ -21248,7 +21214,7 @@ LDR__DEF ldr_status ldr_trainer_gradients(
   if (ldr__trainer_refilled(t, err)) return err->status;
   weight = ldr__examples_weight(t, t->train, examples, count);
   if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example of the batch has a target");
-  if (ldr__trainer_gradients(t, &sum, examples, count, weight, t->l->d.dropout, err)) return err->status;
+  if (ldr__trainer_gradients(t, &sum, examples, count, weight, err)) return err->status;
   if (loss) *loss = sum / weight;
   return sum - sum == 0 ? LDR_OK : ldr__name_not_finite(t, err);
 }
@@ -21264,19 +21230,17 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
 }
 
 LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
-  ldr__tally y;
-  ldr_metric metric;
   int32_t i, n, part;
   LDR__OWN_ERROR(err);
+  LDR__ZERO(ldr__tally, y);
   if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_evaluate: no trainer, data set or score");
   if (d != t->dev && d != t->train)
     return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
-  memset(&y, 0, sizeof y);
   n = ldr__examples(d);
   y.tags = t->tags;
   y.predicted = t->values;
   y.actual = t->values + n;
-  metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
+  ldr_metric metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
   part = LDR__MIN(t->part, 64);
   for (i = 0; i < n; i += part) {
     ldr__targets target;
@@ -21299,23 +21263,22 @@ LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) {
 static int ldr__has_best(const ldr_trainer *t) { return t->best_metric > -1e30; }
 
 LDR__DEF ldr_progress ldr_trainer_progress(const ldr_trainer *t) {
-  ldr_progress progress, *p = &progress;
-  memset(p, 0, sizeof *p);
-  if (!t) return progress;
-  p->step = (int32_t)t->step;
-  p->steps = t->d.epochs * t->steps_per_epoch;
-  p->epoch = (int32_t)((t->step + t->steps_per_epoch - 1) / t->steps_per_epoch);
-  p->epochs = t->d.epochs;
-  p->loss = t->epoch_weight > 0 ? t->epoch_loss / t->epoch_weight : t->last_loss;
-  p->step_loss = t->last_step_loss;
-  p->rate = t->last_rate;
-  p->gradient_norm = t->last_norm;
-  p->tokens = t->tokens;
-  p->evaluated = t->dev && t->step > 0 && t->step % t->steps_per_epoch == 0;
-  p->metric = t->last_metric;
-  p->best_metric = ldr__has_best(t) ? t->best_metric : 0;
-  p->best_epoch = t->best_epoch;
-  return progress;
+  LDR__ZERO(ldr_progress, p);
+  if (!t) return p;
+  p.step = (int32_t)t->step;
+  p.steps = t->d.epochs * t->steps_per_epoch;
+  p.epoch = (int32_t)((t->step + t->steps_per_epoch - 1) / t->steps_per_epoch);
+  p.epochs = t->d.epochs;
+  p.loss = t->epoch_weight > 0 ? t->epoch_loss / t->epoch_weight : t->last_loss;
+  p.step_loss = t->last_step_loss;
+  p.rate = t->last_rate;
+  p.gradient_norm = t->last_norm;
+  p.tokens = t->tokens;
+  p.evaluated = t->dev && t->step > 0 && t->step % t->steps_per_epoch == 0;
+  p.metric = t->last_metric;
+  p.best_metric = ldr__has_best(t) ? t->best_metric : 0;
+  p.best_epoch = t->best_epoch;
+  return p;
 }
 
 /* Scores dev; remembers the best. */
@@ -21392,7 +21355,7 @@ LDR__DEF ldr_status ldr_trainer_learn(
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
       t->pass.teacher = old ? teacher : NULL;
-      ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout, err);
+      ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, err);
       t->pass.teacher = teacher;
       if (err->status) return err->status;
     }
@@ -21403,38 +21366,31 @@ LDR__DEF ldr_status ldr_trainer_learn(
 }
 
 LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err) {
-  ldr_progress progress;
-  const int32_t *examples;
-  int32_t in_epoch, count, i;
-  double weight, loss = 0;
+  double loss = 0;
   float stop = 0;
-  int end;
   LDR__OWN_ERROR(err);
   if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_step: no trainer, or its training is over");
   t->l->grads = t->grads;
   if (ldr__trainer_refilled(t, err)) return err->status;
-  in_epoch = (int32_t)(t->step % t->steps_per_epoch);
+  int32_t in_epoch = (int32_t)(t->step % t->steps_per_epoch), per = ldr__per(t->train);
   if (t->room && (!in_epoch || !t->agreed) && ldr__processes_agree(t, err)) return err->status;
   ldr__trainer_order(t, (int32_t)(t->step / t->steps_per_epoch));
-  examples = t->order + (size_t)in_epoch * (size_t)t->batch;
-  count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
-  weight = ldr__examples_weight(t, t->train, examples, count);
+  const int32_t *examples = t->order + (size_t)in_epoch * (size_t)t->batch;
+  int32_t count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
+  double weight = ldr__examples_weight(t, t->train, examples, count);
   if (weight > 0) {
-    if (ldr__trainer_gradients(t, &loss, examples, count, weight, t->l->d.dropout, err)) return err->status;
+    if (ldr__trainer_gradients(t, &loss, examples, count, weight, err)) return err->status;
     if (ldr__trainer_move(t, loss, ldr__rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch), err))
       return err->status;
   }
   t->step++;
-  for (i = 0; i < count; i++) {
-    int32_t per = ldr__per(t->train);
+  for (int32_t i = 0; i < count; i++)
     t->tokens += (int64_t)(t->train->offsets[(examples[i] + 1) * per] - t->train->offsets[examples[i] * per]);
-  }
   t->last_step_loss = ldr__ratio(loss, weight);
   t->epoch_loss += loss;
   t->epoch_weight += weight;
-  end = t->step % t->steps_per_epoch == 0;
-  if (end && ldr__trainer_epoch_end(t, err)) return err->status;
-  progress = ldr_trainer_progress(t);
+  if (t->step % t->steps_per_epoch == 0 && ldr__trainer_epoch_end(t, err)) return err->status;
+  ldr_progress progress = ldr_trainer_progress(t);
   if (p) *p = progress;
   if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) stop = 1;
   if (ldr__reduce(t, &stop, 1, err)) return err->status; /* one stops all */
@@ -21448,10 +21404,9 @@ LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
 
 LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc,
     ldr_fit_result *result, ldr_error *err) {
-  ldr_trainer *t;
   ldr_status status = LDR_OK;
   LDR__OWN_ERROR(err);
-  t = ldr_trainer_create(l, train, dev, desc, err);
+  ldr_trainer *t = ldr_trainer_create(l, train, dev, desc, err);
   if (!t) return err->status;
   while (!status && !ldr_trainer_done(t)) status = ldr_trainer_step(t, NULL, err);
   if (!status) ldr_trainer_restore_best(t);
@@ -21462,7 +21417,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
     result->metric = ldr__has_best(t) ? t->best_metric : 0;
     result->loss = ldr_trainer_progress(t).loss;
     result->tokens = t->tokens;
-    result->peak_bytes = (uint64_t)t->plan_size + LDR__MAX(t->fill_size, t->fit_size);
+    result->peak_bytes = (uint64_t)t->plan.size + LDR__MAX(t->fill_size, t->fit_size);
   }
   ldr_trainer_free(t);
   return status;
