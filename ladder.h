@@ -10588,7 +10588,7 @@ typedef struct ldr__block {
 typedef struct ldr__acts {
   float *x, *n1, *qkv, *attention, *lse, *r1, *n2, *u, *g, *r2, *y, *stats1, *stats2;
   float *low, *z[2], *down[2], *bent; /* A z; what each adapter read, Down of it, f of that */
-  float *added[2], *stats3, *stats4; /* what norm3 and norm4 read; a parallel block: what norm2 reads */
+  float *added[2], *added_stats[2]; /* what norm3 and norm4 read; a parallel block: what norm2 reads */
   float *raw, *raw_stats; /* q, k, v as their matrices made them; [units][raw_rows][2] of their norms */
   size_t raw_rows;
   float *xn, *xq, *xattention, *xlse, *xr, *xstats; /* of cross-attention; xq, xattention NULL: where q was */
@@ -10655,10 +10655,10 @@ static void ldr__acts_rooms(ldr__rooms *rooms, ldr__acts *a, const ldr__shape *s
     { &a->n2, w, 1, pre || normed }, { &a->n1, w, 0, pre && kept }, { &a->r2, w, 1, post && kept },
     { &a->qkv, kept ? qkv : ldr__room_width(s), 0, heads > 0 }, { &a->attention, q, 1, attends },
     { &a->lse, heads, 0, attends }, { &a->u, f, 1, kept || !heads }, { &a->g, f, 1, s->gated },
-    { &a->stats1, 2, !pre, normed }, { &a->stats2, 2, 1, normed }, { &a->stats3, 2, 1, after },
-    { &a->stats4, 2, 1, after }, { &a->added[0], w, 1, after || (kept && s->parallel) }, { &a->added[1], w, 1, after },
-    { &a->xr, w, 1, s->cross }, { &a->xn, w, 1, cross }, { &a->xq, q, 1, cross }, { &a->xattention, q, 1, cross },
-    { &a->xlse, heads, 1, cross }, { &a->xstats, 2, 1, cross },
+    { &a->stats1, 2, !pre, normed }, { &a->stats2, 2, 1, normed }, { &a->added_stats[0], 2, 1, after },
+    { &a->added_stats[1], 2, 1, after }, { &a->added[0], w, 1, after || (kept && s->parallel) },
+    { &a->added[1], w, 1, after }, { &a->xr, w, 1, s->cross }, { &a->xn, w, 1, cross }, { &a->xq, q, 1, cross },
+    { &a->xattention, q, 1, cross }, { &a->xlse, heads, 1, cross }, { &a->xstats, 2, 1, cross },
     { &a->raw, qkv, 0, kept && (s->head_norms || s->clip > 0 || s->scaled) },
     { &a->routes, (size_t)s->experts + 1 + w, 1, s->experts }, { &a->low, (size_t)s->low_rank, 0, s->low_rank },
     { &a->bent, n, 1, n > 0 }, { &a->down[0], n, 1, adapts }, { &a->down[1], n, 1, adapts }, { &a->z[0], w, 1, adapts },
@@ -10980,11 +10980,11 @@ static void ldr__head_norms_gradients(ldr__sums *sums, float *const *grad, const
 /* r[T,w] = norm(r), by norm3 or norm4 (which), times grow: what is added to the stream. */
 static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
     const ldr__shape *s, int which, size_t rows) {
-  const float *const *v = b->v + (which ? LDR__NORM4 : LDR__NORM3);
+  const float *const *v = b->v + LDR__NORM3 + 2 * which;
   size_t w = (size_t)s->width;
   if (s->after) {
     if (a->added[which]) ldr__copy(a->added[which], r, rows * w);
-    ldr__norm_forward(ex, r, which ? a->stats4 : a->stats3, r, v[0], v[1], rows, w, s->norm, s->eps);
+    ldr__norm_forward(ex, r, a->added_stats[which], r, v[0], v[1], rows, w, s->norm, s->eps);
   }
   if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] *= s->grow);)
 }
@@ -10997,8 +10997,8 @@ static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, co
   if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, dr[t * w + i] *= s->grow);)
   if (!s->after) return;
   if (given) ldr__copy(given, dr, rows * w);
-  ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], which ? a->stats4 : a->stats3,
-      b->v[which ? LDR__NORM4 : LDR__NORM3], rows, w, s->norm);
+  ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], a->added_stats[which], b->v[LDR__NORM3 + 2 * which],
+      rows, w, s->norm);
 }
 
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one
@@ -11154,7 +11154,7 @@ static void ldr__qkv_gradients(
 /* z[T,w] += Up f(Down z + b) + c, f = gelu; adapter 0 stands after attention, 1 after FFN. */
 static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts *a, const ldr__block *b,
     const ldr__shape *s, int which, size_t rows) {
-  const float *const *v = b->v + (which ? LDR__ADAPTER2 : LDR__ADAPTER1);
+  const float *const *v = b->v + LDR__ADAPTER1 + 4 * which;
   size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
   if (!v[0]) return;
   if (a->z[which]) ldr__copy(a->z[which], z, rows * w);
@@ -11168,7 +11168,7 @@ static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts 
 /* dz[T,w]: from the gradient of the adapter's output to that of its input, in place. */
 static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *grad, const ldr__acts *a,
     const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
-  const int first = which ? LDR__ADAPTER2 : LDR__ADAPTER1;
+  const int first = LDR__ADAPTER1 + 4 * which;
   const float *const *v = b->v + first;
   size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
   if (!v[0]) return;
@@ -11513,10 +11513,9 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     ldr__norm_gradients(sums, grad[LDR__XNORM], grad[LDR__XNORMB], post ? k->dn1 : k->xn, post ? a->xr : a->r1,
         a->xstats, rows, w);
   }
-  if (s->after) {
-    ldr__norm_gradients(sums, grad[LDR__NORM3], grad[LDR__NORM3B], k->added[0], a->added[0], a->stats3, rows, w);
-    ldr__norm_gradients(sums, grad[LDR__NORM4], grad[LDR__NORM4B], k->added[1], a->added[1], a->stats4, rows, w);
-  }
+  for (int i = 0; s->after && i < 2; i++)
+    ldr__norm_gradients(sums, grad[LDR__NORM3 + 2 * i], grad[LDR__NORM3B + 2 * i], k->added[i], a->added[i],
+        a->added_stats[i], rows, w);
   if (s->place == LDR__NO_NORM) return;
   if (s->parallel == 1) {
     ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn2, a->added[0], a->stats2, rows, w);
@@ -16968,8 +16967,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
                                                                   copies, else to what the head reads */
   const char *side = "ladder activations";
   int keep = train != NULL;
-  ldr__acts shared;
-  memset(&shared, 0, sizeof shared);
+  LDR__ZERO(ldr__acts, shared);
   s->mixed = s->final;
   if (!rungs) return;
   if (keep) s->panels =
@@ -17265,15 +17263,11 @@ static void ldr__pass_begin(
   if (l->owner) {
     s->row_count = s->t.count;
     for (t = 0; t < (int32_t)s->t.count; t++) s->rows[t] = t;
-  } else if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
-    s->row_count = (size_t)s->offsets[sequences];
-    for (i = 0; i < sequences; i++)
-      for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
-  } else if (l->d.head == LDR_HEAD_WORDS) { /* only rows with a target are looked at */
+  } else if (ldr__per_token(l->d.head)) { /* of words only rows with a target are looked at */
     s->row_count = 0;
     for (i = 0; i < sequences; i++)
       for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) {
-        if (s->labels[t] < 0) continue;
+        if (l->d.head == LDR_HEAD_WORDS && s->labels[t] < 0) continue;
         s->rows[s->row_count] = t + (i + 1) * virtuals;
         s->labels[s->row_count++] = s->labels[t];
       }
@@ -18666,8 +18660,10 @@ static int ldr__pass_holds(const ldr__pass *s, ldr__limits most) {
 /* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
 static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, const char *what, ldr_error *err) {
   const ldr_model *m = l->m;
-  size_t i, n = ldr__per_token(d->head) ? d->tokens : d->count;
-  int32_t limit = ldr__text_positions(l);
+  const int multi = d->head == LDR_HEAD_MULTI;
+  const int32_t *labels = multi ? d->set_items : d->labels;
+  size_t i, n = multi ? d->set_used : ldr__per_token(d->head) ? d->tokens : d->count;
+  int32_t limit = ldr__text_positions(l), classes = d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes;
   if (d->head != l->d.head)
     return ldr__fail(err, LDR_ARGUMENT, "%s: its examples are made for another kind of head than the ladder's", what);
   if (d->count < 1 || d->count % (size_t)ldr__per(d))
@@ -18694,13 +18690,9 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   for (i = 0; ldr__spans_of(d->head) & LDR__SPANS_ONE && i < d->count; i++)
     if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, "%s: the first token of example %U stands for no "
         "span and cannot be in one: label it LDR_IGNORE", what, (uint64_t)i);
-  for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
-    if (d->set_items[i] >= l->d.classes)
-      return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
-  for (i = 0; d->head != LDR_HEAD_MULTI && i < n; i++)
-    if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes))
-      return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->labels[i],
-          d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
+  for (i = 0; i < n; i++)
+    if (labels[i] >= classes)
+      return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, labels[i], classes);
   return LDR_OK;
 }
 
@@ -19906,23 +19898,16 @@ static void ldr__cache_unpack(
 static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *examples, int32_t per, int32_t n) {
   for (int32_t q = 0; q < n; q++)
     if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
-  if (c->hash) {
-    for (int32_t q = 0; q < n; q++)
-      for (size_t k = 0; k < c->records; k++) {
-        size_t rows, before;
-        ldr__cache_own(c, s, k, q, &rows, &before);
-        if (!ldr__cache_read(c, ldr__sequence_of(examples, per, q), k, before + rows)) return 0;
-        if (s->reader) ldr__cache_unpack(c, s->reader, c->data, k, q);
-        ldr__cache_unpack(c, s, c->data, k, q);
-      }
-    return 1;
-  }
-  for (int32_t q = 0; q < n; q++) {
-    size_t sequence = ldr__sequence_of(examples, per, q);
-    size_t k = s->reader ? (size_t)s->reader->tap_count : c->taps;
-    if (s->reader && k < c->taps) ldr__cache_unpack(c, s->reader, ldr__cache_record(c, sequence, k), k, q);
-    for (k = c->taps; k < c->records; k++) ldr__cache_unpack(c, s, ldr__cache_record(c, sequence, k), k, q);
-  }
+  for (int32_t q = 0; q < n; q++)
+    for (size_t k = 0, rows, before; k < c->records; k++) {
+      size_t sequence = ldr__sequence_of(examples, per, q);
+      const unsigned char *record = ldr__cache_record(c, sequence, k);
+      int fetched = !c->hash && k < c->taps;
+      ldr__cache_own(c, s, k, q, &rows, &before);
+      if (c->hash && !ldr__cache_read(c, sequence, k, before + rows)) return 0;
+      if (s->reader && (!fetched || k == (size_t)s->reader->tap_count)) ldr__cache_unpack(c, s->reader, record, k, q);
+      if (!fetched) ldr__cache_unpack(c, s, record, k, q);
+    }
   return 1;
 }
 
