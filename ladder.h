@@ -9307,7 +9307,8 @@ static void ldr__read_template(ldr_tokenizer *t, ldr__template *m, int32_t node,
     ldr__read_fail(t, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
 }
 
-static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node) {
+/* 0: there is none of this type. */
+static int ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node) {
   int roberta = strcmp(type, "RobertaProcessing") == 0;
   int32_t cls;
   if ((roberta || strcmp(type, "ByteLevel") == 0) && ldr__read_flag(t, node, "trim_offsets", 1)) {
@@ -9323,16 +9324,15 @@ static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node
   } else if (roberta || strcmp(type, "BertProcessing") == 0) {
     cls = ldr__read_token_pair(t, node, "cls");
     ldr__templates(t, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(t, node, "sep"));
-  } else if (strcmp(type, "ByteLevel") != 0)
-    ldr__read_fail(t, LDR_UNSUPPORTED, ldr__member(t, node, "type"),
-        "the tokenizer has a post-processor that is not known");
+  } else return strcmp(type, "ByteLevel") == 0;
+  return 1;
 }
 
 /* ---- sequences of parts ---- */
 
 static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) {
   int32_t type, k;
-  char name[32], unknown[80];
+  char name[32];
   if (t->err->status || !ldr_json_node_at(t->j, node) || ldr__node_is(t, node, LDR_JSON_NULL)) return;
   type = ldr__member(t, node, "type");
   if (ldr_json_string(name, sizeof name, t->j, type) < 0 || depth > 8)
@@ -9342,11 +9342,9 @@ static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) 
     k = ldr__member(t, node, ldr__kinds[kind].members);
     if (!ldr__node_is(t, k, LDR_JSON_ARRAY)) ldr__read_fail(t, LDR_FORMAT, node, "a Sequence has no members");
     for (k = ldr__first(t, k); k >= 0; k = ldr__next(t, k)) ldr__read_list(t, kind, k, depth + 1);
-  } else if (kind == LDR__PROCESSORS) ldr__read_processor(t, name, node);
-  else if (!ldr__part_named(t, kind, name, node)) {
-    ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", ldr__kinds[kind].what);
-    ldr__read_fail(t, LDR_UNSUPPORTED, type, unknown);
-  }
+  } else if (kind == LDR__PROCESSORS ? !ldr__read_processor(t, name, node) : !ldr__part_named(t, kind, name, node))
+    ldr__fail_at(t->err, LDR_UNSUPPORTED, ldr__json_offset(t->j, type), "the tokenizer has a %s that is not known "
+        "(found %b)", ldr__kinds[kind].what, LDR__WRITTEN(t->j, type));
 }
 
 /* ---- rows of cutters ---- */
@@ -9374,8 +9372,7 @@ static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
   const ldr_json_node *v = ldr_json_node_at(t->j, vocab);
   int64_t id = -1, top = -1;
   if (!ldr__node_is(t, vocab, LDR_JSON_OBJECT))
-    ldr__fail_at(t->err, LDR_VOCAB, ldr__json_offset(t->j, vocab >= 0 ? vocab : model),
-        "model.vocab is not a table of pieces and ids");
+    ldr__read_fail(t, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a table of pieces and ids");
   for (key = t->err->status ? -1 : v->first; key >= 0 && !t->err->status; key = ldr__next(t, value)) {
     value = ldr__next(t, key);
     if (!ldr__json_integer(t->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
@@ -9396,15 +9393,17 @@ static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
   ldr__pieces_index(t);
 }
 
-/* The unknown token of the model; it must be a piece. */
-static void ldr__read_unknown(ldr_tokenizer *t, int32_t model, const char *otherwise) {
-  ldr__string unk = ldr__read_text(t, model, "unk_token", otherwise);
-  if (t->err->status || !unk.bytes) return;
+/* The token of what is unknown; it must be a piece. */
+static void ldr__set_unknown(ldr_tokenizer *t, ldr__string unk) {
   t->unk = ldr__piece_find(t, unk.text, (size_t)unk.bytes);
   if (t->unk < 0)
     ldr__fail(t->err, LDR_VOCAB,
         "none of the %d pieces is %b, which stands for unknown words; is this the right vocabulary?",
         (int)t->count, unk.text, (size_t)unk.bytes);
+}
+static void ldr__read_unknown(ldr_tokenizer *t, int32_t model, const char *otherwise) {
+  ldr__string unk = ldr__read_text(t, model, "unk_token", otherwise);
+  if (!t->err->status && unk.bytes) ldr__set_unknown(t, unk);
 }
 
 /* What stands before a piece inside a word. */
@@ -9653,10 +9652,8 @@ static void ldr__read_tokenizer(ldr_tokenizer *t) {
   static const int order[] = { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__PROCESSORS, LDR__DECODERS };
   int32_t model = ldr_json_get(t->j, 0, "model"), added = ldr__member(t, 0, "added_tokens"),
       extra = ldr__count(t, added), k;
-  if (!ldr__node_is(t, model, LDR_JSON_OBJECT))
-    ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
-  else t->cutter = ldr__cutter_of(t, model);
-  if (t->err->status) return;
+  t->cutter = ldr__cutter_of(t, model);
+  if (!t->cutter) return;
   if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(t, model, extra);
   else ldr__read_vocab(t, model, extra);
   if (!t->err->status) t->cutter->read(t, model);
@@ -9716,7 +9713,7 @@ static void ldr__parts_bert(ldr_tokenizer *t) {
   t->cutter = &ldr__cutters[LDR__WORDPIECE];
   t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
   ldr__set_prefix(t, ldr__string_of("##"));
-  t->unk = ldr__added_special(t, "[UNK]", 0);
+  ldr__added_special(t, "[UNK]", 0);
   int32_t cls = ldr__added_special(t, "[CLS]", 0);
   int32_t sep = ldr__added_special(t, "[SEP]", 0);
   ldr__added_special(t, "[PAD]", 0);
@@ -9726,9 +9723,7 @@ static void ldr__parts_bert(ldr_tokenizer *t) {
   ldr__part_named(t, LDR__DECODERS, "WordPiece", -1);
   t->no_template = cls < 0 || sep < 0;
   ldr__templates(t, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
-  if (t->unk < 0)
-    ldr__fail(t->err, LDR_VOCAB, "none of the %d pieces is [UNK], which stands for unknown words; "
-        "is this the WordPiece vocabulary of a BERT?", (int)t->count);
+  ldr__set_unknown(t, ldr__string_of("[UNK]"));
 }
 
 static void ldr__read_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) {
@@ -10128,11 +10123,9 @@ static const char *const ldr__beside_names[] = {
 static int64_t ldr__beside_id(const ldr_tokenizer *t, int which, int32_t key) {
   char digits[11];
   int64_t id = 0;
-  int32_t i, n = (int32_t)ldr_json_string(digits, sizeof digits, t->j, key);
   if (which == LDR__BESIDE_ADDED)
     return ldr__json_integer(t->j, ldr__next(t, key), &id) && id <= 1 << 28 ? id : -1;
-  for (i = 0; i < n && id >= 0; i++) id = n < 10 && ldr__digit(digits[i]) ? id * 10 + (digits[i] - '0') : -1;
-  return n ? id : -1;
+  return ldr_json_string(digits, sizeof digits, t->j, key) < 10 && ldr__parse_i64(digits, &id) ? id : -1;
 }
 
 static void ldr__read_added_list(ldr_tokenizer *t, int32_t list) {
@@ -10273,7 +10266,7 @@ static void ldr__read_main(ldr_tokenizer *t, ldr__files *f) {
   if (t->err->status) return;
   if (!j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(t, s, n, &f->rules);
   else if (!j) ldr__read_lines(t, s, n);
-  else if (model >= 0 && !ldr__json_is(j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(t);
+  else if (ldr__json_is(j, model, LDR_JSON_OBJECT)) ldr__read_tokenizer(t);
   else if (ldr__is_byt5(j)) ldr__read_byt5(t);
   else if (!merges->data)
     ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
