@@ -2380,7 +2380,7 @@ typedef struct ldr__tile {
 
 typedef struct ldr__kernels {
   const char *name;
-  int32_t mr, nr; /* rows and columns of the register tile */
+  size_t mr, nr; /* rows and columns of the register tile */
   void (*tile)(const ldr__tile *t);
   void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n); /* src: the start of a block */
   /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
@@ -3219,7 +3219,7 @@ static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to
 
 /* Packs b[k,n] into panels: element (p,j) at j/nr*nr*k + p*nr + j%nr, zero beyond column n. */
 static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
-  size_t nr = (size_t)ker->nr, whole = ldr__round_up(n, nr), p, j;
+  size_t nr = ker->nr, whole = ldr__round_up(n, nr), p, j;
   const unsigned char *data = ldr__element_at(b.data, b.dtype, b.first);
   if (b.cs == 1) { /* rows of b are contiguous */
     float line[64];
@@ -3349,13 +3349,13 @@ static void ldr__fetches_take(ldr__fetches *s, size_t k, uintptr_t *at, size_t *
 
 /* Tiles of a product of that size. */
 static size_t ldr__tiles(const ldr__kernels *ker, size_t m, size_t n) {
-  return (m + (size_t)ker->mr - 1) / (size_t)ker->mr * ((n + (size_t)ker->nr - 1) / (size_t)ker->nr);
+  return (m + ker->mr - 1) / ker->mr * ((n + ker->nr - 1) / ker->nr);
 }
 
 /* Tiles below one another from t on, `rows` in all, which are dealt out evenly: a tile of a row or two is slow for its
    size. */
-static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t rows, int32_t mr, ldr__fetches *soon) {
-  size_t left = (rows + (size_t)mr - 1) / (size_t)mr, height;
+static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t rows, size_t mr, ldr__fetches *soon) {
+  size_t left = (rows + mr - 1) / mr, height;
   for (; left; left--, rows -= height) {
     height = (rows + left - 1) / left;
     t.rows = (int32_t)height;
@@ -3374,7 +3374,7 @@ static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t
 static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
     const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
     const ldr__finish *last, int accumulate, ldr__fetches *soon) {
-  const size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, row = rs * sizeof(float);
+  const size_t nr = ker->nr, mc = LDR__MC / ker->mr * ker->mr, row = rs * sizeof(float);
   ldr__tile tile = { NULL, NULL, NULL, ldc, row, cs * sizeof(float), 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
   for (size_t i0 = 0; i0 < m; i0 += mc) {
     size_t high = LDR__MIN(m - i0, mc), after = i0 + high;
@@ -3404,7 +3404,7 @@ static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_
     size_t cs, const float *panels, size_t depth,
     size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last,
     int accumulate, ldr__fetches *soon, float *copy) {
-  size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
+  size_t mc = LDR__MC / ker->mr * ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
   for (i0 = 0; i0 < m; i0 += mc) {
     size_t rows = LDR__MIN(mc, m - i0);
     ldr__finish mine;
@@ -3440,7 +3440,7 @@ typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
    together. */
 static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb, size_t each) {
   ldr__grid g;
-  size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, most = (m + 4 * mr - 1) / (4 * mr), rows;
+  size_t nr = ex->kernels->nr, mr = ex->kernels->mr, most = (m + 4 * mr - 1) / (4 * mr), rows;
   size_t want = ex->threads == 1 ? 1 : each * (size_t)ex->threads;
   /* packing b for few rows is dear, and for fewer dearer */
   if (m < LDR__FEW_ROWS) nb = LDR__MIN(nb, LDR__MAX(ldr__round_up((n + want - 1) / want, nr), 2 * nr));
@@ -3469,7 +3469,7 @@ typedef struct ldr__product {
 static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
     ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
   /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
-  const int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
+  const int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > ex->kernels->mr;
   const size_t deep = copied ? LDR__COPY_DEEP : cs != 1 ? LDR__LONG_DEEP : LDR__DEEP;
   const size_t nb = copied ? LDR__COPY_NB : cs != 1 ? LDR__LONG_NB : LDR__NB;
   ldr__product p = { c, a, ldc, rs, cs, m, n, k, deep, b, finish, accumulate, copied, { 0, 0, 0, 0 } };
@@ -3482,7 +3482,7 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
   size_t i = task / p->g.columns * p->g.mb, j = task % p->g.columns * p->g.nb, k0, kc;
   size_t mine = LDR__MIN(p->g.nb, p->n - j), height = LDR__MIN(p->g.mb, p->m - i);
   float *packed = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *c = p->c + i * p->ldc + j;
-  float *copy = packed + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, (size_t)ker->nr);
+  float *copy = packed + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, ker->nr);
   ldr__finish finish = ldr__finish_at(p->finish, i, j);
   for (k0 = 0; k0 < p->k || k0 == 0; k0 += p->deep) {
     const ldr__finish *last = k0 + p->deep >= p->k ? &finish : NULL;
@@ -3493,7 +3493,7 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
     ldr__fetches_clear(&soon);
     if (p->b.panels[0]) {
       depth = p->k;
-      panels = p->b.panels[0] + j * depth + k0 * (size_t)ker->nr;
+      panels = p->b.panels[0] + j * depth + k0 * ker->nr;
     } else {
       size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), tiles = ldr__tiles(ker, height, mine);
       size_t next = task + (size_t)ex->threads, later = next % p->g.columns * p->g.nb;
@@ -3604,7 +3604,7 @@ static size_t ldr__packed_depth(const ldr__kernels *ker, size_t in, ldr__packing
 }
 /* Bytes of all panels. */
 static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, ldr__packing type) {
-  return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type);
+  return ldr__round_up(out, ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type);
 }
 LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__PACKED_KC * 127 * 127 < 16777216 && LDR__PACKED_KC % 4 == 0
     && LDR__PACKED_KC % LDR__KC == 0);
@@ -3617,7 +3617,7 @@ static size_t ldr__narrow_stride(size_t in) { return ldr__round_up(2 * in, 64) +
    numbers. */
 static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t first, ldr__mat w, const float *bias,
     size_t rows, float *scratch) {
-  size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, m->type), whole = ldr__round_up(m->out, nr), r, i;
+  size_t nr = ker->nr, unit = ldr__packed_unit(ker, m->type), whole = ldr__round_up(m->out, nr), r, i;
   size_t depth = ldr__packed_depth(ker, m->in, m->type);
   for (r = 0; r < rows; r++) {
     size_t o = first + r, to = o / nr * nr * depth + o % nr * unit;
@@ -3664,10 +3664,10 @@ static void ldr__packed_part(const ldr__exec *ex, const ldr__packed_product *u, 
   const ldr__kernels *ker = ex->kernels;
   const ldr__packed *w = u->w;
   const int int8 = w->type == LDR__PACK_INT8;
-  const size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, w->type), bytes = int8 ? 2 : sizeof(float);
+  const size_t nr = ker->nr, unit = ldr__packed_unit(ker, w->type), bytes = int8 ? 2 : sizeof(float);
   const size_t row = u->narrow ? u->stride : u->ldx * sizeof(float), used = u->narrow ? row : w->in * sizeof(float);
   const size_t step = u->narrow ? LDR__PACKED_KC : LDR__KC, whole = ldr__round_up(w->out, nr);
-  const size_t after = LDR__MIN(high - end, LDR__MC / (size_t)ker->mr * (size_t)ker->mr);
+  const size_t after = LDR__MIN(high - end, LDR__MC / ker->mr * ker->mr);
   const unsigned char *data = (const unsigned char *)w->data + j0 * u->depth * u->number;
   const unsigned char *a = u->narrow ? (const unsigned char *)ex->narrowed : (const unsigned char *)u->x;
   size_t p, j, kc;
@@ -3705,7 +3705,7 @@ static void ldr__packed_task(const ldr__exec *ex, const ldr__packed_product *u, 
   const ldr__packed *w = u->w;
   const int int8 = w->type == LDR__PACK_INT8;
   size_t i0 = task / u->g.columns * u->g.mb, j0 = task % u->g.columns * u->g.nb, n = LDR__MIN(u->g.nb, w->out - j0);
-  size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, depth = u->depth;
+  size_t nr = ker->nr, mc = LDR__MC / ker->mr * ker->mr, depth = u->depth;
   size_t high = LDR__MIN(i0 + u->g.mb, u->rows);
   /* what is widened at a time */
   size_t deep = !u->widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2, d0, dc, i, j, t, end;
@@ -4162,7 +4162,7 @@ static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv,
     const ldr__attention *a) {
   const ldr__kernels *ker = ex->kernels;
-  const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr,
+  const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = ker->nr,
     group = (size_t)(a->heads / a->kv_heads);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
@@ -4224,7 +4224,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
 static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out,
     const float *lse, const float *qkv, const ldr__attention *a) {
   const ldr__kernels *ker = ex->kernels;
-  const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr,
+  const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = ker->nr,
     group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
@@ -11885,7 +11885,8 @@ struct ldr_model {
   ldr_weights *weights;
   ldr_tokenizer *tokenizer;
   ldr__shape shape;
-  int32_t layers, vocabulary, positions, position_offset, segments, embed_width;
+  int32_t layers, vocabulary, positions, position_offset, segments;
+  size_t embed_width;
   int32_t tied; /* logits through the word embeddings */
   uint32_t traits, keys; /* the family's and its kin's */
   const char *type; /* as the configuration says */
@@ -11931,11 +11932,11 @@ enum { LDR__ENCODER = 1, LDR__DECODER = 2 };
 
 /* 1: states are made of embeddings by a matrix. ALBERT always has it, ELECTRA where they differ in width. */
 static int ldr__projects(const ldr_model *m) {
-  return m->family->project && (m->family->shared || m->embed_width != m->shape.width);
+  return m->family->project && (m->family->shared || m->embed_width != (size_t)m->shape.width);
 }
 
-static int32_t ldr__position_width(const ldr_model *m) {
-  return m->traits & LDR__OF_WORDS ? m->shape.width : m->embed_width;
+static size_t ldr__position_width(const ldr_model *m) {
+  return m->traits & LDR__OF_WORDS ? (size_t)m->shape.width : m->embed_width;
 }
 
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
@@ -11991,8 +11992,8 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
 enum { LDR__EMBED_ROWS = 128 };
 
 static void ldr__release_embeddings(const ldr_model *m) {
-  ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, (size_t)m->embed_width);
-  ldr__release_matrix(m, &m->ends.m[LDR__POSITION], (size_t)m->positions, (size_t)ldr__position_width(m));
+  ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, m->embed_width);
+  ldr__release_matrix(m, &m->ends.m[LDR__POSITION], (size_t)m->positions, ldr__position_width(m));
 }
 
 /* The block as the frozen pass runs it: rounded where the model was loaded so. */
@@ -12004,11 +12005,11 @@ static ldr__block ldr__run_block(const ldr_model *m, int32_t layer) {
 
 /* Rows and columns of a tensor outside the blocks; a vector has one row. */
 static size_t ldr__end_shape(const ldr_model *m, int end, size_t *rows, size_t *columns) {
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, r = 1, c = e;
+  size_t e = m->embed_width, w = (size_t)m->shape.width, r = 1, c = e;
   switch (end) {
     case LDR__WORD: r = (size_t)m->vocabulary; break;
     case LDR__LM_OUT: r = (size_t)m->vocabulary; c = m->family->head_dense ? e : w; break;
-    case LDR__POSITION: r = (size_t)m->positions; c = (size_t)ldr__position_width(m); break;
+    case LDR__POSITION: r = (size_t)m->positions; c = ldr__position_width(m); break;
     case LDR__SEGMENT: r = (size_t)m->segments; break;
     case LDR__PROJECT: r = w; break;
     case LDR__LM_DENSE: r = e; c = w; break;
@@ -12611,13 +12612,13 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   int32_t pad = 0, types = m->traits & LDR__OF_PLACES ? 0 : 1;
-  m->embed_width = m->shape.width;
+  m->embed_width = (size_t)m->shape.width;
   if (f->segment) m->segments = ldr__config_int(j, "type_vocab_size", 2 * types, types, 1024, err);
   if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
   if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id"))
     m->task_types = ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, err);
   if (f->project)
-    m->embed_width = ldr__config_int(j, m->traits & LDR__OF_WORDS ? "word_embed_proj_dim" : "embedding_size",
+    m->embed_width = (size_t)ldr__config_int(j, m->traits & LDR__OF_WORDS ? "word_embed_proj_dim" : "embedding_size",
         m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, err);
   if (m->traits & LDR__OF_PAD) {
     pad = ldr__config_int(j, "pad_token_id", 1, 0, 1000, err);
@@ -13176,7 +13177,7 @@ static void ldr__bind_head(ldr__binder *b) {
   const ldr__family *f = m->family;
   int narrow = (m->traits & LDR__OF_WORDS) != 0; /* no more than a matrix, where the widths differ */
   const char *dense = narrow ? NULL : f->head_dense;
-  size_t e = (size_t)m->embed_width;
+  size_t e = m->embed_width;
   int modern = (m->traits & LDR__OF_MODERN) != 0;
   if (m->stack == LDR__ENCODER) return;
   if (dense) { /* ModernBERT's classifiers have one as well */
@@ -13232,7 +13233,7 @@ static void ldr__bind_task(ldr__binder *b) {
 static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
   const ldr__kernels *ker = b->m->kernels;
   const char *name = "packed weights";
-  size_t whole = ldr__round_up(out, (size_t)ker->nr);
+  size_t whole = ldr__round_up(out, ker->nr);
   LDR__ZERO(ldr__packed, w);
   w.out = out;
   w.in = in;
@@ -13286,7 +13287,7 @@ static void ldr__bind_relative(ldr__binder *b) {
    first where places are counted from the padding id on, otherwise the one after it would be. */
 static void ldr__bind_waves(ldr__binder *b) {
   ldr_model *m = b->m;
-  size_t e = (size_t)m->embed_width, half = e / 2, n = (size_t)m->positions, r, i;
+  size_t e = m->embed_width, half = e / 2, n = (size_t)m->positions, r, i;
   float *v = ldr__place_floats(b->plan, "positions", n * e);
   for (r = 0; v && r < n; r++)
     for (i = 0; i < half; i++) {
@@ -13432,7 +13433,7 @@ static void ldr__bind_rotary(ldr__binder *b) {
 static ldr_status ldr__bind_all(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
+  size_t e = m->embed_width, w = (size_t)m->shape.width;
   int32_t i, blocks = ldr__distinct_blocks(m), places = (m->traits & LDR__OF_PLACES) != 0;
   ldr__block one, *block;
   ldr__bind_end(b, LDR__WORD, b->words, f->word, "");
@@ -14237,7 +14238,7 @@ static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model 
   b->part_at = ldr__place_ints(p, name, sequences + 1);
   b->x = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
   ldr__acts_place(p, name, &b->acts, shape, b->chunk, LDR__KEEP_NOTHING);
-  b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, (size_t)m->embed_width) : b->x;
+  b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, m->embed_width) : b->x;
   if (!m->conv.taps) return;
   b->kept = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
   b->beside = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
@@ -14298,7 +14299,7 @@ static int ldr__places_late(const ldr_model *m, const ldr__ends *ends) {
 static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row,
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
   const ldr__mat *const tables[3] = { &ends->m[LDR__POSITION], &ends->m[LDR__SEGMENT], &m->tasks };
-  size_t at[3] = { 0, 0, 0 }, e = (size_t)m->embed_width, j;
+  size_t at[3] = { 0, 0, 0 }, e = m->embed_width, j;
   at[0] = (size_t)(t->position[i] + m->position_offset);
   if (segments && m->segments > 1) at[1] = (size_t)segments[i];
   if (m->tasks.data) {
@@ -14316,7 +14317,7 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
 static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *x, float *embed,
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, first, n;
+  size_t e = m->embed_width, w = (size_t)m->shape.width, first, n;
   for (first = 0; first < t->count; first += n) {
     n = m->release ? LDR__MIN((size_t)LDR__EMBED_ROWS, t->count - first) : t->count;
     LDR__ROW_LOOP(r, n, ex, {
@@ -14340,7 +14341,7 @@ typedef struct ldr__embed_back { float *sums, *normed, *stats, *dsums; } ldr__em
 
 static void ldr__embed_back_place(ldr__plan *p, ldr__embed_back *k, const ldr_model *m, size_t tokens) {
   const char *name = "backbone gradients";
-  size_t e = (size_t)m->embed_width;
+  size_t e = m->embed_width;
   k->sums = ldr__place_matrix(p, name, tokens, e);
   k->normed = m->ends.v[LDR__EMBED_NORM] ? ldr__place_matrix(p, name, tokens, e) : k->sums;
   k->stats = ldr__place_matrix(p, name, tokens, 2);
@@ -14350,7 +14351,7 @@ static void ldr__embed_back_place(ldr__plan *p, ldr__embed_back *k, const ldr_mo
 /* From dx[T,d], which is used up, to the gradients of the tables that are wanted: grad[end]. */
 static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *const *grad,
     float *dx, const ldr__embed_back *k, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
+  size_t e = m->embed_width, w = (size_t)m->shape.width;
   float *de = k->dsums ? k->dsums : dx;
   const int late = ldr__places_late(m, ends);
   if (late && grad[LDR__POSITION])
@@ -14469,7 +14470,7 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
       return ldr__fail(err, LDR_DATA, "token %d of the batch has segment %d, the model has %d", t, b->segments[t],
           ldr__segment_kinds(m));
   }
-  return b->rows ? ldr__finite(b->rows, (size_t)t, (size_t)m->embed_width, "ldr_batch.rows", err) : LDR_OK;
+  return b->rows ? ldr__finite(b->rows, (size_t)t, m->embed_width, "ldr_batch.rows", err) : LDR_OK;
 }
 
 /* What a decoder's encoder reads: a text for each sequence. */
@@ -14506,7 +14507,7 @@ static void ldr__viewer_place(ldr__plan *p, ldr__viewer *r, const ldr_model *m, 
   ldr__backbone_place(p, &r->b, m, &m->shape, rows, sequences, longest);
   if (source) r->b.cross = ldr__place_matrix(p, "backbone activations", source, 2 * ldr__kv_width(&m->shape));
   ldr__exec_place(p, &r->ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, LDR__MAX(rows, source), longest),
-      ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
+      ldr__gemm_scratch((size_t)m->shape.width, m->embed_width)), r->b.chunk);
   r->position = ldr__place_ints(p, "positions", rows);
 }
 
@@ -14614,7 +14615,7 @@ LDR__DEF ldr_status ldr_model_logits(
     return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
   if (!m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
-  const size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
+  const size_t e = m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
   LDR__ZERO(ldr__plan, plan);
   while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, e);
@@ -16088,7 +16089,7 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
       (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
-    *columns = (size_t)m->embed_width;
+    *columns = m->embed_width;
     return ldr__prompted(m, d) ? *rows * *columns : 0;
   }
   size_t n = ldr__end_shape(m, end, rows, columns);
@@ -16148,7 +16149,7 @@ static void ldr__tuned_layout(ldr__layout *y) {
       l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
   }
   if (ldr__prompted(m, &l->d) && l->d.prompt_hidden) {
-    size_t h = (size_t)l->d.prompt_hidden, e = (size_t)m->embed_width;
+    size_t h = (size_t)l->d.prompt_hidden, e = m->embed_width;
     l->prompt_dense = ldr__add_linear(y, -1, "prompt.dense", h, e, 1);
     l->prompt_out = ldr__add_linear(y, -1, "prompt.out", e, h, 1);
   }
@@ -16239,9 +16240,9 @@ static void ldr__tuned_start(ldr_ladder *l) {
     if (slot < LDR__END_MATRICES) ldr__start_as(l, p, &m->ends.m[slot], NULL);
     else if (slot != LDR__PROMPT) ldr__start_as(l, p, NULL, m->ends.v[slot]);
     else for (size_t r = 0; r < l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
-        ldr__mat_run(m->kernels, ldr__value(l, p) + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
+        ldr__mat_run(m->kernels, ldr__value(l, p) + r * m->embed_width, &m->ends.m[LDR__WORD],
             ldr__random_below(ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
-            (size_t)m->embed_width);
+            m->embed_width);
   }
   p = l->prompt_dense.weight;
   if (p >= 0) {
@@ -16828,7 +16829,7 @@ struct ldr__pass {
   float **taps, *final;
   unsigned char **kept; /* or rounded; then there are no taps, and the way back unpacks one at a time */
   ldr_dtype tap_type;
-  int32_t tap_count;
+  size_t tap_count;
   void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q); /* ldr__pass_from_taps */
   const void *fetch_from;
   /* the ladder */
@@ -16864,7 +16865,9 @@ static int ldr__uses_final(const ldr_ladder *l) {
 }
 
 /* Taps: of the first projection, of every rung, and what the copies read. */
-static int32_t ldr__tap_count(const ldr_ladder *l) { return l->has_first + l->d.rung_count + (l->top > 0); }
+static size_t ldr__tap_count(const ldr_ladder *l) {
+  return (size_t)(l->has_first + l->d.rung_count + (l->top > 0));
+}
 
 static size_t ldr__virtual_tokens(const ldr_ladder *l) {
   return ldr__prompted(l->m, &l->d) || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0;
@@ -16931,7 +16934,7 @@ static int ldr__rung_matrix(const ldr__shape *s, size_t d, int which, size_t *ou
 
 /* Floats before the panels of matrix `which`, with room for those of W or of its transpose. */
 static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, size_t d, int which) {
-  size_t size = 0, out, in, nr = (size_t)ker->nr;
+  size_t size = 0, out, in, nr = ker->nr;
   for (int i = 0; i < which; i++)
     if (ldr__rung_matrix(s, d, i, &out, &in))
       size += LDR__MAX(ldr__round_up(out, nr) * in, ldr__round_up(in, nr) * out);
@@ -17025,7 +17028,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
 static void ldr__teacher_place(ldr__plan *p, ldr__pass *s, double preference) {
   const ldr_model *m = s->l->m;
   const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
-  size_t r = s->max_rows, e = dense ? (size_t)m->embed_width : (size_t)m->shape.width;
+  size_t r = s->max_rows, e = dense ? m->embed_width : (size_t)m->shape.width;
   s->teacher = dense || s->l->top ? ldr__place_matrix(p, "head", r, e) : s->final;
   s->preference = preference;
   if (preference > 0) {
@@ -17084,9 +17087,9 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   s->spans = ldr__reads_all(&l->d) ? ldr__place_ints(p, "batch", r) : NULL;
   s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
   if (l->prompt_dense.weight >= 0) {
-    s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
+    s->prompt = ldr__place_matrix(p, "prompt", virtuals, m->embed_width);
     s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
-    s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width) : NULL;
+    s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, m->embed_width) : NULL;
     s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
   }
   if (keep && l->deep)
@@ -17096,7 +17099,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
     ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
   else
     s->backbone.embed = m->ends.m[LDR__PROJECT].data
-        ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
+        ? ldr__place_matrix(p, "backbone activations", wide, m->embed_width) : NULL;
   if (l->reader) {
     s->backbone.cross = ldr__place_matrix(p, "backbone activations", most.source, 2 * ldr__kv_width(&m->shape));
     if (keep) s->dcross = ldr__place_matrix(p, "backbone gradients", most.source, 2 * ldr__kv_width(&m->shape));
@@ -17107,15 +17110,15 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   }
   scratch = LDR__MAX(
       ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
-  k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
+  k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, m->embed_width)); /* the head, and ALBERT's projection */
   if (l->prompt_dense.weight >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
   ldr__exec_place(
       p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
   s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
-  s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
+  s->taps = (float **)ldr__place(p, "taps", s->tap_count + 1, sizeof(float *));
   s->kept = s->tap_type != LDR_F32
-      ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
-  for (k = 0; k < (size_t)s->tap_count; k++) {
+      ? (unsigned char **)ldr__place(p, "taps", s->tap_count + 1, sizeof(unsigned char *)) : NULL;
+  for (k = 0; k < s->tap_count; k++) {
     float *tap = keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
     unsigned char *rounded = s->tap_type != LDR_F32
         ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type)) : NULL;
@@ -17139,7 +17142,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   }
   if (l->d.head == LDR_HEAD_WORDS) {
     const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
-    size_t e = dense ? (size_t)m->embed_width : d;
+    size_t e = dense ? m->embed_width : d;
     s->words_u = dense ? ldr__place_matrix(p, "head", r, e) : NULL;
     s->words_f = dense ? ldr__place_matrix(p, "head", r, e) : NULL;
     s->words = dense ? ldr__place_matrix(p, "head", r, e) : s->hidden_in;
@@ -17607,7 +17610,7 @@ static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
 /* A prompt's vectors e[P,E] through their network: p = e + B u + b, u = tanh(A e + a). */
 static void ldr__prompt_forward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
+  size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = l->m->embed_width, i;
   const float *vectors = ldr__value(l, l->end[LDR__PROMPT]);
   ldr__map_forward(s, s->prompt_hidden, vectors, l->prompt_dense, n);
   s->ex.kernels->rows->activate(s->prompt_hidden, s->prompt_hidden, n * h, LDR_TANH);
@@ -17619,7 +17622,7 @@ static void ldr__prompt_forward(ldr__pass *s) {
 /* de += dp + A^T du, du = (1 - u^2) B^T dp */
 static void ldr__prompt_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
+  size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = l->m->embed_width, i;
   const float *u = s->prompt_hidden;
   float *de = ldr__grad(l, l->end[LDR__PROMPT]), *du = s->dprompt_hidden;
   ldr__map_backward(s, du, 0, s->dprompt, u, l->prompt_out, n);
@@ -17788,7 +17791,7 @@ static void ldr__deep_backward(ldr__pass *s) {
   float *grads[LDR__ALL_SLOTS], *ends[LDR__ENDS];
   for (int slot = 0; slot < LDR__ENDS; slot++) ends[slot] = ldr__grad(l, l->end[slot]);
   if (s->prompt) {
-    ldr__clear(s->dprompt, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width);
+    ldr__clear(s->dprompt, (size_t)l->d.virtual_tokens * l->m->embed_width);
     ends[LDR__PROMPT] = s->dprompt;
   }
   if (s->reader && s->reader->l->deep) ldr__clear(s->reader->dout, s->reader->t.count * l->wide);
@@ -17906,7 +17909,7 @@ static void ldr__pass_from_taps(
   }
   s->fetch = fetch;
   s->fetch_from = from;
-  for (int32_t k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
+  for (size_t k = 0; k < s->tap_count; k++) ldr__tap_forward(s, (int32_t)k, s->taps[k]);
   s->fetch = NULL;
 }
 
@@ -17916,7 +17919,7 @@ static void ldr__pass_from_taps(
 static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
   const ldr_model *m = s->l->m;
   const ldr__ends *h = &s->ends;
-  size_t e = (size_t)m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
+  size_t e = m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
   if (!s->words_u) return;
   ldr__linear_forward(&s->ex, h->v[LDR__LM_NORM] ? s->words_u : words, e, x, d, h->m[LDR__LM_DENSE],
       h->v[LDR__LM_DENSEB], R, e, d);
@@ -17933,7 +17936,7 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
 static double ldr__words_entropy(ldr__pass *s, const float *words, double normalizer) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
-  size_t e = s->words_u ? (size_t)l->m->embed_width : l->wide, v = (size_t)l->m->vocabulary, first, n;
+  size_t e = s->words_u ? l->m->embed_width : l->wide, v = (size_t)l->m->vocabulary, first, n;
   float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]),
       *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
   double loss = 0;
@@ -18001,7 +18004,7 @@ static double ldr__pairs_loss(ldr__pass *s, double normalizer) {
 static void ldr__words_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
-  size_t e = (size_t)l->m->embed_width, d = l->wide, R = s->row_count;
+  size_t e = l->m->embed_width, d = l->wide, R = s->row_count;
   if (!s->words_u) {
     ldr__copy(s->dout, s->dwords, R * d);
     return;
@@ -19151,7 +19154,7 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
   const ldr_model *m = im->m;
   int project = m->ends.m[LDR__PROJECT].data != NULL;
   const ldr__mat *w = &m->ends.m[project ? LDR__PROJECT : LDR__WORD];
-  size_t d = (size_t)m->shape.width, n = (size_t)(project ? m->embed_width : m->vocabulary);
+  size_t d = (size_t)m->shape.width, n = project ? m->embed_width : (size_t)m->vocabulary;
   for (size_t v = 0; v < n; v++) {
     for (size_t i = 0; i < d; i++)
       im->embedding[i] += fabs((double)ldr__mat_get(w, project ? i : v, project ? v : i));
@@ -19588,8 +19591,8 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
   c->width = l->wide;
   c->row = ldr__packed_row(c->width, type);
   c->hash = disk ? 8 : 0;
-  c->taps = (size_t)ldr__tap_count(l);
-  if (l->reader) c->taps = LDR__MAX(c->taps, (size_t)ldr__tap_count(l->reader) + (l->top > 0));
+  c->taps = ldr__tap_count(l);
+  if (l->reader) c->taps = LDR__MAX(c->taps, ldr__tap_count(l->reader) + (l->top > 0));
   c->records = c->taps + (size_t)ldr__uses_final(l);
   c->token_rows = ldr__per_token(d->head);
   c->pieces = ldr__pieces(&l->d);
@@ -19866,8 +19869,8 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
 /* Where a pass has its rows of record k of its q-th sequence, *rows behind *before others; NULL: it has no such tap. */
 static float *ldr__cache_own(
     const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q, size_t *rows, size_t *before) {
-  float *x = k < (size_t)s->tap_count ? s->taps[k]
-      : (s->l->owner ? k == (size_t)s->tap_count : k >= c->taps) ? s->final : NULL;
+  float *x = k < s->tap_count ? s->taps[k]
+      : (s->l->owner ? k == s->tap_count : k >= c->taps) ? s->final : NULL;
   *rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
   *before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
   return x ? x + ldr__cache_first(c, k, s->offsets[q], q) * c->width : NULL;
@@ -19898,7 +19901,7 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
       int fetched = !c->hash && k < c->taps;
       ldr__cache_own(c, s, k, q, &rows, &before);
       if (c->hash && !ldr__cache_read(c, sequence, k, before + rows)) return 0;
-      if (s->reader && (!fetched || k == (size_t)s->reader->tap_count)) ldr__cache_unpack(c, s->reader, record, k, q);
+      if (s->reader && (!fetched || k == s->reader->tap_count)) ldr__cache_unpack(c, s->reader, record, k, q);
       if (!fetched) ldr__cache_unpack(c, s, record, k, q);
     }
   return 1;
@@ -20018,11 +20021,11 @@ static ldr_status ldr__fill_record(
         before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
     unsigned char *packed = ldr__cache_record(c, sequence, k), *at = packed + before * c->row;
     if (s->l->owner) behind = (size_t)(c->d->offsets[sequence + 1] - c->d->offsets[sequence]) - own;
-    c->half = before && k <= (size_t)s->reader->tap_count;
+    c->half = before && k <= s->reader->tap_count;
     if (!c->half) memset(packed, 0, before * c->row);
     else if (c->hash && !ldr__cache_read(c, sequence, k, before + rows))
       return ldr__fail(err, LDR_IO, "it changes while it is filled: %s", c->note);
-    c->half = s->l->owner && k < (size_t)ldr__tap_count(s->l->owner);
+    c->half = s->l->owner && k < ldr__tap_count(s->l->owner);
     s->ex.kernels->rows->pack(at, x + ldr__cache_first(c, k, s->offsets[q], q) * c->width, rows, c->width, c->type);
     memset(at + rows * c->row, 0, behind * c->row);
     if (ldr__cache_write(c, sequence, k, packed, before + rows + behind, err)) return err->status;
@@ -20049,7 +20052,7 @@ static ldr_status ldr__fill_batch(
   if (layer == 0) {
     ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
     if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
-    if (l->top && l->from == 0) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
+    if (l->top && l->from == 0) return ldr__fill_record(c, s, first, s->tap_count - 1, x, err);
   } else if (ldr__hidden_move(states, x, token, t.count, 0, err)) return err->status;
   while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
   int here = rung < l->d.rung_count;
@@ -20061,11 +20064,11 @@ static ldr_status ldr__fill_batch(
   if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
     return err->status;
   if (layer + 1 < layers) return ldr__hidden_move(states, x, token, t.count, 1, err);
-  if (l->top) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
+  if (l->top) return ldr__fill_record(c, s, first, s->tap_count - 1, x, err);
   if (!final) return LDR_OK;
   ldr__final_rows(s, x, 0);
   if (l->owner && ldr__hidden_move(states, s->final, token, t.count, 1, err)) return err->status;
-  if ((size_t)s->tap_count < c->records) ldr__fill_record(c, s, first, (size_t)s->tap_count, s->final, err);
+  if (s->tap_count < c->records) ldr__fill_record(c, s, first, s->tap_count, s->final, err);
   return err->status;
 }
 
@@ -21671,7 +21674,7 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   r->hidden_in = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
   r->rows = ldr__place_ints(p, "tokens", 1);
   r->part_at = ldr__place_ints(p, "tokens", 2);
-  r->taps = (float **)ldr__place(p, "tokens", (size_t)ldr__tap_count(l), sizeof(float *));
+  r->taps = (float **)ldr__place(p, "tokens", ldr__tap_count(l), sizeof(float *));
   ldr__side_place(p, r, most, 1, NULL);
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
   r->side.kept = (ldr__kept *)ldr__place(p, "tokens", (size_t)l->d.rung_count, sizeof(ldr__kept));
@@ -21706,12 +21709,12 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, LDR__MIN(rows, (size_t)LDR__STEP), rows);
   ldr__session_rungs(p, s, rows);
   scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->reach),
-      ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width)));
+      ldr__gemm_scratch(v, LDR__MAX(w, m->embed_width)));
   if (s->rungs.l) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
   ldr__exec_place(p, &s->ex, m, scratch, s->b.chunk);
   s->ex.few = 1;
-  s->ex.rounded_deep = (size_t)LDR__MAX(LDR__MAX(m->shape.ffn, m->shape.heads * m->shape.head_dim),
-      LDR__MAX(m->shape.width, m->embed_width));
+  s->ex.rounded_deep = LDR__MAX((size_t)LDR__MAX(LDR__MAX(m->shape.ffn, m->shape.heads * m->shape.head_dim),
+      m->shape.width), m->embed_width);
   if (s->rounded && m->kernels->dots_rounded) s->ex.rounded =
       (unsigned char *)ldr__place(p, "packing buffers", LDR__FEW, ldr__rounded_bytes(s->ex.rounded_deep));
   s->rungs.ex = s->ex;
@@ -21904,7 +21907,7 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
 static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logits) {
   const ldr_session *s = all[0];
   const ldr_model *m = s->m;
-  size_t w = (size_t)m->shape.width, e = (size_t)m->embed_width;
+  size_t w = (size_t)m->shape.width, e = m->embed_width;
   float *x = s->b.x;
   int final = s->ends.v[LDR__FINAL] && !(s->l && s->l->d.rung_count && !s->l->top); /* rungs have added to its states */
   for (int32_t i = 0; i < n; i++) ldr__copy(x + (size_t)i * w, all[i]->last, w);
