@@ -17713,7 +17713,21 @@ static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
   LDR__ROW_LOOP(t, T, &s->ex, LDR__LANE_LOOP(i, d, x[t * d + i] = h[t * d + i] + s->up[t * d + i]);)
 }
 
-static void ldr__words_of(ldr__pass *s, float *words, const float *x);
+/* What the model's own head makes of the states x[R,d]: words[R,e] = norm(f(dense x)). Where there is no dense layer
+   they are x, and nothing is done. */
+static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
+  const ldr_model *m = s->l->m;
+  const ldr__ends *h = &s->ends;
+  size_t e = m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
+  if (!s->words_u) return;
+  ldr__linear_forward(&s->ex, h->v[LDR__LM_NORM] ? s->words_u : words, e, x, d, h->m[LDR__LM_DENSE],
+      h->v[LDR__LM_DENSEB], R, e, d);
+  if (!h->v[LDR__LM_NORM]) return; /* OPT: the matrix alone */
+  LDR__ROW_LOOP(t, R, &s->ex,
+      s->ex.kernels->rows->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
+  ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e,
+      LDR_NORM_LAYER, m->shape.eps);
+}
 
 /* What the backbone's own last blocks make of the state h that the copies read. */
 static void ldr__top_teacher(ldr__pass *s, const float *h) {
@@ -17913,22 +17927,7 @@ static void ldr__pass_from_taps(
   s->fetch = NULL;
 }
 
-/* ---- the model's own head: words[R,e] = norm(f(dense x)), or x; scores = words out^T + bias ---- */
-
-/* words[R,e] of the states x[R,d]; where there is no dense layer they are x, and nothing is done. */
-static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
-  const ldr_model *m = s->l->m;
-  const ldr__ends *h = &s->ends;
-  size_t e = m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
-  if (!s->words_u) return;
-  ldr__linear_forward(&s->ex, h->v[LDR__LM_NORM] ? s->words_u : words, e, x, d, h->m[LDR__LM_DENSE],
-      h->v[LDR__LM_DENSEB], R, e, d);
-  if (!h->v[LDR__LM_NORM]) return; /* OPT: the matrix alone */
-  LDR__ROW_LOOP(t, R, &s->ex,
-      s->ex.kernels->rows->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
-  ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e,
-      LDR_NORM_LAYER, m->shape.eps);
-}
+/* ---- the model's own head: scores = words out^T + bias ---- */
 
 /* Sum of the cross-entropies of all rows of words[R,e]. normalizer > 0: goes back as well, from the sum divided by it
    to s->dwords, the output matrix and its bias. Scores of a vocabulary are made for a chunk of rows at a time. Pairs:
@@ -20698,35 +20697,6 @@ static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
   ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
 }
 
-static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err);
-
-/* only_scores: it will never take a step, so there is no room for one. */
-static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
-    const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
-  ldr_train_desc d = ldr_train_desc_defaults(l, desc);
-  LDR__OWN_ERROR(err);
-  if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
-  ldr_trainer *t = (ldr_trainer *)ldr__new(d.alloc.alloc_fn ? &d.alloc : &l->alloc, sizeof *t, "making a trainer", err);
-  if (!t) return NULL;
-  ldr__trainer_init(t, l, train, dev, &d);
-  t->only_scores = only_scores;
-  while (ldr__plan_turn(&t->plan, &t->alloc, err)) ldr__trainer_place(&t->plan, t);
-  if (!err->status) {
-    if (ldr__balances(t)) ldr__balance(t);
-    else for (int32_t c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
-    t->d.class_weights = t->class_weights;
-    ldr__trainer_order(t, 0);
-    if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
-      ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
-  }
-  if (!err->status && (!t->room || !ldr__processes_agree(t, err)) && !ldr__trainer_caches(t, err)) {
-    if (!only_scores) l->grads = t->grads;
-    return t;
-  }
-  ldr_trainer_free(t);
-  return NULL;
-}
-
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
 static ldr_status ldr__trainer_forward(
     ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
@@ -20840,9 +20810,74 @@ static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
   return LDR_OK;
 }
 
-/* ---- before the first step: what the texts look like, and the head alone ---- */
+/* only_scores: it will never take a step, so there is no room for one. */
+static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
+    const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
+  ldr_train_desc d = ldr_train_desc_defaults(l, desc);
+  LDR__OWN_ERROR(err);
+  if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
+  ldr_trainer *t = (ldr_trainer *)ldr__new(d.alloc.alloc_fn ? &d.alloc : &l->alloc, sizeof *t, "making a trainer", err);
+  if (!t) return NULL;
+  ldr__trainer_init(t, l, train, dev, &d);
+  t->only_scores = only_scores;
+  while (ldr__plan_turn(&t->plan, &t->alloc, err)) ldr__trainer_place(&t->plan, t);
+  if (!err->status) {
+    if (ldr__balances(t)) ldr__balance(t);
+    else for (int32_t c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
+    t->d.class_weights = t->class_weights;
+    ldr__trainer_order(t, 0);
+    if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
+      ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
+  }
+  if (!err->status && (!t->room || !ldr__processes_agree(t, err)) && !ldr__trainer_caches(t, err)) {
+    if (!only_scores) l->grads = t->grads;
+    return t;
+  }
+  ldr_trainer_free(t);
+  return NULL;
+}
 
-static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err);
+LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
+  int32_t i, n, part;
+  LDR__OWN_ERROR(err);
+  LDR__ZERO(ldr__tally, y);
+  if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_evaluate: no trainer, data set or score");
+  if (d != t->dev && d != t->train)
+    return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
+  n = ldr__examples(d);
+  y.tags = t->tags;
+  y.predicted = t->values;
+  y.actual = t->values + n;
+  ldr_metric metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
+  part = LDR__MIN(t->part, 64);
+  for (i = 0; i < n; i += part) {
+    ldr__targets target;
+    if (ldr__trainer_scan(t, d, NULL, i, part, 0, err)) return err->status;
+    target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
+    ldr__tally_batch(&y, &t->pass, &target);
+  }
+  memset(score, 0, sizeof *score);
+  score->value = ldr__tally_value(&y, metric, t->values + 2 * n);
+  score->loss = ldr__ratio(y.loss, y.weight);
+  score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
+  score->examples = n;
+  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC, "the loss of a set is not finite");
+}
+
+/* Scores dev; remembers the best. */
+static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err) {
+  ldr_score score;
+  if (ldr_trainer_evaluate(t, t->dev, &score, err)) return err->status;
+  t->last_metric = score.value;
+  if (score.value > t->best_metric) {
+    t->best_metric = score.value;
+    t->best_epoch = t->epoch_done;
+    ldr__copy(t->best, t->l->values, t->l->size);
+  }
+  return LDR_OK;
+}
+
+/* ---- before the first step: what the texts look like, and the head alone ---- */
 
 /* sums[0..width) += x, sums[width..2 width) += x^2 */
 static void ldr__add_moments(double *sums, const float *x, size_t rows, size_t width) {
@@ -21210,33 +21245,6 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
   return sqrt(s);
 }
 
-LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
-  int32_t i, n, part;
-  LDR__OWN_ERROR(err);
-  LDR__ZERO(ldr__tally, y);
-  if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_evaluate: no trainer, data set or score");
-  if (d != t->dev && d != t->train)
-    return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
-  n = ldr__examples(d);
-  y.tags = t->tags;
-  y.predicted = t->values;
-  y.actual = t->values + n;
-  ldr_metric metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
-  part = LDR__MIN(t->part, 64);
-  for (i = 0; i < n; i += part) {
-    ldr__targets target;
-    if (ldr__trainer_scan(t, d, NULL, i, part, 0, err)) return err->status;
-    target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
-    ldr__tally_batch(&y, &t->pass, &target);
-  }
-  memset(score, 0, sizeof *score);
-  score->value = ldr__tally_value(&y, metric, t->values + 2 * n);
-  score->loss = ldr__ratio(y.loss, y.weight);
-  score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
-  score->examples = n;
-  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC, "the loss of a set is not finite");
-}
-
 LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) {
   return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch;
 }
@@ -21260,19 +21268,6 @@ LDR__DEF ldr_progress ldr_trainer_progress(const ldr_trainer *t) {
   p.best_metric = ldr__has_best(t) ? t->best_metric : 0;
   p.best_epoch = t->best_epoch;
   return p;
-}
-
-/* Scores dev; remembers the best. */
-static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err) {
-  ldr_score score;
-  if (ldr_trainer_evaluate(t, t->dev, &score, err)) return err->status;
-  t->last_metric = score.value;
-  if (score.value > t->best_metric) {
-    t->best_metric = score.value;
-    t->best_epoch = t->epoch_done;
-    ldr__copy(t->best, t->l->values, t->l->size);
-  }
-  return LDR_OK;
 }
 
 /* The end of an epoch: score, and decide whether to go on. */
