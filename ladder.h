@@ -1540,11 +1540,11 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) }; /* layers, or heads of one, at most */
     LDR__PRAGMA(omp parallel for num_threads(thread_count) \
         schedule(dynamic, 1) if ((count) > 1 && (thread_count) > 1)) \
     for (int64_t index = 0; index < (count); index++)
-  static int ldr__thread(void) { return omp_get_thread_num(); }
+  static size_t ldr__thread(void) { return (size_t)omp_get_thread_num(); }
   static int ldr__max_threads(void) { return omp_get_max_threads(); }
 #else
   #define LDR__FOR(index, count, thread_count) for (int64_t index = ((void)(thread_count), 0); index < (count); index++)
-  static int ldr__thread(void) { return 0; }
+  static size_t ldr__thread(void) { return 0; }
   static int ldr__max_threads(void) { return 1; }
 #endif
 
@@ -1798,8 +1798,7 @@ static void *ldr__new(const ldr_allocator *a, size_t size, const char *what, ldr
 }
 
 static ldr_allocator ldr__allocator(const ldr_allocator *a) {
-  ldr_allocator none;
-  memset(&none, 0, sizeof none);
+  LDR__ZERO(ldr_allocator, none);
   return a ? *a : none;
 }
 
@@ -3153,7 +3152,7 @@ typedef struct ldr__exec {
 /* What a thread alone needs for up to `rows` rows, inside a loop over tasks of which each runs operations. */
 static ldr__exec ldr__exec_alone(const ldr__exec *ex, size_t rows) {
   ldr__exec mine = *ex;
-  size_t thread = (size_t)ldr__thread();
+  size_t thread = ldr__thread();
   mine.threads = 1;
   mine.rounded = NULL;
   mine.scratch += thread * ex->scratch_size;
@@ -3481,7 +3480,7 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
   const ldr__kernels *ker = ex->kernels;
   size_t i = task / p->g.columns * p->g.mb, j = task % p->g.columns * p->g.nb, k0, kc;
   size_t mine = LDR__MIN(p->g.nb, p->n - j), height = LDR__MIN(p->g.mb, p->m - i);
-  float *packed = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *c = p->c + i * p->ldc + j;
+  float *packed = ex->scratch + ldr__thread() * ex->scratch_size, *c = p->c + i * p->ldc + j;
   float *copy = packed + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, ker->nr);
   ldr__finish finish = ldr__finish_at(p->finish, i, j);
   for (k0 = 0; k0 < p->k || k0 == 0; k0 += p->deep) {
@@ -3711,7 +3710,7 @@ static void ldr__packed_task(const ldr__exec *ex, const ldr__packed_product *u, 
   size_t deep = !u->widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2, d0, dc, i, j, t, end;
   /* where this thread's next task is likely to begin */
   size_t later = (task + (size_t)ex->threads) % u->g.columns * u->g.nb;
-  unsigned char *wide = (unsigned char *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
+  unsigned char *wide = (unsigned char *)(ex->scratch + ldr__thread() * ex->scratch_size);
   const unsigned char *all = (const unsigned char *)w->data, *data = all + j0 * depth * u->number;
   for (d0 = 0; d0 < depth; d0 += dc) {
     dc = LDR__MIN(deep, depth - d0);
@@ -4171,7 +4170,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : after;
     size_t begin = past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
         end = a->only ? begin + 1 : after, to = a->only ? seq : first;
-    float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d,
+    float *k = ex->scratch + ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d,
       *o = q + d * nr, *s = o + d * nr;
     const float *base = qkv + first * ld,
         *keys_at = a->keys ? a->others + (size_t)a->keys[seq] * a->others_ld : base + inner;
@@ -4232,7 +4231,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : tokens, kld = a->keys ? a->others_ld : ld;
     size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : tokens;
     size_t to = a->only ? seq : first;
-    float *q = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *g = q + tokens * d, *dq = g + tokens * d,
+    float *q = ex->scratch + ldr__thread() * ex->scratch_size, *g = q + tokens * d, *dq = g + tokens * d,
       *dot = dq + tokens * apart, *sums = dot + tokens;
     /* kr: the rows of k, not side by side */
     float *k = sums + tokens, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr,
@@ -8852,7 +8851,6 @@ static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size, const c
   ldr__lines_end(out, NULL, 0);
 }
 
-/* One decoder over all lines of `in`. */
 static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__step *p) {
   int32_t i, from = 0, n, before = -1;
   out->used = out->pending_used = 0;
@@ -9015,7 +9013,6 @@ static void ldr__read_pattern(ldr_tokenizer *t, ldr__step *p, int32_t node) {
         "a pattern of the tokenizer is neither a String nor a Regex");
 }
 
-/* The place of a word among those known. */
 static int32_t ldr__read_word(ldr_tokenizer *t, int32_t node, const char *const *words, const char *why) {
   int32_t i = ldr__json_word(t->j, node, words);
   if (!words[i]) ldr__read_fail(t, LDR_UNSUPPORTED, node, why);
@@ -9349,7 +9346,6 @@ static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) 
 
 /* ---- rows of cutters ---- */
 
-/* A piece from a JSON string. */
 static void ldr__read_piece(ldr_tokenizer *t, int32_t id, int32_t node) {
   ptrdiff_t n = ldr_json_string(NULL, 0, t->j, node);
   char *p = ldr__piece_put(t, id, (size_t)n);
@@ -9456,7 +9452,6 @@ static void ldr__read_scored(ldr_tokenizer *t, int32_t model, int32_t extra) {
   ldr__pieces_index(t);
 }
 
-/* Room for n merges. */
 static void ldr__merges_begin(ldr_tokenizer *t, size_t n) {
   const ldr__merge none = { 0, 0, LDR__NO_RANK, -1 };
   size_t slots = 4, i;
@@ -9708,7 +9703,6 @@ static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip
   return a.id;
 }
 
-/* The parts of BERT around a WordPiece vocabulary. */
 static void ldr__parts_bert(ldr_tokenizer *t) {
   t->cutter = &ldr__cutters[LDR__WORDPIECE];
   t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
@@ -9751,7 +9745,6 @@ static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
   return n > 4 && s[0] == 0x0a && ldr__take_field(&c, &value, &piece) && ldr__take_field(&piece, &value, &part) == 1;
 }
 
-/* The text of a piece, its score and type. */
 static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score, uint64_t *type) {
   ldr__cursor part;
   uint64_t field, value;
@@ -9769,7 +9762,6 @@ static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score,
   return ldr__utf8_bad(text->p, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
 }
 
-/* A map of characters, kept. */
 static void ldr__sp_map(ldr_tokenizer *t, ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset) {
   unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(t, n);
   if (copy) memcpy(copy, bytes, n);
@@ -9808,7 +9800,6 @@ static void ldr__sp_template(ldr_tokenizer *t, const ldr__rules *rules, uint64_t
   else ldr__templates(t, "cAs", has_bos ? "cAs1cBs" : "cAscBs", has_bos ? bos : -1, has_eos ? eos : -1);
 }
 
-/* A piece of a model whose pieces have scores and types. */
 static void ldr__piece_typed(ldr_tokenizer *t, int32_t id, const char *front, const void *s, size_t n, float score,
     int type) {
   ldr__piece_add(t, id, front, s, n);
@@ -10501,7 +10492,8 @@ typedef struct ldr__shape {
   float clip, cap, grow; /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
                                                     what is added to x is multiplied by grow. 0: none of it */
   int32_t experts, top, renormal, expert_ffn, shared_ffn; /* of blocks that have them */
-  int32_t low_rank, low_set, bottleneck, prefix, scaled; /* added by tuning; low_set: a bit for each matrix */
+  size_t low_rank, bottleneck;
+  int32_t low_set, prefix, scaled; /* these are added by tuning; low_set: a bit for each matrix */
   float low_scale; /* alpha / rank */
 } ldr__shape;
 
@@ -10512,11 +10504,11 @@ static size_t ldr__kv_width(const ldr__shape *s) { return (size_t)s->kv_heads * 
 /* Rows and columns of a slot, 0 when the block has no such tensor; a vector has one row. */
 static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t *columns) {
   size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), f = (size_t)s->ffn;
-  size_t r = 1, c = 0, n = (size_t)s->bottleneck;
+  size_t r = 1, c = 0, n = s->bottleneck;
   int of = (slot - LDR__LOW_A) % LDR__MATRICES, whole = s->head_norms != LDR__NORM_SHARED;
   if (slot < LDR__NORM1 && slot % LDR__MATRICES >= LDR__XQ) slot = s->cross ? slot - (int)LDR__XQ : -1; /* as q to o */
   if (slot >= LDR__LOW_A && slot < LDR__ADAPTER1) {
-    if ((s->low_set >> of & 1) && ldr__slot_size(s, of, &r, &c)) *(slot < LDR__LOW_B ? &r : &c) = (size_t)s->low_rank;
+    if ((s->low_set >> of & 1) && ldr__slot_size(s, of, &r, &c)) *(slot < LDR__LOW_B ? &r : &c) = s->low_rank;
     else c = 0;
   } else if (slot >= LDR__QB && slot < LDR__NORM1) { /* as many as its matrix has rows */
     if (s->biases >> (slot - LDR__QB) & 1) ldr__slot_size(s, slot - LDR__QB, &c, NULL);
@@ -10640,7 +10632,7 @@ static void ldr__rooms_from(const ldr__rooms *rooms, size_t first, size_t out) {
 /* keep: 0, when y is x, or one of the above. */
 static void ldr__acts_rooms(ldr__rooms *rooms, ldr__acts *a, const ldr__shape *s, int keep) {
   size_t w = (size_t)s->width, qkv = ldr__qkv_width(s), q = ldr__q_width(s), heads = (size_t)s->heads,
-      f = ldr__ffn_ld(s), n = (size_t)s->bottleneck;
+      f = ldr__ffn_ld(s), n = s->bottleneck;
   int states = keep < LDR__KEEP_INSIDE, kept = keep && keep != LDR__KEEP_NOTHING, pre = s->place == LDR__PRE,
       post = s->place == LDR__POST, normed = kept && s->place != LDR__NO_NORM, attends = kept && heads,
       cross = kept && s->cross, after = kept && s->after, adapts = kept && n;
@@ -10653,14 +10645,13 @@ static void ldr__acts_rooms(ldr__rooms *rooms, ldr__acts *a, const ldr__shape *s
     { &a->added[1], w, 1, after }, { &a->xr, w, 1, s->cross }, { &a->xn, w, 1, cross }, { &a->xq, q, 1, cross },
     { &a->xattention, q, 1, cross }, { &a->xlse, heads, 1, cross }, { &a->xstats, 2, 1, cross },
     { &a->raw, qkv, 0, kept && (s->head_norms || s->clip > 0 || s->scaled) },
-    { &a->routes, (size_t)s->experts + 1 + w, 1, s->experts }, { &a->low, (size_t)s->low_rank, 0, s->low_rank },
+    { &a->routes, (size_t)s->experts + 1 + w, 1, s->experts }, { &a->low, s->low_rank, 0, s->low_rank > 0 },
     { &a->bent, n, 1, n > 0 }, { &a->down[0], n, 1, adapts }, { &a->down[1], n, 1, adapts }, { &a->z[0], w, 1, adapts },
     { &a->z[1], w, 1, adapts } };
   memcpy(rooms->of, all, sizeof all);
   rooms->count = LDR__COUNT(all);
 }
 
-/* Places the activations of one block over `rows` tokens. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
   int kept = keep && keep != LDR__KEEP_NOTHING, i;
   ldr__rooms rooms;
@@ -10712,7 +10703,6 @@ static ldr__acts ldr__acts_apart(ldr__acts a, const ldr__shape *s, size_t first,
   return a;
 }
 
-/* The tokens a pass works on. */
 typedef struct ldr__tokens {
   int32_t sequences;
   const int32_t *offsets; /* [sequences+1]; rows of every matrix are counted from offsets[0] on */
@@ -11013,7 +11003,7 @@ static void ldr__back_rooms(ldr__rooms *rooms, ldr__back *k, const ldr__shape *s
     { &k->dattn, w, 1, heads }, { &k->attention, q, 1, heads }, { &k->qkv, qkv, 0, heads }, { &k->xn, w, 1, cross },
     { &k->cross, w, 1, cross }, { &k->xq, q, 1, cross }, { &k->xattention, q, 1, cross },
     { &k->heads, qkv, 0, s->head_norms || s->scaled }, { &k->added[0], w, 1, after }, { &k->added[1], w, 1, after },
-    { &k->low, (size_t)s->low_rank, 0, s->low_rank }, { &k->bent, (size_t)s->bottleneck, 1, s->bottleneck } };
+    { &k->low, s->low_rank, 0, s->low_rank > 0 }, { &k->bent, s->bottleneck, 1, s->bottleneck > 0 } };
   memcpy(rooms->of, all, sizeof all);
   rooms->count = LDR__COUNT(all);
 }
@@ -11037,7 +11027,7 @@ static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, 
 /* A z, times alpha/rank: low[T,rank]. */
 static void ldr__low_rank(const ldr__exec *ex, float *low, const float *x, size_t ldx, const ldr__block *b,
     const ldr__shape *s, int slot, size_t rows, size_t in) {
-  size_t n = (size_t)s->low_rank;
+  size_t n = s->low_rank;
   ldr__linear_forward(ex, low, n, x, ldx, ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), NULL, rows, n, in);
   LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, low[t * n + i] *= s->low_scale);)
 }
@@ -11045,7 +11035,7 @@ static void ldr__low_rank(const ldr__exec *ex, float *low, const float *x, size_
 /* y[T,O] = x[T,I] W^T + b + (alpha/rank) x A^T B^T for the matrix in `slot`. low: room for [T,rank]. */
 static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx,
     const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low) {
-  size_t out, in, n = (size_t)s->low_rank;
+  size_t out, in, n = s->low_rank;
   ldr__slot_size(s, slot, &out, &in);
   ldr__linear_forward(ex, y, ldy, x, ldx, b->m[slot], b->v[LDR__QB + slot], rows, out, in);
   if (!b->v[LDR__LOW_A + slot]) return;
@@ -11059,7 +11049,7 @@ static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy,
 static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add, float *const *grad,
     const float *dy, size_t ldy, const float *x, size_t ldx, const ldr__block *b, const ldr__shape *s, int slot,
     size_t rows, float *low, float *dlow) {
-  size_t out, in, n = (size_t)s->low_rank;
+  size_t out, in, n = s->low_rank;
   ldr__slot_size(s, slot, &out, &in);
   ldr__linear_backward(ex, dx, lddx, add, NULL, NULL, dy, ldy, ldr__mat_float(x, ldx, 1), b->m[slot], rows, out, in);
   if (!b->v[LDR__LOW_A + slot]) return;
@@ -11148,7 +11138,7 @@ static void ldr__qkv_gradients(
 static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts *a, const ldr__block *b,
     const ldr__shape *s, int which, size_t rows) {
   const float *const *v = b->v + LDR__ADAPTER1 + 4 * which;
-  size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
+  size_t w = (size_t)s->width, n = s->bottleneck;
   if (!v[0]) return;
   if (a->z[which]) ldr__copy(a->z[which], z, rows * w);
   ldr__linear_activate_forward(
@@ -11163,7 +11153,7 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
     const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
   const int first = LDR__ADAPTER1 + 4 * which;
   const float *const *v = b->v + first;
-  size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
+  size_t w = (size_t)s->width, n = s->bottleneck;
   if (!v[0]) return;
   LDR__ROW_LOOP(
       t, rows, ex, ex->kernels->rows->activate_both(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
@@ -14265,7 +14255,7 @@ static void ldr__frozen_forward(
   if (threads > 1 && !t->only && !b->seen && longest <= room && ldr__cut_is_even(t, longest, ex->threads)) {
     LDR__FOR(part, parts, ex->threads) {
       ldr__exec mine = ldr__exec_alone(ex, room);
-      ldr__acts a = ldr__acts_apart(b->acts, s, (size_t)ldr__thread() * room, room);
+      ldr__acts a = ldr__acts_apart(b->acts, s, ldr__thread() * room, room);
       ldr__frozen_part(&mine, b, &a, block, s, t, at[part], at[part + 1]);
     }
     return;
@@ -14434,7 +14424,7 @@ static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ld
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
 static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longest) {
   size_t widest = LDR__MAX(LDR__MAX(LDR__MAX((size_t)s->width, ldr__ffn_ld(s)), ldr__qkv_width(s)),
-      (size_t)LDR__MAX(LDR__MAX(s->low_rank, s->bottleneck), s->experts));
+      LDR__MAX(LDR__MAX(s->low_rank, s->bottleneck), (size_t)s->experts));
   return LDR__MAX(ldr__gemm_scratch(widest, LDR__MAX(widest, rows)),
       s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
@@ -15920,11 +15910,11 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
   if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES | (m->stack ? LDR__SHIFTS : 0);
   if (low_rank) {
-    s->low_rank = d->rank;
+    s->low_rank = (size_t)d->rank;
     s->low_set = d->targets;
     s->low_scale = d->alpha / (float)d->rank;
   }
-  if (d->method == LDR_METHOD_ADAPTER) s->bottleneck = d->bottleneck;
+  if (d->method == LDR_METHOD_ADAPTER) s->bottleneck = (size_t)d->bottleneck;
   if (d->method == LDR_METHOD_PREFIX) s->prefix = d->virtual_tokens;
   s->scaled = d->method == LDR_METHOD_IA3;
   return LDR_OK;
@@ -17104,8 +17094,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
     s->backbone.cross = ldr__place_matrix(p, "backbone activations", most.source, 2 * ldr__kv_width(&m->shape));
     if (keep) s->dcross = ldr__place_matrix(p, "backbone gradients", most.source, 2 * ldr__kv_width(&m->shape));
     if (keep && l->tuned_shape.low_rank) {
-      s->cross_low = ldr__place_matrix(p, "backbone gradients", most.source, (size_t)l->tuned_shape.low_rank);
-      s->dcross_low = ldr__place_matrix(p, "backbone gradients", most.source, (size_t)l->tuned_shape.low_rank);
+      s->cross_low = ldr__place_matrix(p, "backbone gradients", most.source, l->tuned_shape.low_rank);
+      s->dcross_low = ldr__place_matrix(p, "backbone gradients", most.source, l->tuned_shape.low_rank);
     }
   }
   scratch = LDR__MAX(
@@ -17485,7 +17475,7 @@ static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, 
   r.out = all.only ? (size_t)p->from : p->first;
   r.a = ldr__acts_from(s->acts[k], side, p->first, r.out);
   /* on the way forward nobody asks for f again: a thread keeps to the same place */
-  first = back ? r.out : s->parts > 1 ? (size_t)ldr__thread() * s->part_rows : 0;
+  first = back ? r.out : s->parts > 1 ? ldr__thread() * s->part_rows : 0;
   r.f = ldr__row_of(s->f, first, ldr__ffn_ld(side));
   r.fg = ldr__row_of(s->fg, first, ldr__ffn_ld(side));
   return r;
@@ -21270,7 +21260,6 @@ LDR__DEF ldr_progress ldr_trainer_progress(const ldr_trainer *t) {
   return p;
 }
 
-/* The end of an epoch: score, and decide whether to go on. */
 static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
   t->epoch_done++;
   t->last_loss = ldr__ratio(t->epoch_loss, t->epoch_weight);
