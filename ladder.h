@@ -1729,9 +1729,8 @@ static LDR__NOINLINE ldr_status ldr__fail_at(
 /* A whole number of at most 18 digits, and nothing else. */
 static LDR__UNUSED int ldr__parse_i64(const char *s, int64_t *out) {
   int64_t v = 0;
-  int negative;
   if (!s) return 0;
-  negative = *s == '-';
+  int negative = *s == '-';
   if (negative) s++;
   if (!*s || strlen(s) > 18) return 0;
   for (; *s; s++) {
@@ -1816,14 +1815,13 @@ static void ldr__free_text(const ldr_allocator *a, char *s) {
 /* A growing array of items of `item` bytes; *capacity counts items. */
 static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size_t need, size_t item) {
   size_t next = *capacity ? *capacity : 16;
-  void *p;
   if (need <= *capacity) return 1;
   while (next < need) {
     if (next > SIZE_MAX / 2) return 0;
     next *= 2;
   }
   if (item && next > SIZE_MAX / item) return 0;
-  p = ldr__alloc(a, next * item);
+  void *p = ldr__alloc(a, next * item);
   if (!p) return 0;
   if (*capacity) memcpy(p, *data, *capacity * item);
   ldr__free(a, *data, *capacity * item);
@@ -1927,7 +1925,6 @@ static void ldr__large_pages(void *memory, size_t size) {
 
 /* After counting: allocates what was counted, zeroed, and makes the plan ready to place. */
 static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_error *err) {
-  size_t pad;
   if (p->overflow) return ldr__fail(err, LDR_LIMIT, "the sizes asked for do not fit the address space");
   p->size = p->used + LDR__ALIGN;
   p->memory = ldr__alloc(a, p->size);
@@ -1935,7 +1932,7 @@ static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_erro
     return ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
   if (!a || !a->alloc_fn) ldr__large_pages(p->memory, p->size); /* what the user's allocator hands out is the user's */
   memset(p->memory, 0, p->size);
-  pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
+  size_t pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
   p->base = (unsigned char *)p->memory + pad;
   p->used = 0;
   p->report = NULL;
@@ -2281,9 +2278,8 @@ static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_
 }
 
 LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n) {
-  uint64_t count;
   if (!dst || !t || !ldr__dtype_is_float(t->dtype)) return 0;
-  count = t->bytes / ldr_dtype_size(t->dtype) * ldr_dtype_block(t->dtype);
+  uint64_t count = t->bytes / ldr_dtype_size(t->dtype) * ldr_dtype_block(t->dtype);
   if (first > count || n > count - first) return 0;
   for (size_t i = 0; i < n; i++) dst[i] = ldr__load(t->data, t->dtype, (size_t)first + i);
   return 1;
@@ -4516,14 +4512,13 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
 LDR__DEF ldr_json *ldr_json_parse_next(
     const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(alloc);
-  ldr_json *j;
   size_t at = 0;
   LDR__OWN_ERROR(err);
   if (!text || !used || !ldr__allocator_valid(alloc)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_json_parse: text or allocator missing");
     return NULL;
   }
-  j = (ldr_json *)ldr__new(&a, sizeof *j, "reading JSON", err);
+  ldr_json *j = (ldr_json *)ldr__new(&a, sizeof *j, "reading JSON", err);
   if (!j) return NULL;
   j->alloc = a;
   j->text = text;
@@ -4786,9 +4781,8 @@ static int ldr__file_exists(const char *path) {
   size_t n = strlen(path);
   return found != 0xffffffffu && (found & 16 || n < 2 || strcmp(path + n - 2, "/.") != 0);
 #else
-  FILE *f;
   errno = 0;
-  f = ldr__fopen(path, "rb");
+  FILE *f = ldr__fopen(path, "rb");
   if (f) fclose(f);
   return f || (errno && errno != ENOENT && errno != ENOTDIR);
 #endif
@@ -4961,12 +4955,11 @@ static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *e
 
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(alloc);
-  ldr_weights *w;
   if (!ldr__allocator_valid(alloc)) {
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
     return NULL;
   }
-  w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
+  ldr_weights *w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
   if (!w) return NULL;
   w->alloc = a;
   if (!ldr__weights_files(w, files, err)) return w;
@@ -10244,7 +10237,6 @@ static void ldr__read_main(ldr_tokenizer *t, ldr__files *f) {
   const unsigned char *s = f->of[LDR__MAIN_FILE].data;
   size_t n = f->of[LDR__MAIN_FILE].size;
   ldr_json *j = NULL;
-  int32_t model;
   if (ldr__gguf_is(s, n)) {
     ldr_weights *w = ldr_weights_open_memory(s, n, &t->alloc, t->err);
     if (w) ldr__read_gguf(t, w);
@@ -10253,7 +10245,7 @@ static void ldr__read_main(ldr_tokenizer *t, ldr__files *f) {
   }
   if (ldr__looks_like_json(s, n))
     t->j = f->json[LDR__MAIN_FILE] = j = ldr_json_parse((const char *)s, n, &t->alloc, t->err);
-  model = ldr_json_get(j, 0, "model");
+  int32_t model = ldr_json_get(j, 0, "model");
   if (t->err->status) return;
   if (!j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(t, s, n, &f->rules);
   else if (!j) ldr__read_lines(t, s, n);
@@ -14033,11 +14025,10 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 /* Some chat models name a turn's end there alone. */
 static void ldr__model_generation(ldr_model *m, const char *dir, ldr_error *err) {
   char path[LADDER_MAX_PATH];
-  ldr_json *j;
   ldr__source s;
   if (!m->shape.causal || !ldr__path_join(path, sizeof path, dir, "generation_config.json") ||
       !ldr__file_exists(path) || ldr__source_open(&s, path, &m->alloc, err)) return;
-  j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
+  ldr_json *j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   if (j) ldr__config_end(m, j);
   else ldr__fail_in_file(err, path);
   ldr_json_free(j);
@@ -14959,9 +14950,8 @@ static int32_t *ldr__label_place(const ldr_dataset *d, const char *name) {
 
 static int ldr__label_room(ldr_dataset *d) {
   size_t old = d->index_room, room = old ? 2 * old : 16;
-  int32_t *index;
   if (d->name_count < old / 2) return 1;
-  index = (int32_t *)ldr__alloc(&d->alloc, room * sizeof *index);
+  int32_t *index = (int32_t *)ldr__alloc(&d->alloc, room * sizeof *index);
   if (!index) return 0;
   ldr__free(&d->alloc, d->index, old * sizeof *index);
   d->index = index;
@@ -17307,9 +17297,8 @@ static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
 
 /* The keys and values that rung k has of the side encoder's states. */
 static void ldr__side_cross(ldr__pass *s, int32_t k) {
-  ldr__block b;
   if (!s->side.cross || s->side.each) return; /* a session has made all of them */
-  b = ldr__rung_block(s->l, k);
+  ldr__block b = ldr__rung_block(s->l, k);
   ldr__cross_keys(&s->ex, s->side.cross, s->reader->up, &b, &s->l->side, s->reader->t.count, NULL, s->max_tokens);
 }
 
@@ -17878,7 +17867,6 @@ static void ldr__pass_backbone(ldr__pass *s) {
   float *x = s->backbone.x;
   ldr__tokens t = ldr__frozen_tokens(s);
   ldr__pass *p, *next;
-  int few;
   if (s->prompt) ldr__prompt_forward(s);
   if (s->reader) {
     ldr__pass_backbone(s->reader);
@@ -17894,7 +17882,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
     ldr__walk_begin(&p->walk, p);
     if (p->l->has_first) ldr__tap_forward(p, p->walk.tap++, x);
   }
-  few = !s->beside && s->walk.few;
+  int few = !s->beside && s->walk.few;
   ldr__walk_blocks(s, 0, s->walk.end, few);
   for (p = s->beside; p; p = next) {
     next = p->beside;
@@ -18113,9 +18101,8 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
    does. A stray I- opens an entity too, as in the CoNLL evaluation. */
 static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
   size_t j;
-  int32_t kind;
   if (tag[i] <= 0) return i;
-  kind = (tag[i] - 1) / 2;
+  int32_t kind = (tag[i] - 1) / 2;
   if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i; /* inside one */
   for (j = i + 1; j < n && tag[j] == 2 + 2 * kind; j++) {}
   return j;
@@ -18333,10 +18320,9 @@ typedef struct ldr__span_list {
 
 static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, size_t type, size_t a, size_t b,
     double score) {
-  ldr_span *to;
   y->right += v->ends[a] == (int32_t)b;
   if (y->count++ >= y->capacity) return;
-  to = y->spans + (y->count - 1);
+  ldr_span *to = y->spans + (y->count - 1);
   to->sequence = q;
   to->type = (int32_t)type;
   to->first = v->at[a] - (int32_t)v->first;
@@ -21298,7 +21284,6 @@ LDR__DEF ldr_status ldr_trainer_learn(
   int32_t batch[64], counts[2] = { ldr__examples(fresh), replay }, i, n;
   ldr__limits most = { 0, 0, 0 };
   double weight = 0, sum = 0;
-  float *teacher;
   LDR__OWN_ERROR(err);
   if (!t || !fresh || replay < 0) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_learn: no trainer or no examples");
   if (t->room || t->d.preference > 0) return ldr__fail(err, LDR_UNSUPPORTED,
@@ -21315,7 +21300,7 @@ LDR__DEF ldr_status ldr_trainer_learn(
   if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example has a target");
   t->l->grads = t->grads;
   ldr__clear(t->grads, t->l->size);
-  teacher = t->pass.teacher; /* what is new, it does not know */
+  float *teacher = t->pass.teacher; /* what is new, it does not know */
   for (int old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
@@ -24480,12 +24465,11 @@ static int ldr__char_odd(int property, uint32_t c) {
 }
 
 static uint32_t ldr__char_lower(uint32_t c) {
-  const char *record;
   uint32_t shape, behind;
   if (c < 128) return c >= 'A' && c <= 'Z' ? c + 32 : c;
   if (c >= 0x2e80 && c < 0xa640) return c; /* the scripts of East Asia */
   if (c < 0x600 && (ldr__char_quick(c) < 30 || ldr__char_quick(c) % 30 == LDR__GC_LL)) return c;
-  record = LDR__RECORD(ldr__lower_runs, 8, 3, ldr__near(c));
+  const char *record = LDR__RECORD(ldr__lower_runs, 8, 3, ldr__near(c));
   shape = ldr__digits91(record + 3, 2);
   behind = c - ldr__digits91(record, 3);
   return behind > shape / 3 || behind % (shape % 3) ? c : c + ldr__digits91(record + 5, 3) - 50000;
@@ -24497,11 +24481,9 @@ static int ldr__char_script(uint32_t c) {
 }
 
 static int ldr__char_class(uint32_t c) {
-  const char *record;
-  uint32_t shape;
   if (c < 0x300 || (c >= 0x3100 && c < 0xa66f)) return 0;
-  record = LDR__RECORD(ldr__class_runs, 5, 3, ldr__near(c));
-  shape = ldr__digits91(record + 3, 2);
+  const char *record = LDR__RECORD(ldr__class_runs, 5, 3, ldr__near(c));
+  uint32_t shape = ldr__digits91(record + 3, 2);
   return c - ldr__digits91(record, 3) <= shape >> 8 ? (int)(shape & 255) : 0;
 }
 
