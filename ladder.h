@@ -10550,8 +10550,8 @@ typedef struct ldr__manner {
   float stretched; /* what turns is multiplied by this; 0: 1 */
 } ldr__manner;
 
-/* The matrices of a block, rounded; q, k and v are one. */
-typedef struct ldr__packed_block { ldr__packed qkv, o, gate, up, down; } ldr__packed_block;
+/* The matrices of a block, rounded, by slot; q, k and v are one, in the place of q. */
+typedef struct ldr__packed_block { ldr__packed m[LDR__DOWN + 1]; } ldr__packed_block;
 
 typedef struct ldr__block {
   ldr__mat m[LDR__MATRICES]; /* W[out,in]; data NULL where absent */
@@ -10952,30 +10952,6 @@ static void ldr__head_norms_gradients(ldr__sums *sums, float *const *grad, const
   }
 }
 
-/* r[T,w] = norm(r), by norm3 or norm4 (which), times grow: what is added to the stream. */
-static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
-    const ldr__shape *s, int which, size_t rows) {
-  const float *const *v = b->v + LDR__NORM3 + 2 * which;
-  size_t w = (size_t)s->width;
-  if (s->after) {
-    if (a->added[which]) ldr__copy(a->added[which], r, rows * w);
-    ldr__norm_forward(ex, r, a->added_stats[which], r, v[0], v[1], rows, w, s->norm, s->eps);
-  }
-  if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] *= s->grow);)
-}
-
-/* dr[T,w]: from the gradient of what was added to that of what Attn or FFN gave, in place; given: room for the first of
-   them where the norm's own gradients are wanted. */
-static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, const ldr__acts *a, const ldr__block *b,
-    const ldr__shape *s, int which, size_t rows) {
-  size_t w = (size_t)s->width;
-  if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, dr[t * w + i] *= s->grow);)
-  if (!s->after) return;
-  if (given) ldr__copy(given, dr, rows * w);
-  ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], a->added_stats[which], b->v[LDR__NORM3 + 2 * which],
-      rows, w, s->norm);
-}
-
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one
    shape. */
 typedef struct ldr__back {
@@ -11028,6 +11004,10 @@ static void ldr__low_rank(const ldr__exec *ex, float *low, const float *x, size_
 static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx,
     const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low) {
   size_t out, in, n = s->low_rank;
+  if (b->packed && slot <= LDR__DOWN) {
+    ldr__packed_forward(ex, y, ldy, NULL, x, ldx, &b->packed->m[slot], rows, 0);
+    return;
+  }
   ldr__slot_size(s, slot, &out, &in);
   ldr__linear_forward(ex, y, ldy, x, ldx, b->m[slot], b->v[LDR__QB + slot], rows, out, in);
   if (!b->v[LDR__LOW_A + slot]) return;
@@ -11099,7 +11079,7 @@ static size_t ldr__qkv_at(const ldr__shape *s, int slot) {
 static void ldr__qkv_forward(
     const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
+  if (b->packed) ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, NULL);
   else if (ldr__qkv_is_one(b, s))
     ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
   else for (int i = LDR__Q; i <= LDR__V; i++)
@@ -11156,6 +11136,33 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
       ldr__mat_float(v[0], w, 1), rows, n, w);
 }
 
+/* From what Attn or FFN (which) gave to what is added to the stream, in place: adapted, normed by norm3 or norm4, times
+   grow. */
+static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
+    const ldr__shape *s, int which, size_t rows) {
+  const float *const *v = b->v + LDR__NORM3 + 2 * which;
+  size_t w = (size_t)s->width;
+  ldr__adapter_forward(ex, r, a, b, s, which, rows);
+  if (s->after) {
+    if (a->added[which]) ldr__copy(a->added[which], r, rows * w);
+    ldr__norm_forward(ex, r, a->added_stats[which], r, v[0], v[1], rows, w, s->norm, s->eps);
+  }
+  if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] *= s->grow);)
+}
+
+/* And back, dr[T,w]: k->added keeps the gradient of what the norm made. */
+static void ldr__added_backward(const ldr__exec *ex, float *dr, float *const *grad, const ldr__acts *a,
+    const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
+  size_t w = (size_t)s->width;
+  if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, dr[t * w + i] *= s->grow);)
+  if (s->after) {
+    ldr__copy(k->added[which], dr, rows * w);
+    ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], a->added_stats[which],
+        b->v[LDR__NORM3 + 2 * which], rows, w, s->norm);
+  }
+  ldr__adapter_backward(ex, dr, grad, a, b, s, which, rows, k);
+}
+
 /* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. */
 static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s), p;
@@ -11186,19 +11193,15 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
     const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
   const float *by = b->v[LDR__SCALE_F];
-  if (b->packed) {
-    ldr__packed_forward(ex, a->u, ld, s->gated ? NULL : f, a->n2, w, &b->packed->up, rows, (int32_t)s->activation);
-    if (s->gated) ldr__packed_forward(ex, a->g, ld, fg, a->n2, w, &b->packed->gate, rows, (int32_t)s->activation);
-  } else {
-    const int last = s->gated ? LDR__GATE : LDR__UP; /* what is activated */
-    float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
-    if (s->gated) ldr__block_linear_forward(ex, a->u, ld, a->n2, w, b, s, LDR__UP, rows, a->low);
-    if (!b->v[LDR__LOW_A + last])
-      ldr__linear_activate_forward(ex, y, fy, ld, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
-    else {
-      ldr__block_linear_forward(ex, y, ld, a->n2, w, b, s, last, rows, a->low);
-      LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(fy + t * ld, y + t * ld, n, (int32_t)s->activation);)
-    }
+  const int last = s->gated ? LDR__GATE : LDR__UP; /* what is activated */
+  float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
+  if (s->gated) ldr__block_linear_forward(ex, a->u, ld, a->n2, w, b, s, LDR__UP, rows, a->low);
+  if (b->packed) ldr__packed_forward(ex, y, ld, fy, a->n2, w, &b->packed->m[last], rows, (int32_t)s->activation);
+  else if (!b->v[LDR__LOW_A + last])
+    ldr__linear_activate_forward(ex, y, fy, ld, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
+  else {
+    ldr__block_linear_forward(ex, y, ld, a->n2, w, b, s, last, rows, a->low);
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(fy + t * ld, y + t * ld, n, (int32_t)s->activation);)
   }
   if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] = a->u[t * ld + i] * fg[t * ld + i]);)
   if (by) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] *= by[i]);)
@@ -11309,9 +11312,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   for (r = 0; t->only && r < rows; r++)
     memmove(a->y + r * w, a->x + (size_t)(t->only[r] - t->offsets[0]) * w, w * sizeof(float));
   if (s->heads) {
-    if (b->packed) ldr__packed_forward(ex, a->r1, w, NULL, a->attention, q, &b->packed->o, rows, 0);
-    else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
-    ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
+    ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
     ldr__added_forward(ex, a->r1, a, b, s, 0, rows);
     /* post-norm normalises with norm1 here, pre-norm with the norm that comes next */
     ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM || s->parallel ? NULL : s->cross ? a->xn : a->n2, a->r1, x,
@@ -11327,12 +11328,10 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   if (b->experts) ldr__experts_forward(ex, a, b->experts, s, rows);
   else ldr__ffn_forward(ex, f, fg, a, b, s, rows);
   /* r2 is y, which nothing on the way back reads */
-  if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck && !s->after) return;
-  if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
-  else if (!b->experts) ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
-  ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
+  if (part == LDR__ONLY_INSIDE && !post && !s->bottleneck && !s->after) return;
+  if (!b->experts) ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
   ldr__added_forward(ex, a->r2, a, b, s, 1, rows);
-  if (s->place == LDR__POST)
+  if (post)
     ldr__residual_norm_forward(
         ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
   else ldr__residual_norm_forward(ex, NULL, a->y, s->cross ? a->xr : a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps,
@@ -11428,11 +11427,11 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
   size_t rows = ldr__tokens_out(t), w = (size_t)s->width;
   ldr__dropout after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
-  if (s->place == LDR__POST) {
-    ldr__norm_backward(ex, k->dn1, 0, NULL, NULL, dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
-    ldr__dropout_backward(ex, k->dffn, k->dn1, rows, w, &last);
-    ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
-    ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
+  const int post = s->place == LDR__POST, pre = s->place == LDR__PRE;
+  if (post) ldr__norm_backward(ex, k->dn1, 0, NULL, NULL, dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
+  ldr__dropout_backward(ex, k->dffn, post ? k->dn1 : dy, rows, w, &last);
+  ldr__added_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
+  if (post) {
     ldr__ffn_backward(ex, k->dn1, 1, grad, a, b, s, k, rows);
     if (s->cross) {
       ldr__norm_backward(ex, k->xn, 0, NULL, NULL, k->dn1, a->xr, a->xstats, b->v[LDR__XNORM], rows, w, s->norm);
@@ -11441,12 +11440,9 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     ldr__norm_backward(ex, dx, 0, NULL, NULL, s->cross ? k->xn : k->dn1, a->r1, a->stats1, b->v[LDR__NORM1], rows, w,
         s->norm);
   } else {
-    ldr__dropout_backward(ex, k->dffn, dy, rows, w, &last);
-    ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
-    ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
     ldr__copy(dx, dy, rows * w);
-    ldr__ffn_backward(ex, s->place == LDR__PRE ? k->dn2 : dx, s->place != LDR__PRE, grad, a, b, s, k, rows);
-    if (s->place == LDR__PRE && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2,
+    ldr__ffn_backward(ex, pre ? k->dn2 : dx, !pre, grad, a, b, s, k, rows);
+    if (pre && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2,
         s->cross ? a->xr : a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
     if (s->cross) {
       ldr__cross_backward(ex, k->xn, 0, grad, dx, a, b, s, t, k);
@@ -11455,15 +11451,14 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
   }
   if (s->heads) {
     ldr__dropout_backward(ex, k->dattn, s->parallel ? dy : dx, rows, w, &after);
-    ldr__added_backward(ex, k->dattn, k->added[0], a, b, s, 0, rows);
-    ldr__adapter_backward(ex, k->dattn, grad, a, b, s, 0, rows, k);
+    ldr__added_backward(ex, k->dattn, grad, a, b, s, 0, rows, k);
   }
   if (s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->added[0], a->stats2,
       b->v[s->parallel == 1 ? LDR__NORM1 : LDR__NORM2], rows, w, s->norm);
   ldr__tokens_spread(dx, t, w);
   if (!s->heads) return;
-  ldr__self_attention_backward(ex, s->place == LDR__PRE ? k->dn1 : dx, s->place != LDR__PRE, grad, a, b, s, t, k);
-  if (s->place != LDR__PRE) return;
+  ldr__self_attention_backward(ex, pre ? k->dn1 : dx, !pre, grad, a, b, s, t, k);
+  if (!pre) return;
   if (!b->manner.bare)
     ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn1, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
   else LDR__ROW_LOOP(r, t->count, ex, ex->kernels->rows->add(dx + r * w, k->dn1 + r * w, w);)
@@ -13232,20 +13227,20 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
 /* Places the rounded copy of a block and, once there is memory, fills it from `from`. */
 static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr__block *from) {
   const ldr__shape *s = &b->m->shape;
-  size_t w = (size_t)s->width, q = ldr__q_width(s), n = (size_t)s->ffn, first = 0, rows, columns;
+  size_t first = 0, rows, columns;
   ldr__packed_block i;
-  ldr__packed *const into[] = { &i.qkv, &i.qkv, &i.qkv, &i.o, &i.gate, &i.up, &i.down };
-  float *row = ldr__place_floats(b->plan, "packed weights", LDR__MAX(LDR__MAX(w, q), n));
-  i.qkv = ldr__packed_place(b, q + 2 * ldr__kv_width(s), w);
-  i.o = ldr__packed_place(b, w, q);
-  i.gate = ldr__packed_place(b, s->gated ? n : 0, w);
-  i.up = ldr__packed_place(b, n, w);
-  i.down = ldr__packed_place(b, w, n);
+  float *row = ldr__place_floats(b->plan, "packed weights",
+      LDR__MAX(LDR__MAX((size_t)s->width, ldr__q_width(s)), (size_t)s->ffn));
+  for (int slot = LDR__Q; slot <= LDR__DOWN; slot++) {
+    ldr__slot_size(s, slot, &rows, &columns);
+    i.m[slot] = ldr__packed_place(b, slot == LDR__Q ? ldr__qkv_width(s) : slot <= LDR__V ? 0 : rows, columns);
+  }
   if (!block) return;
   for (int slot = LDR__Q; slot <= LDR__DOWN; slot++) {
     if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
     if (slot > LDR__V) first = 0;
-    ldr__packed_fill(b->m->kernels, into[slot], first, from->m[slot], from->v[LDR__QB + slot], rows, row);
+    ldr__packed_fill(b->m->kernels, &i.m[slot > LDR__V ? slot : LDR__Q], first, from->m[slot],
+        from->v[LDR__QB + slot], rows, row);
     first += rows;
   }
   *block = i;
