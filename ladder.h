@@ -1788,6 +1788,11 @@ static void ldr__free(const ldr_allocator *a, void *p, size_t size) {
 #endif
 }
 
+/* Out of memory, and for or while what. */
+static ldr_status ldr__no_memory(ldr_error *err, const char *what) {
+  return ldr__fail(err, LDR_MEMORY, "out of memory %s", what);
+}
+
 /* Zeroed memory, or NULL and an error that says for doing what there is none. */
 static void *ldr__new(const ldr_allocator *a, size_t size, const char *what, ldr_error *err) {
   void *p = ldr__alloc(a, size);
@@ -4462,7 +4467,7 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
   }
   if (why) ldr__fail_at(err, LDR_JSON, bad, "JSON: %s", why);
   else node = ldr__json_push(j, type, begin, end);
-  if (!why && node < 0) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
+  if (!why && node < 0) ldr__no_memory(err, "while reading JSON");
   if (type != LDR_JSON_STRING) *at = end;
   return node;
 }
@@ -4986,7 +4991,7 @@ static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
   char *s = NULL;
   w->strings = (char **)ldr__grown(&w->alloc, w->strings, &w->string_capacity, w->string_count + 1, sizeof s);
   if (w->string_capacity > w->string_count) s = (char *)ldr__alloc(&w->alloc, n + 1);
-  if (!s) ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
+  if (!s) ldr__no_memory(err, "while reading the names of weights");
   return s;
 }
 
@@ -5018,7 +5023,7 @@ static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t fi
   if (!name) return NULL;
   w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
   if (w->capacity <= w->count) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
+    ldr__no_memory(err, "while reading the names of weights");
     return NULL;
   }
   ldr_tensor *t = &w->tensors[w->count];
@@ -5051,7 +5056,7 @@ static ldr_status ldr__weights_meta_add(
   const ldr__meta meta = { key, value, at };
   if (!key || !value) return err->status;
   w->metas = (ldr__meta *)ldr__grown(&w->alloc, w->metas, &w->meta_capacity, w->meta_count + 1, sizeof meta);
-  if (w->meta_capacity <= w->meta_count) return ldr__fail(err, LDR_MEMORY, "out of memory while reading metadata");
+  if (w->meta_capacity <= w->meta_count) return ldr__no_memory(err, "while reading metadata");
   w->metas[w->meta_count++] = meta;
   return LDR_OK;
 }
@@ -5493,7 +5498,7 @@ static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
 /* Room for one more of an array of the pickle's; NULL: out of memory. */
 static void *ldr__pickle_room(ldr__pickle *p, void *data, size_t *capacity, size_t need, size_t item) {
   if (need < INT32_MAX) data = ldr__grown(&p->alloc, data, capacity, need, item);
-  if (*capacity < need) ldr__fail(p->err, LDR_MEMORY, "out of memory while reading a pickle");
+  if (*capacity < need) ldr__no_memory(p->err, "while reading a pickle");
   return data;
 }
 
@@ -6646,7 +6651,7 @@ struct ldr_tokenizer {
 static void *ldr__tokenizer_alloc(ldr_tokenizer *t, size_t bytes) {
   size_t size = bytes + LDR__CHUNK_HEAD;
   ldr__chunk *k = size > bytes ? (ldr__chunk *)ldr__alloc(&t->alloc, size) : NULL;
-  if (!k) ldr__fail(t->err, LDR_MEMORY, "out of memory while reading a tokenizer");
+  if (!k) ldr__no_memory(t->err, "while reading a tokenizer");
   if (!k) return NULL;
   memset(k, 0, size);
   k->size = size;
@@ -7721,7 +7726,7 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
   ldr__rx_put(&r, LDR__RX_ACCEPT);
   program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
   if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
-  if (!code) ldr__fail(t->err, LDR_MEMORY, "out of memory for a regular expression");
+  if (!code) ldr__no_memory(t->err, "for a regular expression");
   ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
   if (r.why)
     ldr__fail_at(t->err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
@@ -12718,7 +12723,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
   of = (int32_t *)ldr__alloc(&m->alloc, used);
   m->labels = of ? (char *)ldr__alloc(&m->alloc, bytes) : NULL;
   if (m->labels) m->label_bytes = bytes;
-  else ldr__fail(err, LDR_MEMORY, "out of memory for the names of classes");
+  else ldr__no_memory(err, "for the names of classes");
   if (of) memset(of, 255, used);
   for (i = of ? list->first : -1; i >= 0; i = j->nodes[j->nodes[i].next].next) {
     const char *c = number;
@@ -13630,7 +13635,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   float *row = (float *)ldr__alloc(&p->m->alloc, room);
   if (!copy || !row) {
     ldr__free(&p->m->alloc, row, room);
-    return ldr__fail(p->err, LDR_MEMORY, "out of memory for an adapter");
+    return ldr__no_memory(p->err, "for an adapter");
   }
   float *fa = row + columns, *fb = fa + r * in;
   ldr_tensor_read(fa, a, 0, r * in);
@@ -14800,7 +14805,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
     return d;
   }
   ldr__free(&a, d, sizeof *d);
-  ldr__fail(err, LDR_MEMORY, "out of memory while making a data set");
+  ldr__no_memory(err, "while making a data set");
   return NULL;
 }
 
@@ -14907,7 +14912,7 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
   }
   if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap,
       d->set_used + (size_t)count + 1) || !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
-    ldr__fail(err, LDR_MEMORY, "out of memory for a label set");
+    ldr__no_memory(err, "for a label set");
     return -1;
   }
   if (count) memcpy(d->set_items + d->set_used, classes, (size_t)count * sizeof *classes);
@@ -14968,7 +14973,7 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
   }
   d->names = (char **)ldr__grown(&d->alloc, d->names, &d->names_cap, d->name_count + 1, sizeof *d->names);
   if (d->names_cap > d->name_count && ldr__label_room(d)) copy = ldr__copy_text(&d->alloc, name);
-  if (!copy) ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
+  if (!copy) ldr__no_memory(err, "for a label name");
   if (!copy) return -1;
   d->names[d->name_count] = copy;
   return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
@@ -15046,7 +15051,7 @@ static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *e
 static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
   if (size < SIZE_MAX) r->field[k] = (char *)ldr__grown(&r->desc.alloc, r->field[k], &r->capacity[k], size + 1, 1);
   if (r->capacity[k] > size) return r->field[k];
-  ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
+  ldr__no_memory(err, "while reading examples");
   return NULL;
 }
 
@@ -15170,7 +15175,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
     copy.kind = 1;
     copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size; /* no character takes more */
     copy.data = (unsigned char *)ldr__alloc(&copy.alloc, copy.size + 1);
-    if (!copy.data) return ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
+    if (!copy.data) return ldr__no_memory(err, "while reading examples");
     for (at = kind != LDR__WINDOWS1252 && mark ? 2 : 0; at < s->size; at += bytes) {
       uint32_t c = ldr__reader_char(s->data + at, s->size - at, kind, &bytes);
       if (c == 0xffffffffu) break;
@@ -15218,7 +15223,7 @@ static int32_t ldr__reader_class(ldr__reader *r, const char *label, ldr_error *e
   if (index >= 0 || !r->desc.labels) return index;
   if (!r->d->unseen) r->d->unseen = ldr__copy_text(&r->d->alloc, label);
   if (r->d->unseen) return LDR_UNSEEN;
-  ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
+  ldr__no_memory(err, "for a label name");
   return -1;
 }
 
@@ -16473,7 +16478,7 @@ static ldr_status ldr__ladder_labels(ldr_ladder *l, const ldr_ladder_desc *desc,
     if (!label) continue;
     if (!ldr__is_utf8(label)) return ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
     l->labels[i] = ldr__copy_text(&l->alloc, label);
-    if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
+    if (!l->labels[i]) return ldr__no_memory(err, "while making a ladder");
   }
   l->d.label_names = (const char *const *)l->labels;
   return LDR_OK;
@@ -16594,7 +16599,7 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
   if (!v || !k || l->note_capacity <= i) {
     ldr__free_text(&l->alloc, v);
     if (!known) ldr__free_text(&l->alloc, k);
-    return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
+    return ldr__no_memory(err, "for a note");
   }
   if (known) ldr__free_text(&l->alloc, l->notes[i].value);
   else l->note_count++;
@@ -21529,7 +21534,7 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
   batch.offsets = offsets;
   batch.ids = e.ids;
   batch.segments = e.segments;
-  if (p && !scores) ldr__fail(err, LDR_MEMORY, "out of memory for an answer");
+  if (p && !scores) ldr__no_memory(err, "for an answer");
   if (scores && !ldr_predict(p, scores, &batch, err)) {
     size_t k = l->d.head == LDR_HEAD_CLASSIFY ? (size_t)ldr__argmax(scores, (size_t)l->d.classes) : 0;
     answer->label = (int32_t)k;
@@ -22397,7 +22402,7 @@ static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ld
     if (strncmp(name, "label.", 6) != 0 || !ldr__parse_i64(name + 6, &n) || n < 0 || n >= l->d.classes || l->labels[n])
       continue;
     l->labels[n] = ldr__copy_text(&l->alloc, value);
-    if (!l->labels[n]) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a ladder");
+    if (!l->labels[n]) return ldr__no_memory(err, "while loading a ladder");
   }
   return LDR_OK;
 }
