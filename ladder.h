@@ -9472,16 +9472,12 @@ static void ldr__meet(ldr_tokenizer *t, uint32_t a, const char *b) {
 static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, const char *b, size_t bn, uint32_t rank) {
   int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id, bytes;
   size_t skip = (size_t)t->prefix.bytes;
-  ldr__merge m;
   if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
   if (bn < skip || !an || !bn) return "a merge has a part that is too short";
   uint32_t hash = ldr__vocab_hash(ldr__vocab_hash(ldr__address_hash(t), a, an), b + skip, bn - skip);
   id = ldr__slot_find(t, hash, a, an, b + skip, bn - skip)->id;
   if (id < 0) return "what a merge joins is not in the vocabulary";
-  m.left = (uint32_t)left;
-  m.right = (uint32_t)right;
-  m.rank = rank;
-  m.id = id;
+  const ldr__merge m = { (uint32_t)left, (uint32_t)right, rank, id };
   *ldr__merge_find(t, m.left, m.right) = m;
   ldr__meet(t, ldr__utf8_at(a + ldr__utf8_before(a, (int32_t)an), &bytes), b + skip);
   if ((an == 6 && memcmp(a, "<0x", 3) == 0) || (bn == 6 && memcmp(b, "<0x", 3) == 0)) t->together = NULL;
@@ -10786,10 +10782,8 @@ static void ldr__tokens_spread(float *x, const ldr__tokens *t, size_t w) {
 }
 
 static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
-  ldr__dropout d;
-  d.p = t->dropout;
-  d.key = ldr__mix64(t->dropout_key + place * UINT64_C(0x9e3779b97f4a7c15));
-  d.rows = t->only && place != LDR__PLACE_SCORES ? t->only_rows : t->rows;
+  ldr__dropout d = { t->dropout, ldr__mix64(t->dropout_key + place * UINT64_C(0x9e3779b97f4a7c15)),
+    t->only && place != LDR__PLACE_SCORES ? t->only_rows : t->rows };
   return d;
 }
 
@@ -18320,14 +18314,11 @@ typedef struct ldr__span_list {
 
 static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, size_t type, size_t a, size_t b,
     double score) {
+  const int32_t first = (int32_t)v->first;
+  const ldr_span found = { q, (int32_t)type, v->at[a] - first, v->at[b] - first, (float)score };
+  if (y->count < y->capacity) y->spans[y->count] = found;
+  y->count++;
   y->right += v->ends[a] == (int32_t)b;
-  if (y->count++ >= y->capacity) return;
-  ldr_span *to = y->spans + (y->count - 1);
-  to->sequence = q;
-  to->type = (int32_t)type;
-  to->first = v->at[a] - (int32_t)v->first;
-  to->last = v->at[b] - (int32_t)v->first;
-  to->score = (float)score;
 }
 
 /* The spans of the best chain whose probability is above `least`. */
