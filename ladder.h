@@ -1539,11 +1539,12 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) }; /* layers, or heads of one, at most */
   #define LDR__FOR(index, count, thread_count) \
     LDR__PRAGMA(omp parallel for num_threads(thread_count) \
         schedule(dynamic, 1) if ((count) > 1 && (thread_count) > 1)) \
-    for (int64_t index = 0; index < (count); index++)
+    for (int64_t index = 0; index < (int64_t)(count); index++)
   static size_t ldr__thread(void) { return (size_t)omp_get_thread_num(); }
   static int ldr__max_threads(void) { return omp_get_max_threads(); }
 #else
-  #define LDR__FOR(index, count, thread_count) for (int64_t index = ((void)(thread_count), 0); index < (count); index++)
+  #define LDR__FOR(index, count, thread_count) \
+    for (int64_t index = ((void)(thread_count), 0); index < (int64_t)(count); index++)
   static size_t ldr__thread(void) { return 0; }
   static int ldr__max_threads(void) { return 1; }
 #endif
@@ -3567,11 +3568,11 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
     for (size_t i = 0; ldr__is_rounded(ex, b.dtype, k) && i < m; i++)
       ex->kernels->rows->pack(
           ex->rounded + i * ldr__rounded_bytes(k), a + i * rs, k / LDR__QBLOCK, LDR__QBLOCK, LDR_I8);
-    LDR__FOR(task, ((int64_t)n + LDR__FEW_COLUMNS - 1) / LDR__FEW_COLUMNS, ex->threads)
+    LDR__FOR(task, (n + LDR__FEW_COLUMNS - 1) / LDR__FEW_COLUMNS, ex->threads)
       ldr__few_task(ex, &p, (size_t)task);
     return;
   }
-  LDR__FOR(task, (int64_t)p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
+  LDR__FOR(task, p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
 }
 
 /* ---- frozen matrices, laid out once as the kernels read them ---- */
@@ -3738,7 +3739,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
     w, y, f, x, ldy, ldx, rows, ldr__packed_depth(ker, w->in, w->type), ldr__packed_number(w->type),
     ldr__narrow_stride(w->in), activation, narrow, widen, { 0, 0, 0, 0 } };
   if (rows == 0) return;
-  if (narrow) LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
+  if (narrow) LDR__FOR(block, (rows + LDR__MC - 1) / LDR__MC, ex->threads) {
     size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
     for (t = (size_t)block * LDR__MC; t < end; t++) {
       unsigned char *to = (unsigned char *)ex->narrowed + t * u.stride;
@@ -3747,7 +3748,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
     }
   }
   u.g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB, 2);
-  LDR__FOR(task, (int64_t)u.g.tasks, ex->threads) ldr__packed_task(ex, &u, (size_t)task);
+  LDR__FOR(task, u.g.tasks, ex->threads) ldr__packed_task(ex, &u, (size_t)task);
 }
 
 /* ================================
@@ -3761,7 +3762,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
 enum { LDR__ROWS = 64 }; /* rows a task of a row-wise loop owns */
 
 #define LDR__ROW_LOOP(t, rows, ex, ...)                                                   \
-  LDR__FOR(t##_block, ((int64_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {   \
+  LDR__FOR(t##_block, ((size_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {    \
     size_t t, t##_end = LDR__MIN((size_t)(rows), ((size_t)t##_block + 1) * LDR__ROWS); \
     for (t = (size_t)t##_block * LDR__ROWS; t < t##_end; t++) { __VA_ARGS__ }                \
   }
@@ -3821,7 +3822,7 @@ static void ldr__sum_task(const ldr__exec *ex, const ldr__sum *m, size_t task) {
 }
 
 static void ldr__sums_make(ldr__sums *s) {
-  LDR__FOR(i, (int64_t)s->tasks, s->ex->threads) {
+  LDR__FOR(i, s->tasks, s->ex->threads) {
     const ldr__sum *m = s->each;
     size_t task = (size_t)i;
     for (; task >= m->tasks; m++) task -= m->tasks;
@@ -14330,7 +14331,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
   float *de = k->dsums ? k->dsums : dx;
   const int late = ldr__places_late(m, ends);
   if (late && grad[LDR__POSITION])
-    LDR__FOR(j, (int64_t)w, ex->threads) {
+    LDR__FOR(j, w, ex->threads) {
       for (size_t i = 0; i < t->count; i++)
         grad[LDR__POSITION][(size_t)(t->position[i] + m->position_offset) * w + (size_t)j] += dx[i * w + (size_t)j];
     }
@@ -14344,7 +14345,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
   if (ends->v[LDR__EMBED_NORM])
     ldr__norm_backward(ex, de, 0, grad[LDR__EMBED_NORM], grad[LDR__EMBED_NORMB], de, k->sums, k->stats,
         ends->v[LDR__EMBED_NORM], t->count, e, LDR_NORM_LAYER);
-  LDR__FOR(block, ((int64_t)e + 31) / 32, ex->threads) { /* a column has one owner, tokens come in order */
+  LDR__FOR(block, (e + 31) / 32, ex->threads) { /* a column has one owner, tokens come in order */
     size_t j0 = (size_t)block * 32, j1 = LDR__MIN(e, j0 + 32), i, j;
     for (i = 0; i < t->count; i++) {
       size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
@@ -17918,7 +17919,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
     n = LDR__MIN((size_t)LDR__WORD_ROWS, s->row_count - first);
     ldr__word_scores(&s->ex, l->m, h, z, x, n, e);
     if (distil) ldr__word_scores(&s->ex, l->m, h, s->teacher_scores, s->teacher + first * e, n, e);
-    LDR__FOR(row, (int64_t)n, s->ex.threads) {
+    LDR__FOR(row, n, s->ex.threads) {
       float *p = z + (size_t)row * v, *q = distil ? s->teacher_scores + (size_t)row * v : NULL, peak, sum, scale, one;
       size_t at = first + (size_t)row, i;
       int32_t y = s->labels[at];
@@ -18268,7 +18269,7 @@ static double ldr__chain_loss(float *dz, const float *z, const ldr__spans *v, do
       if (dw && t == 0) dw[c * c + j] += row[j];
       if (dw && t + 1 == n) dw[c * c + c + j] += row[j];
     }
-  if (dw) LDR__FOR(i, (int64_t)(c * c), v->s->ex.threads) {
+  if (dw) LDR__FOR(i, c * c, v->s->ex.threads) {
     size_t from = (size_t)i / c, to = (size_t)i % c, u;
     double sum = 0;
     for (u = 1; u < n; u++) sum += exp(alpha[(u - 1) * c + from] + (double)v->w[i] + beta[u * c + to] - all[0]) -
@@ -18432,7 +18433,7 @@ static void ldr__output_backward(ldr__pass *s) {
     const float *v = ldr__value(l, l->out_gate);
     float *dv = ldr__grad(l, l->out_gate);
     dup = s->dup;
-    LDR__FOR(block, ((int64_t)d + 31) / 32, s->ex.threads) {
+    LDR__FOR(block, (d + 31) / 32, s->ex.threads) {
       size_t i, end = LDR__MIN(d, ((size_t)block + 1) * 32), t;
       for (i = (size_t)block * 32; i < end; i++) {
         float a = ldr__sigmoid(v[i]), sum = 0;
@@ -19424,7 +19425,7 @@ enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
   double sums[64] = { 0 }, s = 0;
   size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each;
-  LDR__FOR(part, (int64_t)parts, m->threads)
+  LDR__FOR(part, parts, m->threads)
   sums[part] = m->kernels->rows->squares(v + (size_t)part * each, LDR__MIN(each, n - (size_t)part * each));
   for (size_t i = 0; i < parts; i++) s += sums[i];
   return n ? sqrt(s / (double)n) : 0;
@@ -19454,7 +19455,7 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
     const ldr__param *q = &l->params[p];
     const double rate = base_rate * (double)q->rate;
     const float decay = q->decay ? d->weight_decay : 0;
-    LDR__FOR(piece, ((int64_t)q->size + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
+    LDR__FOR(piece, (q->size + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
       size_t first = (size_t)piece * LDR__PIECE, n = LDR__MIN(q->size - first, (size_t)LDR__PIECE), i,
           at = q->offset + first;
       float *w = l->values + at, *g = l->grads + at, s = (float)scale;
@@ -20253,7 +20254,7 @@ static void ldr__scales_values(const ldr_trainer *t, int back) {
     const ldr__scale *s = &t->scales[i];
     float *w = ldr__value(t->l, s->weight), *b = ldr__value(t->l, s->bias);
     size_t d = t->l->params[s->weight].columns;
-    LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
+    LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = w + (size_t)row * d;
       double moved = 0;
       for (size_t c = 0; c < d; c++) {
@@ -20272,7 +20273,7 @@ static void ldr__scales_gradients(const ldr_trainer *t) {
     const ldr__scale *s = &t->scales[i];
     float *g = ldr__grad(t->l, s->weight), *db = ldr__grad(t->l, s->bias);
     size_t d = t->l->params[s->weight].columns;
-    LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
+    LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = g + (size_t)row * d, of = db[row];
       LDR__LANE_LOOP(c, d, v[c] = (v[c] - of * s->mean[c]) / s->deviation[c]);
     }
