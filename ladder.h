@@ -3876,11 +3876,12 @@ static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f
   ldr__gemm(ex, y, ldy, x, in, 1, ldr__mat_transposed(w), finish, rows, out, in, 0);
 }
 
-/* dW[O,I] += dy^T x,  db[O] += sum dy;  either may be NULL. x may be any float type (a stored tap). */
-static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const float *dy, size_t ldy, ldr__mat x,
-    size_t rows, size_t out, size_t in) {
+/* dW[O,I] += dy^T x,  db[O] += sum dy;  either may be NULL. */
+static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const float *dy, size_t ldy, const float *x,
+    size_t ldx, size_t rows, size_t out, size_t in) {
   if (dw) {
-    ldr__product p = ldr__product_of(s->ex, dw, in, dy, 1, ldy, x, ldr__finish_bias(NULL), out, in, rows, 1);
+    ldr__product p = ldr__product_of(
+        s->ex, dw, in, dy, 1, ldy, ldr__mat_float(x, ldx, 1), ldr__finish_bias(NULL), out, in, rows, 1);
     ldr__sums_add(s, LDR__SUM_PRODUCT, p.g.tasks)->product = p;
   }
   if (db) ldr__sums_columns(s, LDR__SUM_COLUMNS, db, dy, NULL, NULL, ldy, rows, out);
@@ -3888,11 +3889,11 @@ static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const floa
 
 /* The same, and dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. */
 static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db,
-    const float *dy, size_t ldy, ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
+    const float *dy, size_t ldy, const float *x, size_t ldx, ldr__mat w, size_t rows, size_t out, size_t in) {
   if (dw || db) {
     ldr__sums s;
     ldr__sums_begin(&s, ex);
-    ldr__linear_gradients(&s, dw, db, dy, ldy, x, rows, out, in);
+    ldr__linear_gradients(&s, dw, db, dy, ldy, x, ldx, rows, out, in);
     ldr__sums_make(&s);
   }
   if (dx) ldr__gemm(ex, dx, lddx, dy, ldy, 1, w, ldr__finish_bias(NULL), rows, in, out, add_dx);
@@ -11023,13 +11024,13 @@ static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t ld
     size_t rows, float *low, float *dlow) {
   size_t out, in, n = s->low_rank;
   ldr__slot_size(s, slot, &out, &in);
-  ldr__linear_backward(ex, dx, lddx, add, NULL, NULL, dy, ldy, ldr__mat_float(x, ldx, 1), b->m[slot], rows, out, in);
+  ldr__linear_backward(ex, dx, lddx, add, NULL, NULL, dy, ldy, x, ldx, b->m[slot], rows, out, in);
   if (!b->v[LDR__LOW_A + slot]) return;
   ldr__low_rank(ex, low, x, ldx, b, s, slot, rows, in);
-  ldr__linear_backward(ex, dlow, n, 0, grad[LDR__LOW_B + slot], NULL, dy, ldy, ldr__mat_float(low, n, 1),
+  ldr__linear_backward(ex, dlow, n, 0, grad[LDR__LOW_B + slot], NULL, dy, ldy, low, n,
       ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1), rows, out, n);
   LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, dlow[t * n + i] *= s->low_scale);)
-  ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, ldr__mat_float(x, ldx, 1),
+  ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, x, ldx,
       ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), rows, n, in);
 }
 
@@ -11038,7 +11039,7 @@ static void ldr__block_linear_gradients(ldr__sums *sums, float *const *grad, con
     const float *x, size_t ldx, const ldr__shape *s, int slot, size_t rows) {
   size_t out, in;
   ldr__slot_size(s, slot, &out, &in);
-  ldr__linear_gradients(sums, grad[slot], grad[LDR__QB + slot], dy, ldy, ldr__mat_float(x, ldx, 1), rows, out, in);
+  ldr__linear_gradients(sums, grad[slot], grad[LDR__QB + slot], dy, ldy, x, ldx, rows, out, in);
 }
 
 /* 1: the rows of b follow those of a, as if they were one matrix. */
@@ -11091,7 +11092,7 @@ static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *c
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
   if (ldr__qkv_is_one(b, s))
-    ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
+    ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, a->n1, w, b->m[LDR__Q], rows, ld, w);
   else for (int i = LDR__Q; i <= LDR__V; i++)
     ldr__block_linear_backward(ex, dn1, w, add || i > LDR__Q, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
         rows, a->low, dlow);
@@ -11101,7 +11102,7 @@ static void ldr__qkv_gradients(
     ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
   if (ldr__qkv_gradients_are_one(s, grad))
-    ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
+    ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, a->n1, w, rows, ld, w);
   else for (int i = LDR__Q; i <= LDR__V; i++)
     ldr__block_linear_gradients(sums, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, s, i, rows);
 }
@@ -11129,10 +11130,10 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
   if (!v[0]) return;
   LDR__ROW_LOOP(
       t, rows, ex, ex->kernels->rows->activate_both(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
-  ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, ldr__mat_float(a->bent, n, 1),
+  ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, a->bent, n,
       ldr__mat_float(v[2], n, 1), rows, w, n);
   LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->multiply(k->bent + t * n, a->down[which] + t * n, n);)
-  ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, ldr__mat_float(a->z[which], w, 1),
+  ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, a->z[which], w,
       ldr__mat_float(v[0], w, 1), rows, n, w);
 }
 
@@ -14340,7 +14341,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     ldr__norm_forward(ex, k->normed, k->stats, k->sums, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], t->count,
         e, LDR_NORM_LAYER, m->shape.eps);
   if (k->dsums)
-    ldr__linear_backward(ex, de, e, 0, grad[LDR__PROJECT], grad[LDR__PROJECTB], dx, w, ldr__mat_float(k->normed, e, 1),
+    ldr__linear_backward(ex, de, e, 0, grad[LDR__PROJECT], grad[LDR__PROJECTB], dx, w, k->normed, e,
         ends->m[LDR__PROJECT], t->count, w, e);
   if (ends->v[LDR__EMBED_NORM])
     ldr__norm_backward(ex, de, 0, grad[LDR__EMBED_NORM], grad[LDR__EMBED_NORMB], de, k->sums, k->stats,
@@ -17428,7 +17429,7 @@ static void ldr__map_backward(
     const ldr__pass *s, float *dx, int add, const float *dy, const float *x, ldr__linear map, size_t R) {
   const ldr__param *w = &s->l->params[map.weight];
   ldr__linear_backward(&s->ex, dx, w->columns, add, ldr__grad(s->l, map.weight), ldr__grad(s->l, map.bias), dy,
-      w->rows, ldr__mat_float(x, w->columns, 1), ldr__value_matrix(s->l, map.weight), R, w->rows, w->columns);
+      w->rows, x, w->columns, ldr__value_matrix(s->l, map.weight), R, w->rows, w->columns);
 }
 
 /* Of the state before all rungs, x[T,w], or its gradient: `rows` rows from `first` on. */
@@ -17944,7 +17945,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
     for (size_t r = 0; r < n; r++) loss += losses[r];
     if (normalizer > 0)
       ldr__linear_backward(
-          &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, ldr__mat_float(x, e, 1), h->m[LDR__LM_OUT], n, v, e);
+          &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, x, e, h->m[LDR__LM_OUT], n, v, e);
   }
   return loss;
 }
@@ -17990,7 +17991,7 @@ static void ldr__words_backward(ldr__pass *s) {
     })
   }
   ldr__linear_backward(&s->ex, s->dout, d, 0, ldr__grad(l, l->end[LDR__LM_DENSE]), ldr__grad(l, l->end[LDR__LM_DENSEB]),
-      s->dwords, e, ldr__mat_float(s->hidden_in, d, 1), h->m[LDR__LM_DENSE], R, e, d);
+      s->dwords, e, s->hidden_in, d, h->m[LDR__LM_DENSE], R, e, d);
 }
 
 /* Sum of the losses of the rows of the head. normalizer > 0: its gradient, divided by that, is left for
@@ -18477,7 +18478,7 @@ static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float
   size_t d = s->l->wide, w = s->l->narrow;
   const float *tap = ldr__tap_of(s, k);
   ldr__linear_gradients(sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w,
-      ldr__mat_float(tap, d, 1), s->t.count, w, d);
+      tap, d, s->t.count, w, d);
 }
 
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
