@@ -3780,10 +3780,9 @@ static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part)
   return (uint32_t)(ldr__mix64(d->key + of) >> 32);
 }
 
-static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t,
-    uint64_t part) {
+static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t) {
   if (d && d->p > 0)
-    ker->rows->mask(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
+    ker->rows->mask(x, n, ldr__dropout_row(d, t, 0), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
 }
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
@@ -3937,7 +3936,7 @@ static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, 
   LDR__ROW_LOOP(t, rows, ex, {
     float *row = r + t * n;
     const float *from = x + t * n;
-    ldr__dropout_apply(ex->kernels, row, n, drop, t, 0);
+    ldr__dropout_apply(ex->kernels, row, n, drop, t);
     ex->kernels->rows->add(row, from, n);
     if (y)
       ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, kind == LDR_NORM_RMS, eps);
@@ -3949,7 +3948,7 @@ static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy
     const ldr__dropout *drop) {
   LDR__ROW_LOOP(t, rows, ex, {
     ldr__copy(d + t * n, dy + t * n, n);
-    ldr__dropout_apply(ex->kernels, d + t * n, n, drop, t, 0);
+    ldr__dropout_apply(ex->kernels, d + t * n, n, drop, t);
   })
 }
 
@@ -11107,46 +11106,23 @@ static void ldr__qkv_gradients(
     ldr__block_linear_gradients(sums, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, s, i, rows);
 }
 
-/* z[T,w] += Up f(Down z + b) + c, f = gelu; adapter 0 stands after attention, 1 after FFN. */
-static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts *a, const ldr__block *b,
-    const ldr__shape *s, int which, size_t rows) {
-  const float *const *v = b->v + LDR__ADAPTER1 + 4 * which;
-  size_t w = (size_t)s->width, n = s->bottleneck;
-  if (!v[0]) return;
-  if (a->z[which]) ldr__copy(a->z[which], z, rows * w);
-  ldr__linear_activate_forward(
-      ex, a->down[which], a->bent, n, z, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
-  LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, z[t * w + i] += v[3][i]);)
-  ldr__gemm(
-      ex, z, w, a->bent, n, 1, ldr__mat_transposed(ldr__mat_float(v[2], n, 1)), ldr__finish_bias(NULL), rows, w, n, 1);
-}
-
-/* dz[T,w]: from the gradient of the adapter's output to that of its input, in place. */
-static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *grad, const ldr__acts *a,
-    const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
-  const int first = LDR__ADAPTER1 + 4 * which;
-  const float *const *v = b->v + first;
-  size_t w = (size_t)s->width, n = s->bottleneck;
-  if (!v[0]) return;
-  LDR__ROW_LOOP(
-      t, rows, ex, ex->kernels->rows->activate_both(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
-  ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, a->bent, n,
-      ldr__mat_float(v[2], n, 1), rows, w, n);
-  LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->multiply(k->bent + t * n, a->down[which] + t * n, n);)
-  ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, a->z[which], w,
-      ldr__mat_float(v[0], w, 1), rows, n, w);
-}
-
-/* From what Attn or FFN (which) gave to what is added to the stream, in place: adapted, normed by norm3 or norm4, times
-   grow. */
+/* From what Attn or FFN (which) gave, r[T,w], to what is added to the stream, in place: r + Up f(Down r + b) + c by an
+   adapter, f = gelu; normed by norm3 or norm4; times grow. */
 static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
     const ldr__shape *s, int which, size_t rows) {
-  const float *const *v = b->v + LDR__NORM3 + 2 * which;
-  size_t w = (size_t)s->width;
-  ldr__adapter_forward(ex, r, a, b, s, which, rows);
+  const float *const *v = b->v + LDR__ADAPTER1 + 4 * which, *const *norm = b->v + LDR__NORM3 + 2 * which;
+  size_t w = (size_t)s->width, n = s->bottleneck;
+  if (v[0]) {
+    if (a->z[which]) ldr__copy(a->z[which], r, rows * w);
+    ldr__linear_activate_forward(
+        ex, a->down[which], a->bent, n, r, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
+    LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] += v[3][i]);)
+    ldr__gemm(ex, r, w, a->bent, n, 1, ldr__mat_transposed(ldr__mat_float(v[2], n, 1)), ldr__finish_bias(NULL), rows,
+        w, n, 1);
+  }
   if (s->after) {
     if (a->added[which]) ldr__copy(a->added[which], r, rows * w);
-    ldr__norm_forward(ex, r, a->added_stats[which], r, v[0], v[1], rows, w, s->norm, s->eps);
+    ldr__norm_forward(ex, r, a->added_stats[which], r, norm[0], norm[1], rows, w, s->norm, s->eps);
   }
   if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] *= s->grow);)
 }
@@ -11154,14 +11130,23 @@ static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a
 /* And back, dr[T,w]: k->added keeps the gradient of what the norm made. */
 static void ldr__added_backward(const ldr__exec *ex, float *dr, float *const *grad, const ldr__acts *a,
     const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
-  size_t w = (size_t)s->width;
+  const int first = LDR__ADAPTER1 + 4 * which;
+  const float *const *v = b->v + first;
+  size_t w = (size_t)s->width, n = s->bottleneck;
   if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, dr[t * w + i] *= s->grow);)
   if (s->after) {
     ldr__copy(k->added[which], dr, rows * w);
     ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], a->added_stats[which],
         b->v[LDR__NORM3 + 2 * which], rows, w, s->norm);
   }
-  ldr__adapter_backward(ex, dr, grad, a, b, s, which, rows, k);
+  if (!v[0]) return;
+  LDR__ROW_LOOP(
+      t, rows, ex, ex->kernels->rows->activate_both(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
+  ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dr, w, a->bent, n,
+      ldr__mat_float(v[2], n, 1), rows, w, n);
+  LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->multiply(k->bent + t * n, a->down[which] + t * n, n);)
+  ldr__linear_backward(ex, dr, w, 1, grad[first], grad[first + 1], k->bent, n, a->z[which], w,
+      ldr__mat_float(v[0], w, 1), rows, n, w);
 }
 
 /* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. */
@@ -11391,9 +11376,9 @@ static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add
   ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
-/* dxn[T,w] (+)= gradient of what cross-attention reads, from d[T,w], that of its sum with the stream; t->dcross is
+/* k->xn[T,w] (+)= gradient of what cross-attention reads, from d[T,w], that of its sum with the stream; t->dcross is
    that of the keys and values. */
-static void ldr__cross_backward(const ldr__exec *ex, float *dxn, int add, float *const *grad, const float *d,
+static void ldr__cross_backward(const ldr__exec *ex, int add, float *const *grad, const float *d,
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
   size_t rows = ldr__tokens_out(t), w = (size_t)s->width, q = ldr__q_width(s);
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_CROSS_SCORES),
@@ -11403,7 +11388,7 @@ static void ldr__cross_backward(const ldr__exec *ex, float *dxn, int add, float 
   ldr__block_linear_backward(
       ex, k->xattention, q, 0, grad, k->cross, w, a->xattention, q, b, s, LDR__XO, rows, a->low, k->low);
   ldr__attention_backward(ex, k->xq, k->xattention, a->xattention, a->xlse, a->xq, &at);
-  ldr__block_linear_backward(ex, dxn, w, add, grad, k->xq, q, a->xn, w, b, s, LDR__XQ, rows, a->low, k->low);
+  ldr__block_linear_backward(ex, k->xn, w, add, grad, k->xq, q, a->xn, w, b, s, LDR__XQ, rows, a->low, k->low);
 }
 
 /* dx[T,w] (NULL: not wanted) += gradient of the states x[T,w] from that of the keys and values, dkv[T,2kv], and the
@@ -11436,7 +11421,7 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     ldr__ffn_backward(ex, k->dn1, 1, grad, a, b, s, k, rows);
     if (s->cross) {
       ldr__norm_backward(ex, k->xn, 0, NULL, NULL, k->dn1, a->xr, a->xstats, b->v[LDR__XNORM], rows, w, s->norm);
-      ldr__cross_backward(ex, k->xn, 1, grad, k->xn, a, b, s, t, k);
+      ldr__cross_backward(ex, 1, grad, k->xn, a, b, s, t, k);
     }
     ldr__norm_backward(ex, dx, 0, NULL, NULL, s->cross ? k->xn : k->dn1, a->r1, a->stats1, b->v[LDR__NORM1], rows, w,
         s->norm);
@@ -11446,7 +11431,7 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     if (pre && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2,
         s->cross ? a->xr : a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
     if (s->cross) {
-      ldr__cross_backward(ex, k->xn, 0, grad, dx, a, b, s, t, k);
+      ldr__cross_backward(ex, 0, grad, dx, a, b, s, t, k);
       ldr__norm_backward(ex, dx, 1, NULL, NULL, k->xn, a->r1, a->xstats, b->v[LDR__XNORM], rows, w, s->norm);
     }
   }
@@ -17436,7 +17421,7 @@ static void ldr__map_backward(
 static void ldr__first_dropout(const ldr__exec *ex, const ldr__pass *s, float *x, size_t first, size_t rows) {
   size_t w = s->l->narrow;
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
-  LDR__ROW_LOOP(r, rows, ex, ldr__dropout_apply(ex->kernels, x + (first + r) * w, w, &drop, first + r, 0);)
+  LDR__ROW_LOOP(r, rows, ex, ldr__dropout_apply(ex->kernels, x + (first + r) * w, w, &drop, first + r);)
 }
 
 /* The block of rung k over a part: what it works on, where, and with what. */
@@ -17564,7 +17549,7 @@ static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_OUTPUT);
   size_t w = s->l->narrow, r;
   for (r = 0; s->l->m->stack && r < R; r++)
-    ldr__dropout_apply(s->ex.kernels, rows + r * w, w, &drop, s->l->top ? r : (size_t)s->rows[r], 0);
+    ldr__dropout_apply(s->ex.kernels, rows + r * w, w, &drop, s->l->top ? r : (size_t)s->rows[r]);
 }
 
 /* up[R,d] = U norm(s) of the side states s[R,w], or norm(s) where there is no U. */
@@ -18379,7 +18364,7 @@ static void ldr__head_dropout(const ldr__pass *s, float *x) {
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
   size_t width = s->l->head_width, r;
   for (r = 0; r < s->row_count; r++) ldr__dropout_apply(
-      s->ex.kernels, x + r * width, width, &drop, (size_t)s->rows[r * ldr__pieces(&s->l->d)], 0);
+      s->ex.kernels, x + r * width, width, &drop, (size_t)s->rows[r * ldr__pieces(&s->l->d)]);
 }
 
 /* hidden_in to the logits. */
