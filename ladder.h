@@ -8550,25 +8550,6 @@ static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
   return n1 > n2 ? room - small : small;
 }
 
-static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
-    const char *text2, size_t size2, const ldr_encode_desc *d, ldr_error *err) {
-  const char *why = NULL;
-  if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0)
-    why = "an argument of ldr_tokenizer_encode is NULL or negative";
-  else if (!ldr__allocator_valid(&out->alloc))
-    why = "the allocator of the encoding has one function of two; set both or neither";
-  else if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND)
-    why = "the kind of truncation is none of LDR_TRUNCATE_*";
-  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
-  if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
-    return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
-  int32_t added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
-  if (d->max_len && d->max_len < added)
-    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d->max_len, (int)added);
-  return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB,
-      "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
-}
-
 /* Is the character at s[k] a blank of byte-level tokens, or white space? *bytes: of it. */
 static int ldr__trim_blank(const char *s, int32_t k, int32_t *bytes) {
   uint32_t ch = ldr__utf8_at(s + k, bytes);
@@ -8656,11 +8637,24 @@ static void ldr__encode_both(ldr__cutting *c, const ldr_encode_desc *d) {
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
   ldr__cutting c;
+  const char *why = NULL;
   LDR__ZERO(ldr_encode_desc, d);
   if (desc) d = *desc;
-  ldr_status status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
   if (out) out->count = out->cut = 0;
-  if (status) return status;
+  if (!t || !out || (!text && size) || (!text2 && size2) || d.max_len < 0)
+    why = "an argument of ldr_tokenizer_encode is NULL or negative";
+  else if (!ldr__allocator_valid(&out->alloc))
+    why = "the allocator of the encoding has one function of two; set both or neither";
+  else if ((unsigned)d.truncate > LDR_TRUNCATE_ONLY_SECOND)
+    why = "the kind of truncation is none of LDR_TRUNCATE_*";
+  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
+  if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
+    return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
+  int32_t added = d.no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
+  if (d.max_len && d.max_len < added)
+    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d.max_len, (int)added);
+  if (!d.no_special && t->no_template)
+    return ldr__fail(err, LDR_VOCAB, "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
   if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
   if (ldr__cutting_begin(&c, t, out)) {
     c.text[0] = text;
@@ -11086,26 +11080,6 @@ static void ldr__qkv_forward(
     ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i, rows, a->low);
 }
 
-/* dn1[T,w] (+)= dqkv [Wq; Wk; Wv] */
-static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv,
-    const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
-  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  if (ldr__qkv_is_one(b, s))
-    ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, a->n1, w, b->m[LDR__Q], rows, ld, w);
-  else for (int i = LDR__Q; i <= LDR__V; i++)
-    ldr__block_linear_backward(ex, dn1, w, add || i > LDR__Q, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
-        rows, a->low, dlow);
-}
-
-static void ldr__qkv_gradients(
-    ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
-  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  if (ldr__qkv_gradients_are_one(s, grad))
-    ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, a->n1, w, rows, ld, w);
-  else for (int i = LDR__Q; i <= LDR__V; i++)
-    ldr__block_linear_gradients(sums, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, s, i, rows);
-}
-
 /* From what Attn or FFN (which) gave, r[T,w], to what is added to the stream, in place: r + Up f(Down r + b) + c by an
    adapter, f = gelu; normed by norm3 or norm4; times grow. */
 static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
@@ -11364,7 +11338,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
 /* dz[T,w] (+)= gradient of Attn's input from k->dattn, the gradient of its output. */
 static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad,
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
-  size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s);
+  size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), ld = ldr__qkv_width(s);
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
   ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
   ldr__block_linear_backward(
@@ -11373,7 +11347,11 @@ static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add
   ldr__prefix_backward(k->qkv, grad, s, t);
   ldr__block_rotary(ex, k->qkv, s, &b->manner, t, -1.0f);
   ldr__head_norms_backward(ex, k->qkv, k->heads, grad, a, b, s, rows);
-  ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
+  if (ldr__qkv_is_one(b, s))
+    ldr__linear_backward(ex, dz, w, add, NULL, NULL, k->qkv, ld, a->n1, w, b->m[LDR__Q], rows, ld, w);
+  else for (int i = LDR__Q; i <= LDR__V; i++)
+    ldr__block_linear_backward(ex, dz, w, add || i > LDR__Q, grad, k->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
+        rows, a->low, k->low);
 }
 
 /* k->xn[T,w] (+)= gradient of what cross-attention reads, from d[T,w], that of its sum with the stream; t->dcross is
@@ -11453,14 +11431,17 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
 /* What is to be added to the gradients of the block's own tensors, from what ldr__block_backward left of all rows. */
 static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const float *dy, const ldr__acts *a,
     const ldr__manner *m, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
-  size_t rows = ldr__tokens_out(t), w = (size_t)s->width, ld = ldr__ffn_ld(s);
+  size_t rows = ldr__tokens_out(t), w = (size_t)s->width, ld = ldr__ffn_ld(s), qkv = ldr__qkv_width(s);
   int post = s->place == LDR__POST;
   ldr__block_linear_gradients(sums, grad, k->dffn, w, k->f, ld, s, LDR__DOWN, rows);
   ldr__block_linear_gradients(sums, grad, k->df, ld, a->n2, w, s, LDR__UP, rows);
   if (s->gated) ldr__block_linear_gradients(sums, grad, k->dg, ld, a->n2, w, s, LDR__GATE, rows);
   if (s->heads) {
     ldr__block_linear_gradients(sums, grad, k->dattn, w, a->attention, ldr__q_width(s), s, LDR__O, rows);
-    ldr__qkv_gradients(sums, grad, k->qkv, a, s, t->count);
+    if (ldr__qkv_gradients_are_one(s, grad))
+      ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], k->qkv, qkv, a->n1, w, t->count, qkv, w);
+    else for (int i = LDR__Q; i <= LDR__V; i++)
+      ldr__block_linear_gradients(sums, grad, k->qkv + ldr__qkv_at(s, i), qkv, a->n1, w, s, i, t->count);
     ldr__head_norms_gradients(sums, grad, k->heads, a, s, t->count);
   }
   if (s->cross) {
