@@ -7205,27 +7205,24 @@ static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, i
   return found;
 }
 
-/* `chars` characters of the text become those of `by`: the original counts the surplus ones as new, and takes what is
-   missing from the last one it put, which may be one of before. */
-static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t total, int32_t chars, ldr__mark *last) {
-  int32_t n = 0, bytes, k;
-  for (k = 0; k < total; k += ldr__utf8_bytes(by[k])) n++;
-  if (n < chars && n == 0) last->change += n - chars;
-  for (k = 0; k < n; k++, by += bytes) {
-    if (last->rank) ldr__put(p, last->c, last->change);
-    last->c = ldr__utf8_at(by, &bytes);
-    last->change = k >= chars ? 1 : k == n - 1 && n < chars ? n - chars : 0;
-    last->rank = 1;
-  }
-}
-
-/* What n bytes, of so many characters, become: 0 if several together become nothing known. ASCII by table. */
+/* Puts what n bytes, of so many characters, become; 0 if several together become nothing known. ASCII by table. The
+   original counts surplus characters as new, and takes what is missing from the last one it put, which may be one of
+   before. */
 static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, int32_t chars, ldr__mark *last) {
-  int32_t bytes;
+  int32_t bytes, k, count = 0;
   const char *by = n > 1 || m->single[(unsigned char)*s] ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
   if (!by && chars > 1) return 0;
   if (by) p->same = 0;
-  ldr__put_mapped(p, by ? by : s, by ? (int32_t)strlen(by) : n, chars, last);
+  if (by) n = (int32_t)strlen(by);
+  else by = s;
+  for (k = 0; k < n; k += ldr__utf8_bytes(by[k])) count++;
+  if (!count) last->change -= chars;
+  for (k = 0; k < count; k++, by += bytes) {
+    if (last->rank) ldr__put(p, last->c, last->change);
+    last->c = ldr__utf8_at(by, &bytes);
+    last->change = k >= chars ? 1 : k == count - 1 && count < chars ? count - chars : 0;
+    last->rank = 1;
+  }
   return 1;
 }
 
@@ -8266,21 +8263,20 @@ static uint32_t ldr__bpe_bit(uint32_t a, uint32_t b) {
   return (h ^ h >> 15) & 0xffff;
 }
 
-/* May the last character of a and the first of b ever be joined? Unknown ones between them may have been left out. */
-static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
-  int32_t bytes, last = ldr__utf8_before(text, a->at + a->bytes);
-  uint32_t bit = ldr__bpe_bit(ldr__utf8_at(text + last, &bytes), ldr__utf8_at(text + b->at, &bytes));
-  return !t->together || a->at == b->at || t->together[bit / 8] >> bit % 8 & 1;
-}
-
 /* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
    together. Returns how many stay. */
 static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
   ldr__symbol *s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
+  const unsigned char *together = c->t->together;
   int32_t from, to, k, i, stay = 0;
   if (n <= LDR__BPE_SHORT / 2) return ldr__bpe_short(c->t, text, s, n);
   for (from = 0; from < n && !c->status; from = to) {
-    for (to = from + 1; to < n && ldr__bpe_together(c->t, text, &s[to - 1], &s[to]);) to++;
+    for (to = from + 1; to < n; to++) { /* unknown characters between two symbols may have been left out */
+      const ldr__symbol *a = &s[to - 1], *b = &s[to];
+      uint32_t bit = ldr__bpe_bit(ldr__utf8_at(text + ldr__utf8_before(text, a->at + a->bytes), &i),
+          ldr__utf8_at(text + b->at, &i));
+      if (together && a->at != b->at && !(together[bit / 8] >> bit % 8 & 1)) break;
+    }
     k = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, text, s + from, to - from)
         : ldr__bpe_long(c, text, s + from, to - from);
     for (i = 0; i < k; i++) s[stay++] = s[from + i];
@@ -8297,26 +8293,20 @@ static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at,
   s->bytes = bytes;
 }
 
-/* The piece of one character, with what marks the inside and the end of words. */
-static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t bytes, int first, int last, char *name,
-    int32_t *name_bytes) {
-  int32_t n = first ? 0 : t->prefix.bytes, end = last ? t->suffix.bytes : 0;
-  if (n) memcpy(name, t->prefix.text, (size_t)n);
-  memcpy(name + n, s, (size_t)bytes);
-  if (end) memcpy(name + n + bytes, t->suffix.text, (size_t)end);
-  *name_bytes = n + bytes + end;
-  if (bytes > LDR__SIZE(2, 1) || n || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
-  return t->low[ldr__utf8_at(name, &bytes)];
-}
-
 /* The text as symbols, one a character, a byte or a run of unknown characters. */
 static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
   const ldr_tokenizer *t = c->t;
   int32_t i, k, n = 0, id, bytes, unknown = 0, unknown_bytes = 0, name_bytes;
-  char name[72];
+  char name[72]; /* a character with what marks the inside and the end of words */
   for (i = 0; i < v->size && !c->status; i += bytes) {
     bytes = ldr__utf8_bytes(v->text[i]);
-    id = ldr__bpe_char(t, v->text + i, bytes, i == 0, i + bytes >= v->size, name, &name_bytes);
+    int32_t front = i ? t->prefix.bytes : 0, end = i + bytes >= v->size ? t->suffix.bytes : 0;
+    if (front) memcpy(name, t->prefix.text, (size_t)front);
+    memcpy(name + front, v->text + i, (size_t)bytes);
+    if (end) memcpy(name + front + bytes, t->suffix.text, (size_t)end);
+    name_bytes = front + bytes + end;
+    id = bytes > LDR__SIZE(2, 1) || front || end ? ldr__piece_find(t, name, (size_t)name_bytes)
+        : t->low[ldr__utf8_at(name, &bytes)];
     if (id < 0 && ldr__bytes_known(t, name, name_bytes)) {
       for (k = 0; k < name_bytes; k++) ldr__symbol_add(c, &n, t->bytes[(unsigned char)name[k]], i, 1);
       continue;
