@@ -20026,18 +20026,6 @@ static ldr_status ldr__fill_stack(ldr__cache *c, ldr__pass *s, ldr__pass *stack,
   return LDR_OK;
 }
 
-/* Of two stacks the encoder comes first: every layer of the decoder reads its final states. */
-static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
-    const ldr_allocator *a, ldr_error *err) {
-  ldr__hidden states;
-  if (c->filled == c->d->count) return LDR_OK;
-  ldr_status status = ldr__hidden_open(&states, c, a, err);
-  if (!status && s->reader) status = ldr__fill_stack(c, s, s->reader, &states, part, from, to, err);
-  if (!status) status = ldr__fill_stack(c, s, s, &states, part, from, to, err);
-  ldr__hidden_close(&states, a);
-  return status;
-}
-
 /* All taps are there. */
 static ldr_status ldr__cache_whole(ldr__cache *c, ldr_error *err) {
   memset(c->have, 1, c->d->count);
@@ -20714,9 +20702,16 @@ static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *n
   (void)name;
 #endif
   if (c->reused || (!t->d.cache_layers && !t->room)) return LDR_OK;
-  if (t->d.cache_layers) {
-    if (ldr__cache_fill(c, &t->pass, t->part, i, to, &t->alloc, err)) return err->status;
-  } else for (; i < to; i += LDR__MAX(take, 1)) {
+  if (t->d.cache_layers && c->filled < c->d->count) {
+    ldr__hidden states;
+    ldr__pass *s = &t->pass;
+    ldr_status status = ldr__hidden_open(&states, c, &t->alloc, err);
+    /* the encoder first: every layer of the decoder reads its final states */
+    if (!status && s->reader) status = ldr__fill_stack(c, s, s->reader, &states, t->part, i, to, err);
+    if (!status) status = ldr__fill_stack(c, s, s, &states, t->part, i, to, err);
+    ldr__hidden_close(&states, &t->alloc);
+    if (status) return status;
+  } else if (!t->d.cache_layers) for (; i < to; i += LDR__MAX(take, 1)) {
     take = ldr__cache_missing(c, i, to, t->part);
     if (take && ldr__trainer_scan(t, c->d, NULL, i, take, 1, err)) return err->status;
   }
