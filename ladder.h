@@ -11059,17 +11059,6 @@ static size_t ldr__qkv_at(const ldr__shape *s, int slot) {
   return slot == LDR__Q ? 0 : ldr__q_width(s) + (slot == LDR__V ? ldr__kv_width(s) : 0);
 }
 
-/* qkv[T,q+2kv] = n1[T,w] [Wq; Wk; Wv]^T + b */
-static void ldr__qkv_forward(
-    const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
-  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  if (b->packed) ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, NULL);
-  else if (ldr__qkv_is_one(b, s))
-    ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
-  else for (int i = LDR__Q; i <= LDR__V; i++)
-    ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i, rows, a->low);
-}
-
 /* From what Attn or FFN (which) gave, r[T,w], to what is added to the stream, in place: r + Up f(Down r + b) + c by an
    adapter, f = gelu; normed by norm3 or norm4; times grow. */
 static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
@@ -11241,7 +11230,7 @@ static void ldr__cross_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
 static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s,
     const ldr__tokens *t, float *f, float *fg, int part) {
-  size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), r;
+  size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), qkv = ldr__qkv_width(s), r;
   const float *x = t->only ? a->y : a->x; /* what is wanted of it; y is written last, and may be x */
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION),
       last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
@@ -11251,7 +11240,11 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     if (s->place == LDR__PRE && b->manner.bare) ldr__copy(a->n1, a->x, rows * w);
     else if (s->place == LDR__PRE)
       ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
-    ldr__qkv_forward(ex, a, b, s, rows);
+    if (b->packed) ldr__block_linear_forward(ex, a->qkv, qkv, a->n1, w, b, s, LDR__Q, rows, NULL);
+    else if (ldr__qkv_is_one(b, s))
+      ldr__linear_forward(ex, a->qkv, qkv, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, qkv, w);
+    else for (int i = LDR__Q; i <= LDR__V; i++)
+      ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), qkv, a->n1, w, b, s, i, rows, a->low);
     ldr__head_norms_forward(ex, a, b, s, rows);
     ldr__block_rotary(ex, a->qkv, s, &b->manner, t, 1.0f);
     ldr__prefix_forward(a->qkv, b, s, t);
