@@ -1539,12 +1539,13 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) }; /* layers, or heads of one, at most */
   #define LDR__FOR(index, count, thread_count) \
     LDR__PRAGMA(omp parallel for num_threads(thread_count) \
         schedule(dynamic, 1) if ((count) > 1 && (thread_count) > 1)) \
-    for (int64_t index = 0; index < (count); index++)
-  static int ldr__thread(void) { return omp_get_thread_num(); }
+    for (int64_t index = 0; index < (int64_t)(count); index++)
+  static size_t ldr__thread(void) { return (size_t)omp_get_thread_num(); }
   static int ldr__max_threads(void) { return omp_get_max_threads(); }
 #else
-  #define LDR__FOR(index, count, thread_count) for (int64_t index = ((void)(thread_count), 0); index < (count); index++)
-  static int ldr__thread(void) { return 0; }
+  #define LDR__FOR(index, count, thread_count) \
+    for (int64_t index = ((void)(thread_count), 0); index < (int64_t)(count); index++)
+  static size_t ldr__thread(void) { return 0; }
   static int ldr__max_threads(void) { return 1; }
 #endif
 
@@ -1729,9 +1730,8 @@ static LDR__NOINLINE ldr_status ldr__fail_at(
 /* A whole number of at most 18 digits, and nothing else. */
 static LDR__UNUSED int ldr__parse_i64(const char *s, int64_t *out) {
   int64_t v = 0;
-  int negative;
   if (!s) return 0;
-  negative = *s == '-';
+  int negative = *s == '-';
   if (negative) s++;
   if (!*s || strlen(s) > 18) return 0;
   for (; *s; s++) {
@@ -1789,6 +1789,11 @@ static void ldr__free(const ldr_allocator *a, void *p, size_t size) {
 #endif
 }
 
+/* Out of memory, and for or while what. */
+static ldr_status ldr__no_memory(ldr_error *err, const char *what) {
+  return ldr__fail(err, LDR_MEMORY, "out of memory %s", what);
+}
+
 /* Zeroed memory, or NULL and an error that says for doing what there is none. */
 static void *ldr__new(const ldr_allocator *a, size_t size, const char *what, ldr_error *err) {
   void *p = ldr__alloc(a, size);
@@ -1798,8 +1803,7 @@ static void *ldr__new(const ldr_allocator *a, size_t size, const char *what, ldr
 }
 
 static ldr_allocator ldr__allocator(const ldr_allocator *a) {
-  ldr_allocator none;
-  memset(&none, 0, sizeof none);
+  LDR__ZERO(ldr_allocator, none);
   return a ? *a : none;
 }
 
@@ -1817,14 +1821,13 @@ static void ldr__free_text(const ldr_allocator *a, char *s) {
 /* A growing array of items of `item` bytes; *capacity counts items. */
 static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size_t need, size_t item) {
   size_t next = *capacity ? *capacity : 16;
-  void *p;
   if (need <= *capacity) return 1;
   while (next < need) {
     if (next > SIZE_MAX / 2) return 0;
     next *= 2;
   }
   if (item && next > SIZE_MAX / item) return 0;
-  p = ldr__alloc(a, next * item);
+  void *p = ldr__alloc(a, next * item);
   if (!p) return 0;
   if (*capacity) memcpy(p, *data, *capacity * item);
   ldr__free(a, *data, *capacity * item);
@@ -1928,7 +1931,6 @@ static void ldr__large_pages(void *memory, size_t size) {
 
 /* After counting: allocates what was counted, zeroed, and makes the plan ready to place. */
 static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_error *err) {
-  size_t pad;
   if (p->overflow) return ldr__fail(err, LDR_LIMIT, "the sizes asked for do not fit the address space");
   p->size = p->used + LDR__ALIGN;
   p->memory = ldr__alloc(a, p->size);
@@ -1936,7 +1938,7 @@ static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_erro
     return ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
   if (!a || !a->alloc_fn) ldr__large_pages(p->memory, p->size); /* what the user's allocator hands out is the user's */
   memset(p->memory, 0, p->size);
-  pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
+  size_t pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
   p->base = (unsigned char *)p->memory + pad;
   p->used = 0;
   p->report = NULL;
@@ -2282,9 +2284,8 @@ static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_
 }
 
 LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n) {
-  uint64_t count;
   if (!dst || !t || !ldr__dtype_is_float(t->dtype)) return 0;
-  count = t->bytes / ldr_dtype_size(t->dtype) * ldr_dtype_block(t->dtype);
+  uint64_t count = t->bytes / ldr_dtype_size(t->dtype) * ldr_dtype_block(t->dtype);
   if (first > count || n > count - first) return 0;
   for (size_t i = 0; i < n; i++) dst[i] = ldr__load(t->data, t->dtype, (size_t)first + i);
   return 1;
@@ -2301,6 +2302,10 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    ================================ */
 
 enum { LDR__LANES = 16, LDR__TILE_MAX_N = LDR__SIZE(32, 8) };
+
+/* to[n] = from[n], which lies elsewhere; x[n] = 0 */
+LDR__INLINE void ldr__copy(float *to, const float *from, size_t n) { memcpy(to, from, n * sizeof(float)); }
+LDR__INLINE void ldr__clear(float *x, size_t n) { memset(x, 0, n * sizeof(float)); }
 
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and
    what sums made before must be multiplied by now. Masked as a function of row and key (ldr__mask_factor). */
@@ -2376,7 +2381,7 @@ typedef struct ldr__tile {
 
 typedef struct ldr__kernels {
   const char *name;
-  int32_t mr, nr; /* rows and columns of the register tile */
+  size_t mr, nr; /* rows and columns of the register tile */
   void (*tile)(const ldr__tile *t);
   void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n); /* src: the start of a block */
   /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
@@ -2528,8 +2533,8 @@ LDR__INLINE const float *ldr__lanes_from(float *local, const float *p, size_t le
 
 /* And to write: a whole group is a copy of constant size. */
 LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
-  if (left >= LDR__LANES) memcpy(p, lanes, LDR__LANES * sizeof(float));
-  else memcpy(p, lanes, left * sizeof(float));
+  if (left >= LDR__LANES) ldr__copy(p, lanes, LDR__LANES);
+  else ldr__copy(p, lanes, left);
 }
 
 /* The row kernels: for each group of lanes, LDR__IN names what is read; results wait in a local array that cannot alias
@@ -2871,7 +2876,7 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
   for (l = 0; l < LDR__LANES; l++) lanes[l] = bad[l] = 0;
   for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
     if (left < LDR__LANES) memset(v, 0, sizeof v);
-    memcpy(v, x + at, LDR__MIN(left, (size_t)LDR__LANES) * sizeof(float));
+    ldr__copy(v, x + at, LDR__MIN(left, (size_t)LDR__LANES));
     for (l = 0; l < LDR__LANES; l++) {
       float a = ldr__abs(v[l]);
       lanes[l] = ldr__select(lanes[l] < a, a, lanes[l]);
@@ -2887,7 +2892,7 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
   for (at = 0, left = n; at < padded; at += LDR__LANES) {
     size_t take = LDR__MIN(padded - at, (size_t)LDR__LANES), real = LDR__MIN(left, take);
     if (real < LDR__LANES) memset(v, 0, sizeof v);
-    if (real) memcpy(v, x + at, real * sizeof(float));
+    if (real) ldr__copy(v, x + at, real);
     left -= real;
     for (l = 0; l < LDR__LANES; l++) {
       /* 1.5 * 2^23 rounds */
@@ -3026,7 +3031,7 @@ LDR__INLINE void ldr__tile_store(const ldr__tile *t, float *sums, int32_t nr) {
       continue;
     }
     for (j = 0; j < nr; j++) sums[j] += from[j];
-    memcpy(c, sums, (size_t)nr * sizeof(float));
+    ldr__copy(c, sums, (size_t)nr);
   }
 }
 
@@ -3149,7 +3154,7 @@ typedef struct ldr__exec {
 /* What a thread alone needs for up to `rows` rows, inside a loop over tasks of which each runs operations. */
 static ldr__exec ldr__exec_alone(const ldr__exec *ex, size_t rows) {
   ldr__exec mine = *ex;
-  size_t thread = (size_t)ldr__thread();
+  size_t thread = ldr__thread();
   mine.threads = 1;
   mine.rounded = NULL;
   mine.scratch += thread * ex->scratch_size;
@@ -3189,7 +3194,7 @@ static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m,
     }
     take = LDR__MIN(block - skip, n);
     ker->to_float(beside, from, m->dtype, block);
-    memcpy(dst, beside + skip, take * sizeof(float));
+    ldr__copy(dst, beside + skip, take);
   }
 }
 
@@ -3215,7 +3220,7 @@ static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to
 
 /* Packs b[k,n] into panels: element (p,j) at j/nr*nr*k + p*nr + j%nr, zero beyond column n. */
 static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
-  size_t nr = (size_t)ker->nr, whole = ldr__round_up(n, nr), p, j;
+  size_t nr = ker->nr, whole = ldr__round_up(n, nr), p, j;
   const unsigned char *data = ldr__element_at(b.data, b.dtype, b.first);
   if (b.cs == 1) { /* rows of b are contiguous */
     float line[64];
@@ -3236,7 +3241,7 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
         size_t width = LDR__MIN(step, n - j);
         memset(line, 0, sizeof line);
         ldr__mat_run(ker, line, &b, p, j, width);
-        for (x = 0; x < width; x += nr) memcpy(to + x * k, line + x, nr * sizeof(float));
+        for (x = 0; x < width; x += nr) ldr__copy(to + x * k, line + x, nr);
         j += width;
       }
   } else if (b.rs == 1) { /* columns of b are contiguous: transpose */
@@ -3345,13 +3350,13 @@ static void ldr__fetches_take(ldr__fetches *s, size_t k, uintptr_t *at, size_t *
 
 /* Tiles of a product of that size. */
 static size_t ldr__tiles(const ldr__kernels *ker, size_t m, size_t n) {
-  return (m + (size_t)ker->mr - 1) / (size_t)ker->mr * ((n + (size_t)ker->nr - 1) / (size_t)ker->nr);
+  return (m + ker->mr - 1) / ker->mr * ((n + ker->nr - 1) / ker->nr);
 }
 
 /* Tiles below one another from t on, `rows` in all, which are dealt out evenly: a tile of a row or two is slow for its
    size. */
-static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t rows, int32_t mr, ldr__fetches *soon) {
-  size_t left = (rows + (size_t)mr - 1) / (size_t)mr, height;
+static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t rows, size_t mr, ldr__fetches *soon) {
+  size_t left = (rows + mr - 1) / mr, height;
   for (; left; left--, rows -= height) {
     height = (rows + left - 1) / left;
     t.rows = (int32_t)height;
@@ -3370,7 +3375,7 @@ static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t
 static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
     const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
     const ldr__finish *last, int accumulate, ldr__fetches *soon) {
-  const size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, row = rs * sizeof(float);
+  const size_t nr = ker->nr, mc = LDR__MC / ker->mr * ker->mr, row = rs * sizeof(float);
   ldr__tile tile = { NULL, NULL, NULL, ldc, row, cs * sizeof(float), 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
   for (size_t i0 = 0; i0 < m; i0 += mc) {
     size_t high = LDR__MIN(m - i0, mc), after = i0 + high;
@@ -3400,15 +3405,15 @@ static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_
     size_t cs, const float *panels, size_t depth,
     size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last,
     int accumulate, ldr__fetches *soon, float *copy) {
-  size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
+  size_t mc = LDR__MC / ker->mr * ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
   for (i0 = 0; i0 < m; i0 += mc) {
     size_t rows = LDR__MIN(mc, m - i0);
     ldr__finish mine;
     ldr__fetches_put(soon, 0, ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0,
         LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
     if (last) mine = ldr__finish_at(*last, i0, 0);
-    if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
-    else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
+    if (cs == 1) for (i = 0; i < rows; i++) ldr__copy(copy + i * ld, a + (i0 + i) * rs, k);
+    else if (rs == 1) for (p = 0; p < k; p++) ldr__copy(copy + p * ld, a + i0 + p * cs, rows);
     else for (p = 0; p < k; p++)
       for (i = 0; i < rows; i++) copy[p * ld + i] = a[(i0 + i) * rs + p * cs];
     ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n,
@@ -3436,7 +3441,7 @@ typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
    together. */
 static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb, size_t each) {
   ldr__grid g;
-  size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, most = (m + 4 * mr - 1) / (4 * mr), rows;
+  size_t nr = ex->kernels->nr, mr = ex->kernels->mr, most = (m + 4 * mr - 1) / (4 * mr), rows;
   size_t want = ex->threads == 1 ? 1 : each * (size_t)ex->threads;
   /* packing b for few rows is dear, and for fewer dearer */
   if (m < LDR__FEW_ROWS) nb = LDR__MIN(nb, LDR__MAX(ldr__round_up((n + want - 1) / want, nr), 2 * nr));
@@ -3465,7 +3470,7 @@ typedef struct ldr__product {
 static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
     ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
   /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
-  const int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
+  const int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > ex->kernels->mr;
   const size_t deep = copied ? LDR__COPY_DEEP : cs != 1 ? LDR__LONG_DEEP : LDR__DEEP;
   const size_t nb = copied ? LDR__COPY_NB : cs != 1 ? LDR__LONG_NB : LDR__NB;
   ldr__product p = { c, a, ldc, rs, cs, m, n, k, deep, b, finish, accumulate, copied, { 0, 0, 0, 0 } };
@@ -3477,8 +3482,8 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
   const ldr__kernels *ker = ex->kernels;
   size_t i = task / p->g.columns * p->g.mb, j = task % p->g.columns * p->g.nb, k0, kc;
   size_t mine = LDR__MIN(p->g.nb, p->n - j), height = LDR__MIN(p->g.mb, p->m - i);
-  float *packed = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *c = p->c + i * p->ldc + j;
-  float *copy = packed + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, (size_t)ker->nr);
+  float *packed = ex->scratch + ldr__thread() * ex->scratch_size, *c = p->c + i * p->ldc + j;
+  float *copy = packed + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, ker->nr);
   ldr__finish finish = ldr__finish_at(p->finish, i, j);
   for (k0 = 0; k0 < p->k || k0 == 0; k0 += p->deep) {
     const ldr__finish *last = k0 + p->deep >= p->k ? &finish : NULL;
@@ -3489,7 +3494,7 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
     ldr__fetches_clear(&soon);
     if (p->b.panels[0]) {
       depth = p->k;
-      panels = p->b.panels[0] + j * depth + k0 * (size_t)ker->nr;
+      panels = p->b.panels[0] + j * depth + k0 * ker->nr;
     } else {
       size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), tiles = ldr__tiles(ker, height, mine);
       size_t next = task + (size_t)ex->threads, later = next % p->g.columns * p->g.nb;
@@ -3563,11 +3568,11 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
     for (size_t i = 0; ldr__is_rounded(ex, b.dtype, k) && i < m; i++)
       ex->kernels->rows->pack(
           ex->rounded + i * ldr__rounded_bytes(k), a + i * rs, k / LDR__QBLOCK, LDR__QBLOCK, LDR_I8);
-    LDR__FOR(task, ((int64_t)n + LDR__FEW_COLUMNS - 1) / LDR__FEW_COLUMNS, ex->threads)
+    LDR__FOR(task, (n + LDR__FEW_COLUMNS - 1) / LDR__FEW_COLUMNS, ex->threads)
       ldr__few_task(ex, &p, (size_t)task);
     return;
   }
-  LDR__FOR(task, (int64_t)p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
+  LDR__FOR(task, p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
 }
 
 /* ---- frozen matrices, laid out once as the kernels read them ---- */
@@ -3600,7 +3605,7 @@ static size_t ldr__packed_depth(const ldr__kernels *ker, size_t in, ldr__packing
 }
 /* Bytes of all panels. */
 static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, ldr__packing type) {
-  return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type);
+  return ldr__round_up(out, ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type);
 }
 LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__PACKED_KC * 127 * 127 < 16777216 && LDR__PACKED_KC % 4 == 0
     && LDR__PACKED_KC % LDR__KC == 0);
@@ -3613,7 +3618,7 @@ static size_t ldr__narrow_stride(size_t in) { return ldr__round_up(2 * in, 64) +
    numbers. */
 static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t first, ldr__mat w, const float *bias,
     size_t rows, float *scratch) {
-  size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, m->type), whole = ldr__round_up(m->out, nr), r, i;
+  size_t nr = ker->nr, unit = ldr__packed_unit(ker, m->type), whole = ldr__round_up(m->out, nr), r, i;
   size_t depth = ldr__packed_depth(ker, m->in, m->type);
   for (r = 0; r < rows; r++) {
     size_t o = first + r, to = o / nr * nr * depth + o % nr * unit;
@@ -3660,10 +3665,10 @@ static void ldr__packed_part(const ldr__exec *ex, const ldr__packed_product *u, 
   const ldr__kernels *ker = ex->kernels;
   const ldr__packed *w = u->w;
   const int int8 = w->type == LDR__PACK_INT8;
-  const size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, w->type), bytes = int8 ? 2 : sizeof(float);
+  const size_t nr = ker->nr, unit = ldr__packed_unit(ker, w->type), bytes = int8 ? 2 : sizeof(float);
   const size_t row = u->narrow ? u->stride : u->ldx * sizeof(float), used = u->narrow ? row : w->in * sizeof(float);
   const size_t step = u->narrow ? LDR__PACKED_KC : LDR__KC, whole = ldr__round_up(w->out, nr);
-  const size_t after = LDR__MIN(high - end, LDR__MC / (size_t)ker->mr * (size_t)ker->mr);
+  const size_t after = LDR__MIN(high - end, LDR__MC / ker->mr * ker->mr);
   const unsigned char *data = (const unsigned char *)w->data + j0 * u->depth * u->number;
   const unsigned char *a = u->narrow ? (const unsigned char *)ex->narrowed : (const unsigned char *)u->x;
   size_t p, j, kc;
@@ -3701,13 +3706,13 @@ static void ldr__packed_task(const ldr__exec *ex, const ldr__packed_product *u, 
   const ldr__packed *w = u->w;
   const int int8 = w->type == LDR__PACK_INT8;
   size_t i0 = task / u->g.columns * u->g.mb, j0 = task % u->g.columns * u->g.nb, n = LDR__MIN(u->g.nb, w->out - j0);
-  size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, depth = u->depth;
+  size_t nr = ker->nr, mc = LDR__MC / ker->mr * ker->mr, depth = u->depth;
   size_t high = LDR__MIN(i0 + u->g.mb, u->rows);
   /* what is widened at a time */
   size_t deep = !u->widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2, d0, dc, i, j, t, end;
   /* where this thread's next task is likely to begin */
   size_t later = (task + (size_t)ex->threads) % u->g.columns * u->g.nb;
-  unsigned char *wide = (unsigned char *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
+  unsigned char *wide = (unsigned char *)(ex->scratch + ldr__thread() * ex->scratch_size);
   const unsigned char *all = (const unsigned char *)w->data, *data = all + j0 * depth * u->number;
   for (d0 = 0; d0 < depth; d0 += dc) {
     dc = LDR__MIN(deep, depth - d0);
@@ -3734,7 +3739,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
     w, y, f, x, ldy, ldx, rows, ldr__packed_depth(ker, w->in, w->type), ldr__packed_number(w->type),
     ldr__narrow_stride(w->in), activation, narrow, widen, { 0, 0, 0, 0 } };
   if (rows == 0) return;
-  if (narrow) LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
+  if (narrow) LDR__FOR(block, (rows + LDR__MC - 1) / LDR__MC, ex->threads) {
     size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
     for (t = (size_t)block * LDR__MC; t < end; t++) {
       unsigned char *to = (unsigned char *)ex->narrowed + t * u.stride;
@@ -3743,7 +3748,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
     }
   }
   u.g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB, 2);
-  LDR__FOR(task, (int64_t)u.g.tasks, ex->threads) ldr__packed_task(ex, &u, (size_t)task);
+  LDR__FOR(task, u.g.tasks, ex->threads) ldr__packed_task(ex, &u, (size_t)task);
 }
 
 /* ================================
@@ -3757,7 +3762,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
 enum { LDR__ROWS = 64 }; /* rows a task of a row-wise loop owns */
 
 #define LDR__ROW_LOOP(t, rows, ex, ...)                                                   \
-  LDR__FOR(t##_block, ((int64_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {   \
+  LDR__FOR(t##_block, ((size_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {    \
     size_t t, t##_end = LDR__MIN((size_t)(rows), ((size_t)t##_block + 1) * LDR__ROWS); \
     for (t = (size_t)t##_block * LDR__ROWS; t < t##_end; t++) { __VA_ARGS__ }                \
   }
@@ -3775,10 +3780,9 @@ static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part)
   return (uint32_t)(ldr__mix64(d->key + of) >> 32);
 }
 
-static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t,
-    uint64_t part) {
+static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t) {
   if (d && d->p > 0)
-    ker->rows->mask(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
+    ker->rows->mask(x, n, ldr__dropout_row(d, t, 0), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
 }
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
@@ -3817,7 +3821,7 @@ static void ldr__sum_task(const ldr__exec *ex, const ldr__sum *m, size_t task) {
 }
 
 static void ldr__sums_make(ldr__sums *s) {
-  LDR__FOR(i, (int64_t)s->tasks, s->ex->threads) {
+  LDR__FOR(i, s->tasks, s->ex->threads) {
     const ldr__sum *m = s->each;
     size_t task = (size_t)i;
     for (; task >= m->tasks; m++) task -= m->tasks;
@@ -3871,11 +3875,12 @@ static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f
   ldr__gemm(ex, y, ldy, x, in, 1, ldr__mat_transposed(w), finish, rows, out, in, 0);
 }
 
-/* dW[O,I] += dy^T x,  db[O] += sum dy;  either may be NULL. x may be any float type (a stored tap). */
-static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const float *dy, size_t ldy, ldr__mat x,
-    size_t rows, size_t out, size_t in) {
+/* dW[O,I] += dy^T x,  db[O] += sum dy;  either may be NULL. */
+static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const float *dy, size_t ldy, const float *x,
+    size_t ldx, size_t rows, size_t out, size_t in) {
   if (dw) {
-    ldr__product p = ldr__product_of(s->ex, dw, in, dy, 1, ldy, x, ldr__finish_bias(NULL), out, in, rows, 1);
+    ldr__product p = ldr__product_of(
+        s->ex, dw, in, dy, 1, ldy, ldr__mat_float(x, ldx, 1), ldr__finish_bias(NULL), out, in, rows, 1);
     ldr__sums_add(s, LDR__SUM_PRODUCT, p.g.tasks)->product = p;
   }
   if (db) ldr__sums_columns(s, LDR__SUM_COLUMNS, db, dy, NULL, NULL, ldy, rows, out);
@@ -3883,11 +3888,11 @@ static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const floa
 
 /* The same, and dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. */
 static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db,
-    const float *dy, size_t ldy, ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
+    const float *dy, size_t ldy, const float *x, size_t ldx, ldr__mat w, size_t rows, size_t out, size_t in) {
   if (dw || db) {
     ldr__sums s;
     ldr__sums_begin(&s, ex);
-    ldr__linear_gradients(&s, dw, db, dy, ldy, x, rows, out, in);
+    ldr__linear_gradients(&s, dw, db, dy, ldy, x, ldx, rows, out, in);
     ldr__sums_make(&s);
   }
   if (dx) ldr__gemm(ex, dx, lddx, dy, ldy, 1, w, ldr__finish_bias(NULL), rows, in, out, add_dx);
@@ -3931,7 +3936,7 @@ static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, 
   LDR__ROW_LOOP(t, rows, ex, {
     float *row = r + t * n;
     const float *from = x + t * n;
-    ldr__dropout_apply(ex->kernels, row, n, drop, t, 0);
+    ldr__dropout_apply(ex->kernels, row, n, drop, t);
     ex->kernels->rows->add(row, from, n);
     if (y)
       ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, kind == LDR_NORM_RMS, eps);
@@ -3942,8 +3947,8 @@ static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, 
 static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy, size_t rows, size_t n,
     const ldr__dropout *drop) {
   LDR__ROW_LOOP(t, rows, ex, {
-    memcpy(d + t * n, dy + t * n, n * sizeof(float));
-    ldr__dropout_apply(ex->kernels, d + t * n, n, drop, t, 0);
+    ldr__copy(d + t * n, dy + t * n, n);
+    ldr__dropout_apply(ex->kernels, d + t * n, n, drop, t);
   })
 }
 
@@ -4037,7 +4042,7 @@ static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
 static void ldr__head_rows(float *dst, size_t to, const float *src, size_t from, size_t n, size_t d) {
   size_t i, c;
   for (i = 0; i < n; i++, dst += to, src += from) {
-    for (c = 0; c + 8 <= d; c += 8) memcpy(dst + c, src + c, 8 * sizeof(float));
+    for (c = 0; c + 8 <= d; c += 8) ldr__copy(dst + c, src + c, 8);
     for (; c < d; c++) dst[c] = src[c];
   }
 }
@@ -4158,7 +4163,7 @@ static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv,
     const ldr__attention *a) {
   const ldr__kernels *ker = ex->kernels;
-  const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr,
+  const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = ker->nr,
     group = (size_t)(a->heads / a->kv_heads);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
@@ -4167,7 +4172,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : after;
     size_t begin = past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
         end = a->only ? begin + 1 : after, to = a->only ? seq : first;
-    float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d,
+    float *k = ex->scratch + ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d,
       *o = q + d * nr, *s = o + d * nr;
     const float *base = qkv + first * ld,
         *keys_at = a->keys ? a->others + (size_t)a->keys[seq] * a->others_ld : base + inner;
@@ -4220,7 +4225,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
 static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out,
     const float *lse, const float *qkv, const ldr__attention *a) {
   const ldr__kernels *ker = ex->kernels;
-  const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr,
+  const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = ker->nr,
     group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
@@ -4228,7 +4233,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : tokens, kld = a->keys ? a->others_ld : ld;
     size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : tokens;
     size_t to = a->only ? seq : first;
-    float *q = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *g = q + tokens * d, *dq = g + tokens * d,
+    float *q = ex->scratch + ldr__thread() * ex->scratch_size, *g = q + tokens * d, *dq = g + tokens * d,
       *dot = dq + tokens * apart, *sums = dot + tokens;
     /* kr: the rows of k, not side by side */
     float *k = sums + tokens, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr,
@@ -4239,7 +4244,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         *dkeys = (a->keys ? a->dothers + (size_t)a->keys[seq] * kld : dbase + inner) + kv * d;
     ldr__fetches soon;
     ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, out, dout, 3);
-    for (i = 0; a->only && i < tokens; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
+    for (i = 0; a->only && i < tokens; i++) ldr__clear(dbase + i * ld + kv * group * d, group * d);
     for (h = kv * group; h < (kv + 1) * group; h++) {
       const float *at = dout + to * inner + h * d, *o = out + to * inner + h * d;
       ldr__head_rows(q, d, qkv + (first + begin) * ld + h * d, ld, asking, d);
@@ -4248,7 +4253,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         dot[i] = ldr__dot(at + i * inner, o + i * inner, d);
         sums[i] = lse[(first + begin + i) * (size_t)a->heads + h];
       }
-      memset(dq, 0, asking * apart * sizeof(float));
+      ldr__clear(dq, asking * apart);
       ldr__fetches_put(&soon, 3, ldr__head_ahead(dbase + begin * ld + h * d, ld, asking, d));
       for (j0 = 0; j0 < n; j0 += nr) {
         float *to_k = dkeys + j0 * kld, *to_v = to_k + (size_t)a->kv_heads * d;
@@ -4258,7 +4263,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         ldr__pack_panels(ker, k, ldr__mat_float(keys_at + j0 * kld, 1, kld), d, keys);
         ldr__pack_panels(ker, v, ldr__mat_float(values_at + j0 * kld, 1, kld), d, keys);
         ldr__pack_panels(ker, kr, ldr__mat_float(keys_at + j0 * kld, kld, 1), keys, d);
-        memset(dk, 0, 2 * d * nr * sizeof(float));
+        ldr__clear(dk, 2 * d * nr);
         for (i0 = a->causal && j0 > begin ? j0 - begin : 0; i0 < asking; i0 += rows) {
           uint32_t drops[LDR__STRETCH];
           ldr__softmax_back soft;
@@ -4272,7 +4277,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
           ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, &soon);
           ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, &soon);
           ldr__attention_shifts(s, a, qkv + first * ld, h, rows, keys, nr, begin + i0, j0, 1);
-          if (a->cap > 0) memcpy(t, s, rows * nr * sizeof(float));
+          if (a->cap > 0) ldr__copy(t, s, rows * nr);
           for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) { /* keys that come later */
             for (size_t l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
           }
@@ -4463,7 +4468,7 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
   }
   if (why) ldr__fail_at(err, LDR_JSON, bad, "JSON: %s", why);
   else node = ldr__json_push(j, type, begin, end);
-  if (!why && node < 0) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
+  if (!why && node < 0) ldr__no_memory(err, "while reading JSON");
   if (type != LDR_JSON_STRING) *at = end;
   return node;
 }
@@ -4513,14 +4518,13 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
 LDR__DEF ldr_json *ldr_json_parse_next(
     const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(alloc);
-  ldr_json *j;
   size_t at = 0;
   LDR__OWN_ERROR(err);
   if (!text || !used || !ldr__allocator_valid(alloc)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_json_parse: text or allocator missing");
     return NULL;
   }
-  j = (ldr_json *)ldr__new(&a, sizeof *j, "reading JSON", err);
+  ldr_json *j = (ldr_json *)ldr__new(&a, sizeof *j, "reading JSON", err);
   if (!j) return NULL;
   j->alloc = a;
   j->text = text;
@@ -4783,9 +4787,8 @@ static int ldr__file_exists(const char *path) {
   size_t n = strlen(path);
   return found != 0xffffffffu && (found & 16 || n < 2 || strcmp(path + n - 2, "/.") != 0);
 #else
-  FILE *f;
   errno = 0;
-  f = ldr__fopen(path, "rb");
+  FILE *f = ldr__fopen(path, "rb");
   if (f) fclose(f);
   return f || (errno && errno != ENOENT && errno != ENOTDIR);
 #endif
@@ -4928,11 +4931,11 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
 
 typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta; /* at: the value's place in its file */
 
-typedef struct ldr__copy { void *data; size_t size; } ldr__copy;
+typedef struct ldr__copied { void *data; size_t size; } ldr__copied;
 
 struct ldr_weights {
   ldr_allocator alloc;
-  ldr__copy *copies; /* tensors that lie otherwise in their file */
+  ldr__copied *copies; /* tensors that lie otherwise in their file */
   size_t copy_count, copy_capacity;
   ldr__source *files;
   int32_t file_count;
@@ -4958,12 +4961,11 @@ static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *e
 
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(alloc);
-  ldr_weights *w;
   if (!ldr__allocator_valid(alloc)) {
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
     return NULL;
   }
-  w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
+  ldr_weights *w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
   if (!w) return NULL;
   w->alloc = a;
   if (!ldr__weights_files(w, files, err)) return w;
@@ -4990,7 +4992,7 @@ static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
   char *s = NULL;
   w->strings = (char **)ldr__grown(&w->alloc, w->strings, &w->string_capacity, w->string_count + 1, sizeof s);
   if (w->string_capacity > w->string_count) s = (char *)ldr__alloc(&w->alloc, n + 1);
-  if (!s) ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
+  if (!s) ldr__no_memory(err, "while reading the names of weights");
   return s;
 }
 
@@ -5022,7 +5024,7 @@ static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t fi
   if (!name) return NULL;
   w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
   if (w->capacity <= w->count) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
+    ldr__no_memory(err, "while reading the names of weights");
     return NULL;
   }
   ldr_tensor *t = &w->tensors[w->count];
@@ -5040,8 +5042,8 @@ static ldr_status ldr__tensor_dims(ldr_tensor *t, uint64_t dims, uint64_t at, ld
 
 /* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
 static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
-  ldr__copy copy = { NULL, LDR__MAX(bytes, 1) };
-  w->copies = (ldr__copy *)ldr__grown(&w->alloc, w->copies, &w->copy_capacity, w->copy_count + 1, sizeof copy);
+  ldr__copied copy = { NULL, LDR__MAX(bytes, 1) };
+  w->copies = (ldr__copied *)ldr__grown(&w->alloc, w->copies, &w->copy_capacity, w->copy_count + 1, sizeof copy);
   if (w->copy_capacity > w->copy_count) copy.data = ldr__alloc(&w->alloc, copy.size);
   if (copy.data) w->copies[w->copy_count++] = copy;
   else ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for a tensor that is not used as it lies in its file",
@@ -5055,7 +5057,7 @@ static ldr_status ldr__weights_meta_add(
   const ldr__meta meta = { key, value, at };
   if (!key || !value) return err->status;
   w->metas = (ldr__meta *)ldr__grown(&w->alloc, w->metas, &w->meta_capacity, w->meta_count + 1, sizeof meta);
-  if (w->meta_capacity <= w->meta_count) return ldr__fail(err, LDR_MEMORY, "out of memory while reading metadata");
+  if (w->meta_capacity <= w->meta_count) return ldr__no_memory(err, "while reading metadata");
   w->metas[w->meta_count++] = meta;
   return LDR_OK;
 }
@@ -5497,7 +5499,7 @@ static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
 /* Room for one more of an array of the pickle's; NULL: out of memory. */
 static void *ldr__pickle_room(ldr__pickle *p, void *data, size_t *capacity, size_t need, size_t item) {
   if (need < INT32_MAX) data = ldr__grown(&p->alloc, data, capacity, need, item);
-  if (*capacity < need) ldr__fail(p->err, LDR_MEMORY, "out of memory while reading a pickle");
+  if (*capacity < need) ldr__no_memory(p->err, "while reading a pickle");
   return data;
 }
 
@@ -6650,7 +6652,7 @@ struct ldr_tokenizer {
 static void *ldr__tokenizer_alloc(ldr_tokenizer *t, size_t bytes) {
   size_t size = bytes + LDR__CHUNK_HEAD;
   ldr__chunk *k = size > bytes ? (ldr__chunk *)ldr__alloc(&t->alloc, size) : NULL;
-  if (!k) ldr__fail(t->err, LDR_MEMORY, "out of memory while reading a tokenizer");
+  if (!k) ldr__no_memory(t->err, "while reading a tokenizer");
   if (!k) return NULL;
   memset(k, 0, size);
   k->size = size;
@@ -7203,27 +7205,24 @@ static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, i
   return found;
 }
 
-/* `chars` characters of the text become those of `by`: the original counts the surplus ones as new, and takes what is
-   missing from the last one it put, which may be one of before. */
-static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t total, int32_t chars, ldr__mark *last) {
-  int32_t n = 0, bytes, k;
-  for (k = 0; k < total; k += ldr__utf8_bytes(by[k])) n++;
-  if (n < chars && n == 0) last->change += n - chars;
-  for (k = 0; k < n; k++, by += bytes) {
-    if (last->rank) ldr__put(p, last->c, last->change);
-    last->c = ldr__utf8_at(by, &bytes);
-    last->change = k >= chars ? 1 : k == n - 1 && n < chars ? n - chars : 0;
-    last->rank = 1;
-  }
-}
-
-/* What n bytes, of so many characters, become: 0 if several together become nothing known. ASCII by table. */
+/* Puts what n bytes, of so many characters, become; 0 if several together become nothing known. ASCII by table. The
+   original counts surplus characters as new, and takes what is missing from the last one it put, which may be one of
+   before. */
 static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, int32_t chars, ldr__mark *last) {
-  int32_t bytes;
+  int32_t bytes, k, count = 0;
   const char *by = n > 1 || m->single[(unsigned char)*s] ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
   if (!by && chars > 1) return 0;
   if (by) p->same = 0;
-  ldr__put_mapped(p, by ? by : s, by ? (int32_t)strlen(by) : n, chars, last);
+  if (by) n = (int32_t)strlen(by);
+  else by = s;
+  for (k = 0; k < n; k += ldr__utf8_bytes(by[k])) count++;
+  if (!count) last->change -= chars;
+  for (k = 0; k < count; k++, by += bytes) {
+    if (last->rank) ldr__put(p, last->c, last->change);
+    last->c = ldr__utf8_at(by, &bytes);
+    last->change = k >= chars ? 1 : k == count - 1 && count < chars ? count - chars : 0;
+    last->rank = 1;
+  }
   return 1;
 }
 
@@ -7725,7 +7724,7 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
   ldr__rx_put(&r, LDR__RX_ACCEPT);
   program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
   if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
-  if (!code) ldr__fail(t->err, LDR_MEMORY, "out of memory for a regular expression");
+  if (!code) ldr__no_memory(t->err, "for a regular expression");
   ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
   if (r.why)
     ldr__fail_at(t->err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
@@ -8264,21 +8263,20 @@ static uint32_t ldr__bpe_bit(uint32_t a, uint32_t b) {
   return (h ^ h >> 15) & 0xffff;
 }
 
-/* May the last character of a and the first of b ever be joined? Unknown ones between them may have been left out. */
-static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
-  int32_t bytes, last = ldr__utf8_before(text, a->at + a->bytes);
-  uint32_t bit = ldr__bpe_bit(ldr__utf8_at(text + last, &bytes), ldr__utf8_at(text + b->at, &bytes));
-  return !t->together || a->at == b->at || t->together[bit / 8] >> bit % 8 & 1;
-}
-
 /* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
    together. Returns how many stay. */
 static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
   ldr__symbol *s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
+  const unsigned char *together = c->t->together;
   int32_t from, to, k, i, stay = 0;
   if (n <= LDR__BPE_SHORT / 2) return ldr__bpe_short(c->t, text, s, n);
   for (from = 0; from < n && !c->status; from = to) {
-    for (to = from + 1; to < n && ldr__bpe_together(c->t, text, &s[to - 1], &s[to]);) to++;
+    for (to = from + 1; to < n; to++) { /* unknown characters between two symbols may have been left out */
+      const ldr__symbol *a = &s[to - 1], *b = &s[to];
+      uint32_t bit = ldr__bpe_bit(ldr__utf8_at(text + ldr__utf8_before(text, a->at + a->bytes), &i),
+          ldr__utf8_at(text + b->at, &i));
+      if (together && a->at != b->at && !(together[bit / 8] >> bit % 8 & 1)) break;
+    }
     k = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, text, s + from, to - from)
         : ldr__bpe_long(c, text, s + from, to - from);
     for (i = 0; i < k; i++) s[stay++] = s[from + i];
@@ -8295,26 +8293,20 @@ static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at,
   s->bytes = bytes;
 }
 
-/* The piece of one character, with what marks the inside and the end of words. */
-static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t bytes, int first, int last, char *name,
-    int32_t *name_bytes) {
-  int32_t n = first ? 0 : t->prefix.bytes, end = last ? t->suffix.bytes : 0;
-  if (n) memcpy(name, t->prefix.text, (size_t)n);
-  memcpy(name + n, s, (size_t)bytes);
-  if (end) memcpy(name + n + bytes, t->suffix.text, (size_t)end);
-  *name_bytes = n + bytes + end;
-  if (bytes > LDR__SIZE(2, 1) || n || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
-  return t->low[ldr__utf8_at(name, &bytes)];
-}
-
 /* The text as symbols, one a character, a byte or a run of unknown characters. */
 static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
   const ldr_tokenizer *t = c->t;
   int32_t i, k, n = 0, id, bytes, unknown = 0, unknown_bytes = 0, name_bytes;
-  char name[72];
+  char name[72]; /* a character with what marks the inside and the end of words */
   for (i = 0; i < v->size && !c->status; i += bytes) {
     bytes = ldr__utf8_bytes(v->text[i]);
-    id = ldr__bpe_char(t, v->text + i, bytes, i == 0, i + bytes >= v->size, name, &name_bytes);
+    int32_t front = i ? t->prefix.bytes : 0, end = i + bytes >= v->size ? t->suffix.bytes : 0;
+    if (front) memcpy(name, t->prefix.text, (size_t)front);
+    memcpy(name + front, v->text + i, (size_t)bytes);
+    if (end) memcpy(name + front + bytes, t->suffix.text, (size_t)end);
+    name_bytes = front + bytes + end;
+    id = bytes > LDR__SIZE(2, 1) || front || end ? ldr__piece_find(t, name, (size_t)name_bytes)
+        : t->low[ldr__utf8_at(name, &bytes)];
     if (id < 0 && ldr__bytes_known(t, name, name_bytes)) {
       for (k = 0; k < name_bytes; k++) ldr__symbol_add(c, &n, t->bytes[(unsigned char)name[k]], i, 1);
       continue;
@@ -8548,25 +8540,6 @@ static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
   return n1 > n2 ? room - small : small;
 }
 
-static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
-    const char *text2, size_t size2, const ldr_encode_desc *d, ldr_error *err) {
-  const char *why = NULL;
-  if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0)
-    why = "an argument of ldr_tokenizer_encode is NULL or negative";
-  else if (!ldr__allocator_valid(&out->alloc))
-    why = "the allocator of the encoding has one function of two; set both or neither";
-  else if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND)
-    why = "the kind of truncation is none of LDR_TRUNCATE_*";
-  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
-  if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
-    return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
-  int32_t added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
-  if (d->max_len && d->max_len < added)
-    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d->max_len, (int)added);
-  return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB,
-      "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
-}
-
 /* Is the character at s[k] a blank of byte-level tokens, or white space? *bytes: of it. */
 static int ldr__trim_blank(const char *s, int32_t k, int32_t *bytes) {
   uint32_t ch = ldr__utf8_at(s + k, bytes);
@@ -8654,11 +8627,24 @@ static void ldr__encode_both(ldr__cutting *c, const ldr_encode_desc *d) {
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
   ldr__cutting c;
+  const char *why = NULL;
   LDR__ZERO(ldr_encode_desc, d);
   if (desc) d = *desc;
-  ldr_status status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
   if (out) out->count = out->cut = 0;
-  if (status) return status;
+  if (!t || !out || (!text && size) || (!text2 && size2) || d.max_len < 0)
+    why = "an argument of ldr_tokenizer_encode is NULL or negative";
+  else if (!ldr__allocator_valid(&out->alloc))
+    why = "the allocator of the encoding has one function of two; set both or neither";
+  else if ((unsigned)d.truncate > LDR_TRUNCATE_ONLY_SECOND)
+    why = "the kind of truncation is none of LDR_TRUNCATE_*";
+  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
+  if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
+    return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
+  int32_t added = d.no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
+  if (d.max_len && d.max_len < added)
+    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d.max_len, (int)added);
+  if (!d.no_special && t->no_template)
+    return ldr__fail(err, LDR_VOCAB, "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
   if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
   if (ldr__cutting_begin(&c, t, out)) {
     c.text[0] = text;
@@ -8848,7 +8834,6 @@ static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size, const c
   ldr__lines_end(out, NULL, 0);
 }
 
-/* One decoder over all lines of `in`. */
 static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__step *p) {
   int32_t i, from = 0, n, before = -1;
   out->used = out->pending_used = 0;
@@ -9011,7 +8996,6 @@ static void ldr__read_pattern(ldr_tokenizer *t, ldr__step *p, int32_t node) {
         "a pattern of the tokenizer is neither a String nor a Regex");
 }
 
-/* The place of a word among those known. */
 static int32_t ldr__read_word(ldr_tokenizer *t, int32_t node, const char *const *words, const char *why) {
   int32_t i = ldr__json_word(t->j, node, words);
   if (!words[i]) ldr__read_fail(t, LDR_UNSUPPORTED, node, why);
@@ -9303,7 +9287,8 @@ static void ldr__read_template(ldr_tokenizer *t, ldr__template *m, int32_t node,
     ldr__read_fail(t, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
 }
 
-static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node) {
+/* 0: there is none of this type. */
+static int ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node) {
   int roberta = strcmp(type, "RobertaProcessing") == 0;
   int32_t cls;
   if ((roberta || strcmp(type, "ByteLevel") == 0) && ldr__read_flag(t, node, "trim_offsets", 1)) {
@@ -9319,16 +9304,15 @@ static void ldr__read_processor(ldr_tokenizer *t, const char *type, int32_t node
   } else if (roberta || strcmp(type, "BertProcessing") == 0) {
     cls = ldr__read_token_pair(t, node, "cls");
     ldr__templates(t, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(t, node, "sep"));
-  } else if (strcmp(type, "ByteLevel") != 0)
-    ldr__read_fail(t, LDR_UNSUPPORTED, ldr__member(t, node, "type"),
-        "the tokenizer has a post-processor that is not known");
+  } else return strcmp(type, "ByteLevel") == 0;
+  return 1;
 }
 
 /* ---- sequences of parts ---- */
 
 static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) {
   int32_t type, k;
-  char name[32], unknown[80];
+  char name[32];
   if (t->err->status || !ldr_json_node_at(t->j, node) || ldr__node_is(t, node, LDR_JSON_NULL)) return;
   type = ldr__member(t, node, "type");
   if (ldr_json_string(name, sizeof name, t->j, type) < 0 || depth > 8)
@@ -9338,16 +9322,13 @@ static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) 
     k = ldr__member(t, node, ldr__kinds[kind].members);
     if (!ldr__node_is(t, k, LDR_JSON_ARRAY)) ldr__read_fail(t, LDR_FORMAT, node, "a Sequence has no members");
     for (k = ldr__first(t, k); k >= 0; k = ldr__next(t, k)) ldr__read_list(t, kind, k, depth + 1);
-  } else if (kind == LDR__PROCESSORS) ldr__read_processor(t, name, node);
-  else if (!ldr__part_named(t, kind, name, node)) {
-    ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", ldr__kinds[kind].what);
-    ldr__read_fail(t, LDR_UNSUPPORTED, type, unknown);
-  }
+  } else if (kind == LDR__PROCESSORS ? !ldr__read_processor(t, name, node) : !ldr__part_named(t, kind, name, node))
+    ldr__fail_at(t->err, LDR_UNSUPPORTED, ldr__json_offset(t->j, type), "the tokenizer has a %s that is not known "
+        "(found %b)", ldr__kinds[kind].what, LDR__WRITTEN(t->j, type));
 }
 
 /* ---- rows of cutters ---- */
 
-/* A piece from a JSON string. */
 static void ldr__read_piece(ldr_tokenizer *t, int32_t id, int32_t node) {
   ptrdiff_t n = ldr_json_string(NULL, 0, t->j, node);
   char *p = ldr__piece_put(t, id, (size_t)n);
@@ -9370,8 +9351,7 @@ static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
   const ldr_json_node *v = ldr_json_node_at(t->j, vocab);
   int64_t id = -1, top = -1;
   if (!ldr__node_is(t, vocab, LDR_JSON_OBJECT))
-    ldr__fail_at(t->err, LDR_VOCAB, ldr__json_offset(t->j, vocab >= 0 ? vocab : model),
-        "model.vocab is not a table of pieces and ids");
+    ldr__read_fail(t, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a table of pieces and ids");
   for (key = t->err->status ? -1 : v->first; key >= 0 && !t->err->status; key = ldr__next(t, value)) {
     value = ldr__next(t, key);
     if (!ldr__json_integer(t->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
@@ -9392,15 +9372,17 @@ static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
   ldr__pieces_index(t);
 }
 
-/* The unknown token of the model; it must be a piece. */
-static void ldr__read_unknown(ldr_tokenizer *t, int32_t model, const char *otherwise) {
-  ldr__string unk = ldr__read_text(t, model, "unk_token", otherwise);
-  if (t->err->status || !unk.bytes) return;
+/* The token of what is unknown; it must be a piece. */
+static void ldr__set_unknown(ldr_tokenizer *t, ldr__string unk) {
   t->unk = ldr__piece_find(t, unk.text, (size_t)unk.bytes);
   if (t->unk < 0)
     ldr__fail(t->err, LDR_VOCAB,
         "none of the %d pieces is %b, which stands for unknown words; is this the right vocabulary?",
         (int)t->count, unk.text, (size_t)unk.bytes);
+}
+static void ldr__read_unknown(ldr_tokenizer *t, int32_t model, const char *otherwise) {
+  ldr__string unk = ldr__read_text(t, model, "unk_token", otherwise);
+  if (!t->err->status && unk.bytes) ldr__set_unknown(t, unk);
 }
 
 /* What stands before a piece inside a word. */
@@ -9453,7 +9435,6 @@ static void ldr__read_scored(ldr_tokenizer *t, int32_t model, int32_t extra) {
   ldr__pieces_index(t);
 }
 
-/* Room for n merges. */
 static void ldr__merges_begin(ldr_tokenizer *t, size_t n) {
   const ldr__merge none = { 0, 0, LDR__NO_RANK, -1 };
   size_t slots = 4, i;
@@ -9476,16 +9457,12 @@ static void ldr__meet(ldr_tokenizer *t, uint32_t a, const char *b) {
 static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, const char *b, size_t bn, uint32_t rank) {
   int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id, bytes;
   size_t skip = (size_t)t->prefix.bytes;
-  ldr__merge m;
   if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
   if (bn < skip || !an || !bn) return "a merge has a part that is too short";
   uint32_t hash = ldr__vocab_hash(ldr__vocab_hash(ldr__address_hash(t), a, an), b + skip, bn - skip);
   id = ldr__slot_find(t, hash, a, an, b + skip, bn - skip)->id;
   if (id < 0) return "what a merge joins is not in the vocabulary";
-  m.left = (uint32_t)left;
-  m.right = (uint32_t)right;
-  m.rank = rank;
-  m.id = id;
+  const ldr__merge m = { (uint32_t)left, (uint32_t)right, rank, id };
   *ldr__merge_find(t, m.left, m.right) = m;
   ldr__meet(t, ldr__utf8_at(a + ldr__utf8_before(a, (int32_t)an), &bytes), b + skip);
   if ((an == 6 && memcmp(a, "<0x", 3) == 0) || (bn == 6 && memcmp(b, "<0x", 3) == 0)) t->together = NULL;
@@ -9649,10 +9626,8 @@ static void ldr__read_tokenizer(ldr_tokenizer *t) {
   static const int order[] = { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__PROCESSORS, LDR__DECODERS };
   int32_t model = ldr_json_get(t->j, 0, "model"), added = ldr__member(t, 0, "added_tokens"),
       extra = ldr__count(t, added), k;
-  if (!ldr__node_is(t, model, LDR_JSON_OBJECT))
-    ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
-  else t->cutter = ldr__cutter_of(t, model);
-  if (t->err->status) return;
+  t->cutter = ldr__cutter_of(t, model);
+  if (!t->cutter) return;
   if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(t, model, extra);
   else ldr__read_vocab(t, model, extra);
   if (!t->err->status) t->cutter->read(t, model);
@@ -9707,12 +9682,11 @@ static int32_t ldr__added_special(ldr_tokenizer *t, const char *name, int lstrip
   return a.id;
 }
 
-/* The parts of BERT around a WordPiece vocabulary. */
 static void ldr__parts_bert(ldr_tokenizer *t) {
   t->cutter = &ldr__cutters[LDR__WORDPIECE];
   t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
   ldr__set_prefix(t, ldr__string_of("##"));
-  t->unk = ldr__added_special(t, "[UNK]", 0);
+  ldr__added_special(t, "[UNK]", 0);
   int32_t cls = ldr__added_special(t, "[CLS]", 0);
   int32_t sep = ldr__added_special(t, "[SEP]", 0);
   ldr__added_special(t, "[PAD]", 0);
@@ -9722,9 +9696,7 @@ static void ldr__parts_bert(ldr_tokenizer *t) {
   ldr__part_named(t, LDR__DECODERS, "WordPiece", -1);
   t->no_template = cls < 0 || sep < 0;
   ldr__templates(t, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
-  if (t->unk < 0)
-    ldr__fail(t->err, LDR_VOCAB, "none of the %d pieces is [UNK], which stands for unknown words; "
-        "is this the WordPiece vocabulary of a BERT?", (int)t->count);
+  ldr__set_unknown(t, ldr__string_of("[UNK]"));
 }
 
 static void ldr__read_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) {
@@ -9752,7 +9724,6 @@ static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
   return n > 4 && s[0] == 0x0a && ldr__take_field(&c, &value, &piece) && ldr__take_field(&piece, &value, &part) == 1;
 }
 
-/* The text of a piece, its score and type. */
 static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score, uint64_t *type) {
   ldr__cursor part;
   uint64_t field, value;
@@ -9770,7 +9741,6 @@ static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score,
   return ldr__utf8_bad(text->p, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
 }
 
-/* A map of characters, kept. */
 static void ldr__sp_map(ldr_tokenizer *t, ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset) {
   unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(t, n);
   if (copy) memcpy(copy, bytes, n);
@@ -9809,7 +9779,6 @@ static void ldr__sp_template(ldr_tokenizer *t, const ldr__rules *rules, uint64_t
   else ldr__templates(t, "cAs", has_bos ? "cAs1cBs" : "cAscBs", has_bos ? bos : -1, has_eos ? eos : -1);
 }
 
-/* A piece of a model whose pieces have scores and types. */
 static void ldr__piece_typed(ldr_tokenizer *t, int32_t id, const char *front, const void *s, size_t n, float score,
     int type) {
   ldr__piece_add(t, id, front, s, n);
@@ -10124,11 +10093,9 @@ static const char *const ldr__beside_names[] = {
 static int64_t ldr__beside_id(const ldr_tokenizer *t, int which, int32_t key) {
   char digits[11];
   int64_t id = 0;
-  int32_t i, n = (int32_t)ldr_json_string(digits, sizeof digits, t->j, key);
   if (which == LDR__BESIDE_ADDED)
     return ldr__json_integer(t->j, ldr__next(t, key), &id) && id <= 1 << 28 ? id : -1;
-  for (i = 0; i < n && id >= 0; i++) id = n < 10 && ldr__digit(digits[i]) ? id * 10 + (digits[i] - '0') : -1;
-  return n ? id : -1;
+  return ldr_json_string(digits, sizeof digits, t->j, key) < 10 && ldr__parse_i64(digits, &id) ? id : -1;
 }
 
 static void ldr__read_added_list(ldr_tokenizer *t, int32_t list) {
@@ -10256,7 +10223,6 @@ static void ldr__read_main(ldr_tokenizer *t, ldr__files *f) {
   const unsigned char *s = f->of[LDR__MAIN_FILE].data;
   size_t n = f->of[LDR__MAIN_FILE].size;
   ldr_json *j = NULL;
-  int32_t model;
   if (ldr__gguf_is(s, n)) {
     ldr_weights *w = ldr_weights_open_memory(s, n, &t->alloc, t->err);
     if (w) ldr__read_gguf(t, w);
@@ -10265,11 +10231,11 @@ static void ldr__read_main(ldr_tokenizer *t, ldr__files *f) {
   }
   if (ldr__looks_like_json(s, n))
     t->j = f->json[LDR__MAIN_FILE] = j = ldr_json_parse((const char *)s, n, &t->alloc, t->err);
-  model = ldr_json_get(j, 0, "model");
+  int32_t model = ldr_json_get(j, 0, "model");
   if (t->err->status) return;
   if (!j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(t, s, n, &f->rules);
   else if (!j) ldr__read_lines(t, s, n);
-  else if (model >= 0 && !ldr__json_is(j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(t);
+  else if (ldr__json_is(j, model, LDR_JSON_OBJECT)) ldr__read_tokenizer(t);
   else if (ldr__is_byt5(j)) ldr__read_byt5(t);
   else if (!merges->data)
     ldr__fail_at(t->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
@@ -10504,7 +10470,8 @@ typedef struct ldr__shape {
   float clip, cap, grow; /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
                                                     what is added to x is multiplied by grow. 0: none of it */
   int32_t experts, top, renormal, expert_ffn, shared_ffn; /* of blocks that have them */
-  int32_t low_rank, low_set, bottleneck, prefix, scaled; /* added by tuning; low_set: a bit for each matrix */
+  size_t low_rank, bottleneck;
+  int32_t low_set, prefix, scaled; /* these are added by tuning; low_set: a bit for each matrix */
   float low_scale; /* alpha / rank */
 } ldr__shape;
 
@@ -10515,11 +10482,11 @@ static size_t ldr__kv_width(const ldr__shape *s) { return (size_t)s->kv_heads * 
 /* Rows and columns of a slot, 0 when the block has no such tensor; a vector has one row. */
 static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t *columns) {
   size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), f = (size_t)s->ffn;
-  size_t r = 1, c = 0, n = (size_t)s->bottleneck;
+  size_t r = 1, c = 0, n = s->bottleneck;
   int of = (slot - LDR__LOW_A) % LDR__MATRICES, whole = s->head_norms != LDR__NORM_SHARED;
   if (slot < LDR__NORM1 && slot % LDR__MATRICES >= LDR__XQ) slot = s->cross ? slot - (int)LDR__XQ : -1; /* as q to o */
   if (slot >= LDR__LOW_A && slot < LDR__ADAPTER1) {
-    if ((s->low_set >> of & 1) && ldr__slot_size(s, of, &r, &c)) *(slot < LDR__LOW_B ? &r : &c) = (size_t)s->low_rank;
+    if ((s->low_set >> of & 1) && ldr__slot_size(s, of, &r, &c)) *(slot < LDR__LOW_B ? &r : &c) = s->low_rank;
     else c = 0;
   } else if (slot >= LDR__QB && slot < LDR__NORM1) { /* as many as its matrix has rows */
     if (s->biases >> (slot - LDR__QB) & 1) ldr__slot_size(s, slot - LDR__QB, &c, NULL);
@@ -10569,8 +10536,8 @@ typedef struct ldr__manner {
   float stretched; /* what turns is multiplied by this; 0: 1 */
 } ldr__manner;
 
-/* The matrices of a block, rounded; q, k and v are one. */
-typedef struct ldr__packed_block { ldr__packed qkv, o, gate, up, down; } ldr__packed_block;
+/* The matrices of a block, rounded, by slot; q, k and v are one, in the place of q. */
+typedef struct ldr__packed_block { ldr__packed m[LDR__DOWN + 1]; } ldr__packed_block;
 
 typedef struct ldr__block {
   ldr__mat m[LDR__MATRICES]; /* W[out,in]; data NULL where absent */
@@ -10584,7 +10551,7 @@ typedef struct ldr__block {
 typedef struct ldr__acts {
   float *x, *n1, *qkv, *attention, *lse, *r1, *n2, *u, *g, *r2, *y, *stats1, *stats2;
   float *low, *z[2], *down[2], *bent; /* A z; what each adapter read, Down of it, f of that */
-  float *added[2], *stats3, *stats4; /* what norm3 and norm4 read; a parallel block: what norm2 reads */
+  float *added[2], *added_stats[2]; /* what norm3 and norm4 read; a parallel block: what norm2 reads */
   float *raw, *raw_stats; /* q, k, v as their matrices made them; [units][raw_rows][2] of their norms */
   size_t raw_rows;
   float *xn, *xq, *xattention, *xlse, *xr, *xstats; /* of cross-attention; xq, xattention NULL: where q was */
@@ -10643,7 +10610,7 @@ static void ldr__rooms_from(const ldr__rooms *rooms, size_t first, size_t out) {
 /* keep: 0, when y is x, or one of the above. */
 static void ldr__acts_rooms(ldr__rooms *rooms, ldr__acts *a, const ldr__shape *s, int keep) {
   size_t w = (size_t)s->width, qkv = ldr__qkv_width(s), q = ldr__q_width(s), heads = (size_t)s->heads,
-      f = ldr__ffn_ld(s), n = (size_t)s->bottleneck;
+      f = ldr__ffn_ld(s), n = s->bottleneck;
   int states = keep < LDR__KEEP_INSIDE, kept = keep && keep != LDR__KEEP_NOTHING, pre = s->place == LDR__PRE,
       post = s->place == LDR__POST, normed = kept && s->place != LDR__NO_NORM, attends = kept && heads,
       cross = kept && s->cross, after = kept && s->after, adapts = kept && n;
@@ -10651,19 +10618,18 @@ static void ldr__acts_rooms(ldr__rooms *rooms, ldr__acts *a, const ldr__shape *s
     { &a->n2, w, 1, pre || normed }, { &a->n1, w, 0, pre && kept }, { &a->r2, w, 1, post && kept },
     { &a->qkv, kept ? qkv : ldr__room_width(s), 0, heads > 0 }, { &a->attention, q, 1, attends },
     { &a->lse, heads, 0, attends }, { &a->u, f, 1, kept || !heads }, { &a->g, f, 1, s->gated },
-    { &a->stats1, 2, !pre, normed }, { &a->stats2, 2, 1, normed }, { &a->stats3, 2, 1, after },
-    { &a->stats4, 2, 1, after }, { &a->added[0], w, 1, after || (kept && s->parallel) }, { &a->added[1], w, 1, after },
-    { &a->xr, w, 1, s->cross }, { &a->xn, w, 1, cross }, { &a->xq, q, 1, cross }, { &a->xattention, q, 1, cross },
-    { &a->xlse, heads, 1, cross }, { &a->xstats, 2, 1, cross },
+    { &a->stats1, 2, !pre, normed }, { &a->stats2, 2, 1, normed }, { &a->added_stats[0], 2, 1, after },
+    { &a->added_stats[1], 2, 1, after }, { &a->added[0], w, 1, after || (kept && s->parallel) },
+    { &a->added[1], w, 1, after }, { &a->xr, w, 1, s->cross }, { &a->xn, w, 1, cross }, { &a->xq, q, 1, cross },
+    { &a->xattention, q, 1, cross }, { &a->xlse, heads, 1, cross }, { &a->xstats, 2, 1, cross },
     { &a->raw, qkv, 0, kept && (s->head_norms || s->clip > 0 || s->scaled) },
-    { &a->routes, (size_t)s->experts + 1 + w, 1, s->experts }, { &a->low, (size_t)s->low_rank, 0, s->low_rank },
+    { &a->routes, (size_t)s->experts + 1 + w, 1, s->experts }, { &a->low, s->low_rank, 0, s->low_rank > 0 },
     { &a->bent, n, 1, n > 0 }, { &a->down[0], n, 1, adapts }, { &a->down[1], n, 1, adapts }, { &a->z[0], w, 1, adapts },
     { &a->z[1], w, 1, adapts } };
   memcpy(rooms->of, all, sizeof all);
   rooms->count = LDR__COUNT(all);
 }
 
-/* Places the activations of one block over `rows` tokens. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
   int kept = keep && keep != LDR__KEEP_NOTHING, i;
   ldr__rooms rooms;
@@ -10715,7 +10681,6 @@ static ldr__acts ldr__acts_apart(ldr__acts a, const ldr__shape *s, size_t first,
   return a;
 }
 
-/* The tokens a pass works on. */
 typedef struct ldr__tokens {
   int32_t sequences;
   const int32_t *offsets; /* [sequences+1]; rows of every matrix are counted from offsets[0] on */
@@ -10795,17 +10760,15 @@ static void ldr__tokens_spread(float *x, const ldr__tokens *t, size_t w) {
   if (!t->only) return;
   for (r = (size_t)t->sequences; r-- > 0; end = at) {
     at = (size_t)(t->only[r] - t->offsets[0]);
-    memset(x + (at + 1) * w, 0, (end - at - 1) * w * sizeof(float));
+    ldr__clear(x + (at + 1) * w, (end - at - 1) * w);
     memmove(x + at * w, x + r * w, w * sizeof(float));
   }
-  memset(x, 0, end * w * sizeof(float));
+  ldr__clear(x, end * w);
 }
 
 static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
-  ldr__dropout d;
-  d.p = t->dropout;
-  d.key = ldr__mix64(t->dropout_key + place * UINT64_C(0x9e3779b97f4a7c15));
-  d.rows = t->only && place != LDR__PLACE_SCORES ? t->only_rows : t->rows;
+  ldr__dropout d = { t->dropout, ldr__mix64(t->dropout_key + place * UINT64_C(0x9e3779b97f4a7c15)),
+    t->only && place != LDR__PLACE_SCORES ? t->only_rows : t->rows };
   return d;
 }
 
@@ -10916,7 +10879,7 @@ static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, con
     size_t rows) {
   size_t ld = ldr__qkv_width(s);
   int32_t units = s->head_norms ? ldr__head_units(s) : 0;
-  if (a->raw) memcpy(a->raw, a->qkv, rows * ld * sizeof(float));
+  if (a->raw) ldr__copy(a->raw, a->qkv, rows * ld);
   if (!units && !(s->clip > 0) && !b->v[LDR__SCALE_K]) return;
   LDR__ROW_LOOP(r, rows, ex, {
     float *row = a->qkv + r * ld;
@@ -10940,7 +10903,7 @@ static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *ro
   size_t ld = ldr__qkv_width(s), kv = ldr__kv_width(s), q = ld - 2 * kv;
   int32_t units = s->head_norms ? ldr__head_units(s) : 0;
   int scaled = b->v[LDR__SCALE_K] != NULL;
-  if (room) memcpy(room, scaled ? a->raw : dqkv, rows * ld * sizeof(float));
+  if (room) ldr__copy(room, scaled ? a->raw : dqkv, rows * ld);
   if (!units && !(s->clip > 0) && !scaled) return;
   LDR__ROW_LOOP(r, rows, ex, {
     float *row = dqkv + r * ld;
@@ -10973,30 +10936,6 @@ static void ldr__head_norms_gradients(ldr__sums *sums, float *const *grad, const
   }
 }
 
-/* r[T,w] = norm(r), by norm3 or norm4 (which), times grow: what is added to the stream. */
-static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
-    const ldr__shape *s, int which, size_t rows) {
-  const float *const *v = b->v + (which ? LDR__NORM4 : LDR__NORM3);
-  size_t w = (size_t)s->width;
-  if (s->after) {
-    if (a->added[which]) memcpy(a->added[which], r, rows * w * sizeof(float));
-    ldr__norm_forward(ex, r, which ? a->stats4 : a->stats3, r, v[0], v[1], rows, w, s->norm, s->eps);
-  }
-  if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] *= s->grow);)
-}
-
-/* dr[T,w]: from the gradient of what was added to that of what Attn or FFN gave, in place; given: room for the first of
-   them where the norm's own gradients are wanted. */
-static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, const ldr__acts *a, const ldr__block *b,
-    const ldr__shape *s, int which, size_t rows) {
-  size_t w = (size_t)s->width;
-  if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, dr[t * w + i] *= s->grow);)
-  if (!s->after) return;
-  if (given) memcpy(given, dr, rows * w * sizeof(float));
-  ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], which ? a->stats4 : a->stats3,
-      b->v[which ? LDR__NORM4 : LDR__NORM3], rows, w, s->norm);
-}
-
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one
    shape. */
 typedef struct ldr__back {
@@ -11016,7 +10955,7 @@ static void ldr__back_rooms(ldr__rooms *rooms, ldr__back *k, const ldr__shape *s
     { &k->dattn, w, 1, heads }, { &k->attention, q, 1, heads }, { &k->qkv, qkv, 0, heads }, { &k->xn, w, 1, cross },
     { &k->cross, w, 1, cross }, { &k->xq, q, 1, cross }, { &k->xattention, q, 1, cross },
     { &k->heads, qkv, 0, s->head_norms || s->scaled }, { &k->added[0], w, 1, after }, { &k->added[1], w, 1, after },
-    { &k->low, (size_t)s->low_rank, 0, s->low_rank }, { &k->bent, (size_t)s->bottleneck, 1, s->bottleneck } };
+    { &k->low, s->low_rank, 0, s->low_rank > 0 }, { &k->bent, s->bottleneck, 1, s->bottleneck > 0 } };
   memcpy(rooms->of, all, sizeof all);
   rooms->count = LDR__COUNT(all);
 }
@@ -11040,7 +10979,7 @@ static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, 
 /* A z, times alpha/rank: low[T,rank]. */
 static void ldr__low_rank(const ldr__exec *ex, float *low, const float *x, size_t ldx, const ldr__block *b,
     const ldr__shape *s, int slot, size_t rows, size_t in) {
-  size_t n = (size_t)s->low_rank;
+  size_t n = s->low_rank;
   ldr__linear_forward(ex, low, n, x, ldx, ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), NULL, rows, n, in);
   LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, low[t * n + i] *= s->low_scale);)
 }
@@ -11048,7 +10987,11 @@ static void ldr__low_rank(const ldr__exec *ex, float *low, const float *x, size_
 /* y[T,O] = x[T,I] W^T + b + (alpha/rank) x A^T B^T for the matrix in `slot`. low: room for [T,rank]. */
 static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx,
     const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low) {
-  size_t out, in, n = (size_t)s->low_rank;
+  size_t out, in, n = s->low_rank;
+  if (b->packed && slot <= LDR__DOWN) {
+    ldr__packed_forward(ex, y, ldy, NULL, x, ldx, &b->packed->m[slot], rows, 0);
+    return;
+  }
   ldr__slot_size(s, slot, &out, &in);
   ldr__linear_forward(ex, y, ldy, x, ldx, b->m[slot], b->v[LDR__QB + slot], rows, out, in);
   if (!b->v[LDR__LOW_A + slot]) return;
@@ -11062,15 +11005,15 @@ static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy,
 static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add, float *const *grad,
     const float *dy, size_t ldy, const float *x, size_t ldx, const ldr__block *b, const ldr__shape *s, int slot,
     size_t rows, float *low, float *dlow) {
-  size_t out, in, n = (size_t)s->low_rank;
+  size_t out, in, n = s->low_rank;
   ldr__slot_size(s, slot, &out, &in);
-  ldr__linear_backward(ex, dx, lddx, add, NULL, NULL, dy, ldy, ldr__mat_float(x, ldx, 1), b->m[slot], rows, out, in);
+  ldr__linear_backward(ex, dx, lddx, add, NULL, NULL, dy, ldy, x, ldx, b->m[slot], rows, out, in);
   if (!b->v[LDR__LOW_A + slot]) return;
   ldr__low_rank(ex, low, x, ldx, b, s, slot, rows, in);
-  ldr__linear_backward(ex, dlow, n, 0, grad[LDR__LOW_B + slot], NULL, dy, ldy, ldr__mat_float(low, n, 1),
+  ldr__linear_backward(ex, dlow, n, 0, grad[LDR__LOW_B + slot], NULL, dy, ldy, low, n,
       ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1), rows, out, n);
   LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, dlow[t * n + i] *= s->low_scale);)
-  ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, ldr__mat_float(x, ldx, 1),
+  ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, x, ldx,
       ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), rows, n, in);
 }
 
@@ -11079,7 +11022,7 @@ static void ldr__block_linear_gradients(ldr__sums *sums, float *const *grad, con
     const float *x, size_t ldx, const ldr__shape *s, int slot, size_t rows) {
   size_t out, in;
   ldr__slot_size(s, slot, &out, &in);
-  ldr__linear_gradients(sums, grad[slot], grad[LDR__QB + slot], dy, ldy, ldr__mat_float(x, ldx, 1), rows, out, in);
+  ldr__linear_gradients(sums, grad[slot], grad[LDR__QB + slot], dy, ldy, x, ldx, rows, out, in);
 }
 
 /* 1: the rows of b follow those of a, as if they were one matrix. */
@@ -11116,64 +11059,46 @@ static size_t ldr__qkv_at(const ldr__shape *s, int slot) {
   return slot == LDR__Q ? 0 : ldr__q_width(s) + (slot == LDR__V ? ldr__kv_width(s) : 0);
 }
 
-/* qkv[T,q+2kv] = n1[T,w] [Wq; Wk; Wv]^T + b */
-static void ldr__qkv_forward(
-    const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
-  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
-  else if (ldr__qkv_is_one(b, s))
-    ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
-  else for (int i = LDR__Q; i <= LDR__V; i++)
-    ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i, rows, a->low);
-}
-
-/* dn1[T,w] (+)= dqkv [Wq; Wk; Wv] */
-static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv,
-    const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
-  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  if (ldr__qkv_is_one(b, s))
-    ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
-  else for (int i = LDR__Q; i <= LDR__V; i++)
-    ldr__block_linear_backward(ex, dn1, w, add || i > LDR__Q, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
-        rows, a->low, dlow);
-}
-
-static void ldr__qkv_gradients(
-    ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
-  size_t w = (size_t)s->width, ld = ldr__qkv_width(s);
-  if (ldr__qkv_gradients_are_one(s, grad))
-    ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
-  else for (int i = LDR__Q; i <= LDR__V; i++)
-    ldr__block_linear_gradients(sums, grad, dqkv + ldr__qkv_at(s, i), ld, a->n1, w, s, i, rows);
-}
-
-/* z[T,w] += Up f(Down z + b) + c, f = gelu; adapter 0 stands after attention, 1 after FFN. */
-static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts *a, const ldr__block *b,
+/* From what Attn or FFN (which) gave, r[T,w], to what is added to the stream, in place: r + Up f(Down r + b) + c by an
+   adapter, f = gelu; normed by norm3 or norm4; times grow. */
+static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
     const ldr__shape *s, int which, size_t rows) {
-  const float *const *v = b->v + (which ? LDR__ADAPTER2 : LDR__ADAPTER1);
-  size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
-  if (!v[0]) return;
-  if (a->z[which]) memcpy(a->z[which], z, rows * w * sizeof(float));
-  ldr__linear_activate_forward(
-      ex, a->down[which], a->bent, n, z, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
-  LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, z[t * w + i] += v[3][i]);)
-  ldr__gemm(
-      ex, z, w, a->bent, n, 1, ldr__mat_transposed(ldr__mat_float(v[2], n, 1)), ldr__finish_bias(NULL), rows, w, n, 1);
+  const float *const *v = b->v + LDR__ADAPTER1 + 4 * which, *const *norm = b->v + LDR__NORM3 + 2 * which;
+  size_t w = (size_t)s->width, n = s->bottleneck;
+  if (v[0]) {
+    if (a->z[which]) ldr__copy(a->z[which], r, rows * w);
+    ldr__linear_activate_forward(
+        ex, a->down[which], a->bent, n, r, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
+    LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] += v[3][i]);)
+    ldr__gemm(ex, r, w, a->bent, n, 1, ldr__mat_transposed(ldr__mat_float(v[2], n, 1)), ldr__finish_bias(NULL), rows,
+        w, n, 1);
+  }
+  if (s->after) {
+    if (a->added[which]) ldr__copy(a->added[which], r, rows * w);
+    ldr__norm_forward(ex, r, a->added_stats[which], r, norm[0], norm[1], rows, w, s->norm, s->eps);
+  }
+  if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] *= s->grow);)
 }
 
-/* dz[T,w]: from the gradient of the adapter's output to that of its input, in place. */
-static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *grad, const ldr__acts *a,
+/* And back, dr[T,w]: k->added keeps the gradient of what the norm made. */
+static void ldr__added_backward(const ldr__exec *ex, float *dr, float *const *grad, const ldr__acts *a,
     const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
-  const int first = which ? LDR__ADAPTER2 : LDR__ADAPTER1;
+  const int first = LDR__ADAPTER1 + 4 * which;
   const float *const *v = b->v + first;
-  size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
+  size_t w = (size_t)s->width, n = s->bottleneck;
+  if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, dr[t * w + i] *= s->grow);)
+  if (s->after) {
+    ldr__copy(k->added[which], dr, rows * w);
+    ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], a->added_stats[which],
+        b->v[LDR__NORM3 + 2 * which], rows, w, s->norm);
+  }
   if (!v[0]) return;
   LDR__ROW_LOOP(
       t, rows, ex, ex->kernels->rows->activate_both(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
-  ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, ldr__mat_float(a->bent, n, 1),
+  ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dr, w, a->bent, n,
       ldr__mat_float(v[2], n, 1), rows, w, n);
   LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->multiply(k->bent + t * n, a->down[which] + t * n, n);)
-  ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, ldr__mat_float(a->z[which], w, 1),
+  ldr__linear_backward(ex, dr, w, 1, grad[first], grad[first + 1], k->bent, n, a->z[which], w,
       ldr__mat_float(v[0], w, 1), rows, n, w);
 }
 
@@ -11185,8 +11110,8 @@ static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shap
     size_t past = t->kept ? t->kept[i].past : 0, n = past + (size_t)(t->offsets[i + 1] - t->offsets[i]);
     for (p = past; p < n && p < (size_t)s->prefix; p++) {
       float *row = qkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p - past) * ld + q;
-      memcpy(row, b->v[LDR__PREFIX_K] + p * kv, kv * sizeof(float));
-      memcpy(row + kv, b->v[LDR__PREFIX_V] + p * kv, kv * sizeof(float));
+      ldr__copy(row, b->v[LDR__PREFIX_K] + p * kv, kv);
+      ldr__copy(row + kv, b->v[LDR__PREFIX_V] + p * kv, kv);
     }
   }
 }
@@ -11201,7 +11126,7 @@ static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__sha
         grad[LDR__PREFIX_K][p * kv + c] += row[q + c];
         grad[LDR__PREFIX_V][p * kv + c] += row[q + kv + c];
       }
-      memset(row, 0, ld * sizeof(float));
+      ldr__clear(row, ld);
     }
 }
 
@@ -11210,19 +11135,15 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
     const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
   const float *by = b->v[LDR__SCALE_F];
-  if (b->packed) {
-    ldr__packed_forward(ex, a->u, ld, s->gated ? NULL : f, a->n2, w, &b->packed->up, rows, (int32_t)s->activation);
-    if (s->gated) ldr__packed_forward(ex, a->g, ld, fg, a->n2, w, &b->packed->gate, rows, (int32_t)s->activation);
-  } else {
-    const int last = s->gated ? LDR__GATE : LDR__UP; /* what is activated */
-    float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
-    if (s->gated) ldr__block_linear_forward(ex, a->u, ld, a->n2, w, b, s, LDR__UP, rows, a->low);
-    if (!b->v[LDR__LOW_A + last])
-      ldr__linear_activate_forward(ex, y, fy, ld, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
-    else {
-      ldr__block_linear_forward(ex, y, ld, a->n2, w, b, s, last, rows, a->low);
-      LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(fy + t * ld, y + t * ld, n, (int32_t)s->activation);)
-    }
+  const int last = s->gated ? LDR__GATE : LDR__UP; /* what is activated */
+  float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
+  if (s->gated) ldr__block_linear_forward(ex, a->u, ld, a->n2, w, b, s, LDR__UP, rows, a->low);
+  if (b->packed) ldr__packed_forward(ex, y, ld, fy, a->n2, w, &b->packed->m[last], rows, (int32_t)s->activation);
+  else if (!b->v[LDR__LOW_A + last])
+    ldr__linear_activate_forward(ex, y, fy, ld, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
+  else {
+    ldr__block_linear_forward(ex, y, ld, a->n2, w, b, s, last, rows, a->low);
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(fy + t * ld, y + t * ld, n, (int32_t)s->activation);)
   }
   if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] = a->u[t * ld + i] * fg[t * ld + i]);)
   if (by) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] *= by[i]);)
@@ -11312,17 +11233,21 @@ static void ldr__cross_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
 static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s,
     const ldr__tokens *t, float *f, float *fg, int part) {
-  size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), r;
+  size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), qkv = ldr__qkv_width(s), r;
   const float *x = t->only ? a->y : a->x; /* what is wanted of it; y is written last, and may be x */
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION),
       last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
   int post = s->place == LDR__POST, next = post ? LDR__NORM1 : s->cross ? LDR__XNORM : LDR__NORM2;
   if (s->heads) {
     ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
-    if (s->place == LDR__PRE && b->manner.bare) memcpy(a->n1, a->x, rows * w * sizeof(float));
+    if (s->place == LDR__PRE && b->manner.bare) ldr__copy(a->n1, a->x, rows * w);
     else if (s->place == LDR__PRE)
       ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
-    ldr__qkv_forward(ex, a, b, s, rows);
+    if (b->packed) ldr__block_linear_forward(ex, a->qkv, qkv, a->n1, w, b, s, LDR__Q, rows, NULL);
+    else if (ldr__qkv_is_one(b, s))
+      ldr__linear_forward(ex, a->qkv, qkv, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, qkv, w);
+    else for (int i = LDR__Q; i <= LDR__V; i++)
+      ldr__block_linear_forward(ex, a->qkv + ldr__qkv_at(s, i), qkv, a->n1, w, b, s, i, rows, a->low);
     ldr__head_norms_forward(ex, a, b, s, rows);
     ldr__block_rotary(ex, a->qkv, s, &b->manner, t, 1.0f);
     ldr__prefix_forward(a->qkv, b, s, t);
@@ -11333,30 +11258,26 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   for (r = 0; t->only && r < rows; r++)
     memmove(a->y + r * w, a->x + (size_t)(t->only[r] - t->offsets[0]) * w, w * sizeof(float));
   if (s->heads) {
-    if (b->packed) ldr__packed_forward(ex, a->r1, w, NULL, a->attention, q, &b->packed->o, rows, 0);
-    else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
-    ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
+    ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
     ldr__added_forward(ex, a->r1, a, b, s, 0, rows);
     /* post-norm normalises with norm1 here, pre-norm with the norm that comes next */
     ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM || s->parallel ? NULL : s->cross ? a->xn : a->n2, a->r1, x,
         post ? a->stats1 : s->cross ? a->xstats : a->stats2, b->v[next], b->v[next + 1], rows, w, s->norm, s->eps,
         &after);
     if (s->cross) ldr__cross_forward(ex, a, b, s, t, part);
-  } else memcpy(a->r1, x, rows * w * sizeof(float));
+  } else ldr__copy(a->r1, x, rows * w);
   if (s->parallel) {
     const float *const *v = b->v + (s->parallel == 1 ? LDR__NORM1 : LDR__NORM2);
-    if (a->added[0]) memcpy(a->added[0], x, rows * w * sizeof(float));
+    if (a->added[0]) ldr__copy(a->added[0], x, rows * w);
     ldr__norm_forward(ex, a->n2, a->stats2, x, v[0], v[1], rows, w, s->norm, s->eps);
   }
   if (b->experts) ldr__experts_forward(ex, a, b->experts, s, rows);
   else ldr__ffn_forward(ex, f, fg, a, b, s, rows);
   /* r2 is y, which nothing on the way back reads */
-  if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck && !s->after) return;
-  if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
-  else if (!b->experts) ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
-  ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
+  if (part == LDR__ONLY_INSIDE && !post && !s->bottleneck && !s->after) return;
+  if (!b->experts) ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
   ldr__added_forward(ex, a->r2, a, b, s, 1, rows);
-  if (s->place == LDR__POST)
+  if (post)
     ldr__residual_norm_forward(
         ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
   else ldr__residual_norm_forward(ex, NULL, a->y, s->cross ? a->xr : a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps,
@@ -11403,7 +11324,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
 /* dz[T,w] (+)= gradient of Attn's input from k->dattn, the gradient of its output. */
 static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad,
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
-  size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s);
+  size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), ld = ldr__qkv_width(s);
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
   ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
   ldr__block_linear_backward(
@@ -11412,12 +11333,16 @@ static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add
   ldr__prefix_backward(k->qkv, grad, s, t);
   ldr__block_rotary(ex, k->qkv, s, &b->manner, t, -1.0f);
   ldr__head_norms_backward(ex, k->qkv, k->heads, grad, a, b, s, rows);
-  ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
+  if (ldr__qkv_is_one(b, s))
+    ldr__linear_backward(ex, dz, w, add, NULL, NULL, k->qkv, ld, a->n1, w, b->m[LDR__Q], rows, ld, w);
+  else for (int i = LDR__Q; i <= LDR__V; i++)
+    ldr__block_linear_backward(ex, dz, w, add || i > LDR__Q, grad, k->qkv + ldr__qkv_at(s, i), ld, a->n1, w, b, s, i,
+        rows, a->low, k->low);
 }
 
-/* dxn[T,w] (+)= gradient of what cross-attention reads, from d[T,w], that of its sum with the stream; t->dcross is
+/* k->xn[T,w] (+)= gradient of what cross-attention reads, from d[T,w], that of its sum with the stream; t->dcross is
    that of the keys and values. */
-static void ldr__cross_backward(const ldr__exec *ex, float *dxn, int add, float *const *grad, const float *d,
+static void ldr__cross_backward(const ldr__exec *ex, int add, float *const *grad, const float *d,
     const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
   size_t rows = ldr__tokens_out(t), w = (size_t)s->width, q = ldr__q_width(s);
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_CROSS_SCORES),
@@ -11427,7 +11352,7 @@ static void ldr__cross_backward(const ldr__exec *ex, float *dxn, int add, float 
   ldr__block_linear_backward(
       ex, k->xattention, q, 0, grad, k->cross, w, a->xattention, q, b, s, LDR__XO, rows, a->low, k->low);
   ldr__attention_backward(ex, k->xq, k->xattention, a->xattention, a->xlse, a->xq, &at);
-  ldr__block_linear_backward(ex, dxn, w, add, grad, k->xq, q, a->xn, w, b, s, LDR__XQ, rows, a->low, k->low);
+  ldr__block_linear_backward(ex, k->xn, w, add, grad, k->xq, q, a->xn, w, b, s, LDR__XQ, rows, a->low, k->low);
 }
 
 /* dx[T,w] (NULL: not wanted) += gradient of the states x[T,w] from that of the keys and values, dkv[T,2kv], and the
@@ -11452,42 +11377,38 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
   size_t rows = ldr__tokens_out(t), w = (size_t)s->width;
   ldr__dropout after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
-  if (s->place == LDR__POST) {
-    ldr__norm_backward(ex, k->dn1, 0, NULL, NULL, dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
-    ldr__dropout_backward(ex, k->dffn, k->dn1, rows, w, &last);
-    ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
-    ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
+  const int post = s->place == LDR__POST, pre = s->place == LDR__PRE;
+  if (post) ldr__norm_backward(ex, k->dn1, 0, NULL, NULL, dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
+  ldr__dropout_backward(ex, k->dffn, post ? k->dn1 : dy, rows, w, &last);
+  ldr__added_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
+  if (post) {
     ldr__ffn_backward(ex, k->dn1, 1, grad, a, b, s, k, rows);
     if (s->cross) {
       ldr__norm_backward(ex, k->xn, 0, NULL, NULL, k->dn1, a->xr, a->xstats, b->v[LDR__XNORM], rows, w, s->norm);
-      ldr__cross_backward(ex, k->xn, 1, grad, k->xn, a, b, s, t, k);
+      ldr__cross_backward(ex, 1, grad, k->xn, a, b, s, t, k);
     }
     ldr__norm_backward(ex, dx, 0, NULL, NULL, s->cross ? k->xn : k->dn1, a->r1, a->stats1, b->v[LDR__NORM1], rows, w,
         s->norm);
   } else {
-    ldr__dropout_backward(ex, k->dffn, dy, rows, w, &last);
-    ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
-    ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
-    memcpy(dx, dy, rows * w * sizeof(float));
-    ldr__ffn_backward(ex, s->place == LDR__PRE ? k->dn2 : dx, s->place != LDR__PRE, grad, a, b, s, k, rows);
-    if (s->place == LDR__PRE && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2,
+    ldr__copy(dx, dy, rows * w);
+    ldr__ffn_backward(ex, pre ? k->dn2 : dx, !pre, grad, a, b, s, k, rows);
+    if (pre && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2,
         s->cross ? a->xr : a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
     if (s->cross) {
-      ldr__cross_backward(ex, k->xn, 0, grad, dx, a, b, s, t, k);
+      ldr__cross_backward(ex, 0, grad, dx, a, b, s, t, k);
       ldr__norm_backward(ex, dx, 1, NULL, NULL, k->xn, a->r1, a->xstats, b->v[LDR__XNORM], rows, w, s->norm);
     }
   }
   if (s->heads) {
     ldr__dropout_backward(ex, k->dattn, s->parallel ? dy : dx, rows, w, &after);
-    ldr__added_backward(ex, k->dattn, k->added[0], a, b, s, 0, rows);
-    ldr__adapter_backward(ex, k->dattn, grad, a, b, s, 0, rows, k);
+    ldr__added_backward(ex, k->dattn, grad, a, b, s, 0, rows, k);
   }
   if (s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->added[0], a->stats2,
       b->v[s->parallel == 1 ? LDR__NORM1 : LDR__NORM2], rows, w, s->norm);
   ldr__tokens_spread(dx, t, w);
   if (!s->heads) return;
-  ldr__self_attention_backward(ex, s->place == LDR__PRE ? k->dn1 : dx, s->place != LDR__PRE, grad, a, b, s, t, k);
-  if (s->place != LDR__PRE) return;
+  ldr__self_attention_backward(ex, pre ? k->dn1 : dx, !pre, grad, a, b, s, t, k);
+  if (!pre) return;
   if (!b->manner.bare)
     ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn1, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
   else LDR__ROW_LOOP(r, t->count, ex, ex->kernels->rows->add(dx + r * w, k->dn1 + r * w, w);)
@@ -11496,14 +11417,17 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
 /* What is to be added to the gradients of the block's own tensors, from what ldr__block_backward left of all rows. */
 static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const float *dy, const ldr__acts *a,
     const ldr__manner *m, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
-  size_t rows = ldr__tokens_out(t), w = (size_t)s->width, ld = ldr__ffn_ld(s);
+  size_t rows = ldr__tokens_out(t), w = (size_t)s->width, ld = ldr__ffn_ld(s), qkv = ldr__qkv_width(s);
   int post = s->place == LDR__POST;
   ldr__block_linear_gradients(sums, grad, k->dffn, w, k->f, ld, s, LDR__DOWN, rows);
   ldr__block_linear_gradients(sums, grad, k->df, ld, a->n2, w, s, LDR__UP, rows);
   if (s->gated) ldr__block_linear_gradients(sums, grad, k->dg, ld, a->n2, w, s, LDR__GATE, rows);
   if (s->heads) {
     ldr__block_linear_gradients(sums, grad, k->dattn, w, a->attention, ldr__q_width(s), s, LDR__O, rows);
-    ldr__qkv_gradients(sums, grad, k->qkv, a, s, t->count);
+    if (ldr__qkv_gradients_are_one(s, grad))
+      ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], k->qkv, qkv, a->n1, w, t->count, qkv, w);
+    else for (int i = LDR__Q; i <= LDR__V; i++)
+      ldr__block_linear_gradients(sums, grad, k->qkv + ldr__qkv_at(s, i), qkv, a->n1, w, s, i, t->count);
     ldr__head_norms_gradients(sums, grad, k->heads, a, s, t->count);
   }
   if (s->cross) {
@@ -11512,10 +11436,9 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     ldr__norm_gradients(sums, grad[LDR__XNORM], grad[LDR__XNORMB], post ? k->dn1 : k->xn, post ? a->xr : a->r1,
         a->xstats, rows, w);
   }
-  if (s->after) {
-    ldr__norm_gradients(sums, grad[LDR__NORM3], grad[LDR__NORM3B], k->added[0], a->added[0], a->stats3, rows, w);
-    ldr__norm_gradients(sums, grad[LDR__NORM4], grad[LDR__NORM4B], k->added[1], a->added[1], a->stats4, rows, w);
-  }
+  for (int i = 0; s->after && i < 2; i++)
+    ldr__norm_gradients(sums, grad[LDR__NORM3 + 2 * i], grad[LDR__NORM3B + 2 * i], k->added[i], a->added[i],
+        a->added_stats[i], rows, w);
   if (s->place == LDR__NO_NORM) return;
   if (s->parallel == 1) {
     ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn2, a->added[0], a->stats2, rows, w);
@@ -11892,7 +11815,8 @@ struct ldr_model {
   ldr_weights *weights;
   ldr_tokenizer *tokenizer;
   ldr__shape shape;
-  int32_t layers, vocabulary, positions, position_offset, segments, embed_width;
+  int32_t layers, vocabulary, positions, position_offset, segments;
+  size_t embed_width;
   int32_t tied; /* logits through the word embeddings */
   uint32_t traits, keys; /* the family's and its kin's */
   const char *type; /* as the configuration says */
@@ -11938,11 +11862,11 @@ enum { LDR__ENCODER = 1, LDR__DECODER = 2 };
 
 /* 1: states are made of embeddings by a matrix. ALBERT always has it, ELECTRA where they differ in width. */
 static int ldr__projects(const ldr_model *m) {
-  return m->family->project && (m->family->shared || m->embed_width != m->shape.width);
+  return m->family->project && (m->family->shared || m->embed_width != (size_t)m->shape.width);
 }
 
-static int32_t ldr__position_width(const ldr_model *m) {
-  return m->traits & LDR__OF_WORDS ? m->shape.width : m->embed_width;
+static size_t ldr__position_width(const ldr_model *m) {
+  return m->traits & LDR__OF_WORDS ? (size_t)m->shape.width : m->embed_width;
 }
 
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
@@ -11998,8 +11922,8 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
 enum { LDR__EMBED_ROWS = 128 };
 
 static void ldr__release_embeddings(const ldr_model *m) {
-  ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, (size_t)m->embed_width);
-  ldr__release_matrix(m, &m->ends.m[LDR__POSITION], (size_t)m->positions, (size_t)ldr__position_width(m));
+  ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, m->embed_width);
+  ldr__release_matrix(m, &m->ends.m[LDR__POSITION], (size_t)m->positions, ldr__position_width(m));
 }
 
 /* The block as the frozen pass runs it: rounded where the model was loaded so. */
@@ -12011,11 +11935,11 @@ static ldr__block ldr__run_block(const ldr_model *m, int32_t layer) {
 
 /* Rows and columns of a tensor outside the blocks; a vector has one row. */
 static size_t ldr__end_shape(const ldr_model *m, int end, size_t *rows, size_t *columns) {
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, r = 1, c = e;
+  size_t e = m->embed_width, w = (size_t)m->shape.width, r = 1, c = e;
   switch (end) {
     case LDR__WORD: r = (size_t)m->vocabulary; break;
     case LDR__LM_OUT: r = (size_t)m->vocabulary; c = m->family->head_dense ? e : w; break;
-    case LDR__POSITION: r = (size_t)m->positions; c = (size_t)ldr__position_width(m); break;
+    case LDR__POSITION: r = (size_t)m->positions; c = ldr__position_width(m); break;
     case LDR__SEGMENT: r = (size_t)m->segments; break;
     case LDR__PROJECT: r = w; break;
     case LDR__LM_DENSE: r = e; c = w; break;
@@ -12618,13 +12542,13 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   int32_t pad = 0, types = m->traits & LDR__OF_PLACES ? 0 : 1;
-  m->embed_width = m->shape.width;
+  m->embed_width = (size_t)m->shape.width;
   if (f->segment) m->segments = ldr__config_int(j, "type_vocab_size", 2 * types, types, 1024, err);
   if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
   if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id"))
     m->task_types = ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, err);
   if (f->project)
-    m->embed_width = ldr__config_int(j, m->traits & LDR__OF_WORDS ? "word_embed_proj_dim" : "embedding_size",
+    m->embed_width = (size_t)ldr__config_int(j, m->traits & LDR__OF_WORDS ? "word_embed_proj_dim" : "embedding_size",
         m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, err);
   if (m->traits & LDR__OF_PAD) {
     pad = ldr__config_int(j, "pad_token_id", 1, 0, 1000, err);
@@ -12747,7 +12671,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
   of = (int32_t *)ldr__alloc(&m->alloc, used);
   m->labels = of ? (char *)ldr__alloc(&m->alloc, bytes) : NULL;
   if (m->labels) m->label_bytes = bytes;
-  else ldr__fail(err, LDR_MEMORY, "out of memory for the names of classes");
+  else ldr__no_memory(err, "for the names of classes");
   if (of) memset(of, 255, used);
   for (i = of ? list->first : -1; i >= 0; i = j->nodes[j->nodes[i].next].next) {
     const char *c = number;
@@ -13183,7 +13107,7 @@ static void ldr__bind_head(ldr__binder *b) {
   const ldr__family *f = m->family;
   int narrow = (m->traits & LDR__OF_WORDS) != 0; /* no more than a matrix, where the widths differ */
   const char *dense = narrow ? NULL : f->head_dense;
-  size_t e = (size_t)m->embed_width;
+  size_t e = m->embed_width;
   int modern = (m->traits & LDR__OF_MODERN) != 0;
   if (m->stack == LDR__ENCODER) return;
   if (dense) { /* ModernBERT's classifiers have one as well */
@@ -13239,7 +13163,7 @@ static void ldr__bind_task(ldr__binder *b) {
 static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
   const ldr__kernels *ker = b->m->kernels;
   const char *name = "packed weights";
-  size_t whole = ldr__round_up(out, (size_t)ker->nr);
+  size_t whole = ldr__round_up(out, ker->nr);
   LDR__ZERO(ldr__packed, w);
   w.out = out;
   w.in = in;
@@ -13256,20 +13180,20 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
 /* Places the rounded copy of a block and, once there is memory, fills it from `from`. */
 static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr__block *from) {
   const ldr__shape *s = &b->m->shape;
-  size_t w = (size_t)s->width, q = ldr__q_width(s), n = (size_t)s->ffn, first = 0, rows, columns;
+  size_t first = 0, rows, columns;
   ldr__packed_block i;
-  ldr__packed *const into[] = { &i.qkv, &i.qkv, &i.qkv, &i.o, &i.gate, &i.up, &i.down };
-  float *row = ldr__place_floats(b->plan, "packed weights", LDR__MAX(LDR__MAX(w, q), n));
-  i.qkv = ldr__packed_place(b, q + 2 * ldr__kv_width(s), w);
-  i.o = ldr__packed_place(b, w, q);
-  i.gate = ldr__packed_place(b, s->gated ? n : 0, w);
-  i.up = ldr__packed_place(b, n, w);
-  i.down = ldr__packed_place(b, w, n);
+  float *row = ldr__place_floats(b->plan, "packed weights",
+      LDR__MAX(LDR__MAX((size_t)s->width, ldr__q_width(s)), (size_t)s->ffn));
+  for (int slot = LDR__Q; slot <= LDR__DOWN; slot++) {
+    ldr__slot_size(s, slot, &rows, &columns);
+    i.m[slot] = ldr__packed_place(b, slot == LDR__Q ? ldr__qkv_width(s) : slot <= LDR__V ? 0 : rows, columns);
+  }
   if (!block) return;
   for (int slot = LDR__Q; slot <= LDR__DOWN; slot++) {
     if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
     if (slot > LDR__V) first = 0;
-    ldr__packed_fill(b->m->kernels, into[slot], first, from->m[slot], from->v[LDR__QB + slot], rows, row);
+    ldr__packed_fill(b->m->kernels, &i.m[slot > LDR__V ? slot : LDR__Q], first, from->m[slot],
+        from->v[LDR__QB + slot], rows, row);
     first += rows;
   }
   *block = i;
@@ -13293,7 +13217,7 @@ static void ldr__bind_relative(ldr__binder *b) {
    first where places are counted from the padding id on, otherwise the one after it would be. */
 static void ldr__bind_waves(ldr__binder *b) {
   ldr_model *m = b->m;
-  size_t e = (size_t)m->embed_width, half = e / 2, n = (size_t)m->positions, r, i;
+  size_t e = m->embed_width, half = e / 2, n = (size_t)m->positions, r, i;
   float *v = ldr__place_floats(b->plan, "positions", n * e);
   for (r = 0; v && r < n; r++)
     for (i = 0; i < half; i++) {
@@ -13439,7 +13363,7 @@ static void ldr__bind_rotary(ldr__binder *b) {
 static ldr_status ldr__bind_all(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
+  size_t e = m->embed_width, w = (size_t)m->shape.width;
   int32_t i, blocks = ldr__distinct_blocks(m), places = (m->traits & LDR__OF_PLACES) != 0;
   ldr__block one, *block;
   ldr__bind_end(b, LDR__WORD, b->words, f->word, "");
@@ -13659,7 +13583,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
   float *row = (float *)ldr__alloc(&p->m->alloc, room);
   if (!copy || !row) {
     ldr__free(&p->m->alloc, row, room);
-    return ldr__fail(p->err, LDR_MEMORY, "out of memory for an adapter");
+    return ldr__no_memory(p->err, "for an adapter");
   }
   float *fa = row + columns, *fb = fa + r * in;
   ldr_tensor_read(fa, a, 0, r * in);
@@ -14049,11 +13973,10 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 /* Some chat models name a turn's end there alone. */
 static void ldr__model_generation(ldr_model *m, const char *dir, ldr_error *err) {
   char path[LADDER_MAX_PATH];
-  ldr_json *j;
   ldr__source s;
   if (!m->shape.causal || !ldr__path_join(path, sizeof path, dir, "generation_config.json") ||
       !ldr__file_exists(path) || ldr__source_open(&s, path, &m->alloc, err)) return;
-  j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
+  ldr_json *j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   if (j) ldr__config_end(m, j);
   else ldr__fail_in_file(err, path);
   ldr_json_free(j);
@@ -14244,7 +14167,7 @@ static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model 
   b->part_at = ldr__place_ints(p, name, sequences + 1);
   b->x = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
   ldr__acts_place(p, name, &b->acts, shape, b->chunk, LDR__KEEP_NOTHING);
-  b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, (size_t)m->embed_width) : b->x;
+  b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, m->embed_width) : b->x;
   if (!m->conv.taps) return;
   b->kept = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
   b->beside = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
@@ -14271,7 +14194,7 @@ static void ldr__frozen_forward(
   if (threads > 1 && !t->only && !b->seen && longest <= room && ldr__cut_is_even(t, longest, ex->threads)) {
     LDR__FOR(part, parts, ex->threads) {
       ldr__exec mine = ldr__exec_alone(ex, room);
-      ldr__acts a = ldr__acts_apart(b->acts, s, (size_t)ldr__thread() * room, room);
+      ldr__acts a = ldr__acts_apart(b->acts, s, ldr__thread() * room, room);
       ldr__frozen_part(&mine, b, &a, block, s, t, at[part], at[part + 1]);
     }
     return;
@@ -14305,17 +14228,17 @@ static int ldr__places_late(const ldr_model *m, const ldr__ends *ends) {
 static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row,
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
   const ldr__mat *const tables[3] = { &ends->m[LDR__POSITION], &ends->m[LDR__SEGMENT], &m->tasks };
-  size_t at[3] = { 0, 0, 0 }, e = (size_t)m->embed_width, j;
+  size_t at[3] = { 0, 0, 0 }, e = m->embed_width, j;
   at[0] = (size_t)(t->position[i] + m->position_offset);
   if (segments && m->segments > 1) at[1] = (size_t)segments[i];
   if (m->tasks.data) {
     at[2] = at[1] / (size_t)m->segments;
     at[1] %= (size_t)m->segments;
   }
-  if (t->given) memcpy(row, t->given + i * e, e * sizeof(float));
+  if (t->given) ldr__copy(row, t->given + i * e, e);
   else if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
-  else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
-  else memset(row, 0, e * sizeof(float));
+  else if (ends->v[LDR__PROMPT]) ldr__copy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e);
+  else ldr__clear(row, e);
   for (j = 0; !t->given && m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
   for (int k = ldr__places_late(m, ends); k < 3; k++) ldr__embed_add(ex, row, tables[k], at[k], e);
 }
@@ -14323,7 +14246,7 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
 static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *x, float *embed,
     const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, first, n;
+  size_t e = m->embed_width, w = (size_t)m->shape.width, first, n;
   for (first = 0; first < t->count; first += n) {
     n = m->release ? LDR__MIN((size_t)LDR__EMBED_ROWS, t->count - first) : t->count;
     LDR__ROW_LOOP(r, n, ex, {
@@ -14347,7 +14270,7 @@ typedef struct ldr__embed_back { float *sums, *normed, *stats, *dsums; } ldr__em
 
 static void ldr__embed_back_place(ldr__plan *p, ldr__embed_back *k, const ldr_model *m, size_t tokens) {
   const char *name = "backbone gradients";
-  size_t e = (size_t)m->embed_width;
+  size_t e = m->embed_width;
   k->sums = ldr__place_matrix(p, name, tokens, e);
   k->normed = m->ends.v[LDR__EMBED_NORM] ? ldr__place_matrix(p, name, tokens, e) : k->sums;
   k->stats = ldr__place_matrix(p, name, tokens, 2);
@@ -14357,11 +14280,11 @@ static void ldr__embed_back_place(ldr__plan *p, ldr__embed_back *k, const ldr_mo
 /* From dx[T,d], which is used up, to the gradients of the tables that are wanted: grad[end]. */
 static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *const *grad,
     float *dx, const ldr__embed_back *k, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
-  size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
+  size_t e = m->embed_width, w = (size_t)m->shape.width;
   float *de = k->dsums ? k->dsums : dx;
   const int late = ldr__places_late(m, ends);
   if (late && grad[LDR__POSITION])
-    LDR__FOR(j, (int64_t)w, ex->threads) {
+    LDR__FOR(j, w, ex->threads) {
       for (size_t i = 0; i < t->count; i++)
         grad[LDR__POSITION][(size_t)(t->position[i] + m->position_offset) * w + (size_t)j] += dx[i * w + (size_t)j];
     }
@@ -14370,12 +14293,12 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     ldr__norm_forward(ex, k->normed, k->stats, k->sums, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], t->count,
         e, LDR_NORM_LAYER, m->shape.eps);
   if (k->dsums)
-    ldr__linear_backward(ex, de, e, 0, grad[LDR__PROJECT], grad[LDR__PROJECTB], dx, w, ldr__mat_float(k->normed, e, 1),
+    ldr__linear_backward(ex, de, e, 0, grad[LDR__PROJECT], grad[LDR__PROJECTB], dx, w, k->normed, e,
         ends->m[LDR__PROJECT], t->count, w, e);
   if (ends->v[LDR__EMBED_NORM])
     ldr__norm_backward(ex, de, 0, grad[LDR__EMBED_NORM], grad[LDR__EMBED_NORMB], de, k->sums, k->stats,
         ends->v[LDR__EMBED_NORM], t->count, e, LDR_NORM_LAYER);
-  LDR__FOR(block, ((int64_t)e + 31) / 32, ex->threads) { /* a column has one owner, tokens come in order */
+  LDR__FOR(block, (e + 31) / 32, ex->threads) { /* a column has one owner, tokens come in order */
     size_t j0 = (size_t)block * 32, j1 = LDR__MIN(e, j0 + 32), i, j;
     for (i = 0; i < t->count; i++) {
       size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
@@ -14397,7 +14320,7 @@ static void ldr__conv_forward(const ldr__exec *ex, const ldr_model *m, const ldr
   const ldr__conv *c = &m->conv;
   size_t w = (size_t)m->shape.width, taps = (size_t)c->taps;
   int32_t i, k, half = c->taps / 2;
-  LDR__ROW_LOOP(r, t->count, ex, memcpy(b->beside + r * w, c->bias, w * sizeof(float));)
+  LDR__ROW_LOOP(r, t->count, ex, ldr__copy(b->beside + r * w, c->bias, w);)
   for (i = 0; i < t->sequences; i++) {
     size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
     int32_t n = t->offsets[i + 1] - t->offsets[i];
@@ -14423,7 +14346,7 @@ static void ldr__model_block_run(const ldr__exec *ex, const ldr_model *m, ldr__b
   ldr__block block = ldr__run_block(m, layer);
   ldr__tokens mine = *t;
   int beside = layer == 0 && m->conv.taps;
-  if (beside) memcpy(b->kept, b->x, t->count * (size_t)m->shape.width * sizeof(float));
+  if (beside) ldr__copy(b->kept, b->x, t->count * (size_t)m->shape.width);
   if (b->source)
     ldr__cross_keys(ex, b->cross, b->source, &block, &m->shape, (size_t)t->source[t->sequences], NULL, b->chunk);
   if (b->source) mine.cross = b->cross;
@@ -14440,7 +14363,7 @@ static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ld
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
 static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longest) {
   size_t widest = LDR__MAX(LDR__MAX(LDR__MAX((size_t)s->width, ldr__ffn_ld(s)), ldr__qkv_width(s)),
-      (size_t)LDR__MAX(LDR__MAX(s->low_rank, s->bottleneck), s->experts));
+      LDR__MAX(LDR__MAX(s->low_rank, s->bottleneck), (size_t)s->experts));
   return LDR__MAX(ldr__gemm_scratch(widest, LDR__MAX(widest, rows)),
       s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
@@ -14476,7 +14399,7 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
       return ldr__fail(err, LDR_DATA, "token %d of the batch has segment %d, the model has %d", t, b->segments[t],
           ldr__segment_kinds(m));
   }
-  return b->rows ? ldr__finite(b->rows, (size_t)t, (size_t)m->embed_width, "ldr_batch.rows", err) : LDR_OK;
+  return b->rows ? ldr__finite(b->rows, (size_t)t, m->embed_width, "ldr_batch.rows", err) : LDR_OK;
 }
 
 /* What a decoder's encoder reads: a text for each sequence. */
@@ -14513,7 +14436,7 @@ static void ldr__viewer_place(ldr__plan *p, ldr__viewer *r, const ldr_model *m, 
   ldr__backbone_place(p, &r->b, m, &m->shape, rows, sequences, longest);
   if (source) r->b.cross = ldr__place_matrix(p, "backbone activations", source, 2 * ldr__kv_width(&m->shape));
   ldr__exec_place(p, &r->ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, LDR__MAX(rows, source), longest),
-      ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
+      ldr__gemm_scratch((size_t)m->shape.width, m->embed_width)), r->b.chunk);
   r->position = ldr__place_ints(p, "positions", rows);
 }
 
@@ -14556,7 +14479,7 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
   if (m->ends.v[LDR__FINAL])
     ldr__norm_forward(&r->ex, hidden, NULL, r->b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w,
     m->shape.norm, m->shape.eps);
-  else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
+  else if (hidden != r->b.x) ldr__copy(hidden, r->b.x, rows * w);
 }
 
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer,
@@ -14582,7 +14505,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     r.b.source = reader.b.x;
     ldr__viewer_run(&r, batch, layer < 0 ? m->layers : layer, NULL, NULL);
     if (layer < 0 || layer == m->layers) ldr__viewer_final(&r, hidden, rows);
-    else memcpy(hidden, r.b.x, rows * (size_t)m->shape.width * sizeof(float));
+    else ldr__copy(hidden, r.b.x, rows * (size_t)m->shape.width);
   }
   ldr__viewer_close(&r);
   ldr__viewer_close(&reader);
@@ -14621,7 +14544,7 @@ LDR__DEF ldr_status ldr_model_logits(
     return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
   if (!m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
-  const size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
+  const size_t e = m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
   LDR__ZERO(ldr__plan, plan);
   while (ldr__plan_turn(&plan, &m->alloc, err)) {
     x = ldr__place_matrix(&plan, "head", n, e);
@@ -14647,11 +14570,11 @@ static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *
   int32_t s, i, per_token = t->task == LDR_TASK_TOKENS || t->task == LDR_TASK_SPAN || t->task == LDR_TASK_REPLACED;
   size_t k, rows = (size_t)(per_token ? b->offsets[b->sequences] : b->sequences);
   if (!x) return rows;
-  if (per_token) memcpy(x, hidden, rows * w * sizeof(float));
+  if (per_token) ldr__copy(x, hidden, rows * w);
   for (s = 0; !per_token && s < b->sequences; s++) {
     int32_t from = b->offsets[s], to = b->offsets[s + 1];
     float *row = x + (size_t)s * w;
-    memcpy(row, hidden + (size_t)(t->pool == LDR_POOL_LAST ? to - 1 : from) * w, w * sizeof(float));
+    ldr__copy(row, hidden + (size_t)(t->pool == LDR_POOL_LAST ? to - 1 : from) * w, w);
     for (k = 0; t->pool == LDR_POOL_MEAN && k < w; k++) {
       double sum = 0;
       for (i = from; i < to; i++) sum += (double)hidden[(size_t)i * w + k];
@@ -14830,7 +14753,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
     return d;
   }
   ldr__free(&a, d, sizeof *d);
-  ldr__fail(err, LDR_MEMORY, "out of memory while making a data set");
+  ldr__no_memory(err, "while making a data set");
   return NULL;
 }
 
@@ -14937,7 +14860,7 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
   }
   if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap,
       d->set_used + (size_t)count + 1) || !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
-    ldr__fail(err, LDR_MEMORY, "out of memory for a label set");
+    ldr__no_memory(err, "for a label set");
     return -1;
   }
   if (count) memcpy(d->set_items + d->set_used, classes, (size_t)count * sizeof *classes);
@@ -14975,9 +14898,8 @@ static int32_t *ldr__label_place(const ldr_dataset *d, const char *name) {
 
 static int ldr__label_room(ldr_dataset *d) {
   size_t old = d->index_room, room = old ? 2 * old : 16;
-  int32_t *index;
   if (d->name_count < old / 2) return 1;
-  index = (int32_t *)ldr__alloc(&d->alloc, room * sizeof *index);
+  int32_t *index = (int32_t *)ldr__alloc(&d->alloc, room * sizeof *index);
   if (!index) return 0;
   ldr__free(&d->alloc, d->index, old * sizeof *index);
   d->index = index;
@@ -14999,7 +14921,7 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
   }
   d->names = (char **)ldr__grown(&d->alloc, d->names, &d->names_cap, d->name_count + 1, sizeof *d->names);
   if (d->names_cap > d->name_count && ldr__label_room(d)) copy = ldr__copy_text(&d->alloc, name);
-  if (!copy) ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
+  if (!copy) ldr__no_memory(err, "for a label name");
   if (!copy) return -1;
   d->names[d->name_count] = copy;
   return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
@@ -15078,7 +15000,7 @@ static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *e
 static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
   if (size < SIZE_MAX) r->field[k] = (char *)ldr__grown(&r->desc.alloc, r->field[k], &r->capacity[k], size + 1, 1);
   if (r->capacity[k] > size) return r->field[k];
-  ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
+  ldr__no_memory(err, "while reading examples");
   return NULL;
 }
 
@@ -15202,7 +15124,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
     copy.kind = 1;
     copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size; /* no character takes more */
     copy.data = (unsigned char *)ldr__alloc(&copy.alloc, copy.size + 1);
-    if (!copy.data) return ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
+    if (!copy.data) return ldr__no_memory(err, "while reading examples");
     for (at = kind != LDR__WINDOWS1252 && mark ? 2 : 0; at < s->size; at += bytes) {
       uint32_t c = ldr__reader_char(s->data + at, s->size - at, kind, &bytes);
       if (c == 0xffffffffu) break;
@@ -15250,7 +15172,7 @@ static int32_t ldr__reader_class(ldr__reader *r, const char *label, ldr_error *e
   if (index >= 0 || !r->desc.labels) return index;
   if (!r->d->unseen) r->d->unseen = ldr__copy_text(&r->d->alloc, label);
   if (r->d->unseen) return LDR_UNSEEN;
-  ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
+  ldr__no_memory(err, "for a label name");
   return -1;
 }
 
@@ -15927,11 +15849,11 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
   if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES | (m->stack ? LDR__SHIFTS : 0);
   if (low_rank) {
-    s->low_rank = d->rank;
+    s->low_rank = (size_t)d->rank;
     s->low_set = d->targets;
     s->low_scale = d->alpha / (float)d->rank;
   }
-  if (d->method == LDR_METHOD_ADAPTER) s->bottleneck = d->bottleneck;
+  if (d->method == LDR_METHOD_ADAPTER) s->bottleneck = (size_t)d->bottleneck;
   if (d->method == LDR_METHOD_PREFIX) s->prefix = d->virtual_tokens;
   s->scaled = d->method == LDR_METHOD_IA3;
   return LDR_OK;
@@ -16096,7 +16018,7 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
       (end == LDR__FINALB && m->ends.v[LDR__FINAL]));
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
-    *columns = (size_t)m->embed_width;
+    *columns = m->embed_width;
     return ldr__prompted(m, d) ? *rows * *columns : 0;
   }
   size_t n = ldr__end_shape(m, end, rows, columns);
@@ -16156,7 +16078,7 @@ static void ldr__tuned_layout(ldr__layout *y) {
       l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
   }
   if (ldr__prompted(m, &l->d) && l->d.prompt_hidden) {
-    size_t h = (size_t)l->d.prompt_hidden, e = (size_t)m->embed_width;
+    size_t h = (size_t)l->d.prompt_hidden, e = m->embed_width;
     l->prompt_dense = ldr__add_linear(y, -1, "prompt.dense", h, e, 1);
     l->prompt_out = ldr__add_linear(y, -1, "prompt.out", e, h, 1);
   }
@@ -16214,8 +16136,8 @@ static void ldr__start_normal(ldr_ladder *l, int32_t p, double std) {
 static void ldr__start_as(ldr_ladder *l, int32_t p, const ldr__mat *m, const float *v) {
   const ldr__param *q = &l->params[p];
   float *to = ldr__value(l, p);
-  if (v && !m) memcpy(to, v, q->size * sizeof(float));
-  else memset(to, 0, q->size * sizeof(float));
+  if (v && !m) ldr__copy(to, v, q->size);
+  else ldr__clear(to, q->size);
   for (size_t r = 0; m && r < q->rows; r++) ldr__mat_row(l->m->kernels, to + r * q->columns, m, r, q->columns);
 }
 
@@ -16247,9 +16169,9 @@ static void ldr__tuned_start(ldr_ladder *l) {
     if (slot < LDR__END_MATRICES) ldr__start_as(l, p, &m->ends.m[slot], NULL);
     else if (slot != LDR__PROMPT) ldr__start_as(l, p, NULL, m->ends.v[slot]);
     else for (size_t r = 0; r < l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
-        ldr__mat_run(m->kernels, ldr__value(l, p) + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
+        ldr__mat_run(m->kernels, ldr__value(l, p) + r * m->embed_width, &m->ends.m[LDR__WORD],
             ldr__random_below(ldr__stream(l->d.seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
-            (size_t)m->embed_width);
+            m->embed_width);
   }
   p = l->prompt_dense.weight;
   if (p >= 0) {
@@ -16513,7 +16435,7 @@ static ldr_status ldr__ladder_labels(ldr_ladder *l, const ldr_ladder_desc *desc,
     if (!label) continue;
     if (!ldr__is_utf8(label)) return ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
     l->labels[i] = ldr__copy_text(&l->alloc, label);
-    if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
+    if (!l->labels[i]) return ldr__no_memory(err, "while making a ladder");
   }
   l->d.label_names = (const char *const *)l->labels;
   return LDR_OK;
@@ -16634,7 +16556,7 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
   if (!v || !k || l->note_capacity <= i) {
     ldr__free_text(&l->alloc, v);
     if (!known) ldr__free_text(&l->alloc, k);
-    return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
+    return ldr__no_memory(err, "for a note");
   }
   if (known) ldr__free_text(&l->alloc, l->notes[i].value);
   else l->note_count++;
@@ -16844,7 +16766,7 @@ struct ldr__pass {
   float **taps, *final;
   unsigned char **kept; /* or rounded; then there are no taps, and the way back unpacks one at a time */
   ldr_dtype tap_type;
-  int32_t tap_count;
+  size_t tap_count;
   void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q); /* ldr__pass_from_taps */
   const void *fetch_from;
   /* the ladder */
@@ -16880,7 +16802,9 @@ static int ldr__uses_final(const ldr_ladder *l) {
 }
 
 /* Taps: of the first projection, of every rung, and what the copies read. */
-static int32_t ldr__tap_count(const ldr_ladder *l) { return l->has_first + l->d.rung_count + (l->top > 0); }
+static size_t ldr__tap_count(const ldr_ladder *l) {
+  return (size_t)(l->has_first + l->d.rung_count + (l->top > 0));
+}
 
 static size_t ldr__virtual_tokens(const ldr_ladder *l) {
   return ldr__prompted(l->m, &l->d) || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0;
@@ -16947,7 +16871,7 @@ static int ldr__rung_matrix(const ldr__shape *s, size_t d, int which, size_t *ou
 
 /* Floats before the panels of matrix `which`, with room for those of W or of its transpose. */
 static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, size_t d, int which) {
-  size_t size = 0, out, in, nr = (size_t)ker->nr;
+  size_t size = 0, out, in, nr = ker->nr;
   for (int i = 0; i < which; i++)
     if (ldr__rung_matrix(s, d, i, &out, &in))
       size += LDR__MAX(ldr__round_up(out, nr) * in, ldr__round_up(in, nr) * out);
@@ -16976,8 +16900,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
                                                                   copies, else to what the head reads */
   const char *side = "ladder activations";
   int keep = train != NULL;
-  ldr__acts shared;
-  memset(&shared, 0, sizeof shared);
+  LDR__ZERO(ldr__acts, shared);
   s->mixed = s->final;
   if (!rungs) return;
   if (keep) s->panels =
@@ -17042,7 +16965,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
 static void ldr__teacher_place(ldr__plan *p, ldr__pass *s, double preference) {
   const ldr_model *m = s->l->m;
   const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
-  size_t r = s->max_rows, e = dense ? (size_t)m->embed_width : (size_t)m->shape.width;
+  size_t r = s->max_rows, e = dense ? m->embed_width : (size_t)m->shape.width;
   s->teacher = dense || s->l->top ? ldr__place_matrix(p, "head", r, e) : s->final;
   s->preference = preference;
   if (preference > 0) {
@@ -17101,9 +17024,9 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   s->spans = ldr__reads_all(&l->d) ? ldr__place_ints(p, "batch", r) : NULL;
   s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
   if (l->prompt_dense.weight >= 0) {
-    s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
+    s->prompt = ldr__place_matrix(p, "prompt", virtuals, m->embed_width);
     s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
-    s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width) : NULL;
+    s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, m->embed_width) : NULL;
     s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
   }
   if (keep && l->deep)
@@ -17113,26 +17036,26 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
     ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
   else
     s->backbone.embed = m->ends.m[LDR__PROJECT].data
-        ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
+        ? ldr__place_matrix(p, "backbone activations", wide, m->embed_width) : NULL;
   if (l->reader) {
     s->backbone.cross = ldr__place_matrix(p, "backbone activations", most.source, 2 * ldr__kv_width(&m->shape));
     if (keep) s->dcross = ldr__place_matrix(p, "backbone gradients", most.source, 2 * ldr__kv_width(&m->shape));
     if (keep && l->tuned_shape.low_rank) {
-      s->cross_low = ldr__place_matrix(p, "backbone gradients", most.source, (size_t)l->tuned_shape.low_rank);
-      s->dcross_low = ldr__place_matrix(p, "backbone gradients", most.source, (size_t)l->tuned_shape.low_rank);
+      s->cross_low = ldr__place_matrix(p, "backbone gradients", most.source, l->tuned_shape.low_rank);
+      s->dcross_low = ldr__place_matrix(p, "backbone gradients", most.source, l->tuned_shape.low_rank);
     }
   }
   scratch = LDR__MAX(
       ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
-  k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
+  k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, m->embed_width)); /* the head, and ALBERT's projection */
   if (l->prompt_dense.weight >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
   ldr__exec_place(
       p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
   s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
-  s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
+  s->taps = (float **)ldr__place(p, "taps", s->tap_count + 1, sizeof(float *));
   s->kept = s->tap_type != LDR_F32
-      ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
-  for (k = 0; k < (size_t)s->tap_count; k++) {
+      ? (unsigned char **)ldr__place(p, "taps", s->tap_count + 1, sizeof(unsigned char *)) : NULL;
+  for (k = 0; k < s->tap_count; k++) {
     float *tap = keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
     unsigned char *rounded = s->tap_type != LDR_F32
         ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type)) : NULL;
@@ -17156,7 +17079,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   }
   if (l->d.head == LDR_HEAD_WORDS) {
     const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
-    size_t e = dense ? (size_t)m->embed_width : d;
+    size_t e = dense ? m->embed_width : d;
     s->words_u = dense ? ldr__place_matrix(p, "head", r, e) : NULL;
     s->words_f = dense ? ldr__place_matrix(p, "head", r, e) : NULL;
     s->words = dense ? ldr__place_matrix(p, "head", r, e) : s->hidden_in;
@@ -17273,15 +17196,11 @@ static void ldr__pass_begin(
   if (l->owner) {
     s->row_count = s->t.count;
     for (t = 0; t < (int32_t)s->t.count; t++) s->rows[t] = t;
-  } else if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
-    s->row_count = (size_t)s->offsets[sequences];
-    for (i = 0; i < sequences; i++)
-      for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
-  } else if (l->d.head == LDR_HEAD_WORDS) { /* only rows with a target are looked at */
+  } else if (ldr__per_token(l->d.head)) { /* of words only rows with a target are looked at */
     s->row_count = 0;
     for (i = 0; i < sequences; i++)
       for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) {
-        if (s->labels[t] < 0) continue;
+        if (l->d.head == LDR_HEAD_WORDS && s->labels[t] < 0) continue;
         s->rows[s->row_count] = t + (i + 1) * virtuals;
         s->labels[s->row_count++] = s->labels[t];
       }
@@ -17335,9 +17254,8 @@ static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
 
 /* The keys and values that rung k has of the side encoder's states. */
 static void ldr__side_cross(ldr__pass *s, int32_t k) {
-  ldr__block b;
   if (!s->side.cross || s->side.each) return; /* a session has made all of them */
-  b = ldr__rung_block(s->l, k);
+  ldr__block b = ldr__rung_block(s->l, k);
   ldr__cross_keys(&s->ex, s->side.cross, s->reader->up, &b, &s->l->side, s->reader->t.count, NULL, s->max_tokens);
 }
 
@@ -17391,8 +17309,8 @@ static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm,
   LDR__ROW_LOOP(r, p->rows, &p->ex, {
     size_t t = (p->first + r) * w;
     if (s->l->d.gate == LDR_GATE_NONE) {
-      memcpy(dm + t, du + t, w * sizeof(float));
-      memcpy(ds + t, du + t, w * sizeof(float));
+      ldr__copy(dm + t, du + t, w);
+      ldr__copy(ds + t, du + t, w);
     } else s->ex.kernels->rows->mix_backward(dm + t, ds + t, du + t, s->gate, w);
   })
 }
@@ -17402,7 +17320,7 @@ static void ldr__mix_gradients(
     const ldr__pass *s, ldr__sums *sums, const float *du, const float *state, const float *m, int32_t rung) {
   size_t w = s->l->narrow;
   if (s->l->d.gate == LDR_GATE_NONE || !ldr__grad(s->l, s->l->rungs[rung].gate)) return;
-  memset(s->gate_sums, 0, w * sizeof(float));
+  ldr__clear(s->gate_sums, w);
   ldr__sums_columns(sums, LDR__SUM_MIX, s->gate_sums, du, state, m, w, s->t.count, w);
 }
 
@@ -17472,14 +17390,14 @@ static void ldr__map_backward(
     const ldr__pass *s, float *dx, int add, const float *dy, const float *x, ldr__linear map, size_t R) {
   const ldr__param *w = &s->l->params[map.weight];
   ldr__linear_backward(&s->ex, dx, w->columns, add, ldr__grad(s->l, map.weight), ldr__grad(s->l, map.bias), dy,
-      w->rows, ldr__mat_float(x, w->columns, 1), ldr__value_matrix(s->l, map.weight), R, w->rows, w->columns);
+      w->rows, x, w->columns, ldr__value_matrix(s->l, map.weight), R, w->rows, w->columns);
 }
 
 /* Of the state before all rungs, x[T,w], or its gradient: `rows` rows from `first` on. */
 static void ldr__first_dropout(const ldr__exec *ex, const ldr__pass *s, float *x, size_t first, size_t rows) {
   size_t w = s->l->narrow;
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
-  LDR__ROW_LOOP(r, rows, ex, ldr__dropout_apply(ex->kernels, x + (first + r) * w, w, &drop, first + r, 0);)
+  LDR__ROW_LOOP(r, rows, ex, ldr__dropout_apply(ex->kernels, x + (first + r) * w, w, &drop, first + r);)
 }
 
 /* The block of rung k over a part: what it works on, where, and with what. */
@@ -17503,7 +17421,7 @@ static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, 
   r.out = all.only ? (size_t)p->from : p->first;
   r.a = ldr__acts_from(s->acts[k], side, p->first, r.out);
   /* on the way forward nobody asks for f again: a thread keeps to the same place */
-  first = back ? r.out : s->parts > 1 ? (size_t)ldr__thread() * s->part_rows : 0;
+  first = back ? r.out : s->parts > 1 ? ldr__thread() * s->part_rows : 0;
   r.f = ldr__row_of(s->f, first, ldr__ffn_ld(side));
   r.fg = ldr__row_of(s->fg, first, ldr__ffn_ld(side));
   return r;
@@ -17532,7 +17450,7 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
         s->ex.kernels->rows->pack(s->kept[k] + (p->first + t) * row, h + (p->first + t) * d, 1, d, s->tap_type);)
   else if (s->keep && h != s->taps[k]) {
     float *tap = s->taps[k];
-    LDR__ROW_LOOP(t, p->rows, &p->ex, memcpy(tap + (p->first + t) * d, h + (p->first + t) * d, d * sizeof(float));)
+    LDR__ROW_LOOP(t, p->rows, &p->ex, ldr__copy(tap + (p->first + t) * d, h + (p->first + t) * d, d);)
     h = tap;
   }
   if (k >= l->has_first) ldr__rung_forward(s, k - l->has_first, h, p);
@@ -17567,7 +17485,7 @@ static size_t ldr__span(const ldr__pass *s, size_t r) { return s->spans ? (size_
 static void ldr__pool_forward(const ldr__pass *s, float *y, const float *x, size_t r, size_t n) {
   size_t span = ldr__span(s, r), t;
   const float *row = x + (size_t)s->rows[r] * n;
-  memcpy(y, row, n * sizeof(float));
+  ldr__copy(y, row, n);
   for (t = 1; t < span; t++) LDR__LANE_LOOP(i, n, y[i] += row[t * n + i]);
   if (span > 1) LDR__LANE_LOOP(i, n, y[i] /= (float)span);
 }
@@ -17589,7 +17507,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
     size_t span = ldr__span(s, r);
     float *y = s->final + r * d;
     if (!g) {
-      if (compact) memcpy(y, row, d * sizeof(float));
+      if (compact) ldr__copy(y, row, d);
       else ldr__pool_forward(s, y, x, r, d);
       continue;
     }
@@ -17607,14 +17525,14 @@ static void ldr__output_dropout(ldr__pass *s, float *rows, size_t R) {
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_OUTPUT);
   size_t w = s->l->narrow, r;
   for (r = 0; s->l->m->stack && r < R; r++)
-    ldr__dropout_apply(s->ex.kernels, rows + r * w, w, &drop, s->l->top ? r : (size_t)s->rows[r], 0);
+    ldr__dropout_apply(s->ex.kernels, rows + r * w, w, &drop, s->l->top ? r : (size_t)s->rows[r]);
 }
 
 /* up[R,d] = U norm(s) of the side states s[R,w], or norm(s) where there is no U. */
 static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
   const ldr_ladder *l = s->l;
   size_t w = l->narrow;
-  if (state != s->picked) memcpy(s->picked, state, R * w * sizeof(float));
+  if (state != s->picked) ldr__copy(s->picked, state, R * w);
   if (l->final_norm >= 0) {
     ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm),
         ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
@@ -17628,7 +17546,7 @@ static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
 /* A prompt's vectors e[P,E] through their network: p = e + B u + b, u = tanh(A e + a). */
 static void ldr__prompt_forward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
+  size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = l->m->embed_width, i;
   const float *vectors = ldr__value(l, l->end[LDR__PROMPT]);
   ldr__map_forward(s, s->prompt_hidden, vectors, l->prompt_dense, n);
   s->ex.kernels->rows->activate(s->prompt_hidden, s->prompt_hidden, n * h, LDR_TANH);
@@ -17640,7 +17558,7 @@ static void ldr__prompt_forward(ldr__pass *s) {
 /* de += dp + A^T du, du = (1 - u^2) B^T dp */
 static void ldr__prompt_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
+  size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = l->m->embed_width, i;
   const float *u = s->prompt_hidden;
   float *de = ldr__grad(l, l->end[LDR__PROMPT]), *du = s->dprompt_hidden;
   ldr__map_backward(s, du, 0, s->dprompt, u, l->prompt_out, n);
@@ -17715,7 +17633,7 @@ static void ldr__deep_forward(ldr__pass *s) {
   ldr__embed_forward(
       &s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
   for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
-  if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
+  if (k->from) ldr__copy(k->state[0], x, t.count * (size_t)m->shape.width);
   ldr__deep_blocks_forward(s);
 }
 
@@ -17724,14 +17642,28 @@ static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
   const ldr_ladder *l = s->l;
   size_t d = l->wide, T = s->t.count;
   if (!l->d.rung_count) {
-    if (x != h) memcpy(x, h, T * d * sizeof(float));
+    if (x != h) ldr__copy(x, h, T * d);
     return;
   }
   ldr__output_forward(s, ldr__state_after(s, l->d.rung_count - 1), T);
   LDR__ROW_LOOP(t, T, &s->ex, LDR__LANE_LOOP(i, d, x[t * d + i] = h[t * d + i] + s->up[t * d + i]);)
 }
 
-static void ldr__words_of(ldr__pass *s, float *words, const float *x);
+/* What the model's own head makes of the states x[R,d]: words[R,e] = norm(f(dense x)). Where there is no dense layer
+   they are x, and nothing is done. */
+static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
+  const ldr_model *m = s->l->m;
+  const ldr__ends *h = &s->ends;
+  size_t e = m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
+  if (!s->words_u) return;
+  ldr__linear_forward(&s->ex, h->v[LDR__LM_NORM] ? s->words_u : words, e, x, d, h->m[LDR__LM_DENSE],
+      h->v[LDR__LM_DENSEB], R, e, d);
+  if (!h->v[LDR__LM_NORM]) return; /* OPT: the matrix alone */
+  LDR__ROW_LOOP(t, R, &s->ex,
+      s->ex.kernels->rows->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
+  ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e,
+      LDR_NORM_LAYER, m->shape.eps);
+}
 
 /* What the backbone's own last blocks make of the state h that the copies read. */
 static void ldr__top_teacher(ldr__pass *s, const float *h) {
@@ -17739,12 +17671,12 @@ static void ldr__top_teacher(ldr__pass *s, const float *h) {
   ldr__ends tuned = s->ends;
   ldr__tokens t = ldr__frozen_tokens(s);
   int32_t layer;
-  if (h != s->backbone.x) memcpy(s->backbone.x, h, t.count * s->l->wide * sizeof(float));
+  if (h != s->backbone.x) ldr__copy(s->backbone.x, h, t.count * s->l->wide);
   for (layer = s->l->from; layer < m->layers; layer++) ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
   s->ends = m->ends;
   ldr__final_rows(s, s->backbone.x, 0);
   if (s->words_u) ldr__words_of(s, s->teacher, s->final);
-  else memcpy(s->teacher, s->final, s->row_count * s->l->wide * sizeof(float));
+  else ldr__copy(s->teacher, s->final, s->row_count * s->l->wide);
   s->ends = tuned;
 }
 
@@ -17752,7 +17684,7 @@ static void ldr__top_teacher(ldr__pass *s, const float *h) {
 static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h) {
   size_t d = s->l->wide;
   for (int32_t q = 0; s->fetch && q < s->t.sequences; q++) s->fetch(s->fetch_from, s, k, q);
-  if (s->taps[k] && h != s->taps[k]) memcpy(s->taps[k], h, s->t.count * d * sizeof(float));
+  if (s->taps[k] && h != s->taps[k]) ldr__copy(s->taps[k], h, s->t.count * d);
   ldr__top_input(s, s->deep.state[0], h);
   if (s->teacher) ldr__top_teacher(s, h);
   ldr__deep_blocks_forward(s);
@@ -17765,9 +17697,9 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
   const float *x = k->state[s->places - k->from], *g = s->ends.v[LDR__FINAL];
   size_t d = (size_t)m->shape.width, r, t, i;
   int compact = ldr__deep_few(s);
-  if (!compact) memset(k->dx, 0, s->t.count * d * sizeof(float));
+  if (!compact) ldr__clear(k->dx, s->t.count * d);
   for (r = 0; r < ldr__state_rows(s); r++) {
-    if (compact) memcpy(k->dx + r * d, s->dout + r * d, d * sizeof(float));
+    if (compact) ldr__copy(k->dx + r * d, s->dout + r * d, d);
     else ldr__pool_backward(s, k->dx, s->dout + r * d, r, d);
     for (t = 0; g && t < ldr__span(s, r); t++) {
       size_t at = (compact ? r : (size_t)s->rows[r] + t) * d;
@@ -17801,8 +17733,7 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
 }
 
 static void ldr__distances_begin(const ldr__pass *s, ldr__distances *x, const ldr__shape *shape) {
-  if (x->grad)
-    memset(x->grad, 0, (size_t)s->t.sequences * (size_t)shape->heads * LDR__RELATIVE_ROW * sizeof(float));
+  if (x->grad) ldr__clear(x->grad, (size_t)s->t.sequences * (size_t)shape->heads * LDR__RELATIVE_ROW);
 }
 
 static void ldr__deep_backward(ldr__pass *s) {
@@ -17810,11 +17741,10 @@ static void ldr__deep_backward(ldr__pass *s) {
   float *grads[LDR__ALL_SLOTS], *ends[LDR__ENDS];
   for (int slot = 0; slot < LDR__ENDS; slot++) ends[slot] = ldr__grad(l, l->end[slot]);
   if (s->prompt) {
-    memset(s->dprompt, 0, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width * sizeof(float));
+    ldr__clear(s->dprompt, (size_t)l->d.virtual_tokens * l->m->embed_width);
     ends[LDR__PROMPT] = s->dprompt;
   }
-  if (s->reader && s->reader->l->deep)
-    memset(s->reader->dout, 0, s->reader->t.count * l->wide * sizeof(float));
+  if (s->reader && s->reader->l->deep) ldr__clear(s->reader->dout, s->reader->t.count * l->wide);
   ldr__distances_begin(s, &s->backbone_distances, &l->m->shape);
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
   for (int32_t place = s->places - 1; place >= s->deep.from; place--) {
@@ -17859,7 +17789,7 @@ static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) 
   for (int32_t layer = first;; layer++) {
     for (p = s; p; p = p->beside) {
       ldr__walk_tap(p, layer, LDR_TAP_INPUT, x);
-      if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x, t.count * l->wide * sizeof(float));
+      if (p != s && p->l->top && layer == p->walk.end) ldr__copy(p->backbone.x, x, t.count * l->wide);
     }
     if (layer == end) return;
     if (few && layer == s->places - 1) ldr__only_few(s, &t);
@@ -17894,7 +17824,6 @@ static void ldr__pass_backbone(ldr__pass *s) {
   float *x = s->backbone.x;
   ldr__tokens t = ldr__frozen_tokens(s);
   ldr__pass *p, *next;
-  int few;
   if (s->prompt) ldr__prompt_forward(s);
   if (s->reader) {
     ldr__pass_backbone(s->reader);
@@ -17910,7 +17839,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
     ldr__walk_begin(&p->walk, p);
     if (p->l->has_first) ldr__tap_forward(p, p->walk.tap++, x);
   }
-  few = !s->beside && s->walk.few;
+  int few = !s->beside && s->walk.few;
   ldr__walk_blocks(s, 0, s->walk.end, few);
   for (p = s->beside; p; p = next) {
     next = p->beside;
@@ -17929,26 +17858,11 @@ static void ldr__pass_from_taps(
   }
   s->fetch = fetch;
   s->fetch_from = from;
-  for (int32_t k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
+  for (size_t k = 0; k < s->tap_count; k++) ldr__tap_forward(s, (int32_t)k, s->taps[k]);
   s->fetch = NULL;
 }
 
-/* ---- the model's own head: words[R,e] = norm(f(dense x)), or x; scores = words out^T + bias ---- */
-
-/* words[R,e] of the states x[R,d]; where there is no dense layer they are x, and nothing is done. */
-static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
-  const ldr_model *m = s->l->m;
-  const ldr__ends *h = &s->ends;
-  size_t e = (size_t)m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
-  if (!s->words_u) return;
-  ldr__linear_forward(&s->ex, h->v[LDR__LM_NORM] ? s->words_u : words, e, x, d, h->m[LDR__LM_DENSE],
-      h->v[LDR__LM_DENSEB], R, e, d);
-  if (!h->v[LDR__LM_NORM]) return; /* OPT: the matrix alone */
-  LDR__ROW_LOOP(t, R, &s->ex,
-      s->ex.kernels->rows->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
-  ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e,
-      LDR_NORM_LAYER, m->shape.eps);
-}
+/* ---- the model's own head: scores = words out^T + bias ---- */
 
 /* Sum of the cross-entropies of all rows of words[R,e]. normalizer > 0: goes back as well, from the sum divided by it
    to s->dwords, the output matrix and its bias. Scores of a vocabulary are made for a chunk of rows at a time. Pairs:
@@ -17956,7 +17870,7 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
 static double ldr__words_entropy(ldr__pass *s, const float *words, double normalizer) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
-  size_t e = s->words_u ? (size_t)l->m->embed_width : l->wide, v = (size_t)l->m->vocabulary, first, n;
+  size_t e = s->words_u ? l->m->embed_width : l->wide, v = (size_t)l->m->vocabulary, first, n;
   float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]),
       *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
   double loss = 0;
@@ -17967,7 +17881,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
     n = LDR__MIN((size_t)LDR__WORD_ROWS, s->row_count - first);
     ldr__word_scores(&s->ex, l->m, h, z, x, n, e);
     if (distil) ldr__word_scores(&s->ex, l->m, h, s->teacher_scores, s->teacher + first * e, n, e);
-    LDR__FOR(row, (int64_t)n, s->ex.threads) {
+    LDR__FOR(row, n, s->ex.threads) {
       float *p = z + (size_t)row * v, *q = distil ? s->teacher_scores + (size_t)row * v : NULL, peak, sum, scale, one;
       size_t at = first + (size_t)row, i;
       int32_t y = s->labels[at];
@@ -17992,7 +17906,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
     for (size_t r = 0; r < n; r++) loss += losses[r];
     if (normalizer > 0)
       ldr__linear_backward(
-          &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, ldr__mat_float(x, e, 1), h->m[LDR__LM_OUT], n, v, e);
+          &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, x, e, h->m[LDR__LM_OUT], n, v, e);
   }
   return loss;
 }
@@ -18024,9 +17938,9 @@ static double ldr__pairs_loss(ldr__pass *s, double normalizer) {
 static void ldr__words_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
-  size_t e = (size_t)l->m->embed_width, d = l->wide, R = s->row_count;
+  size_t e = l->m->embed_width, d = l->wide, R = s->row_count;
   if (!s->words_u) {
-    memcpy(s->dout, s->dwords, R * d * sizeof(float));
+    ldr__copy(s->dout, s->dwords, R * d);
     return;
   }
   if (h->v[LDR__LM_NORM]) {
@@ -18038,7 +17952,7 @@ static void ldr__words_backward(ldr__pass *s) {
     })
   }
   ldr__linear_backward(&s->ex, s->dout, d, 0, ldr__grad(l, l->end[LDR__LM_DENSE]), ldr__grad(l, l->end[LDR__LM_DENSEB]),
-      s->dwords, e, ldr__mat_float(s->hidden_in, d, 1), h->m[LDR__LM_DENSE], R, e, d);
+      s->dwords, e, s->hidden_in, d, h->m[LDR__LM_DENSE], R, e, d);
 }
 
 /* Sum of the losses of the rows of the head. normalizer > 0: its gradient, divided by that, is left for
@@ -18057,8 +17971,8 @@ static void ldr__pair_forward(ldr__pass *s) {
   for (r = 0; r < s->row_count; r++) {
     const float *u = s->mixed + 2 * r * n, *v = ldr__span(s, 2 * r + 1) ? u + n : u;
     float *y = s->hidden_in + 3 * r * n;
-    memcpy(y, u, n * sizeof(float));
-    memcpy(y + n, v, n * sizeof(float));
+    ldr__copy(y, u, n);
+    ldr__copy(y + n, v, n);
     LDR__LANE_LOOP(i, n, y[2 * n + i] = fabsf(u[i] - v[i]));
   }
 }
@@ -18081,7 +17995,7 @@ static void ldr__ladder_output(ldr__pass *s) {
   size_t d = l->wide, w = l->narrow, R = ldr__state_rows(s), r;
   if (l->d.rung_count && !l->top) {
     const float *top = ldr__state_after(s, l->d.rung_count - 1);
-    if (ldr__few_on_top(s)) memcpy(s->picked, top, R * w * sizeof(float));
+    if (ldr__few_on_top(s)) ldr__copy(s->picked, top, R * w);
     else for (r = 0; r < R; r++) ldr__pool_forward(s, s->picked + r * w, top, r, w);
     ldr__output_forward(s, s->picked, R);
     if (l->d.output == LDR_OUTPUT_RESIDUAL) LDR__ROW_LOOP(t, R, &s->ex,
@@ -18095,7 +18009,7 @@ static void ldr__ladder_output(ldr__pass *s) {
     }
   }
   if (ldr__pieces(&l->d) > 1) ldr__pair_forward(s);
-  else memcpy(s->hidden_in, s->mixed, R * l->head_width * sizeof(float));
+  else ldr__copy(s->hidden_in, s->mixed, R * l->head_width);
 }
 
 /* ---- spans ----
@@ -18144,9 +18058,8 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
    does. A stray I- opens an entity too, as in the CoNLL evaluation. */
 static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
   size_t j;
-  int32_t kind;
   if (tag[i] <= 0) return i;
-  kind = (tag[i] - 1) / 2;
+  int32_t kind = (tag[i] - 1) / 2;
   if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i; /* inside one */
   for (j = i + 1; j < n && tag[j] == 2 + 2 * kind; j++) {}
   return j;
@@ -18318,7 +18231,7 @@ static double ldr__chain_loss(float *dz, const float *z, const ldr__spans *v, do
       if (dw && t == 0) dw[c * c + j] += row[j];
       if (dw && t + 1 == n) dw[c * c + c + j] += row[j];
     }
-  if (dw) LDR__FOR(i, (int64_t)(c * c), v->s->ex.threads) {
+  if (dw) LDR__FOR(i, c * c, v->s->ex.threads) {
     size_t from = (size_t)i / c, to = (size_t)i % c, u;
     double sum = 0;
     for (u = 1; u < n; u++) sum += exp(alpha[(u - 1) * c + from] + (double)v->w[i] + beta[u * c + to] - all[0]) -
@@ -18333,7 +18246,7 @@ static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int3
     double normalizer) {
   ldr__spans v = ldr__spans_open(s, q, labels);
   double loss = 0, n = (double)v.types;
-  if (dz) memset(dz + v.first * v.ld, 0, (size_t)(s->offsets[q + 1] - s->offsets[q]) * v.ld * sizeof(float));
+  if (dz) ldr__clear(dz + v.first * v.ld, (size_t)(s->offsets[q + 1] - s->offsets[q]) * v.ld);
   if (v.w) return v.n ? ldr__chain_loss(dz, z, &v, normalizer) : 0;
   for (size_t k = 0; v.n && k < v.types; k++) {
     ldr__spans_true(&v, k);
@@ -18355,19 +18268,20 @@ static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, 
   return loss;
 }
 
-/* Spans as they are found. */
-typedef struct ldr__span_list { ldr_span *spans; size_t count, capacity, longest; double least; } ldr__span_list;
+/* Spans as they are found; how many are true, and how many of those found are. */
+typedef struct ldr__span_list {
+  ldr_span *spans;
+  size_t count, capacity, longest, wanted, right;
+  double least;
+} ldr__span_list;
 
 static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, size_t type, size_t a, size_t b,
     double score) {
-  ldr_span *to;
-  if (y->count++ >= y->capacity) return;
-  to = y->spans + (y->count - 1);
-  to->sequence = q;
-  to->type = (int32_t)type;
-  to->first = v->at[a] - (int32_t)v->first;
-  to->last = v->at[b] - (int32_t)v->first;
-  to->score = (float)score;
+  const int32_t first = (int32_t)v->first;
+  const ldr_span found = { q, (int32_t)type, v->at[a] - first, v->at[b] - first, (float)score };
+  if (y->count < y->capacity) y->spans[y->count] = found;
+  y->count++;
+  y->right += v->ends[a] == (int32_t)b;
 }
 
 /* The spans of the best chain whose probability is above `least`. */
@@ -18389,14 +18303,15 @@ static void ldr__chain_find(ldr__span_list *y, const ldr__spans *v, const float 
     }
 }
 
-/* The spans of sequence q whose score is above `least`. */
+/* The spans of sequence q whose score is above `least`; no chains: `wanted` and `right` grow. */
 static void ldr__spans_find(ldr__span_list *y, const ldr__pass *s, int32_t q, const int32_t *labels) {
   ldr__spans v = ldr__spans_open(s, q, labels);
   size_t k, a, b, end;
   if (v.w && v.n) ldr__chain_find(y, &v, s->logits, q);
   for (k = 0; !v.w && v.n && k < v.types; k++) {
     double none = 0, best = -1e300;
-    size_t from = 0, to = 0;
+    size_t from = 0, to = 0, wanted = ldr__spans_true(&v, k);
+    y->wanted += v.one ? wanted > 0 : wanted;
     for (a = 0; a < v.n; a++) {
       end = ldr__span_scores(&v, s->logits, k, a);
       if (v.one && a == 0) none = (double)v.scores[0];
@@ -18413,36 +18328,6 @@ static void ldr__spans_find(ldr__span_list *y, const ldr__pass *s, int32_t q, co
   }
 }
 
-/* n[3] = how many spans of sequence q are found, are true, and are both. */
-static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int32_t *labels) {
-  ldr__spans v = ldr__spans_open(s, q, labels);
-  size_t k, a, b, end;
-  n[0] = n[1] = n[2] = 0;
-  for (k = 0; v.n && k < v.types; k++) {
-    double best = -1e300;
-    int right = 0, answers = 0;
-    size_t wanted = ldr__spans_true(&v, k);
-    n[1] += v.one ? wanted > 0 : (double)wanted;
-    for (a = 0; a < v.n; a++) {
-      end = ldr__span_scores(&v, s->logits, k, a);
-      for (b = a; b < end; b++) {
-        double score = (double)v.scores[b];
-        int is = v.ends[a] == (int32_t)b;
-        if (!v.one && score > 0) {
-          n[0] += 1;
-          n[2] += is;
-        }
-        if (!v.one || !(score > best)) continue;
-        best = score;
-        right = is;
-        answers = a > 0;
-      }
-    }
-    n[0] += answers;
-    n[2] += answers && right;
-  }
-}
-
 /* q and k of all rows by their places, or their gradients back. */
 static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
   const ldr_ladder *l = s->l;
@@ -18455,7 +18340,7 @@ static void ldr__head_dropout(const ldr__pass *s, float *x) {
   ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
   size_t width = s->l->head_width, r;
   for (r = 0; r < s->row_count; r++) ldr__dropout_apply(
-      s->ex.kernels, x + r * width, width, &drop, (size_t)s->rows[r * ldr__pieces(&s->l->d)], 0);
+      s->ex.kernels, x + r * width, width, &drop, (size_t)s->rows[r * ldr__pieces(&s->l->d)]);
 }
 
 /* hidden_in to the logits. */
@@ -18510,7 +18395,7 @@ static void ldr__output_backward(ldr__pass *s) {
     const float *v = ldr__value(l, l->out_gate);
     float *dv = ldr__grad(l, l->out_gate);
     dup = s->dup;
-    LDR__FOR(block, ((int64_t)d + 31) / 32, s->ex.threads) {
+    LDR__FOR(block, (d + 31) / 32, s->ex.threads) {
       size_t i, end = LDR__MIN(d, ((size_t)block + 1) * 32), t;
       for (i = (size_t)block * 32; i < end; i++) {
         float a = ldr__sigmoid(v[i]), sum = 0;
@@ -18523,17 +18408,17 @@ static void ldr__output_backward(ldr__pass *s) {
     }
   }
   if (l->up.weight >= 0) ldr__map_backward(s, s->dnormed, 0, dup, s->normed, l->up, R);
-  else memcpy(s->dnormed, dup, R * w * sizeof(float));
+  else ldr__copy(s->dnormed, dup, R * w);
   if (l->final_norm >= 0) {
     ldr__output_dropout(s, s->dnormed, R);
     ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed,
         s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
   }
   if (ldr__few_on_top(s) || l->top) {
-    memcpy(s->ds, s->dpicked, R * w * sizeof(float));
+    ldr__copy(s->ds, s->dpicked, R * w);
     return;
   }
-  memset(s->ds, 0, s->t.count * w * sizeof(float));
+  ldr__clear(s->ds, s->t.count * w);
   for (r = 0; r < R; r++) ldr__pool_backward(s, s->ds, s->dpicked + r * w, r, w);
 }
 
@@ -18554,7 +18439,7 @@ static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float
   size_t d = s->l->wide, w = s->l->narrow;
   const float *tap = ldr__tap_of(s, k);
   ldr__linear_gradients(sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w,
-      ldr__mat_float(tap, d, 1), s->t.count, w, d);
+      tap, d, s->t.count, w, d);
 }
 
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
@@ -18603,7 +18488,7 @@ static void ldr__side_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   ldr__pass *r = s->side.cross ? s->reader : NULL;
   ldr__sums sums;
-  if (r) memset(r->dout, 0, r->t.count * l->narrow * sizeof(float));
+  if (r) ldr__clear(r->dout, r->t.count * l->narrow);
   ldr__distances_begin(s, &s->side_distances, &l->side);
   ldr__output_backward(s);
   for (int32_t k = l->d.rung_count - 1; k >= 0; k--) {
@@ -18700,8 +18585,10 @@ static int ldr__pass_holds(const ldr__pass *s, ldr__limits most) {
 /* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
 static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, const char *what, ldr_error *err) {
   const ldr_model *m = l->m;
-  size_t i, n = ldr__per_token(d->head) ? d->tokens : d->count;
-  int32_t limit = ldr__text_positions(l);
+  const int multi = d->head == LDR_HEAD_MULTI;
+  const int32_t *labels = multi ? d->set_items : d->labels;
+  size_t i, n = multi ? d->set_used : ldr__per_token(d->head) ? d->tokens : d->count;
+  int32_t limit = ldr__text_positions(l), classes = d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes;
   if (d->head != l->d.head)
     return ldr__fail(err, LDR_ARGUMENT, "%s: its examples are made for another kind of head than the ladder's", what);
   if (d->count < 1 || d->count % (size_t)ldr__per(d))
@@ -18728,13 +18615,9 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   for (i = 0; ldr__spans_of(d->head) & LDR__SPANS_ONE && i < d->count; i++)
     if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, "%s: the first token of example %U stands for no "
         "span and cannot be in one: label it LDR_IGNORE", what, (uint64_t)i);
-  for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
-    if (d->set_items[i] >= l->d.classes)
-      return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
-  for (i = 0; d->head != LDR_HEAD_MULTI && i < n; i++)
-    if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes))
-      return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->labels[i],
-          d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
+  for (i = 0; i < n; i++)
+    if (labels[i] >= classes)
+      return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, labels[i], classes);
   return LDR_OK;
 }
 
@@ -19139,7 +19022,7 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
   double weight = ldr__batch_weight(s, &target);
   ldr_ladder *l = s->l;
   if (weight <= 0) return;
-  memset(l->grads, 0, l->size * sizeof(float));
+  ldr__clear(l->grads, l->size);
   ldr__pass_backbone(s);
   ldr__head_forward(s);
   ldr__pass_loss(s, &target, weight);
@@ -19200,7 +19083,7 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
   const ldr_model *m = im->m;
   int project = m->ends.m[LDR__PROJECT].data != NULL;
   const ldr__mat *w = &m->ends.m[project ? LDR__PROJECT : LDR__WORD];
-  size_t d = (size_t)m->shape.width, n = (size_t)(project ? m->embed_width : m->vocabulary);
+  size_t d = (size_t)m->shape.width, n = project ? m->embed_width : (size_t)m->vocabulary;
   for (size_t v = 0; v < n; v++) {
     for (size_t i = 0; i < d; i++)
       im->embedding[i] += fabs((double)ldr__mat_get(w, project ? i : v, project ? v : i));
@@ -19417,7 +19300,15 @@ static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s) {
 }
 
 static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s) {
-  LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, y->targets->labels);
+  LDR__FOR(i, s->t.sequences, s->ex.threads) {
+    double *n = s->span_sums + 4 * i;
+    LDR__ZERO(ldr__span_list, found);
+    found.longest = SIZE_MAX;
+    ldr__spans_find(&found, s, (int32_t)i, y->targets->labels);
+    n[0] = (double)found.count;
+    n[1] = (double)found.wanted;
+    n[2] = (double)found.right;
+  }
   for (int32_t q = 0; q < s->t.sequences; q++) {
     const double *n = s->span_sums + 4 * q;
     ldr__tally_answers(y, (int64_t)n[0], (int64_t)n[1], (int64_t)n[2]);
@@ -19496,7 +19387,7 @@ enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
   double sums[64] = { 0 }, s = 0;
   size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each;
-  LDR__FOR(part, (int64_t)parts, m->threads)
+  LDR__FOR(part, parts, m->threads)
   sums[part] = m->kernels->rows->squares(v + (size_t)part * each, LDR__MIN(each, n - (size_t)part * each));
   for (size_t i = 0; i < parts; i++) s += sums[i];
   return n ? sqrt(s / (double)n) : 0;
@@ -19526,7 +19417,7 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
     const ldr__param *q = &l->params[p];
     const double rate = base_rate * (double)q->rate;
     const float decay = q->decay ? d->weight_decay : 0;
-    LDR__FOR(piece, ((int64_t)q->size + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
+    LDR__FOR(piece, (q->size + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
       size_t first = (size_t)piece * LDR__PIECE, n = LDR__MIN(q->size - first, (size_t)LDR__PIECE), i,
           at = q->offset + first;
       float *w = l->values + at, *g = l->grads + at, s = (float)scale;
@@ -19629,8 +19520,8 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
   c->width = l->wide;
   c->row = ldr__packed_row(c->width, type);
   c->hash = disk ? 8 : 0;
-  c->taps = (size_t)ldr__tap_count(l);
-  if (l->reader) c->taps = LDR__MAX(c->taps, (size_t)ldr__tap_count(l->reader) + (l->top > 0));
+  c->taps = ldr__tap_count(l);
+  if (l->reader) c->taps = LDR__MAX(c->taps, ldr__tap_count(l->reader) + (l->top > 0));
   c->records = c->taps + (size_t)ldr__uses_final(l);
   c->token_rows = ldr__per_token(d->head);
   c->pieces = ldr__pieces(&l->d);
@@ -19907,8 +19798,8 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
 /* Where a pass has its rows of record k of its q-th sequence, *rows behind *before others; NULL: it has no such tap. */
 static float *ldr__cache_own(
     const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q, size_t *rows, size_t *before) {
-  float *x = k < (size_t)s->tap_count ? s->taps[k]
-      : (s->l->owner ? k == (size_t)s->tap_count : k >= c->taps) ? s->final : NULL;
+  float *x = k < s->tap_count ? s->taps[k]
+      : (s->l->owner ? k == s->tap_count : k >= c->taps) ? s->final : NULL;
   *rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
   *before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
   return x ? x + ldr__cache_first(c, k, s->offsets[q], q) * c->width : NULL;
@@ -19932,23 +19823,16 @@ static void ldr__cache_unpack(
 static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *examples, int32_t per, int32_t n) {
   for (int32_t q = 0; q < n; q++)
     if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
-  if (c->hash) {
-    for (int32_t q = 0; q < n; q++)
-      for (size_t k = 0; k < c->records; k++) {
-        size_t rows, before;
-        ldr__cache_own(c, s, k, q, &rows, &before);
-        if (!ldr__cache_read(c, ldr__sequence_of(examples, per, q), k, before + rows)) return 0;
-        if (s->reader) ldr__cache_unpack(c, s->reader, c->data, k, q);
-        ldr__cache_unpack(c, s, c->data, k, q);
-      }
-    return 1;
-  }
-  for (int32_t q = 0; q < n; q++) {
-    size_t sequence = ldr__sequence_of(examples, per, q);
-    size_t k = s->reader ? (size_t)s->reader->tap_count : c->taps;
-    if (s->reader && k < c->taps) ldr__cache_unpack(c, s->reader, ldr__cache_record(c, sequence, k), k, q);
-    for (k = c->taps; k < c->records; k++) ldr__cache_unpack(c, s, ldr__cache_record(c, sequence, k), k, q);
-  }
+  for (int32_t q = 0; q < n; q++)
+    for (size_t k = 0, rows, before; k < c->records; k++) {
+      size_t sequence = ldr__sequence_of(examples, per, q);
+      const unsigned char *record = ldr__cache_record(c, sequence, k);
+      int fetched = !c->hash && k < c->taps;
+      ldr__cache_own(c, s, k, q, &rows, &before);
+      if (c->hash && !ldr__cache_read(c, sequence, k, before + rows)) return 0;
+      if (s->reader && (!fetched || k == s->reader->tap_count)) ldr__cache_unpack(c, s->reader, record, k, q);
+      if (!fetched) ldr__cache_unpack(c, s, record, k, q);
+    }
   return 1;
 }
 
@@ -20066,11 +19950,11 @@ static ldr_status ldr__fill_record(
         before = s->reader ? (size_t)(s->reader->offsets[q + 1] - s->reader->offsets[q]) : 0;
     unsigned char *packed = ldr__cache_record(c, sequence, k), *at = packed + before * c->row;
     if (s->l->owner) behind = (size_t)(c->d->offsets[sequence + 1] - c->d->offsets[sequence]) - own;
-    c->half = before && k <= (size_t)s->reader->tap_count;
+    c->half = before && k <= s->reader->tap_count;
     if (!c->half) memset(packed, 0, before * c->row);
     else if (c->hash && !ldr__cache_read(c, sequence, k, before + rows))
       return ldr__fail(err, LDR_IO, "it changes while it is filled: %s", c->note);
-    c->half = s->l->owner && k < (size_t)ldr__tap_count(s->l->owner);
+    c->half = s->l->owner && k < ldr__tap_count(s->l->owner);
     s->ex.kernels->rows->pack(at, x + ldr__cache_first(c, k, s->offsets[q], q) * c->width, rows, c->width, c->type);
     memset(at + rows * c->row, 0, behind * c->row);
     if (ldr__cache_write(c, sequence, k, packed, before + rows + behind, err)) return err->status;
@@ -20097,7 +19981,7 @@ static ldr_status ldr__fill_batch(
   if (layer == 0) {
     ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
     if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
-    if (l->top && l->from == 0) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
+    if (l->top && l->from == 0) return ldr__fill_record(c, s, first, s->tap_count - 1, x, err);
   } else if (ldr__hidden_move(states, x, token, t.count, 0, err)) return err->status;
   while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
   int here = rung < l->d.rung_count;
@@ -20109,11 +19993,11 @@ static ldr_status ldr__fill_batch(
   if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
     return err->status;
   if (layer + 1 < layers) return ldr__hidden_move(states, x, token, t.count, 1, err);
-  if (l->top) return ldr__fill_record(c, s, first, (size_t)s->tap_count - 1, x, err);
+  if (l->top) return ldr__fill_record(c, s, first, s->tap_count - 1, x, err);
   if (!final) return LDR_OK;
   ldr__final_rows(s, x, 0);
   if (l->owner && ldr__hidden_move(states, s->final, token, t.count, 1, err)) return err->status;
-  if ((size_t)s->tap_count < c->records) ldr__fill_record(c, s, first, (size_t)s->tap_count, s->final, err);
+  if (s->tap_count < c->records) ldr__fill_record(c, s, first, s->tap_count, s->final, err);
   return err->status;
 }
 
@@ -20145,18 +20029,6 @@ static ldr_status ldr__fill_stack(ldr__cache *c, ldr__pass *s, ldr__pass *stack,
     ldr__release_layer(l->m, layer);
   }
   return LDR_OK;
-}
-
-/* Of two stacks the encoder comes first: every layer of the decoder reads its final states. */
-static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
-    const ldr_allocator *a, ldr_error *err) {
-  ldr__hidden states;
-  if (c->filled == c->d->count) return LDR_OK;
-  ldr_status status = ldr__hidden_open(&states, c, a, err);
-  if (!status && s->reader) status = ldr__fill_stack(c, s, s->reader, &states, part, from, to, err);
-  if (!status) status = ldr__fill_stack(c, s, s, &states, part, from, to, err);
-  ldr__hidden_close(&states, a);
-  return status;
 }
 
 /* All taps are there. */
@@ -20215,8 +20087,7 @@ struct ldr_trainer {
   uint64_t *marks; /* of all processes: what they must agree in */
   int32_t agreed;
   double best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
-  void *plan_memory;
-  size_t plan_size;
+  ldr__plan plan;
 };
 
 /* Rates of the default recipe; the head's is 1e-3. A wide rung learns with smaller steps than a narrow one (1e-3 suits
@@ -20248,8 +20119,7 @@ static void ldr__ladder_rates(ldr_ladder *l) {
 
 LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
   const ldr__method *method = ldr__method_of(l ? l->d.method : LDR_METHOD_LADDER);
-  ldr_train_desc d;
-  memset(&d, 0, sizeof d);
+  LDR__ZERO(ldr_train_desc, d);
   if (desc) d = *desc;
   if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
   /* one that has learned stays as it is */
@@ -20334,7 +20204,7 @@ static void ldr__scales_values(const ldr_trainer *t, int back) {
     const ldr__scale *s = &t->scales[i];
     float *w = ldr__value(t->l, s->weight), *b = ldr__value(t->l, s->bias);
     size_t d = t->l->params[s->weight].columns;
-    LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
+    LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = w + (size_t)row * d;
       double moved = 0;
       for (size_t c = 0; c < d; c++) {
@@ -20353,7 +20223,7 @@ static void ldr__scales_gradients(const ldr_trainer *t) {
     const ldr__scale *s = &t->scales[i];
     float *g = ldr__grad(t->l, s->weight), *db = ldr__grad(t->l, s->bias);
     size_t d = t->l->params[s->weight].columns;
-    LDR__FOR(row, (int64_t)t->l->params[s->weight].rows, t->l->m->threads) {
+    LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
       float *v = g + (size_t)row * d, of = db[row];
       LDR__LANE_LOOP(c, d, v[c] = (v[c] - of * s->mean[c]) / s->deviation[c]);
     }
@@ -20478,7 +20348,7 @@ static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint6
   uint64_t at, take, i;
   for (at = 0; t->d.ranks > 1 && at < n; at += take) {
     take = LDR__MIN(n - at, 2 * (uint64_t)LDR__MESSAGE);
-    memset(t->room, 0, LDR__MESSAGE * sizeof(float));
+    ldr__clear(t->room, LDR__MESSAGE);
     for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++)
       t->room[(i - at) / 2] += (float)(bytes[i] << i % 2 * 8);
     if (ldr__reduce(t, t->room, (size_t)(take + 1) / 2, err)) return err->status;
@@ -20494,7 +20364,7 @@ static void ldr__add(float *x, const float *y, size_t n) { LDR__LANE_LOOP(i, n, 
 static void ldr__branch_take(ldr_trainer *t, size_t *held, size_t p, size_t parts) {
   size_t n = t->l->size, branches = ldr__branches(NULL, ldr__run(t, t->d.rank, parts), p + 1, parts);
   while (*held >= branches) ldr__add(t->grads, t->sums + --*held * n, n);
-  memcpy(t->sums + (*held)++ * n, t->grads, n * sizeof(float));
+  ldr__copy(t->sums + (*held)++ * n, t->grads, n);
 }
 
 /* The rest of a tree, from slots of n numbers; what is added up is in the slot of its first branch. */
@@ -20522,9 +20392,9 @@ static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *er
   }
   for (at = 0; at < t->l->size; at += n) {
     n = LDR__MIN(t->l->size - at, LDR__MAX((size_t)LDR__MESSAGE / slots, (size_t)1));
-    memset(t->room, 0, slots * n * sizeof(float));
+    ldr__clear(t->room, slots * n);
     for (i = own; i < count && b[i].first < ldr__run(t, t->d.rank + 1, parts); i++)
-      memcpy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n * sizeof(float));
+      ldr__copy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n);
     if (ldr__reduce(t, t->room, slots * n, err)) return err->status;
     ldr__branches_add(t->room, n, b, count, parts);
     for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f; /* a zero may have lost its sign */
@@ -20634,8 +20504,8 @@ static ldr_status ldr__trainer_check(
   for (int32_t c = 0; d->class_weights && c < l->d.classes; c++)
     if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX))
       return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
-  if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
-  return dev ? ldr__dataset_check(l, dev, "the dev set", err) : LDR_OK;
+  ldr_status status = ldr__dataset_check(l, train, "the training set", err);
+  return status || !dev ? status : ldr__dataset_check(l, dev, "the dev set", err);
 }
 
 static void ldr__trainer_init(
@@ -20663,23 +20533,18 @@ static void ldr__trainer_init(
 LDR__DEF ldr_memory ldr_trainer_plan(
     const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
   ldr_train_desc d = ldr_train_desc_defaults(l, desc);
-  ldr_memory report;
-  size_t fit_size;
-  ldr__plan plan;
   ldr__fit fit;
-  ldr_error err;
   ldr_trainer t;
-  memset(&report, 0, sizeof report);
-  memset(&err, 0, sizeof err);
-  memset(&plan, 0, sizeof plan);
-  if (ldr__trainer_check(l, train, dev, &d, &err)) return report;
+  LDR__ZERO(ldr_memory, report);
+  LDR__ZERO(ldr__plan, plan);
+  LDR__ZERO(ldr__plan, start);
+  if (ldr__trainer_check(l, train, dev, &d, NULL)) return report;
   ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
   plan.report = &report;
   ldr__report(&report, "trainer", sizeof t + LDR__ALIGN);
   ldr__trainer_place(&plan, &t);
-  memset(&plan, 0, sizeof plan);
-  if (t.scale_count) ldr__fit_place(&plan, &fit, &t);
-  fit_size = t.scale_count ? plan.used + LDR__ALIGN : 0; /* only one of the two is held at a time */
+  if (t.scale_count) ldr__fit_place(&start, &fit, &t);
+  size_t fit_size = t.scale_count ? start.used + LDR__ALIGN : 0; /* only one of the two is held at a time */
   if (fit_size > t.fill_size) ldr__report(&report, "head fit", fit_size);
   else if (t.fill_size) ldr__report(&report, "tap cache: states while filling", t.fill_size);
   return report;
@@ -20689,10 +20554,8 @@ LDR__DEF uint64_t ldr_trainer_plan_disk(
     const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
   ldr_train_desc d = ldr_train_desc_defaults(l, desc);
   uint64_t bytes = 0;
-  ldr_error err;
   ldr_trainer t;
-  memset(&err, 0, sizeof err);
-  if (!d.cache_dir || ldr__trainer_check(l, train, dev, &d, &err)) return 0;
+  if (!d.cache_dir || ldr__trainer_check(l, train, dev, &d, NULL)) return 0;
   ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
   for (int i = 0; i < 2; i++)
     if (t.caches[i].d) bytes += ldr__cache_file_size(&t.caches[i]);
@@ -20700,8 +20563,7 @@ LDR__DEF uint64_t ldr_trainer_plan_disk(
 }
 
 LDR__DEF ldr_cache_info ldr_trainer_cache(const ldr_trainer *t) {
-  ldr_cache_info info;
-  memset(&info, 0, sizeof info);
+  LDR__ZERO(ldr_cache_info, info);
   info.note[0] = info.note[1] = "";
   if (!t) return info;
   info.backbone_runs = t->backbone_runs;
@@ -20720,30 +20582,25 @@ LDR__DEF ldr_cache_info ldr_trainer_cache(const ldr_trainer *t) {
 }
 
 LDR__DEF void ldr_trainer_free(ldr_trainer *t) {
-  ldr_allocator a;
   if (!t) return;
-  a = t->alloc;
+  ldr_allocator a = t->alloc;
   if (t->grads && t->l->grads == t->grads) t->l->grads = NULL;
 #ifndef LADDER_NO_STDIO
   ldr__cache_close(&t->caches[0]);
   ldr__cache_close(&t->caches[1]);
 #endif
-  ldr__plan_end(t->plan_memory, t->plan_size, &a);
+  ldr__plan_end(t->plan.memory, t->plan.size, &a);
   ldr__free(&a, t, sizeof *t);
 }
 
 /* Total target weight of examples, known before any forward pass. */
 static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count) {
-  ldr__targets target;
   double weight = 0;
-  memset(&target, 0, sizeof target);
+  LDR__ZERO(ldr__targets, target);
+  if (t->d.preference > 0) return count;
   target.class_weights = t->class_weights;
   for (int32_t i = 0; i < count; i++) {
     ldr_example e = ldr_dataset_get(d, examples[i] * ldr__per(d));
-    if (t->d.preference > 0) {
-      weight++;
-      continue;
-    }
     target.labels = e.labels;
     for (int32_t k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
       weight += ldr__target_weight(&target, d->head, (size_t)k);
@@ -20756,48 +20613,6 @@ static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
   t->order_epoch = epoch;
   for (int32_t i = 0; i < t->examples; i++) t->order[i] = i;
   ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
-}
-
-static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err);
-
-/* only_scores: it will never take a step, so there is no room for one. */
-static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
-    const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
-  ldr_train_desc d = ldr_train_desc_defaults(l, desc);
-  ldr__plan plan;
-  ldr_trainer *t;
-  ldr_allocator a;
-  LDR__OWN_ERROR(err);
-  if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
-  a = d.alloc.alloc_fn ? d.alloc : l->alloc;
-  t = (ldr_trainer *)ldr__alloc(&a, sizeof *t);
-  if (!t) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while making a trainer");
-    return NULL;
-  }
-  ldr__trainer_init(t, l, train, dev, &d);
-  t->only_scores = only_scores;
-  memset(&plan, 0, sizeof plan);
-  ldr__trainer_place(&plan, t);
-  if (ldr__plan_begin(&plan, &t->alloc, err)) {
-    ldr__free(&a, t, sizeof *t);
-    return NULL;
-  }
-  t->plan_memory = plan.memory;
-  t->plan_size = plan.size;
-  ldr__trainer_place(&plan, t);
-  if (ldr__balances(t)) ldr__balance(t);
-  else for (int32_t c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
-  t->d.class_weights = t->class_weights;
-  ldr__trainer_order(t, 0);
-  if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
-    ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
-  else if ((!t->room || !ldr__processes_agree(t, err)) && !ldr__trainer_caches(t, err)) {
-    if (!only_scores) l->grads = t->grads;
-    return t;
-  }
-  ldr_trainer_free(t);
-  return NULL;
 }
 
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
@@ -20845,11 +20660,11 @@ static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const 
   if (turn == 0 && own < ldr__examples(d)) {
     n = ldr__trainer_load(t, d, order, own, part, batch);
     if (ldr__trainer_forward(t, d, batch, n, err)) return err->status;
-    memcpy(t->saved, s->hidden_in, s->row_count * width * sizeof(float));
+    ldr__copy(t->saved, s->hidden_in, s->row_count * width);
   }
   ldr__trainer_load(t, d, order, i, take, batch);
-  if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, s->row_count * width * sizeof(float));
-  else memset(s->hidden_in, 0, s->row_count * width * sizeof(float));
+  if (turn == t->d.rank) ldr__copy(s->hidden_in, t->saved, s->row_count * width);
+  else ldr__clear(s->hidden_in, s->row_count * width);
   if (!ldr__reduce(t, s->hidden_in, s->row_count * width, err)) ldr__head_scores(s);
   return err->status;
 }
@@ -20892,9 +20707,16 @@ static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *n
   (void)name;
 #endif
   if (c->reused || (!t->d.cache_layers && !t->room)) return LDR_OK;
-  if (t->d.cache_layers) {
-    if (ldr__cache_fill(c, &t->pass, t->part, i, to, &t->alloc, err)) return err->status;
-  } else for (; i < to; i += LDR__MAX(take, 1)) {
+  if (t->d.cache_layers && c->filled < c->d->count) {
+    ldr__hidden states;
+    ldr__pass *s = &t->pass;
+    ldr_status status = ldr__hidden_open(&states, c, &t->alloc, err);
+    /* the encoder first: every layer of the decoder reads its final states */
+    if (!status && s->reader) status = ldr__fill_stack(c, s, s->reader, &states, t->part, i, to, err);
+    if (!status) status = ldr__fill_stack(c, s, s, &states, t->part, i, to, err);
+    ldr__hidden_close(&states, &t->alloc);
+    if (status) return status;
+  } else if (!t->d.cache_layers) for (; i < to; i += LDR__MAX(take, 1)) {
     take = ldr__cache_missing(c, i, to, t->part);
     if (take && ldr__trainer_scan(t, c->d, NULL, i, take, 1, err)) return err->status;
   }
@@ -20913,9 +20735,96 @@ static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
   return LDR_OK;
 }
 
-/* ---- before the first step: what the texts look like, and the head alone ---- */
+/* only_scores: it will never take a step, so there is no room for one. */
+static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
+    const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
+  ldr_train_desc d = ldr_train_desc_defaults(l, desc);
+  LDR__OWN_ERROR(err);
+  if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
+  ldr_trainer *t = (ldr_trainer *)ldr__new(d.alloc.alloc_fn ? &d.alloc : &l->alloc, sizeof *t, "making a trainer", err);
+  if (!t) return NULL;
+  ldr__trainer_init(t, l, train, dev, &d);
+  t->only_scores = only_scores;
+  while (ldr__plan_turn(&t->plan, &t->alloc, err)) ldr__trainer_place(&t->plan, t);
+  if (!err->status) {
+    if (ldr__balances(t)) ldr__balance(t);
+    else for (int32_t c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
+    t->d.class_weights = t->class_weights;
+    ldr__trainer_order(t, 0);
+    if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0))
+      ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
+  }
+  if (!err->status && (!t->room || !ldr__processes_agree(t, err)) && !ldr__trainer_caches(t, err)) {
+    if (!only_scores) l->grads = t->grads;
+    return t;
+  }
+  ldr_trainer_free(t);
+  return NULL;
+}
 
-static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err);
+/* Labels that no class stands for can be scored, not learned. */
+static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
+  int32_t n = ldr_dataset_unseen(d, NULL);
+  return n == 0 ? LDR_OK : ldr__fail(err, LDR_DATA,
+      "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
+}
+
+/* A training set that was filled again must fit what the old one was given room for. */
+static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
+  ldr__limits most = { 0, 0, 0 };
+  if (t->version == t->train->version) return LDR_OK;
+  if (ldr__learnable(t->train, err) || ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
+  ldr__batch_limits(&most, t->l, t->train, t->part);
+  if (t->d.cache || ldr__examples(t->train) != t->examples || !ldr__pass_holds(&t->pass, most))
+    return ldr__fail(err, LDR_ARGUMENT, "the training set was filled again with %d examples and up to %U tokens a "
+        "batch: the trainer has room for %d and %U, and none with a cache", ldr__examples(t->train),
+        (uint64_t)(most.tokens + most.source), t->examples, ldr__pass_room(&t->pass));
+  t->version = t->train->version;
+  return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
+  int32_t i, n, part;
+  LDR__OWN_ERROR(err);
+  LDR__ZERO(ldr__tally, y);
+  if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_evaluate: no trainer, data set or score");
+  if (d != t->dev && d != t->train)
+    return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
+  if (d == t->train && ldr__trainer_refilled(t, err)) return err->status;
+  n = ldr__examples(d);
+  y.tags = t->tags;
+  y.predicted = t->values;
+  y.actual = t->values + n;
+  ldr_metric metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
+  part = LDR__MIN(t->part, 64);
+  for (i = 0; i < n; i += part) {
+    ldr__targets target;
+    if (ldr__trainer_scan(t, d, NULL, i, part, 0, err)) return err->status;
+    target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
+    ldr__tally_batch(&y, &t->pass, &target);
+  }
+  memset(score, 0, sizeof *score);
+  score->value = ldr__tally_value(&y, metric, t->values + 2 * n);
+  score->loss = ldr__ratio(y.loss, y.weight);
+  score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
+  score->examples = n;
+  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC, "the loss of a set is not finite");
+}
+
+/* Scores dev; remembers the best. */
+static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err) {
+  ldr_score score;
+  if (ldr_trainer_evaluate(t, t->dev, &score, err)) return err->status;
+  t->last_metric = score.value;
+  if (score.value > t->best_metric) {
+    t->best_metric = score.value;
+    t->best_epoch = t->epoch_done;
+    ldr__copy(t->best, t->l->values, t->l->size);
+  }
+  return LDR_OK;
+}
+
+/* ---- before the first step: what the texts look like, and the head alone ---- */
 
 /* sums[0..width) += x, sums[width..2 width) += x^2 */
 static void ldr__add_moments(double *sums, const float *x, size_t rows, size_t width) {
@@ -20965,9 +20874,9 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
     take = ldr__features_take(t, f, d, order, i);
     if (!take) break;
     if (ldr__trainer_scan(t, d, order, i, take, alone, err)) return err->status;
-    memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
+    ldr__copy(f->x + f->rows * width, s->hidden_in, s->row_count * width);
     memcpy(f->labels + f->rows / f->per, s->labels, s->row_count / f->per * sizeof(int32_t));
-    memcpy(f->values + f->rows / f->per, s->values, s->row_count / f->per * sizeof(float));
+    ldr__copy(f->values + f->rows / f->per, s->values, s->row_count / f->per);
     for (k = 0; f->at && k <= take; k++) f->at[f->groups + (size_t)k] = f->rows + (size_t)s->offsets[k];
     f->rows += s->row_count;
     f->groups += f->at ? (size_t)take : s->row_count / f->per;
@@ -21008,7 +20917,7 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
       size_t group = order ? (size_t)order[first + i + n] : first + i + n, at = ldr__features_row(f, group),
           rows = ldr__features_row(f, group + 1) - at;
       if (row + rows > s->max_rows || (f->at && n == s->max_sequences)) break;
-      memcpy(s->hidden_in + row * width, f->x + at * width, rows * width * sizeof(float));
+      ldr__copy(s->hidden_in + row * width, f->x + at * width, rows * width);
       for (k = 0; k < rows / f->per; k++) {
         s->labels[row / f->per + k] = f->labels[at / f->per + k];
         s->values[row / f->per + k] = f->values[at / f->per + k];
@@ -21105,7 +21014,7 @@ static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err
     for (row = 0, k = 0; k < s->t.sequences && texts < LDR__SIDE_TEXTS; k++, texts++, row += rows) {
       float *mean = fit->side + texts * w;
       rows = l->top || ldr__per_token(l->d.head) ? (size_t)(s->offsets[k + 1] - s->offsets[k]) : 1;
-      memset(mean, 0, w * sizeof(float));
+      ldr__clear(mean, w);
       for (size_t r = 0; r < rows; r++)
         for (c = 0; c < w; c++) mean[c] += s->picked[(row + r) * w + c] / (float)rows;
     }
@@ -21120,8 +21029,7 @@ static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err
 }
 
 LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
-  ldr_start none;
-  memset(&none, 0, sizeof none);
+  LDR__ZERO(ldr_start, none);
   return t ? t->start : none;
 }
 
@@ -21129,16 +21037,13 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
    time. */
 static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
   size_t tap_width = t->l->wide, width = t->l->head_width, tokens = 0, ignored = 0;
-  ldr_status status;
-  ldr__plan plan;
   ldr__fit fit;
   const int fits = t->l->fresh && t->d.head_epochs > 0;
+  LDR__ZERO(ldr__plan, plan);
   if (!t->scale_count) return LDR_OK;
-  memset(&plan, 0, sizeof plan);
-  ldr__fit_place(&plan, &fit, t);
-  if (ldr__plan_begin(&plan, &t->alloc, err)) return err->status;
-  ldr__fit_place(&plan, &fit, t);
-  status = ldr__check_slice(t, &fit, err);
+  while (ldr__plan_turn(&plan, &t->alloc, err)) ldr__fit_place(&plan, &fit, t);
+  if (err->status) return err->status;
+  ldr_status status = ldr__check_slice(t, &fit, err);
   if (!status) status = ldr__features_read(t, &fit.train, t->train, t->order, fit.sums, &tokens, err);
   if (!status && t->dev) status = ldr__features_read(t, &fit.dev, t->dev, NULL, NULL, &ignored, err);
   for (int32_t k = 0; !status && k < t->scale_count; k++) {
@@ -21165,18 +21070,10 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
   return status;
 }
 
-/* Labels that no class stands for can be scored, not learned. */
-static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
-  int32_t n = ldr_dataset_unseen(d, NULL);
-  return n == 0 ? LDR_OK : ldr__fail(err, LDR_DATA,
-      "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
-}
-
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
     const ldr_train_desc *desc, ldr_error *err) {
-  ldr_trainer *t;
   LDR__OWN_ERROR(err);
-  t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
+  ldr_trainer *t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
   if (!t || !ldr__trainer_prepare(t, err)) return t;
   ldr_trainer_free(t);
   return NULL;
@@ -21195,20 +21092,6 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
       err, LDR_NUMERIC, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
 }
 
-/* A training set that was filled again must fit what the old one was given room for. */
-static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
-  ldr__limits most = { 0, 0, 0 };
-  if (t->version == t->train->version) return LDR_OK;
-  if (ldr__learnable(t->train, err) || ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
-  ldr__batch_limits(&most, t->l, t->train, t->part);
-  if (t->d.cache || ldr__examples(t->train) != t->examples || !ldr__pass_holds(&t->pass, most))
-    return ldr__fail(err, LDR_ARGUMENT, "the training set was filled again with %d examples and up to %U tokens a "
-        "batch: the trainer has room for %d and %U, and none with a cache", ldr__examples(t->train),
-        (uint64_t)(most.tokens + most.source), t->examples, ldr__pass_room(&t->pass));
-  t->version = t->train->version;
-  return LDR_OK;
-}
-
 static double ldr__replace_rate(const ldr_train_desc *d, int64_t step, int64_t steps) {
   double b = (double)d->replace_rate, done = (double)step / ((double)d->replace_until * (double)steps);
   return done >= 1 ? 1 : d->replace_schedule == LDR_REPLACE_CONSTANT ? b : b + (1 - b) * done;
@@ -21224,14 +21107,13 @@ static void ldr__trainer_route(ldr_trainer *t) {
 /* Adds n examples of d to the gradients of a mean loss; *loss += their losses. They are the first-th and so on of a
    step. */
 static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const ldr_dataset *d, const int32_t *examples,
-    int32_t first, int32_t n, double weight, float dropout, ldr_error *err) {
+    int32_t first, int32_t n, double weight, ldr_error *err) {
   int32_t q, per = ldr__per(d);
-  ldr__targets target;
   for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(first * per + q);
-  ldr__pass_load(&t->pass, d, examples, n, t->ordinals, dropout,
+  ldr__pass_load(&t->pass, d, examples, n, t->ordinals, t->l->d.dropout,
       ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)(t->step + t->learned)));
   ldr__trainer_route(t);
-  target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, d->choices);
+  ldr__targets target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, d->choices);
   if (ldr__trainer_forward(t, d, examples, n, err)) return err->status;
   *loss += ldr__pass_loss(&t->pass, &target, weight);
   ldr__pass_backward(&t->pass);
@@ -21240,17 +21122,17 @@ static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const ldr_data
 
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count,
-    double weight, float dropout, ldr_error *err) {
+    double weight, ldr_error *err) {
   int32_t i;
   size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
   size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
   *loss = 0;
-  memset(t->grads, 0, t->l->size * sizeof(float));
+  ldr__clear(t->grads, t->l->size);
   for (p = from; p < to; p++) {
     int32_t n = LDR__MIN(t->part, count - (i = (int32_t)p * t->part));
     double part_loss = 0;
-    if (held) memset(t->grads, 0, t->l->size * sizeof(float));
-    if (ldr__trainer_part(t, &part_loss, t->train, examples + i, i, n, weight, dropout, err)) return err->status;
+    if (held) ldr__clear(t->grads, t->l->size);
+    if (ldr__trainer_part(t, &part_loss, t->train, examples + i, i, n, weight, err)) return err->status;
     *loss += part_loss;
     if (t->room) t->losses[p] = part_loss;
     if (t->room && !t->d.reduce_plain) ldr__branch_take(t, &held, p, parts);
@@ -21274,7 +21156,7 @@ LDR__DEF ldr_status ldr_trainer_gradients(
   if (ldr__trainer_refilled(t, err)) return err->status;
   weight = ldr__examples_weight(t, t->train, examples, count);
   if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example of the batch has a target");
-  if (ldr__trainer_gradients(t, &sum, examples, count, weight, t->l->d.dropout, err)) return err->status;
+  if (ldr__trainer_gradients(t, &sum, examples, count, weight, err)) return err->status;
   if (loss) *loss = sum / weight;
   return sum - sum == 0 ? LDR_OK : ldr__name_not_finite(t, err);
 }
@@ -21289,36 +21171,6 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
   return sqrt(s);
 }
 
-LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
-  ldr__tally y;
-  ldr_metric metric;
-  int32_t i, n, part;
-  LDR__OWN_ERROR(err);
-  if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_evaluate: no trainer, data set or score");
-  if (d != t->dev && d != t->train)
-    return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
-  if (d == t->train && ldr__trainer_refilled(t, err)) return err->status;
-  memset(&y, 0, sizeof y);
-  n = ldr__examples(d);
-  y.tags = t->tags;
-  y.predicted = t->values;
-  y.actual = t->values + n;
-  metric = t->d.metric != LDR_METRIC_AUTO ? t->d.metric : ldr__head_of(d->head)->metric;
-  part = LDR__MIN(t->part, 64);
-  for (i = 0; i < n; i += part) {
-    ldr__targets target;
-    if (ldr__trainer_scan(t, d, NULL, i, part, 0, err)) return err->status;
-    target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
-    ldr__tally_batch(&y, &t->pass, &target);
-  }
-  memset(score, 0, sizeof *score);
-  score->value = ldr__tally_value(&y, metric, t->values + 2 * n);
-  score->loss = ldr__ratio(y.loss, y.weight);
-  score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
-  score->examples = n;
-  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC, "the loss of a set is not finite");
-}
-
 LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) {
   return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch;
 }
@@ -21326,39 +21178,24 @@ LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) {
 static int ldr__has_best(const ldr_trainer *t) { return t->best_metric > -1e30; }
 
 LDR__DEF ldr_progress ldr_trainer_progress(const ldr_trainer *t) {
-  ldr_progress progress, *p = &progress;
-  memset(p, 0, sizeof *p);
-  if (!t) return progress;
-  p->step = (int32_t)t->step;
-  p->steps = t->d.epochs * t->steps_per_epoch;
-  p->epoch = (int32_t)((t->step + t->steps_per_epoch - 1) / t->steps_per_epoch);
-  p->epochs = t->d.epochs;
-  p->loss = t->epoch_weight > 0 ? t->epoch_loss / t->epoch_weight : t->last_loss;
-  p->step_loss = t->last_step_loss;
-  p->rate = t->last_rate;
-  p->gradient_norm = t->last_norm;
-  p->tokens = t->tokens;
-  p->evaluated = t->dev && t->step > 0 && t->step % t->steps_per_epoch == 0;
-  p->metric = t->last_metric;
-  p->best_metric = ldr__has_best(t) ? t->best_metric : 0;
-  p->best_epoch = t->best_epoch;
-  return progress;
+  LDR__ZERO(ldr_progress, p);
+  if (!t) return p;
+  p.step = (int32_t)t->step;
+  p.steps = t->d.epochs * t->steps_per_epoch;
+  p.epoch = (int32_t)((t->step + t->steps_per_epoch - 1) / t->steps_per_epoch);
+  p.epochs = t->d.epochs;
+  p.loss = t->epoch_weight > 0 ? t->epoch_loss / t->epoch_weight : t->last_loss;
+  p.step_loss = t->last_step_loss;
+  p.rate = t->last_rate;
+  p.gradient_norm = t->last_norm;
+  p.tokens = t->tokens;
+  p.evaluated = t->dev && t->step > 0 && t->step % t->steps_per_epoch == 0;
+  p.metric = t->last_metric;
+  p.best_metric = ldr__has_best(t) ? t->best_metric : 0;
+  p.best_epoch = t->best_epoch;
+  return p;
 }
 
-/* Scores dev; remembers the best. */
-static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err) {
-  ldr_score score;
-  if (ldr_trainer_evaluate(t, t->dev, &score, err)) return err->status;
-  t->last_metric = score.value;
-  if (score.value > t->best_metric) {
-    t->best_metric = score.value;
-    t->best_epoch = t->epoch_done;
-    memcpy(t->best, t->l->values, t->l->size * sizeof(float));
-  }
-  return LDR_OK;
-}
-
-/* The end of an epoch: score, and decide whether to go on. */
 static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
   t->epoch_done++;
   t->last_loss = ldr__ratio(t->epoch_loss, t->epoch_weight);
@@ -21397,7 +21234,6 @@ LDR__DEF ldr_status ldr_trainer_learn(
   int32_t batch[64], counts[2] = { ldr__examples(fresh), replay }, i, n;
   ldr__limits most = { 0, 0, 0 };
   double weight = 0, sum = 0;
-  float *teacher;
   LDR__OWN_ERROR(err);
   if (!t || !fresh || replay < 0) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_learn: no trainer or no examples");
   if (t->room || t->d.preference > 0) return ldr__fail(err, LDR_UNSUPPORTED,
@@ -21413,13 +21249,13 @@ LDR__DEF ldr_status ldr_trainer_learn(
     }
   if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example has a target");
   t->l->grads = t->grads;
-  memset(t->grads, 0, t->l->size * sizeof(float));
-  teacher = t->pass.teacher; /* what is new, it does not know */
+  ldr__clear(t->grads, t->l->size);
+  float *teacher = t->pass.teacher; /* what is new, it does not know */
   for (int old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
       t->pass.teacher = old ? teacher : NULL;
-      ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout, err);
+      ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, err);
       t->pass.teacher = teacher;
       if (err->status) return err->status;
     }
@@ -21430,38 +21266,31 @@ LDR__DEF ldr_status ldr_trainer_learn(
 }
 
 LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err) {
-  ldr_progress progress;
-  const int32_t *examples;
-  int32_t in_epoch, count, i;
-  double weight, loss = 0;
+  double loss = 0;
   float stop = 0;
-  int end;
   LDR__OWN_ERROR(err);
   if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_step: no trainer, or its training is over");
   t->l->grads = t->grads;
   if (ldr__trainer_refilled(t, err)) return err->status;
-  in_epoch = (int32_t)(t->step % t->steps_per_epoch);
+  int32_t in_epoch = (int32_t)(t->step % t->steps_per_epoch), per = ldr__per(t->train);
   if (t->room && (!in_epoch || !t->agreed) && ldr__processes_agree(t, err)) return err->status;
   ldr__trainer_order(t, (int32_t)(t->step / t->steps_per_epoch));
-  examples = t->order + (size_t)in_epoch * (size_t)t->batch;
-  count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
-  weight = ldr__examples_weight(t, t->train, examples, count);
+  const int32_t *examples = t->order + (size_t)in_epoch * (size_t)t->batch;
+  int32_t count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
+  double weight = ldr__examples_weight(t, t->train, examples, count);
   if (weight > 0) {
-    if (ldr__trainer_gradients(t, &loss, examples, count, weight, t->l->d.dropout, err)) return err->status;
+    if (ldr__trainer_gradients(t, &loss, examples, count, weight, err)) return err->status;
     if (ldr__trainer_move(t, loss, ldr__rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch), err))
       return err->status;
   }
   t->step++;
-  for (i = 0; i < count; i++) {
-    int32_t per = ldr__per(t->train);
+  for (int32_t i = 0; i < count; i++)
     t->tokens += (int64_t)(t->train->offsets[(examples[i] + 1) * per] - t->train->offsets[examples[i] * per]);
-  }
   t->last_step_loss = ldr__ratio(loss, weight);
   t->epoch_loss += loss;
   t->epoch_weight += weight;
-  end = t->step % t->steps_per_epoch == 0;
-  if (end && ldr__trainer_epoch_end(t, err)) return err->status;
-  progress = ldr_trainer_progress(t);
+  if (t->step % t->steps_per_epoch == 0 && ldr__trainer_epoch_end(t, err)) return err->status;
+  ldr_progress progress = ldr_trainer_progress(t);
   if (p) *p = progress;
   if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) stop = 1;
   if (ldr__reduce(t, &stop, 1, err)) return err->status; /* one stops all */
@@ -21470,15 +21299,14 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
 }
 
 LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
-  if (t && t->best && ldr__has_best(t)) memcpy(t->l->values, t->best, t->l->size * sizeof(float));
+  if (t && t->best && ldr__has_best(t)) ldr__copy(t->l->values, t->best, t->l->size);
 }
 
 LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc,
     ldr_fit_result *result, ldr_error *err) {
-  ldr_trainer *t;
   ldr_status status = LDR_OK;
   LDR__OWN_ERROR(err);
-  t = ldr_trainer_create(l, train, dev, desc, err);
+  ldr_trainer *t = ldr_trainer_create(l, train, dev, desc, err);
   if (!t) return err->status;
   while (!status && !ldr_trainer_done(t)) status = ldr_trainer_step(t, NULL, err);
   if (!status) ldr_trainer_restore_best(t);
@@ -21489,7 +21317,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
     result->metric = ldr__has_best(t) ? t->best_metric : 0;
     result->loss = ldr_trainer_progress(t).loss;
     result->tokens = t->tokens;
-    result->peak_bytes = (uint64_t)t->plan_size + LDR__MAX(t->fill_size, t->fit_size);
+    result->peak_bytes = (uint64_t)t->plan.size + LDR__MAX(t->fill_size, t->fit_size);
   }
   ldr_trainer_free(t);
   return status;
@@ -21616,7 +21444,7 @@ LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *
     const ldr__head *h = ldr__head_of(s->l->d.head);
     size_t classes = (size_t)s->l->d.classes;
     ldr__head_forward(s);
-    memcpy(scores[i], s->logits, s->row_count * classes * sizeof(float));
+    ldr__copy(scores[i], s->logits, s->row_count * classes);
     if (ldr__finite(scores[i], s->row_count, classes, "scores", err)) return err->status;
     if (h->scores) h->scores(scores[i], s->row_count, classes);
   }
@@ -21656,7 +21484,7 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
   batch.offsets = offsets;
   batch.ids = e.ids;
   batch.segments = e.segments;
-  if (p && !scores) ldr__fail(err, LDR_MEMORY, "out of memory for an answer");
+  if (p && !scores) ldr__no_memory(err, "for an answer");
   if (scores && !ldr_predict(p, scores, &batch, err)) {
     size_t k = l->d.head == LDR_HEAD_CLASSIFY ? (size_t)ldr__argmax(scores, (size_t)l->d.classes) : 0;
     answer->label = (int32_t)k;
@@ -21772,7 +21600,7 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   r->hidden_in = ldr__place_floats(p, "ladder activations", (size_t)l->m->shape.width);
   r->rows = ldr__place_ints(p, "tokens", 1);
   r->part_at = ldr__place_ints(p, "tokens", 2);
-  r->taps = (float **)ldr__place(p, "tokens", (size_t)ldr__tap_count(l), sizeof(float *));
+  r->taps = (float **)ldr__place(p, "tokens", ldr__tap_count(l), sizeof(float *));
   ldr__side_place(p, r, most, 1, NULL);
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
   r->side.kept = (ldr__kept *)ldr__place(p, "tokens", (size_t)l->d.rung_count, sizeof(ldr__kept));
@@ -21807,12 +21635,12 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, LDR__MIN(rows, (size_t)LDR__STEP), rows);
   ldr__session_rungs(p, s, rows);
   scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->reach),
-      ldr__gemm_scratch(v, LDR__MAX(LDR__MAX(w, (size_t)m->embed_width), s->l ? (size_t)s->l->d.prompt_hidden : 0)));
+      ldr__gemm_scratch(v, LDR__MAX(LDR__MAX(w, m->embed_width), s->l ? (size_t)s->l->d.prompt_hidden : 0)));
   if (s->rungs.row_count) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
   ldr__exec_place(p, &s->ex, m, scratch, s->b.chunk);
   s->ex.few = 1;
-  s->ex.rounded_deep = (size_t)LDR__MAX(LDR__MAX(m->shape.ffn, m->shape.heads * m->shape.head_dim),
-      LDR__MAX(m->shape.width, m->embed_width));
+  s->ex.rounded_deep = LDR__MAX((size_t)LDR__MAX(LDR__MAX(m->shape.ffn, m->shape.heads * m->shape.head_dim),
+      m->shape.width), m->embed_width);
   if (s->rounded && m->kernels->dots_rounded) s->ex.rounded =
       (unsigned char *)ldr__place(p, "packing buffers", LDR__FEW, ldr__rounded_bytes(s->ex.rounded_deep));
   s->rungs.ex = s->ex;
@@ -21997,13 +21825,13 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
     if (m->release && !(s->l && s->l->successors)) ldr__release_layer(m, i);
   }
   if (!rungs || s->l->top) {
-    for (i = 0; i < n; i++) memcpy(all[i]->last, s->b.x + (size_t)(offsets[i + 1] - 1) * w, w * sizeof(float));
+    for (i = 0; i < n; i++) ldr__copy(all[i]->last, s->b.x + (size_t)(offsets[i + 1] - 1) * w, w);
     return;
   }
   r->rows[0] = count - 1;
   ldr__final_rows(r, s->b.x, 0);
   ldr__ladder_output(r);
-  memcpy(s->last, r->mixed, w * sizeof(float));
+  ldr__copy(s->last, r->mixed, w);
 }
 
 /* A prompt or prefix is read once, before any text. */
@@ -22024,10 +21852,10 @@ static void ldr__session_begin(ldr_session *s) {
 static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logits) {
   const ldr_session *s = all[0];
   const ldr_model *m = s->m;
-  size_t w = (size_t)m->shape.width, e = (size_t)m->embed_width;
+  size_t w = (size_t)m->shape.width, e = m->embed_width;
   float *x = s->b.x;
   int final = s->ends.v[LDR__FINAL] && !(s->l && s->l->d.rung_count && !s->l->top); /* rungs have added to its states */
-  for (int32_t i = 0; i < n; i++) memcpy(x + (size_t)i * w, all[i]->last, w * sizeof(float));
+  for (int32_t i = 0; i < n; i++) ldr__copy(x + (size_t)i * w, all[i]->last, w);
   if (final) ldr__norm_forward(&s->ex, x, NULL, x, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], (size_t)n, w,
       m->shape.norm, m->shape.eps);
   if (s->ends.m[LDR__LM_DENSE].data) { /* OPT's */
@@ -22550,7 +22378,7 @@ static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ld
     if (strncmp(name, "label.", 6) != 0 || !ldr__parse_i64(name + 6, &n) || n < 0 || n >= l->d.classes || l->labels[n])
       continue;
     l->labels[n] = ldr__copy_text(&l->alloc, value);
-    if (!l->labels[n]) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a ladder");
+    if (!l->labels[n]) return ldr__no_memory(err, "while loading a ladder");
   }
   return LDR_OK;
 }
@@ -24613,12 +24441,11 @@ static int ldr__char_odd(int property, uint32_t c) {
 }
 
 static uint32_t ldr__char_lower(uint32_t c) {
-  const char *record;
   uint32_t shape, behind;
   if (c < 128) return c >= 'A' && c <= 'Z' ? c + 32 : c;
   if (c >= 0x2e80 && c < 0xa640) return c; /* the scripts of East Asia */
   if (c < 0x600 && (ldr__char_quick(c) < 30 || ldr__char_quick(c) % 30 == LDR__GC_LL)) return c;
-  record = LDR__RECORD(ldr__lower_runs, 8, 3, ldr__near(c));
+  const char *record = LDR__RECORD(ldr__lower_runs, 8, 3, ldr__near(c));
   shape = ldr__digits91(record + 3, 2);
   behind = c - ldr__digits91(record, 3);
   return behind > shape / 3 || behind % (shape % 3) ? c : c + ldr__digits91(record + 5, 3) - 50000;
@@ -24630,11 +24457,9 @@ static int ldr__char_script(uint32_t c) {
 }
 
 static int ldr__char_class(uint32_t c) {
-  const char *record;
-  uint32_t shape;
   if (c < 0x300 || (c >= 0x3100 && c < 0xa66f)) return 0;
-  record = LDR__RECORD(ldr__class_runs, 5, 3, ldr__near(c));
-  shape = ldr__digits91(record + 3, 2);
+  const char *record = LDR__RECORD(ldr__class_runs, 5, 3, ldr__near(c));
+  uint32_t shape = ldr__digits91(record + 3, 2);
   return c - ldr__digits91(record, 3) <= shape >> 8 ? (int)(shape & 255) : 0;
 }
 

@@ -994,7 +994,7 @@ TEST(linear_maps_and_their_gradients) {
     for (i = 0; i < rows * out; i++) got += (double)y[i] * (double)dy[i];
     for (i = 0; i < all; i++) at[i] = (double)x[i];
     CHECK_NEAR(got, linear_scalar(at, &c), 1e-4);
-    ldr__linear_backward(&g.ex, dx, in, 0, dx + rows * in, dx + rows * in + out * in, dy, out, ldr__mat_float(x, in, 1), ldr__mat_float(w, in, 1), rows, out, in);
+    ldr__linear_backward(&g.ex, dx, in, 0, dx + rows * in, dx + rows * in + out * in, dy, out, x, in, ldr__mat_float(w, in, 1), rows, out, in);
     check_slopes(linear_scalar, &c, x, dx, all, 1e-5);
     free(x); free(dx); free(y); free(dy); free(at);
   }

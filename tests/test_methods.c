@@ -595,7 +595,7 @@ TEST(checkpointing_and_threads_change_no_bit) {
       d.dropout = 0.1f;
       x = open_fixture(s, d, td);
       CHECK_STR(x.err.message, "");
-      if (k < 2) bytes[k] = (uint64_t)x.t->plan_size;
+      if (k < 2) bytes[k] = (uint64_t)x.t->plan.size;
       while (x.t && !ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
       digest[k] = x.l ? ldr__digest(0, x.l->values, x.l->size * sizeof(float)) : (uint64_t)k;
       CHECK(digest[k] == digest[0]);
@@ -1047,7 +1047,7 @@ TEST(theseus_is_planned_exactly) {
   fixture x = open_theseus("llama", td, 0);
   plan = ldr_trainer_plan(x.l, x.set, NULL, &td);
   for (i = 0; i < plan.count; i++) total += plan.items[i].bytes;
-  CHECK(total == plan.total && plan.total <= x.t->plan_size + sizeof *x.t + 64 && x.t->plan_size <= plan.total + 64 * 200);
+  CHECK(total == plan.total && plan.total <= x.t->plan.size + sizeof *x.t + 64 && x.t->plan.size <= plan.total + 64 * 200);
   CHECK_INT(ldr__deep_blocks(x.l), 5);
   close_fixture(&x);
 }

@@ -1582,7 +1582,7 @@ TEST(two_stacks_out_of_memory) {
     if (l) {
       uint64_t plan = ldr_trainer_plan(l, set, NULL, &td).total;
       t = ldr_trainer_create(l, set, NULL, &td, &err);
-      if (t) CHECK(plan <= t->plan_size + sizeof *t + 64 && t->plan_size <= plan + 64 * 600);      /* each part begins at a line of the cache */
+      if (t) CHECK(plan <= t->plan.size + sizeof *t + 64 && t->plan.size <= plan + 64 * 600);      /* each part begins at a line of the cache */
     }
     if (t) s = session_for(m, l, 16, &err);
     if (s) {
