@@ -1760,6 +1760,41 @@ static LDR__UNUSED ldr_status ldr__fail_in_file(ldr_error *err, const char *path
   return err->status;
 }
 
+/* A number of a struct as a row, for files (floats and doubles as their bits; an option may be missing: 0, and is not
+   written then) and for ranges. */
+enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION };
+typedef struct ldr__field { const char *key; size_t offset, size; int kind; } ldr__field;
+#define LDR__FIELD(of, type, name, kind) \
+  { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind }
+
+/* The bits of a field of `of`: of 1 byte as they are, of 4 with their sign. */
+static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
+  const unsigned char *at = (const unsigned char *)of + f->offset;
+  uint64_t bits;
+  int32_t v = *at;
+  if (f->size == 8) memcpy(&bits, at, 8);
+  if (f->size == 4) memcpy(&v, at, 4);
+  return f->size == 8 ? bits : (uint64_t)(int64_t)v;
+}
+
+/* What a field of a description may be; said: that, for people. NaN is in no range. */
+typedef struct ldr__range { ldr__field field; double low, high; const char *said; } ldr__range;
+#define LDR__BELOW_ONE 0.99999994 /* the next float */
+
+static ldr_status ldr__in_range(const ldr__range *r, size_t n, const void *of, ldr_error *err) {
+  for (; n; n--, r++) {
+    const int real = r->field.kind == LDR__FIELD_FLOAT;
+    const int64_t bits = (int64_t)ldr__field_bits(&r->field, of);
+    float f = 0;
+    if (real) memcpy(&f, (const unsigned char *)of + r->field.offset, sizeof f);
+    const double v = real ? (double)f : (double)bits;
+    if (v >= r->low && v <= r->high) continue;
+    return real ? ldr__fail(err, LDR_ARGUMENT, "%s must be %s", r->field.key, r->said)
+        : ldr__fail(err, LDR_ARGUMENT, "%s is %I and must be %s", r->field.key, bits, r->said);
+  }
+  return LDR_OK;
+}
+
 /* ================================
    >>allocation        Allocators, and objects planned before they are made
    --------------------------------
@@ -15859,13 +15894,23 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   return LDR_OK;
 }
 
-/* Every choice is one of its names, and none is left to the preset. */
-static int ldr__choices_made(const ldr_ladder_desc *d) {
-  return (int)d->tap > 0 && d->tap <= LDR_TAP_OUTPUT && (int)d->gate > 0 && d->gate <= LDR_GATE_FIXED &&
-      (int)d->mix > 0 && d->mix <= LDR_MIX_AFTER && (int)d->output > 0 && d->output <= LDR_OUTPUT_RESIDUAL &&
-      (int)d->init > 0 && d->init <= LDR_INIT_SLICE && (int)d->importance > 0 && d->importance <= LDR_ENERGY &&
-      (int)d->slice_heads > 0 && d->slice_heads <= LDR_HEADS_WITHIN;
-}
+/* Of a description with its defaults: no choice is left to the preset. */
+static const ldr__range ldr__ladder_ranges[] = {
+#define LDR__ROW(name, kind, low, high, said) { LDR__FIELD("ladder", ldr_ladder_desc, name, kind), low, high, said }
+#define LDR__NAME(name, last) LDR__ROW(name, INT, 1, last, "one of its names")
+#define LDR__REAL(name) LDR__ROW(name, FLOAT, -FLT_MAX, FLT_MAX, "a finite number")
+  LDR__ROW(reduction, INT, 1, 1024, "1 to 1024"), LDR__ROW(width, INT, 1, 65536, "1 to 65536"),
+  LDR__ROW(ffn, INT, 1, 1 << 20, "1 to 1048576"), LDR__ROW(heads, INT, 0, 4096, "0 to 4096"),
+  LDR__ROW(samples, INT, 1, INT32_MAX, "1 or more"), LDR__ROW(dropout, FLOAT, 0, LDR__BELOW_ONE, "below 1"),
+  LDR__ROW(gate_temperature, FLOAT, 1e-45, FLT_MAX, "above 0"), LDR__REAL(gate_init), LDR__REAL(output_init),
+  LDR__REAL(alpha), LDR__NAME(tap, LDR_TAP_OUTPUT), LDR__NAME(gate, LDR_GATE_FIXED), LDR__NAME(mix, LDR_MIX_AFTER),
+  LDR__NAME(output, LDR_OUTPUT_RESIDUAL), LDR__NAME(init, LDR_INIT_SLICE), LDR__NAME(importance, LDR_ENERGY),
+  LDR__NAME(slice_heads, LDR_HEADS_WITHIN), LDR__NAME(standardise, LDR_OFF), LDR__NAME(tune_biases, LDR_OFF),
+  LDR__NAME(tune_norms, LDR_OFF), LDR__NAME(final_norm, LDR_OFF), LDR__NAME(down_bias, LDR_OFF)
+#undef LDR__ROW
+#undef LDR__NAME
+#undef LDR__REAL
+};
 
 /* The dimensions of a side block, and the reasons a wish cannot be met. */
 static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
@@ -15880,24 +15925,17 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (m->conv.taps && (ldr__method_of(d->method)->deep || d->top >= m->layers))
     return ldr__fail(err, LDR_UNSUPPORTED, "the convolution beside the first block of this %s model "
         "is only run, not trained: use a ladder that copies later blocks", m->type);
-  if (d->samples < 1) return ldr__fail(err, LDR_ARGUMENT, "slicing needs at least one sample");
-  if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 ||
-      d->heads > 4096)
-    return ldr__fail(
-        err, LDR_ARGUMENT, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
+  if (ldr__in_range(ldr__ladder_ranges, LDR__COUNT(ldr__ladder_ranges), d, err)) return err->status;
   if (d->classes < 1 || d->classes > (1 << 24))
     return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d", d->classes);
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
       d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
         "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
-  if (!ldr__choices_made(d))
-    return ldr__fail(err, LDR_ARGUMENT, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
   if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "a words head is the model's own language-model head, and its files hold none");
   if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count) return ldr__fail(err, LDR_ARGUMENT,
       "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
-  if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, "dropout must be below 1");
   if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1))
     return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
   if (d->init == LDR_INIT_SLICE && b->experts)
@@ -20455,22 +20493,38 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
 
+static const ldr__range ldr__train_ranges[] = {
+#define LDR__ROW(name, kind, low, high, said) { LDR__FIELD("train", ldr_train_desc, name, kind), low, high, said }
+#define LDR__INT(name, low, said) LDR__ROW(name, INT, low, INT32_MAX, said)
+#define LDR__NAME(name, last) LDR__ROW(name, INT, 0, last, "one of its names")
+#define LDR__PART(name) LDR__ROW(name, FLOAT, 0, LDR__BELOW_ONE, "from 0 to below 1")
+#define LDR__SHARE(name, low) LDR__ROW(name, FLOAT, low, 1, "above 0 and at most 1")
+#define LDR__AMOUNT(name, low) LDR__ROW(name, FLOAT, low, FLT_MAX, "a number of 0 or more")
+  LDR__INT(epochs, 0, "0 or more"), LDR__INT(batch, 1, "1 or more"), LDR__INT(accumulate, 1, "1 or more"),
+  LDR__INT(patience, 0, "0 or more"), LDR__AMOUNT(rate, 0), LDR__AMOUNT(learn_rate, 0), LDR__AMOUNT(weight_decay, 0),
+  LDR__AMOUNT(preference, 0), LDR__ROW(epsilon, FLOAT, 1e-45, FLT_MAX, "above 0"), LDR__PART(beta1), LDR__PART(beta2),
+  LDR__PART(momentum), LDR__PART(label_smoothing), LDR__SHARE(replace_rate, 1e-45), LDR__SHARE(replace_until, 1e-45),
+  LDR__ROW(warmup, FLOAT, -FLT_MAX, 1, "at most 1"), LDR__ROW(clip, FLOAT, -FLT_MAX, FLT_MAX, "finite"),
+  LDR__NAME(optimizer, LDR_ADAFACTOR), LDR__NAME(schedule, LDR_CONSTANT),
+  LDR__NAME(replace_schedule, LDR_REPLACE_CONSTANT)
+#undef LDR__ROW
+#undef LDR__INT
+#undef LDR__NAME
+#undef LDR__PART
+#undef LDR__SHARE
+#undef LDR__AMOUNT
+};
+
 static ldr_status ldr__trainer_check(
     const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
   if (!l || !train || !ldr__allocator_valid(&d->alloc))
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
   if (d->balance && d->class_weights) return ldr__fail(err, LDR_ARGUMENT,
       "balance and class_weights: only one of them can say what classes weigh");
-  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) ||
-      !(d->learn_rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) ||
-      !(d->epsilon > 0) || !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) ||
-      d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) ||
-      !(d->preference >= 0 && d->preference <= FLT_MAX) ||
-      (unsigned)d->optimizer > LDR_ADAFACTOR || !(d->replace_rate > 0 && d->replace_rate <= 1) ||
-      !(d->replace_until > 0 && d->replace_until <= 1) || (unsigned)d->replace_schedule > LDR_REPLACE_CONSTANT ||
-      (unsigned)d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS ||
-      !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
-    return ldr__fail(err, LDR_ARGUMENT, "a value of the training description is out of its range");
+  if (ldr__in_range(ldr__train_ranges, LDR__COUNT(ldr__train_ranges), d, err)) return err->status;
+  if (d->accumulate > d->batch || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) ||
+      !ldr__packs(d->tap_type)) return ldr__fail(err, LDR_ARGUMENT, "accumulate is at most batch, metric one of its "
+      "names, cache_type and tap_type f32, bf16 or int8");
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
     return ldr__fail(err, LDR_ARGUMENT,
         "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
@@ -21605,7 +21659,8 @@ static void ldr__session_rungs(ldr__plan *p, ldr_session *s, size_t rows) {
   r->side.each = (size_t)s->capacity * 2 * ldr__kv_width(&l->side);
   r->side.kept = (ldr__kept *)ldr__place(p, "tokens", (size_t)l->d.rung_count, sizeof(ldr__kept));
   for (int32_t i = 0; i < l->d.rung_count; i++) {
-    unsigned char *at = (unsigned char *)ldr__place(p, "keys and values", 1, ldr__session_block_bytes(s, &l->side, s->capacity));
+    unsigned char *at =
+        (unsigned char *)ldr__place(p, "keys and values", 1, ldr__session_block_bytes(s, &l->side, s->capacity));
     if (r->side.kept) r->side.kept[i].at = at;
   }
   if (l->side.cross) r->side.cross = s->side_cross =
@@ -22013,13 +22068,6 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
    that must come back exactly are written as the hexadecimal bits of the float or double.
    ================================ */
 
-/* A number of a struct that files keep, as a row for writing, reading and comparing. Floats and doubles are written as
-   their bits; an option may be missing: 0, and is not written then. */
-enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION };
-typedef struct ldr__field { const char *key; size_t offset, size; int kind; } ldr__field;
-#define LDR__FIELD(of, type, name, kind) \
-  { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind }
-
 static const ldr__field ldr__fields[] = {
 #define LDR__INT(name)   LDR__FIELD("ladder", ldr_ladder_desc, name, INT)
 #define LDR__FLOAT(name) LDR__FIELD("ladder", ldr_ladder_desc, name, FLOAT)
@@ -22103,16 +22151,6 @@ static void ldr__meta_hex(ldr__text *t, const char *key, uint64_t v, int digits)
   ldr__text_init(&hex, text, sizeof text);
   ldr__text_hex(&hex, v, digits);
   ldr__text_meta(t, key, text);
-}
-
-/* The bits of a field of `of`: of 1 byte as they are, of 4 with their sign. */
-static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
-  const unsigned char *at = (const unsigned char *)of + f->offset;
-  uint64_t bits;
-  int32_t v = *at;
-  if (f->size == 8) memcpy(&bits, at, 8);
-  if (f->size == 4) memcpy(&v, at, 4);
-  return f->size == 8 ? bits : (uint64_t)(int64_t)v;
 }
 
 static uint64_t ldr__fields_digest(uint64_t h, const ldr__field *f, size_t n, const void *of) {
@@ -22341,6 +22379,7 @@ static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
 
 /* rungs: room for 2 LDR__MANY, where d's lists will lie. */
 static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32_t *rungs, ldr_error *err) {
+  LDR__ZERO(ldr_error, none);
   char key[64];
   int64_t v = 0;
   for (size_t f = 0; f < LDR__COUNT(ldr__fields); f++) {
@@ -22349,10 +22388,12 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     ldr__field_set(&ldr__fields[f], bits, d);
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
+  if (d->standardise == LDR_AUTO) d->standardise = LDR_OFF; /* of earlier versions */
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
-      !ldr__choices_made(d) || d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
-      !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
+      d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
+      ldr__in_range(ldr__ladder_ranges, LDR__COUNT(ldr__ladder_ranges), d, &none))
+    return ldr__meta_missing("ladder", err);
   for (int32_t i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
     ldr__rung_key(key, d, i);
     if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > LDR__MANY) return ldr__meta_missing(key, err);
@@ -22362,7 +22403,6 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   if (d->dropout == 0) d->dropout = -1;
   if (d->top == 0) d->top = -1;
   if (d->rung_count == 0) d->rung_count = -1;
-  if (d->standardise == LDR_AUTO) d->standardise = LDR_OFF;
   if (d->head_hidden == 0) d->head_hidden = -1;
   d->rungs = d->rung_count > 0 ? rungs : NULL;
   d->encoder_rungs = d->encoder_rung_count ? rungs + d->rung_count : NULL;

@@ -126,7 +126,7 @@ static ldr_status chat_keep(ldr_ladder *l, const char *file, ldr_error *err) {
   memset(&s, 0, sizeof s);
   if (ldr__source_open(&s, file, NULL, err)) return err->status;
   for (i = 0; i < CHAT_NOTES && at < s.size && !err->status; i++, at += n) {
-    n = s.size - at < CHAT_NOTE ? s.size - at : CHAT_NOTE;
+    n = LDR__MIN(s.size - at, (size_t)CHAT_NOTE);
     while (at + n < s.size && n > 1 && (s.data[at + n] & 0xc0u) == 0x80u) n--;
     memcpy(piece, s.data + at, n);
     piece[n] = 0;
