@@ -142,7 +142,7 @@ TEST(a_copy_holds_its_adapter) {
   NEED_MODEL(model, "hf/gpt2");
   if (!ldr_test_data_path(adapter, sizeof adapter, "models/hf/lora/gpt2-lora")) SKIP("no models/hf/lora (set LADDER_DATA to the data folder)");
   EXPECT(0, "rm -rf copy blocks && $L export --model '%s' --adapter '%s' --out copy && $L quantize --model '%s' --adapter '%s' --type q8_0 --out blocks", model, adapter, model, adapter);
-  EXPECT(0, "echo 3 7 9 11 >ids && $L features --ids --model '%s' --adapter '%s' <ids >with && $L features --ids --model copy <ids >same --model copy <ids >copied && cmp with copied--model copy <ids >copied && cmp with copied cmp with same", model, adapter);
+  EXPECT(0, "echo 3 7 9 11 >ids && $L features --ids --model '%s' --adapter '%s' <ids >with && $L features --ids --model copy <ids >same && cmp with same", model, adapter);
   EXPECT(0, "$L features --ids --model '%s' <ids >without && ! cmp -s with without", model);
   EXPECT(0, "$L features --ids --model blocks <ids >blocked && for f in with blocked without; do tr -cs '0-9.e+-' ' ' <$f >$f.n; done && "
          "awk '{ getline a <\"with.n\"; getline b <\"without.n\"; n = split($0, x, \" \"); split(a, y, \" \"); split(b, z, \" \"); "
@@ -203,6 +203,60 @@ TEST(options_are_never_passed_over) {
     EXPECT(1, "cp says says.csv && $L predict --model '%s' --ladder w.ladder says.csv", gguf);
     EXPECT(1, "$L predict --model '%s' --ladder w.ladder --batch 4 says", gguf);
   }
+}
+
+/* What would change nothing is refused, before anything is trained. */
+TEST(options_without_effect_are_refused) {
+  static const char *const one[] = { "--method head --top 1", "--method head --reduction 4", "--method full --rungs 0", "--method full --init slice", "--method lora --top 1", "--preset top --reduction 4",
+    "--preset clue --reduction 4", "--preset sliced --rank 4", "--preset paper --targets query", "--preset mlp --standardise off", "--preset sliced --head-epochs 3", "--importance fisher", "--preset top --slice-heads within",
+    "--tap-type int8", "--preset head --recompute", "--method theseus --tune-biases", "--published-head --pool mean", "--method lora --standardise on", "--top 1 --init reserved" };
+  char tiny[LADDER_MAX_PATH], t5[LADDER_MAX_PATH], gpt[LADDER_MAX_PATH];
+  size_t i;
+  NEED_PROGRAM();
+  NEED_MODEL(tiny, "en-mini");
+  NEED_MODEL(t5, "hf/t5");
+  NEED_MODEL(gpt, "hf/gpt2");
+  CHECK(write_texts());
+  for (i = 0; i < sizeof one / sizeof *one; i++) {
+    EXPECT(1, "rm -f x.ladder && $L train --model '%s' --train train.tsv --out x.ladder %s", tiny, one[i]);
+    CHECK(one_error_line());
+    EXPECT(1, "test -e x.ladder");
+  }
+  EXPECT(2, "$L train --model '%s' --train train.tsv --out x.ladder --published-head --multi", tiny);
+  EXPECT(2, "$L train --model '%s' --train train.tsv --out x.ladder --multi --many-labels", tiny);
+  EXPECT(0, "printf 'label\tsentence1\tsentence2\n1.5\ta\tb\n2.5\tb\tc\n' >pairs.tsv");
+  EXPECT(1, "$L train --model '%s' --task stsb --train pairs.tsv --label-smoothing 0.1 --out x.ladder", tiny);
+  CHECK(one_error_line() && holds("err", "label smoothing"));
+  EXPECT(1, "$L train --model '%s' --task stsb --train pairs.tsv --balance --out x.ladder", tiny);
+  EXPECT(0, "printf 'a good film\nanother good film\n' >tale.txt");
+  EXPECT(1, "$L train --model '%s' --task text --train tale.txt --pool mean --out x.ladder", gpt);
+  CHECK(one_error_line() && holds("err", "--pool has no effect"));
+  EXPECT(1, "$L train --model '%s' --task text --train tale.txt --preset sliced --standardise on --out x.ladder", gpt);
+  CHECK(one_error_line() && holds("err", "standardise: a head for words"));
+  EXPECT(0, "printf 'target\\tsource\\na b\\tb a\\nb\\tc d e\\n' >s2s.tsv && $L train --model '%s' --task seq2seq --train s2s.tsv --preset top --top 1 --epochs 1 --max-len 16 --out x.ladder", t5);
+  EXPECT(1, "$L train --model '%s' --task seq2seq --train s2s.tsv --encoder-rungs 0 --out x.ladder", t5);
+  EXPECT(2, "$L compare --model '%s' --train train.tsv --methods head --rank 4", tiny);
+  CHECK(holds("err", "--rank is for methods that are not among"));
+  EXPECT(2, "$L compare --model '%s' --train train.tsv --search --lr-scale 4", tiny);
+  EXPECT(2, "$L compare --model '%s' --train train.tsv --search --top 2", tiny);
+}
+
+/* Labels are no texts, also where one is new, or a text has several of them; a line of standard input is a text. */
+TEST(labels_are_not_read_as_texts) {
+  char tiny[LADDER_MAX_PATH];
+  NEED_PROGRAM();
+  NEED_MODEL(tiny, "en-mini");
+  CHECK(write_texts());
+  EXPECT(0, "$L train --model '%s' --train train.tsv --epochs 2 --threads 1 --out l.ladder && cut -f2 train.tsv >bare && $L predict --model '%s' --ladder l.ladder bare | tail -n +1 >bare.out", tiny, tiny);
+  EXPECT(0, "sed 's/^plus/new/;4,$s/^new/plus/' train.tsv >some.tsv && grep -q '^new' some.tsv && $L predict --model '%s' --ladder l.ladder some.tsv >some.out && cmp some.out bare.out", tiny);
+  EXPECT(0, "(cat bare; echo text) >lines && $L predict --model '%s' --ladder l.ladder <lines >lines.out && head -40 lines.out | cmp - bare.out && test $(wc -l <lines.out) = 41", tiny);
+  EXPECT(0, "(echo text; cat bare) | $L predict --model '%s' --ladder l.ladder >lines.out && tail -n +2 lines.out | cmp - bare.out", tiny);
+  EXPECT(0, "(printf '\357\273\277'; cat bare) | $L predict --model '%s' --ladder l.ladder | cmp - bare.out", tiny);
+  EXPECT(0, "awk -F'\t' '{ print (NR %% 3 ? NR %% 2 ? \"a|b\" : \"a\" : \"\") \"\t\" $2 }' train.tsv >several.tsv && $L train --model '%s' --multi --train several.tsv --epochs 2 --threads 1 --out m.ladder", tiny);
+  EXPECT(0, "$L predict --model '%s' --ladder m.ladder several.tsv >several.out && $L predict --model '%s' --ladder m.ladder bare | cmp - several.out", tiny, tiny);
+  EXPECT(0, "awk -F'\t' '{ print (NR %% 2 ? \"same\" : \"other\") \"\t\" $2 \"\tsame\" }' train.tsv >two.tsv && $L train --model '%s' --train two.tsv --epochs 1 --threads 1 --out p.ladder", tiny);
+  EXPECT(0, "printf 'same\ta film\n' >pair.tsv && $L predict --model '%s' --ladder p.ladder pair.tsv >file.out && $L predict --model '%s' --ladder p.ladder <pair.tsv >line.out && printf '{\"text\":\"same\",\"text2\":\"a film\"}\n' | $L predict --json --model '%s' --ladder p.ladder >json.out && "
+         "cut -f1,2 file.out | cmp - line.out || cmp file.out line.out", tiny, tiny, tiny);
 }
 
 /* What GGUF, or llama.cpp, has no word for is refused by name. */
@@ -398,7 +452,7 @@ static double output_number(const char *name) {
    Where pages of the file are given back, words that no text has do not come again: up to 1 MB of this model's embedding. What a recipe
    tries before it chooses is freed again, but the C library keeps some of it: up to 5 MB, by where it happens to lie. */
 TEST(the_plan_is_the_peak) {
-  static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --pack", "ladder --cache ram", "ladder --recipe auto", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
+  static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --preset sliced --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --pack", "ladder --cache ram", "ladder --recipe auto", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
   char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH];
   size_t i;
 #ifdef LDR__ASAN
@@ -1384,7 +1438,7 @@ TEST(entities_are_where_they_are_said_to_be) {
   CHECK(holds("err", "line 2"));
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(a_copy_of_a_model_has_its_files) X(results_replace_nothing) X(options_are_never_passed_over) X(a_copy_holds_its_adapter) X(what_gguf_cannot_say_is_refused) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(a_copy_of_a_model_has_its_files) X(results_replace_nothing) X(options_are_never_passed_over) X(a_copy_holds_its_adapter) X(options_without_effect_are_refused) X(labels_are_not_read_as_texts) X(what_gguf_cannot_say_is_refused) \
   X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
   X(quantize_makes_a_whole_model) X(train_eval_predict) X(ladders_are_served_together) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
   X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(texts_are_made_as_their_model_says) X(pairs_of_texts_are_learned) X(texts_are_scored)
