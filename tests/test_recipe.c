@@ -428,7 +428,7 @@ TEST(a_recipe_follows_data_and_budget) {
   d.classes = 3;
   t.label_smoothing = 2;
   CHECK_INT(ldr_recipe(&d, &t, text, sizeof text, m.m, few, NULL, NULL, &err), LDR_ARGUMENT);
-  CHECK(strstr(err.message, "out of its range") != NULL);
+  CHECK(strstr(err.message, "label_smoothing must be from 0 to below 1") != NULL);
   memset(&err, 0, sizeof err);
   /* other methods keep their own defaults */
   memset(&d, 0, sizeof d);

@@ -647,6 +647,7 @@ TEST(what_cannot_be_is_refused) {
   CHECK_INT(ldr_predict_spans(p, NULL, 0, NULL, &b, NULL, 0, 0, NULL), LDR_ARGUMENT);
   CHECK_INT(ldr_predict_spans(p, NULL, 0, &count, &b, NULL, -1, 0, NULL), LDR_ARGUMENT);
   d.rungs = NULL;
+  d.rung_count = 0;
   d.label_names = NULL;
   d.classes = 4;
   CHECK(ldr_ladder_create(c.m.m, &d, NULL) == NULL);
