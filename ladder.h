@@ -19085,6 +19085,10 @@ static ldr_status ldr__importance_sample(
   hd.pool = l->d.pool;
   hd.classes = l->d.classes;
   hd.span_size = l->d.span_size;
+  if (!fisher && hd.head == LDR_HEAD_WORDS) { /* energy asks for no loss, and words alone would train nothing */
+    hd.head = LDR_HEAD_TOKENS;
+    hd.classes = 1;
+  }
   hd.seed = l->d.seed;
   hd.dropout = -1;
   ldr_ladder *head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
@@ -21584,7 +21588,8 @@ LDR__DEF ldr_status ldr_evaluate(
   LDR__OWN_ERROR(err);
   LDR__ZERO(ldr_train_desc, td);
   td.metric = metric;
-  if (d && d->head == LDR_HEAD_WORDS && ldr__per(d) > 1) td.preference = 0.1f;
+  if (!l || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_evaluate: no ladder, data set or score");
+  if (d->head == LDR_HEAD_WORDS && ldr__per(d) > 1) td.preference = 0.1f;
   ldr_trainer *t = ldr__trainer_new(l, d, NULL, &td, 1, err);
   if (t) ldr_trainer_evaluate(t, d, score, err);
   ldr_trainer_free(t);

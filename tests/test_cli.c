@@ -233,6 +233,7 @@ TEST(options_without_effect_are_refused) {
   CHECK(one_error_line() && holds("err", "--pool has no effect"));
   EXPECT(1, "$L train --model '%s' --task text --train tale.txt --preset sliced --standardise on --out x.ladder", gpt);
   CHECK(one_error_line() && holds("err", "standardise: a head for words"));
+  EXPECT(0, "$L train --model '%s' --task text --train tale.txt --preset sliced --reduction 2 --epochs 1 --importance energy --out x.ladder", gpt);
   EXPECT(0, "printf 'target\\tsource\\na b\\tb a\\nb\\tc d e\\n' >s2s.tsv && $L train --model '%s' --task seq2seq --train s2s.tsv --preset top --top 1 --epochs 1 --max-len 16 --out x.ladder", t5);
   EXPECT(1, "$L train --model '%s' --task seq2seq --train s2s.tsv --encoder-rungs 0 --out x.ladder", t5);
   EXPECT(2, "$L compare --model '%s' --train train.tsv --methods head --rank 4", tiny);
