@@ -264,6 +264,7 @@
 
    >>manual-adding        TO ADD SOMETHING
      What comes in kinds is a table, and one more is a row and its functions:
+       norm             ldr__norms (>>ops), its sums in the kernels `norm` and `norm_backward` (>>kernels)
        head             ldr__heads (>>dataset): its targets, loss (>>heads), part in the metrics (>>metrics) and scores;
                         labels in files: ldr__reader_add. The loops over tiny_heads in tests/ check gradients, caches
                         and files
@@ -3935,13 +3936,26 @@ static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, in
 
 typedef enum ldr_norm { LDR_NORM_LAYER, LDR_NORM_RMS } ldr_norm;
 
+/* rms: of the squares alone, without mean and shift. eps: where a configuration has none; gguf: where it says it. */
+typedef struct ldr__norm_row { ldr_norm norm; int rms; double eps; const char *gguf; } ldr__norm_row;
+static const ldr__norm_row ldr__norms[] = {
+  { LDR_NORM_LAYER, 0, 1e-5, ".attention.layer_norm_epsilon" },
+  { LDR_NORM_RMS, 1, 1e-6, ".attention.layer_norm_rms_epsilon" } };
+
+static const ldr__norm_row *ldr__norm_of(ldr_norm norm) {
+  size_t i = 0;
+  while (ldr__norms[i].norm != norm) i++;
+  return &ldr__norms[i];
+}
+static int ldr__norm_rms(ldr_norm norm) { return ldr__norm_of(norm)->rms; }
+
 /* y[T,n] = norm(x[T,n])   layer: y = (x - mean) / sqrt(var + eps) g + b (Ba et al. 2016);
                            rms: y = x / sqrt(mean x^2 + eps) g
    (Zhang & Sennrich 2019). stats[T,2] = { mean (0 for rms), 1/sqrt(...) } is kept for the backward, if it is there. */
 static void ldr__norm_forward(const ldr__exec *ex, float *y, float *stats, const float *x, const float *g,
     const float *b, size_t rows, size_t n, ldr_norm kind, float eps) {
   LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, x + t * n, g, b, n,
-      kind == LDR_NORM_RMS, eps);)
+      ldr__norm_rms(kind), eps);)
 }
 
 /* With xhat = (x - mean) rstd:  dg += sum dy xhat, db += sum dy; either may be NULL. */
@@ -3962,7 +3976,7 @@ static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *d
     ldr__sums_make(&s);
   }
   LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t,
-      g, n, kind == LDR_NORM_RMS);)
+      g, n, ldr__norm_rms(kind));)
 }
 
 /* r = x + dropout(r);  y = norm(r).  The tail of every sublayer, one visit to each row. y NULL: no norm. */
@@ -3974,7 +3988,7 @@ static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, 
     ldr__dropout_apply(ex->kernels, row, n, drop, t);
     ex->kernels->rows->add(row, from, n);
     if (y)
-      ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, kind == LDR_NORM_RMS, eps);
+      ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, ldr__norm_rms(kind), eps);
   })
 }
 
@@ -10547,7 +10561,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     case LDR__NORM2: case LDR__NORM2B: c = s->parallel == 1 || s->place == LDR__NO_NORM ? 0 : w; break;
     default: c = s->place == LDR__NO_NORM ? 0 : w; break;
   }
-  if (ldr__norm_shift(slot) && s->norm == LDR_NORM_RMS && !(s->biases & LDR__SHIFTS)) c = 0;
+  if (ldr__norm_shift(slot) && ldr__norm_rms(s->norm) && !(s->biases & LDR__SHIFTS)) c = 0;
   if (!s->heads && ((slot >= LDR__QNORM && slot <= LDR__KNORMB) || (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2)))
     c = 0;
   if (r == 0 || c == 0) r = c = 0;
@@ -10925,7 +10939,7 @@ static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, con
       ldr__unit k = ldr__head_unit(s, u);
       const float *shift = b->v[k.slot + 1];
       ex->kernels->rows->norm(row + k.at, a->raw_stats ? a->raw_stats + 2 * ((size_t)u * a->raw_rows + r) : NULL,
-          row + k.at, b->v[k.slot] + k.from, shift ? shift + k.from : NULL, k.n, s->norm == LDR_NORM_RMS, s->eps);
+          row + k.at, b->v[k.slot] + k.from, shift ? shift + k.from : NULL, k.n, ldr__norm_rms(s->norm), s->eps);
     }
   })
 }
@@ -10947,7 +10961,7 @@ static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *ro
     for (int32_t u = 0; u < units; u++) {
       ldr__unit k = ldr__head_unit(s, u);
       ex->kernels->rows->norm_backward(row + k.at, 0, row + k.at, x + k.at,
-          a->raw_stats + 2 * ((size_t)u * a->raw_rows + r), b->v[k.slot] + k.from, k.n, s->norm == LDR_NORM_RMS);
+          a->raw_stats + 2 * ((size_t)u * a->raw_rows + r), b->v[k.slot] + k.from, k.n, ldr__norm_rms(s->norm));
     }
     for (size_t i = 0; s->clip > 0 && i < ld; i++) if (x[i] > s->clip || x[i] < -s->clip) row[i] = 0;
   })
@@ -12817,7 +12831,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
-  double eps = f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST && !m->stack && !f->causal ? 1e-12 : 1e-5;
+  double eps = !ldr__norm_rms(f->norm) && f->place == LDR__POST && !m->stack && !f->causal ? 1e-12
+      : ldr__norm_of(f->norm)->eps;
   s->eps = ldr__config_real(j, 0, f->k_eps, eps, 0, 1, err);
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err) || ldr__config_experts(m, j, err))
@@ -13014,7 +13029,7 @@ static void ldr__bind_norm(
   int none = (b->m->traits & LDR__OF_NO_GAINS) != 0;
   if (none) ldr__bind_constant(b, &out[0], n, 1);
   else ldr__bind_vector(b, &out[0], prefix, stem, ".weight", n);
-  if (kind != LDR_NORM_LAYER) return;
+  if (ldr__norm_rms(kind)) return;
   if (none || b->m->bare_norms) ldr__bind_constant(b, &out[1], n, 0);
   else ldr__bind_vector(b, &out[1], prefix, stem, ".bias", n);
 }
@@ -13920,8 +13935,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   ldr__text_print(&json, "}");
   if (ldr__model_config(m, "GGUF, its metadata as config.json", text, json.used, err)) return err->status;
   for (i = 0; i < 3; i++) ldr__model_end(m, ldr__gguf_whole(w, ends[i], UINT64_MAX));
-  m->shape.eps = ldr__gguf_get_real(m, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
-      : "attention.layer_norm_epsilon", (double)m->shape.eps, 0, 1, err);
+  m->shape.eps = ldr__gguf_get_real(m, arch, ldr__norm_of(m->shape.norm)->gguf + 1, (double)m->shape.eps, 0, 1, err);
   m->shape.cap = ldr__gguf_get_real(m, arch, "attn_logit_softcapping", (double)m->shape.cap, 0, 1e9, err);
   m->logit_cap = ldr__gguf_get_real(m, arch, "final_logit_softcapping", (double)m->logit_cap, 0, 1e9, err);
   m->shape.rotary = ldr__gguf_kin[k].rotary;
@@ -16250,7 +16264,7 @@ static void ldr__side_layout(ldr__layout *y) {
   }
   if (d->final_norm == LDR_ON) {
     l->final_norm = ldr__add_param(y, -1, "final_norm.weight", 1, w);
-    if (l->side.norm == LDR_NORM_LAYER) l->final_norm_bias = ldr__add_param(y, -1, "final_norm.bias", 1, w);
+    if (!ldr__norm_rms(l->side.norm)) l->final_norm_bias = ldr__add_param(y, -1, "final_norm.bias", 1, w);
   }
   if (d->output == LDR_OUTPUT_SIDE) return;
   l->up = ldr__add_linear(y, -1, "up", big, w, bias);
@@ -17539,7 +17553,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
   const ldr_model *m = s->l->m;
   const float *g = s->ends.v[LDR__FINAL], *b = s->ends.v[LDR__FINALB];
   size_t d = (size_t)m->shape.width, r, t;
-  int rms = m->shape.norm == LDR_NORM_RMS;
+  int rms = ldr__norm_rms(m->shape.norm);
   for (r = 0; r < ldr__state_rows(s); r++) {
     const float *row = x + (compact ? r : (size_t)s->rows[r]) * d;
     size_t span = ldr__span(s, r);
@@ -17743,10 +17757,10 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
       size_t at = (compact ? r : (size_t)s->rows[r] + t) * d;
       float stats[2], *dy = k->dx + at;
       s->ex.kernels->rows->norm(
-          s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
+          s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, ldr__norm_rms(m->shape.norm), m->shape.eps);
       for (i = 0; dg && i < d; i++) dg[i] += dy[i] * (x[at + i] - stats[0]) * stats[1];
       for (i = 0; db && i < d; i++) db[i] += dy[i];
-      s->ex.kernels->rows->norm_backward(dy, 0, dy, x + at, stats, g, d, m->shape.norm == LDR_NORM_RMS);
+      s->ex.kernels->rows->norm_backward(dy, 0, dy, x + at, stats, g, d, ldr__norm_rms(m->shape.norm));
     }
   }
 }

@@ -790,7 +790,7 @@ static int start_projection(distil *d) {
 /* 1: the teacher's blocks can be read in the student's coordinates: the same kind, heads of one size, and no fewer of anything. */
 static int same_kind(const distil *d) {
   const ldr__shape *a = &d->teacher->shape, *b = &d->r->model->shape;
-  return a->place == LDR__POST && a->norm == LDR_NORM_LAYER && !a->gated && !a->rotary && !a->causal && a->biases && a->kv_heads == a->heads && a->head_dim == b->head_dim && a->heads >= b->heads &&
+  return a->place == LDR__POST && !ldr__norm_rms(a->norm) && !a->gated && !a->rotary && !a->causal && a->biases && a->kv_heads == a->heads && a->head_dim == b->head_dim && a->heads >= b->heads &&
          a->ffn >= b->ffn && a->width >= b->width;
 }
 

@@ -95,7 +95,7 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
   stems[LDR__PROJECTB] = narrow ? NULL : stems[LDR__PROJECT];
   stems[LDR__EMBED_NORM] = stems[LDR__EMBED_NORMB] = f->embed_norm;
   stems[LDR__FINAL] = m->traits & LDR__OF_NO_GAINS ? NULL : f->final_norm;
-  stems[LDR__FINALB] = f->norm == LDR_NORM_LAYER && !m->bare_norms ? stems[LDR__FINAL] : NULL;
+  stems[LDR__FINALB] = !ldr__norm_rms(f->norm) && !m->bare_norms ? stems[LDR__FINAL] : NULL;
   stems[LDR__LM_DENSE] = narrow && !ldr__projects(m) ? NULL : f->head_dense;
   stems[LDR__LM_DENSEB] = narrow ? NULL : f->head_dense;
   stems[LDR__LM_NORM] = stems[LDR__LM_NORMB] = f->head_norm;

@@ -434,8 +434,7 @@ static int gguf_describe(gguf_model *k, gguf_text *g) {
   gguf_whole(g, a, ".feed_forward_length", m->shape.ffn);
   gguf_whole(g, a, ".vocab_size", m->vocabulary);
   gguf_whole(g, a, ".attention.head_count", m->shape.heads);
-  gguf_real(g, a, m->shape.norm == LDR_NORM_RMS ? ".attention.layer_norm_rms_epsilon"
-      : ".attention.layer_norm_epsilon", m->shape.eps);
+  gguf_real(g, a, ldr__norm_of(m->shape.norm)->gguf, m->shape.eps);
   if (!k->rotary) {
     gguf_flag(g, a, ".attention.causal", 0);
     if (gguf_pooling(r, &pooling)) return EXIT_FAILED;
