@@ -1235,7 +1235,8 @@ typedef struct ldr_train_desc {
 
   /* Before the first step, and after the last. */
   int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states
-                                    that are read once; the best on dev is kept. 0: 30, negative: none */
+                                    that are read once; the best on dev is kept. 0: 30, and none for copies whose head
+                                    reads two texts: it learns by heart there; negative: none */
   float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate, with distil a half */
 
   /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with
@@ -20179,7 +20180,8 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
   if (desc) d = *desc;
   if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
   /* one that has learned stays as it is */
-  if (d.head_epochs == 0) d.head_epochs = l && l->d.published_head ? -1 : 30;
+  if (d.head_epochs == 0)
+    d.head_epochs = l && (l->d.published_head || (l->top && l->d.pool == LDR_POOL_PAIR)) ? -1 : 30;
   if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : method->rate;
   if (l && method->scaled && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR)
     d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));

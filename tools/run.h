@@ -354,7 +354,7 @@ static const option option_table[] = {
   { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp|head|top|sliced", 0, 0, "the shape of the ladder; top: copies of the last blocks and no narrow rungs" },
   { "--top", KIND_COUNT_OFF, AT(top), CMD_FIT | CMD_PRETRAIN, 0, "N", 0, 65536, "copies of the backbone's last N blocks learn above the rungs; 0: none" },
   { "--standardise", KIND_WORD, AT(standardise), CMD_FIT, 0, "on|off", 0, 0, "measure what the ladder and the head read, and fit the head alone first" },
-  { "--head-epochs", KIND_COUNT_OFF, AT(head_epochs), CMD_FIT, 0, "N", 0, 1000000, "passes of the head alone before the ladder learns; 0: none" },
+  { "--head-epochs", KIND_COUNT_OFF, AT(head_epochs), CMD_FIT, 0, "N", 0, 1000000, "passes of the head alone before the ladder learns; 0: none; 30, and none for two texts, if not given" },
   { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT | CMD_PRETRAIN, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
   { "--rungs", KIND_LIST, AT(rungs), CMD_FIT | CMD_PRETRAIN, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
   { "--encoder-rungs", KIND_LIST, AT(encoder_rungs), CMD_FIT, 0, "LIST", 0, 65535, "of a model with two stacks: those of the encoder; if not given, as --rungs" },
