@@ -100,7 +100,17 @@ TEST(a_ladder_starts_where_the_head_ends) {
 
 /* The fit lowers the loss below that of the answer that looks at nothing, and without it nothing moves. */
 TEST(the_head_is_fitted_first_or_not_at_all) {
-  int fitted;
+  int fitted, pairs;
+  for (pairs = 0; pairs < 2; pairs++) {              /* of two texts it would learn by heart */
+    ldr_ladder_desc d = learns(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    bed b;
+    if (pairs) d.pool = LDR_POOL_PAIR;
+    d.reduction = 0;
+    b = open_bed("bert", d, 0);
+    CHECK_INT(ldr_ladder_desc_get(b.l).top > 0, 1);
+    CHECK_INT(ldr_trainer_start(b.t).head_fitted, !pairs);
+    close_bed(&b);
+  }
   for (fitted = 0; fitted < 2; fitted++) {
     bed b = open_bed("bert", learns(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY), fitted ? 0 : -1);
     ldr_score score;

@@ -25,7 +25,8 @@ typedef struct ldr_budget {
 } ldr_budget;
 
 /* Fills in what is 0 in *ladder (LDR_METHOD_LADDER, LDR_PRESET_DEFAULT) and *train:
-       pool      pairs of texts: both means; else first token or mean, what a head alone is best with on a few hundred
+       pool      pairs of texts: both means, and no head is fitted first; else first token or mean, what a head alone is
+                 best with on a few hundred
        epochs    3 + 9000 / examples, 12 at most
        top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
                  last narrow rungs alone
