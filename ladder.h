@@ -1087,7 +1087,7 @@ LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int3
 
 typedef struct ldr_session ldr_session;
 typedef struct ldr_session_desc {
-  int32_t   capacity;            /* tokens of the text; 0: as many as the model has positions */
+  int32_t   capacity;            /* tokens of the text; 0: as many as the model has positions, less those of a prompt */
   ldr_dtype kept_type;           /* of keys and values: LDR_F32; LDR_BF16 or LDR_I8 (a scale a head) round them, and a
                                     long text takes a half or a quarter of the memory */
   int32_t   rounded;             /* 1: single tokens (up to 8 at a time) meet weights in blocks (Q8_0, Q4_K...) in 8
@@ -1096,7 +1096,7 @@ typedef struct ldr_session_desc {
 } ldr_session_desc;
 /* For one text. l and desc may be NULL; model and ladder are borrowed and must outlive it. One session is used by one
    thread at a time. LDR_UNSUPPORTED: a model that is not causal or has no language-model head, a ladder with another
-   head, with prompts, prefixes or beside another. */
+   head or beside another. */
 LDR_API ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
     ldr_error *err);
 LDR_API void         ldr_session_free(ldr_session *s);
@@ -1781,7 +1781,7 @@ static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
 
 /* What a field of a description may be; said: that, for people. NaN is in no range. */
 typedef struct ldr__range { ldr__field field; double low, high; const char *said; } ldr__range;
-#define LDR__BELOW_ONE 0.99999994 /* the next float */
+#define LDR__BELOW_ONE (1 - 1.0 / 16777216) /* the next float */
 
 static ldr_status ldr__in_range(const ldr__range *r, size_t n, const void *of, ldr_error *err) {
   for (; n; n--, r++) {
@@ -14687,7 +14687,7 @@ typedef struct ldr__head {
   ldr_head head;
   const char *name;
   int per_token; /* a label for every token, else one an example */
-  int weighted; /* classes may have weights, labels be smoothed */
+  int weighted; /* classes may have weights */
   ldr_metric metric; /* that LDR_METRIC_AUTO stands for */
   ldr__loss_fn *loss;
   ldr__tally_fn *tally;
@@ -16468,9 +16468,9 @@ static ldr_status ldr__ladder_check(const ldr_model *m, const ldr_ladder_desc *d
       (desc->encoder_rungs && (desc->encoder_rung_count < 1 || !m->encoder)) ||
       (!desc->rungs && desc->rung_count > 0) || (!desc->encoder_rungs && desc->encoder_rung_count > 0))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
-  if (desc->standardise == LDR_ON && (desc->head == LDR_HEAD_WORDS || ldr__method_of(desc->method)->deep))
-    return ldr__fail(err, LDR_ARGUMENT, "standardise: a head for words reads states as they are, as does what is "
-        "trained by full, bitfit, lora, ...: it is for ladders and heads");
+  if (desc->standardise == LDR_ON && desc->head == LDR_HEAD_WORDS)
+    return ldr__fail(
+        err, LDR_ARGUMENT, "standardise: a head for words is the model's own and reads states as they are");
   if (desc->top > 0 && desc->method != LDR_METHOD_LADDER)
     return ldr__fail(err, LDR_ARGUMENT, "top: copies are of a ladder, and the method is %s",
         ldr_method_name(desc->method));
@@ -20541,10 +20541,13 @@ static ldr_status ldr__trainer_check(
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
   if (d->balance && d->class_weights) return ldr__fail(err, LDR_ARGUMENT,
       "balance and class_weights: only one of them can say what classes weigh");
-  if (ldr__in_range(ldr__train_ranges, LDR__COUNT(ldr__train_ranges), d, err)) return err->status;
-  if (d->accumulate > d->batch || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) ||
-      !ldr__packs(d->tap_type)) return ldr__fail(err, LDR_ARGUMENT, "accumulate is at most batch, metric one of its "
-      "names, cache_type and tap_type f32, bf16 or int8");
+  if (ldr__in_range(ldr__train_ranges, LDR__COUNT(ldr__train_ranges), d, err)) return LDR_ARGUMENT;
+  if (d->accumulate > d->batch)
+    return ldr__fail(err, LDR_ARGUMENT, "accumulate: %d parts of a batch of %d", d->accumulate, d->batch);
+  if (ldr__metric_row(d->metric) == LDR__METRICS)
+    return ldr__fail(err, LDR_ARGUMENT, "train.metric is %d and must be one of its names", (int)d->metric);
+  if (!ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
+    return ldr__fail(err, LDR_ARGUMENT, "cache_type and tap_type are f32, bf16 or int8");
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
     return ldr__fail(err, LDR_ARGUMENT,
         "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
@@ -20562,10 +20565,11 @@ static ldr_status ldr__trainer_check(
       "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
   if (!ldr__metric_fits(d->metric, l->d.head))
     return ldr__fail(err, LDR_ARGUMENT, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
-  if (((d->class_weights || d->balance) && !ldr__head_of(l->d.head)->weighted) ||
+  const int weighs = d->class_weights || d->balance;
+  if ((weighs && !ldr__head_of(l->d.head)->weighted) ||
       (d->label_smoothing > 0 && ldr__head_of(l->d.head)->loss != ldr__loss_classes))
-    return ldr__fail(
-        err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
+    return ldr__fail(err, LDR_ARGUMENT, "a %s head has no %s", ldr_head_name(l->d.head),
+        weighs ? "class weights" : "label smoothing");
   if ((d->preference > 0) != (l->d.head == LDR_HEAD_WORDS && ldr__per(train) > 1) ||
       (dev && ldr__per(dev) != ldr__per(train)) || (d->distil && d->preference > 0))
     return ldr__fail(err, LDR_ARGUMENT, "preference is for pairs of answers (words, two choices an example), which "
@@ -21710,7 +21714,7 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   s->logits = ldr__place_floats(p, "logits", v);
   ldr__backbone_place(p, &s->b, m, &s->shape, rows, LDR__MIN(rows, (size_t)LDR__STEP), rows);
   ldr__session_rungs(p, s, rows);
-  scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->reach),
+  scratch = LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)(s->virtuals + s->reach)),
       ldr__gemm_scratch(v, LDR__MAX(LDR__MAX(w, m->embed_width), s->l ? (size_t)s->l->d.prompt_hidden : 0)));
   if (s->rungs.row_count) scratch = LDR__MAX(scratch, ldr__shape_scratch(&s->l->side, rows, (size_t)s->capacity));
   ldr__exec_place(p, &s->ex, m, scratch, s->b.chunk);
@@ -21735,8 +21739,8 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   if (desc) d = *desc;
   if (!m || (l && l->m != m) || d.capacity < 0 || d.capacity > most)
     ldr__fail(err, LDR_ARGUMENT,
-        "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions",
-        d.capacity, most);
+        "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions "
+        "beside a prompt's", d.capacity, most);
   else if (!ldr__packs(d.kept_type)) ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_create: keys and values are kept as f32, bf16 or int8");
   else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
@@ -21811,9 +21815,12 @@ LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error
   return LDR_OK;
 }
 
-static ldr__block ldr__session_block(const ldr_session *s, int32_t i) {
+/* The block in place i, and its shape: what is added to tuned blocks is not in others. */
+static ldr__block ldr__session_block(const ldr_session *s, int32_t i, const ldr__shape **shape) {
   int32_t layer = s->l && s->l->successors ? s->m->layers + i : i;
-  return s->l && s->l->deep && layer >= s->l->from ? ldr__tuned_block(s->l, layer) : ldr__run_block(s->m, layer);
+  const int tuned = s->l && s->l->deep && layer >= s->l->from;
+  *shape = tuned ? &s->shape : &s->m->shape;
+  return tuned ? ldr__tuned_block(s->l, layer) : ldr__run_block(s->m, layer);
 }
 
 LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
@@ -21850,8 +21857,9 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
     x = s->reader.b.x;
   }
   for (int32_t i = 0; i < s->blocks; i++) {
-    ldr__block block = ldr__session_block(s, i);
-    ldr__cross_keys(&s->ex, s->cross + (size_t)i * each, x, &block, &s->shape, (size_t)count, s->b.acts.low,
+    const ldr__shape *shape;
+    ldr__block block = ldr__session_block(s, i, &shape);
+    ldr__cross_keys(&s->ex, s->cross + (size_t)i * each, x, &block, shape, (size_t)count, s->b.acts.low,
         s->b.chunk);
   }
   s->source[1] = count;
@@ -21890,13 +21898,14 @@ static void ldr__session_run(ldr_session *const *all, int32_t n, const int32_t *
   if (rungs && s->l->has_first) ldr__tap_forward(r, r->walk.tap++, s->b.x);
   t.kept = kept;
   for (i = 0; i < s->blocks; i++) {
-    ldr__block block = ldr__session_block(s, i);
+    const ldr__shape *shape;
+    ldr__block block = ldr__session_block(s, i, &shape);
     if (rungs) ldr__walk_tap(r, i, LDR_TAP_INPUT, s->b.x);
     if (rungs && s->l->top && i == s->l->from) ldr__top_input(r, s->b.x, s->b.x);
     for (k = 0; k < n; k++) kept[k].at = all[k]->kept.at + (size_t)i * all[k]->kept_each;
     t.relative = r->backbone_distances.table;
     if (s->crossed) t.cross = s->crossed + 2 * (size_t)(i * s->reach) * ldr__kv_width(&m->shape);
-    ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
+    ldr__frozen_forward(&s->ex, &s->b, &block, shape, &t);
     if (rungs) ldr__walk_tap(r, i, LDR_TAP_OUTPUT, s->b.x);
     if (m->release && !(s->l && s->l->successors)) ldr__release_layer(m, i);
   }
@@ -22409,7 +22418,9 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     ldr__field_set(&ldr__fields[f], bits, d);
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-  if (d->standardise == LDR_AUTO) d->standardise = LDR_OFF; /* of earlier versions */
+  /* of earlier versions */
+  if (d->standardise == LDR_AUTO || d->head == LDR_HEAD_WORDS) d->standardise = LDR_OFF;
+  if (d->method != LDR_METHOD_LADDER) d->top = 0;
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
       d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||

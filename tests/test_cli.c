@@ -209,7 +209,7 @@ TEST(options_are_never_passed_over) {
 TEST(options_without_effect_are_refused) {
   static const char *const one[] = { "--method head --top 1", "--method head --reduction 4", "--method full --rungs 0", "--method full --init slice", "--method lora --top 1", "--preset top --reduction 4",
     "--preset clue --reduction 4", "--preset sliced --rank 4", "--preset paper --targets query", "--preset mlp --standardise off", "--preset sliced --head-epochs 3", "--importance fisher", "--preset top --slice-heads within",
-    "--tap-type int8", "--preset head --recompute", "--method theseus --tune-biases", "--published-head --pool mean", "--method lora --standardise on", "--top 1 --init reserved" };
+    "--tap-type int8", "--preset head --recompute", "--method theseus --tune-biases", "--published-head --pool mean", "--method lora --standardise off", "--top 1 --init reserved" };
   char tiny[LADDER_MAX_PATH], t5[LADDER_MAX_PATH], gpt[LADDER_MAX_PATH];
   size_t i;
   NEED_PROGRAM();
@@ -238,6 +238,7 @@ TEST(options_without_effect_are_refused) {
   EXPECT(1, "$L train --model '%s' --task seq2seq --train s2s.tsv --encoder-rungs 0 --out x.ladder", t5);
   EXPECT(2, "$L compare --model '%s' --train train.tsv --methods head --rank 4", tiny);
   CHECK(holds("err", "--rank is for methods that are not among"));
+  EXPECT(0, "$L compare --model '%s' --train train.tsv --dev dev.tsv --methods head,ladder,lora --preset sliced --rank 4 --head-epochs 2 --epochs 1 --json >compared && ! grep -q error compared", tiny);
   EXPECT(2, "$L compare --model '%s' --train train.tsv --search --lr-scale 4", tiny);
   EXPECT(2, "$L compare --model '%s' --train train.tsv --search --top 2", tiny);
 }
@@ -257,7 +258,9 @@ TEST(labels_are_not_read_as_texts) {
   EXPECT(0, "$L predict --model '%s' --ladder m.ladder several.tsv >several.out && $L predict --model '%s' --ladder m.ladder bare | cmp - several.out", tiny, tiny);
   EXPECT(0, "awk -F'\t' '{ print (NR %% 2 ? \"same\" : \"other\") \"\t\" $2 \"\tsame\" }' train.tsv >two.tsv && $L train --model '%s' --train two.tsv --epochs 1 --threads 1 --out p.ladder", tiny);
   EXPECT(0, "printf 'same\ta film\n' >pair.tsv && $L predict --model '%s' --ladder p.ladder pair.tsv >file.out && $L predict --model '%s' --ladder p.ladder <pair.tsv >line.out && printf '{\"text\":\"same\",\"text2\":\"a film\"}\n' | $L predict --json --model '%s' --ladder p.ladder >json.out && "
-         "cut -f1,2 file.out | cmp - line.out || cmp file.out line.out", tiny, tiny, tiny);
+         "cmp file.out line.out && cmp json.out line.out", tiny, tiny, tiny);
+  EXPECT(0, "printf 'plus\\ta film\\nminus\\ta film\\nnew\\ta film\\n' >three.tsv && $L predict --model '%s' --ladder l.ladder three.tsv && grep -q '1 begin otherwise' err && test $(sort -u out | wc -l) = 1", tiny);
+  EXPECT(0, "$L predict --model '%s' --ladder l.ladder --columns text,text2 three.tsv && test $(sort -u out | wc -l) = 3", tiny);
 }
 
 /* What GGUF, or llama.cpp, has no word for is refused by name. */
@@ -759,6 +762,10 @@ TEST(a_ladder_learns_to_answer) {
   free(text);
   text = slurp("out", NULL);
   CHECK_STR(text ? text : "", "w7 w8 w30\n");
+  EXPECT(1, "rm -f x.ladder && printf '{# \\377 #}{{ messages[0].content }}' >bytes.jinja && $L train --model speaker --task chat --template bytes.jinja --train talks.jsonl --epochs 1 --out x.ladder");
+  CHECK(one_error_line() && holds("err", "a template is text in UTF-8"));
+  EXPECT(0, "$L train --model speaker --task text --train tale.txt --method prompt --epochs 1 --out prompt.ladder && echo 'w1 w2' | $L generate --model speaker --ladder prompt.ladder --max-new 3");
+  EXPECT(0, "$L train --model speaker --task text --train tale.txt --method prefix --tune-layers 1 --epochs 1 --out prefix.ladder && echo 'w1 w2' | $L generate --model speaker --ladder prefix.ladder --max-new 3");
   /* the ladder keeps the template: also one of many pieces; the model's own would have said something else */
   EXPECT(0, "printf 'w5\\n' | $L generate --model speaker --ladder chat.ladder --chat --max-new 5");
   free(text);
@@ -788,6 +795,8 @@ TEST(a_ladder_learns_to_answer) {
          "'{\"chosen\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"w7 w8\"}],\"rejected\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"w12\"}]}'; do "
          "for i in 1 2; do echo \"$f\"; done >lists.jsonl && $L train --model speaker --task preference --template end.jinja --train lists.jsonl --lr 1e-2 --epochs 10 --threads 1 --seed 1 --out pl.ladder && $L eval --model speaker --ladder pl.ladder --data lists.jsonl | sed 's/ in .* seconds.*//' >>pl.out; done && "
          "test $(wc -l <pl.out) = 2 && test $(sort -u pl.out | wc -l) = 1 && grep -q 'accuracy 1.0000 on 2 examples' pl.out");
+  EXPECT(1, "echo '{%% for m in messages %%}{{ m.content }} {%% endfor %%}' >bare.jinja && printf '{\"prompt\":[],\"chosen\":\"w3\",\"rejected\":\"w4 w5\"}\\n' >lists.jsonl && $L train --model speaker --task preference --template bare.jinja --train lists.jsonl --epochs 1 --out x.ladder");
+  CHECK(one_error_line() && holds("err", "says nothing in it"));
   EXPECT(1, "echo '{\"prompt\":[1],\"completion\":\"w3\"}' >lists.jsonl && $L eval --model speaker --task instruct --template end.jinja --data lists.jsonl");
   CHECK(one_error_line() && holds("err", "texts or lists of"));
   EXPECT(1, "echo '{\"prompt\":\"w1\",\"completion\":[{\"role\":\"user\",\"content\":\"w3\"}]}' >lists.jsonl && $L eval --model speaker --task instruct --template end.jinja --data lists.jsonl");

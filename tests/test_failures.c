@@ -972,7 +972,7 @@ TEST(descriptions_out_of_range_are_refused) {
       case 26: d.rungs = NULL; d.rung_count = 1; break;
       case 27: d.encoder_rung_count = 2; break;
       case 28: d.method = LDR_METHOD_LORA; d.top = 1; break;
-      case 29: d.method = LDR_METHOD_FULL; d.standardise = LDR_ON; break;
+      case 29: d.head = LDR_HEAD_WORDS; d.standardise = LDR_ON; break;
       case 30: SET(d.standardise, 9); break;
       case 31: SET(d.tune_biases, -1); break;
       case 32: d.gate_init = nan; break;
@@ -1016,6 +1016,7 @@ TEST(descriptions_out_of_range_are_refused) {
       default: d.weight_decay = nan; break;
     }
     err = no_error();
+    if (i != 21) CHECK(ldr_trainer_plan(r.l, r.train, r.dev, &d).count == 0);
     t = ldr_trainer_create(r.l, r.train, r.dev, &d, &err);
     if (i == 21 && t) {                        /* a batch larger than the set is the whole set */
       CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);

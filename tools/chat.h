@@ -117,23 +117,37 @@ static const char *chat_note(char key[32], int i) {
   return key;
 }
 
-/* The file's text into as many notes as it needs, cut between characters. */
-static ldr_status chat_keep(ldr_ladder *l, const char *file, ldr_error *err) {
-  char piece[CHAT_NOTE + 1], key[32];
+/* A template's text: a copy, free() it. What a ladder could not keep is refused. */
+static char *chat_read(const char *file, ldr_error *err) {
   ldr__source s;
-  size_t at = 0, n;
-  int i;
+  char *copy = NULL;
   memset(&s, 0, sizeof s);
-  if (ldr__source_open(&s, file, NULL, err)) return err->status;
-  for (i = 0; i < CHAT_NOTES && at < s.size && !err->status; i++, at += n) {
-    n = LDR__MIN(s.size - at, (size_t)CHAT_NOTE);
-    while (at + n < s.size && n > 1 && (s.data[at + n] & 0xc0u) == 0x80u) n--;
-    memcpy(piece, s.data + at, n);
+  if (ldr__source_open(&s, file, NULL, err)) return NULL;
+  if (memchr(s.data, 0, s.size) || ldr__utf8_bad(s.data, s.size, 0) < s.size)
+    ldr__fail(err, LDR_DATA, "%s: a template is text in UTF-8", file);
+  else if (s.size > (size_t)(CHAT_NOTE - 4) * CHAT_NOTES)
+    ldr__fail(err, LDR_LIMIT, "%s: a template has at most a million bytes", file);
+  else if ((copy = (char *)malloc(s.size + 1)) == NULL) words_no_memory("a chat template", err);
+  else {
+    memcpy(copy, s.data, s.size);
+    copy[s.size] = 0;
+  }
+  ldr__source_close(&s);
+  return copy;
+}
+
+/* The text into as many notes as it needs, cut between characters. */
+static ldr_status chat_keep(ldr_ladder *l, const char *whole, ldr_error *err) {
+  char piece[CHAT_NOTE + 1], key[32];
+  size_t n;
+  int i;
+  for (i = 0; *whole && !err->status; i++, whole += n) {
+    n = LDR__MIN(strlen(whole), (size_t)CHAT_NOTE);
+    while (whole[n] && n > 1 && ((unsigned char)whole[n] & 0xc0u) == 0x80u) n--;
+    memcpy(piece, whole, n);
     piece[n] = 0;
     ldr_ladder_note(l, chat_note(key, i), piece, err);
   }
-  if (!err->status && at < s.size) ldr__fail(err, LDR_LIMIT, "%s: a ladder keeps a template of at most a million bytes", file);
-  ldr__source_close(&s);
   return err->status;
 }
 
@@ -152,11 +166,10 @@ static char *chat_kept(const ldr_ladder *l, ldr_error *err) {
   return s;
 }
 
-/* From the file `given` (--template); NULL: from `kept`, a ladder's own; NULL as well: from what lies beside the
-   tokenizer (path NULL: nothing does). answer: the text ends where the model's answer begins, unless a line says
-   otherwise. */
-static ldr_status chat_open(chat *c, const char *given, const char *kept, const char *path, const ldr_tokenizer *t,
-    int answer, ldr_error *err) {
+/* From the template `own` or, NULL, from what lies beside the tokenizer (path NULL: nothing does). answer: the text ends
+   where the model's answer begins, unless a line says otherwise. */
+static ldr_status chat_open(chat *c, const char *own, const char *path, const ldr_tokenizer *t, int answer,
+    ldr_error *err) {
   jinja_buffer members = { NULL, NULL, 0, 0 };
   ldr__source s;
   memset(c, 0, sizeof *c);
@@ -164,8 +177,8 @@ static ldr_status chat_open(chat *c, const char *given, const char *kept, const 
   c->j.err = err;
   members.j = &c->j;
   memset(&s, 0, sizeof s);
-  if (!given && kept) jinja_open(&c->j, kept, strlen(kept), err);
-  else if (given ? !ldr__source_open(&s, given, NULL, err) : path && chat_file(&s, path, "chat_template.jinja")) {
+  if (own) jinja_open(&c->j, own, strlen(own), err);
+  else if (path && chat_file(&s, path, "chat_template.jinja")) {
     jinja_open(&c->j, (const char *)s.data, s.size, err);
     ldr__source_close(&s);
   }

@@ -24,6 +24,9 @@ static const compare_method compare_methods[COMPARE_ROWS] = {
 
 enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8, ROW_SEARCH = 100 };
 
+/* Options of copies, and of a head that is fitted first: ladders of other presets have neither. */
+static const char *const compare_copies[] = { "--rank", "--alpha", "--targets", "--standardise", "--head-epochs" };
+
 /* Options that train would refuse, or that mean nothing, with another method. */
 static const struct { const char *option, *methods; } compare_owned[] = {
   { "--rank", "lora|ladder|ladder-cached" }, { "--alpha", "lora|ladder|ladder-cached" }, { "--targets", "lora|ladder|ladder-cached" }, { "--bottleneck", "adapter" }, { "--virtual-tokens", "prefix|prompt" }, { "--prompt-hidden", "prompt" },
@@ -257,8 +260,12 @@ static void remove_folder(const comparison *c) {
   remove_directory(c->folder);
 }
 
-static int option_is_for(const compare_method *m, const char *name) {
+/* 1: a run of that method takes the option. */
+static int option_is_for(const run *r, const compare_method *m, const char *name) {
+  const ldr__preset *preset = r->o.preset ? ldr__preset_of((ldr_preset)(r->o.preset - 1)) : NULL;
   size_t i;
+  for (i = 0; preset && !preset->copies && strcmp(m->method, "ladder") == 0 && i < sizeof compare_copies / sizeof *compare_copies; i++)
+    if (strcmp(compare_copies[i], name) == 0 && (i < 3 || r->o.standardise != LDR_ON)) return 0;
   for (i = 0; i < sizeof compare_owned / sizeof *compare_owned; i++)
     if (strcmp(compare_owned[i].option, name) == 0) return word_index(compare_owned[i].methods, m->owner) > 0;
   return 1;
@@ -275,7 +282,7 @@ static void make_arguments(comparison *c, const char *name, const compare_method
     size_t n = strcspn(from[i], "=");
     const option *d = find_option(mine, from[i], n);
     words = d && d->kind != KIND_FLAG && !from[i][n] ? 2 : 1;
-    if (!d || !find_option(command, d->name, strlen(d->name)) || !option_is_for(m, d->name)) continue;
+    if (!d || !find_option(command, d->name, strlen(d->name)) || !option_is_for(c->r, m, d->name)) continue;
     *to++ = from[i];
     if (words == 2) *to++ = from[i + 1];
   }
@@ -1437,7 +1444,7 @@ static int check_owners(const comparison *c) {
   int i, k;
   for (i = 2; i < c->r->argument_count; i++) {
     const option *d = find_option(find_command("compare"), c->r->arguments[i], strcspn(c->r->arguments[i], "="));
-    for (k = 0; d && k < c->rows && !option_is_for(c->row[k].method, d->name); k++) {}
+    for (k = 0; d && k < c->rows && !option_is_for(c->r, c->row[k].method, d->name); k++) {}
     if (d && k == c->rows) return usage_error(find_command("compare"), d->name, "is for methods that are not among those of this run");
     if (d && d->kind != KIND_FLAG && !strchr(c->r->arguments[i], '=')) i++;
   }

@@ -497,7 +497,7 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
     status = fail(r, LDR_ARGUMENT, "--beams, --min-new, --no-repeat and bad_words_ids go neither with --chat nor with draws (if the model's generation_config.json says them, take them out of it)", "");
   if (!status && beams_are(g)) status = beams_open(g);
   if (!status && r->o.chat && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-  if (!status && r->o.chat && chat_open(&g->talk, r->o.chat_template, r->template_kept, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
+  if (!status && r->o.chat && chat_open(&g->talk, r->chat_text, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
   g->said.j = &g->talk.j;
   signal(SIGINT, on_signal);
   return status;
@@ -554,8 +554,8 @@ static int command_generate(run *r) {
   if (!status && r->o.rounded) status = check_rounded(r);
   if (!status && r->o.ladder) {
     r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
-    status = r->ladder ? take_template(r) : EXIT_FAILED;
-  }
+    status = r->ladder ? take_ladder(r) : EXIT_FAILED;
+  } else if (!status) status = take_template(r);
   return status ? status : generate_lines(r, stdin, GENERATE_SHOWN);
 }
 

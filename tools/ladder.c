@@ -138,7 +138,7 @@ static int keep_count(run *r, const char *key, int32_t n) {
 static int save_ladder(run *r) {
   if (keep_count(r, "max_len", r->max_len)) return EXIT_FAILED;
   if (r->task && ldr_ladder_note(r->ladder, "task", r->task->name, &r->err)) return EXIT_FAILED;
-  if (r->o.chat_template && chat_keep(r->ladder, r->o.chat_template, &r->err)) return EXIT_FAILED;
+  if (r->chat_text && chat_keep(r->ladder, r->chat_text, &r->err)) return EXIT_FAILED;
   if (reads_questions(r->task) && (keep_count(r, "stride", stride_of(r)) || keep_count(r, "max_answer", max_answer_of(r)))) return EXIT_FAILED;
   return ldr_ladder_save(r->ladder, r->o.out, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
@@ -357,7 +357,7 @@ static int open_ladder(run *r) {
     return fail(r, LDR_MISSING, "--ladder FILE is missing, and the files of %s hold no classifier", r->o.model);
   else r->ladder = ldr_ladder_create(r->model, &own, &r->err);
   if (!r->ladder) return EXIT_FAILED;
-  status = take_template(r);
+  status = take_ladder(r);
   if (!status) status = choose_task(r, r->o.task ? r->o.task : ldr_ladder_note_get(r->ladder, "task"));
   if (status) return status;
   r->head = ldr_ladder_desc_get(r->ladder).head;
@@ -727,8 +727,9 @@ static int is_label(const run *r, char *label) {
 }
 
 /* Do lines begin with the ladder's labels, before another column? Then these are no texts to be answered. Some labels
-   may be new, so most lines are enough; of a ladder that reads two texts two columns are these. */
-static int looks_labelled(ldr__reader *s, const run *r, ldr_error *err) {
+   may be new, so most lines are enough; of a ladder that reads two texts two columns are these. *others: lines that begin
+   otherwise. */
+static int looks_labelled(ldr__reader *s, const run *r, int *others, ldr_error *err) {
   size_t at = s->begin, next = at;
   int count = 0, labelled = 0, pairs = ldr_ladder_desc_get(r->ladder).pool == LDR_POOL_PAIR;
   s->columns = 1;
@@ -742,6 +743,7 @@ static int looks_labelled(ldr__reader *s, const run *r, ldr_error *err) {
     labelled += is_label(r, label);
     count++;
   }
+  *others = count - labelled;
   return 2 * labelled > count;
 }
 
@@ -789,17 +791,17 @@ static int is_table(rows *s, ldr_error *err) {
   const run *r = s->answers->r;
   const char *newline = (const char *)memchr(s->r.data, '\n', s->r.size);
   size_t i, line = newline ? (size_t)(newline - s->r.data) : s->r.size;
-  int column[LDR__MAX_COLUMNS], named, columns = table_columns(s, column, &named, err), tabs = 0;
+  int column[LDR__MAX_COLUMNS], named, columns = table_columns(s, column, &named, err), tabs = 0, others;
   for (i = 0; i < line; i++) tabs += s->r.data[i] == '\t';
   if (named || columns < 2 || tabs + 1 < columns) return named;
-  return columns > 2 || !looks_labelled(&s->r, r, err);
+  return columns > 2 || !looks_labelled(&s->r, r, &others, err);
 }
 
 /* All texts of s->r.data, in a task's own form or in any that train reads. */
 static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *err) {
   const run *r = s->answers->r;
   const task_info *k = r->task;
-  int named = *path != 0;                /* a line of standard input names no columns        */
+  int others, named = *path != 0;        /* a line of standard input names no columns        */
   s->r.unlabelled = 1;
   s->r.headless = !named;
   s->headed = named;
@@ -810,7 +812,10 @@ static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *e
   if (k && k->form == FORM_CHOICE) return read_table(s, err);
   if (k && k->form == FORM_TEXTS && !r->o.columns && is_table(s, err)) return read_table(s, err);
   if (err->status) return err->status;
-  if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r, err)) s->r.unlabelled = 0;
+  if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r, &others, err)) {
+    s->r.unlabelled = 0;
+    if (others) fprintf(stderr, "ladder: %s: most lines begin with a label, so the first column is none of the texts; %d begin otherwise (--columns text,text2 reads it as a text)\n", path, others);
+  }
   return ldr__reader_rows(&s->r, err);
 }
 

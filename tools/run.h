@@ -795,7 +795,7 @@ typedef struct run {
   pooling_rule   pooling;        /* of features                                            */
   question_scores asked[2];      /* on dev and test, when trained on questions             */
   int32_t        unspoken[2];    /* tasks as words: answers on dev and test that are none of them */
-  char          *template_kept;  /* the ladder's own chat template                           */
+  char          *chat_text;      /* a chat template, if not the model's own                  */
   char         **arguments;      /* the program, the command and what follows                */
   int            argument_count;
 } run;
@@ -813,7 +813,7 @@ static void free_run(run *r) {
   ldr_dataset_free(r->train);
   ldr_dataset_free(r->labels);
   ldr_model_free(r->whole ? r->whole : r->model);
-  free(r->template_kept);
+  free(r->chat_text);
   if (r->log) fclose(r->log);
 }
 
@@ -822,17 +822,22 @@ static int fail(run *r, ldr_status status, const char *what, const char *name) {
   return EXIT_FAILED;
 }
 
-/* The template with which the ladder learned. Another one may be given, but hardly helps it. */
+/* The chat template that is given, or else the one with which the ladder learned; neither: the model has its own. */
 static int take_template(run *r) {
-  ldr__source s;
-  memset(&s, 0, sizeof s);
-  r->template_kept = chat_kept(r->ladder, &r->err);
-  if (r->err.status || !r->template_kept || !r->o.chat_template) return r->err.status ? EXIT_FAILED : EXIT_DONE;
-  if (ldr__source_open(&s, r->o.chat_template, NULL, &r->err)) return EXIT_FAILED;
-  if (s.size != strlen(r->template_kept) || memcmp(s.data, r->template_kept, s.size) != 0)
+  char *kept = r->ladder ? chat_kept(r->ladder, &r->err) : NULL;
+  if (!r->err.status && r->o.chat_template) r->chat_text = chat_read(r->o.chat_template, &r->err);
+  if (kept && r->chat_text && strcmp(kept, r->chat_text) != 0)
     fprintf(stderr, "ladder: %s is not the template with which %s learned, which is used if --template is left out\n", r->o.chat_template, r->o.ladder);
-  ldr__source_close(&s);
-  return EXIT_DONE;
+  if (!r->chat_text) r->chat_text = kept;
+  else free(kept);
+  return r->err.status ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* What a ladder from a file brings along: its template, and a prompt that takes positions of the text's. */
+static int take_ladder(run *r) {
+  ldr_ladder_desc d = ldr_ladder_desc_get(r->ladder);
+  if (d.method == LDR_METHOD_PROMPT && !ldr_model_encoder(r->model)) r->info.positions -= d.virtual_tokens;
+  return take_template(r);
 }
 
 static int open_model(run *r) {
@@ -937,8 +942,7 @@ static task_reading reading(const run *r) {
   how.skip_bad = r->o.skip_bad;
   how.encoding = r->o.encoding;
   how.model = r->o.model;
-  how.chat_template = r->o.chat_template;
-  how.template_kept = r->template_kept;
+  how.chat_text = r->chat_text;
   how.stride = r->o.stride;
   return how;
 }
@@ -1212,7 +1216,12 @@ static int make_ladder(run *r) {
   int32_t i;
   if (open_reserved(r, &reserved)) return EXIT_FAILED;
   memset(&d, 0, sizeof d);
-  if (reserved) d = ldr_ladder_desc_get(reserved);
+  if (reserved) {                        /* 0 in a new description is no number */
+    d = ldr_ladder_desc_get(reserved);
+    if (!d.rung_count) d.rung_count = -1;
+    if (d.rung_count < 0) d.rungs = NULL;
+    if (!d.top) d.top = -1;
+  }
   d.method = o->method ? (ldr_method)(o->method - 1) : LDR_METHOD_LADDER;
   d.rank = o->rank;
   d.alpha = o->alpha;
@@ -1301,6 +1310,7 @@ static int use_published_head(run *r) {
 /* Model, data, ladder and training recipe, as `train` and `plan` both need them. */
 static int prepare(run *r) {
   int status = choose_task(r, r->o.task);
+  if (!status) status = take_template(r);
   if (!status) status = open_model(r);
   if (!status) use_encoder(r, r->head == LDR_HEAD_WORDS);
   if (!status && r->head == LDR_HEAD_WORDS && (!r->info.causal || !r->info.has_logits))

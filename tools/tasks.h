@@ -387,7 +387,7 @@ static void free_items(item_list *l) {
 typedef enum answer_kind { ANSWER_NUMBER, ANSWER_INDEX, ANSWER_TEXT } answer_kind;
 
 /* What of the command line matters here. */
-typedef struct task_reading { int skip_bad; const char *encoding, *model, *chat_template, *template_kept; int32_t stride;
+typedef struct task_reading { int skip_bad; const char *encoding, *model, *chat_text; int32_t stride;
     } task_reading;
 
 /* One pass over a task's file. The library's reader holds the file and the fields of the example
@@ -1182,7 +1182,7 @@ static int32_t said_tokens(rows *s, ldr_encoding *e, const ldr_json *own, size_t
       s->talk.j.used, NULL, 0, &d, refused)) return 0;
   for (i = 0; i < e->count; i++) {
     e->segments[i] = chat_assistant(&s->talk, e, i) && (size_t)e->end[i] > from;
-    learned += e->segments[i] && e->count - i <= most;
+    learned += e->segments[i] && i > 0 && e->count - i <= most;      /* nothing stands before the first */
   }
   if (!learned) ldr__fail(refused, LDR_DATA, "the model says nothing in it");
   return learned;
@@ -1310,7 +1310,7 @@ static ldr_status read_messages(rows *s, const ldr_json *j, int32_t object, size
   start_example(s);
   s->seen++;
   if (s->start >= 0) return damaged(s, at, err, "lists of messages are for models of one stack");
-  if (!s->talk.given && chat_open(&s->talk, s->how->chat_template, s->how->template_kept, s->how->model, s->r.tokenizer, 0, err))
+  if (!s->talk.given && chat_open(&s->talk, s->how->chat_text, s->how->model, s->r.tokenizer, 0, err))
     return err->status;
   s->talk.j.err = &refused;
   for (i = 0; i < n && !refused.status; i++)
@@ -2191,9 +2191,9 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.r.tokenizer = ldr_model_tokenizer(m);
   if (!s.r.tokenizer)
     status = ldr__fail(err, LDR_MISSING, "the model has no vocabulary, so texts cannot be read");
-  if (!status && o->chat_template && s.start >= 0) status = ldr__fail(err, LDR_ARGUMENT, "--template is for models of one stack");
+  if (!status && o->chat_text && s.start >= 0) status = ldr__fail(err, LDR_ARGUMENT, "--template is for models of one stack");
   if (!status && k->form == FORM_CHAT)
-    status = chat_open(&s.talk, o->chat_template, o->template_kept, o->model, s.r.tokenizer, 0, err);
+    status = chat_open(&s.talk, o->chat_text, o->model, s.r.tokenizer, 0, err);
   if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)
     status = read_labels(k, o, list, NULL, &s.r.desc.choices, err);
   if (!status) s.r.d = ldr_dataset_create(&s.r.desc, err);

@@ -266,7 +266,7 @@ static int command_tokenize(run *r) {
   k.r = r;
   path = r->o.model ? r->o.model : r->o.tokenizer;
   k.t = path ? ldr_tokenizer_load(path, NULL, &r->err) : NULL;
-  if (r->o.chat && (k.t || !path)) status = chat_open(&k.talk, r->o.chat_template, NULL, path, k.t, 0, &r->err) ? EXIT_FAILED : tokenize_lines(&k, NULL);
+  if (r->o.chat && (k.t || !path)) status = take_template(r) || chat_open(&k.talk, r->chat_text, path, k.t, 0, &r->err) ? EXIT_FAILED : tokenize_lines(&k, NULL);
   else if (k.t && !filling_read(&k.f, path, &r->err))
     status = k.f.on && !k.f.length && !r->o.decode ? tokenize_padded(&k) : tokenize_lines(&k, NULL);
   if (status && k.lines) {
