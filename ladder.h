@@ -56,12 +56,12 @@
      manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-tasks
                   >>manual-language >>manual-memory >>manual-threads >>manual-processes >>manual-errors
                   >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
-     interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
+     interface    >>api-errors >>api-memory >>api-tensors >>api-json >>api-tokenizer >>api-simd >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
-                  >>source >>safetensors >>formats >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune
-                  >>heads >>pass >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>session
-                  >>ladder-file
+                  >>source >>safetensors >>formats >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder
+                  >>heads >>pass >>tune >>outputs >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict
+                  >>session >>ladder-file
      appendix     >>machine >>dispatch >>unicode
 
    >>manual-steps         STEP BY STEP
@@ -161,7 +161,7 @@
        prompt               back to the embeddings
        theseus              fewer blocks learn in the place of groups of the backbone's: the result is a smaller model
      Few trained numbers do not make training cheap: all but head and ladder keep every block's activations and go
-     through every matrix a second time. `checkpoint` of ldr_train_desc trades the activations for time.
+     through every matrix a second time. `recompute` of ldr_train_desc trades the activations for time.
      ldr_ladder_export (tools/export.h) writes the tuned model for other programs, LoRA merged into the weights.
      LDR_HEAD_WORDS trains on plain text with the model's own language-model head: with full the model itself
      (ldr_model_init of tools/export.h makes one), with ladder a ladder beside it, from which later ladders can start;
@@ -223,7 +223,7 @@
      weight, and the file's own leave memory: the same bits, a sixth less time for a single text, some percent for a
      batch. `compute` rounds the frozen blocks at load. LDR_COMPUTE_INT8: a quarter of the memory of F32 weights, about
      3 times the speed, states 1 to 3 % off. LDR_COMPUTE_BF16: half, 2 times, 0.5 %. The speed needs matching
-     instructions. A step needs least memory with `checkpoint` (each rung's activations are recomputed in the backward
+     instructions. A step needs least memory with `recompute` (each rung's activations are recomputed in the backward
      pass) plus tap_type = LDR_I8: together less than half of what it takes beside the weights.
 
    >>manual-threads       THREADS AND DETERMINISM
@@ -299,7 +299,7 @@
      LADDER_IMMINTRIN         another header for the x86 intrinsics (an emulator)
 
    CHANGES
-     0.1.0  first version
+     0.1.0  first version; since then ldr_train_desc.checkpoint is called recompute, as on the command line
 */
 #ifndef LADDER_H_INCLUDED
 #define LADDER_H_INCLUDED
@@ -1228,7 +1228,7 @@ typedef struct ldr_train_desc {
   ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the
                                     only thing that reads them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token),
                                     which round nothing else. Without cache only */
-  int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and
+  int32_t       recompute;       /* keep little of a block and make the rest again on the way back: the same numbers and
                                     far less memory. Methods inside the backbone keep a state a block, for about a third
                                     more time (Chen et al. 2016); a ladder keeps what attention gave as well, which is
                                     dear to make (Korthikanti et al. 2022) */
@@ -16048,7 +16048,7 @@ static ldr__linear ldr__add_linear(
 
 static const ldr__linear ldr__no_linear = { -1, -1 };
 
-/* ---- tuning inside the backbone: >>tune ---- */
+/* ---- tuning inside the backbone (>>tune) ---- */
 
 static const char *const ldr__end_names[LDR__ENDS] = {
   "embeddings.word.weight", "embeddings.position.weight", "embeddings.segment.weight", "embeddings.project.weight",
@@ -16750,10 +16750,6 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    cut into parts of a few whole sequences (ldr__pass_cut): a thread takes one through the whole rung, forward or back,
    and leaves the gradients of all states behind. Then all threads make the sums over the batch that gradients of
    weights are (ldr__sums): they meet twice a rung and direction, and what a part needs stays in the cache of its core.
-
-   >>tune: methods that train inside the backbone put their tensors in its blocks' place and go back
-   through them, down to the lowest block that holds any, or through the embeddings. Which blocks a batch runs is its
-   route: all of the backbone's, or (Theseus) successors in the place of some.
    ================================ */
 
 enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD, LDR__PLACE_OUTPUT };
@@ -16761,8 +16757,8 @@ enum { LDR__WORD_ROWS = 128 }; /* rows with scores for a whole vocabulary at a t
 
 /* The way through the backbone and back. state[i] is what the block at place from+i of the route reads. */
 typedef struct ldr__deep {
-  int32_t from, checkpoint; /* from: first place with anything trained */
-  ldr__acts *acts; /* of every place from there, or one that is filled again for each (checkpoint) */
+  int32_t from, recompute; /* from: first place with anything trained */
+  ldr__acts *acts; /* of every place from there, or one that is filled again for each (recompute) */
   float **state; /* [blocks + 1] of [T,d] */
   float *f, *fg, *dx, *dy; /* dx: gradient of the block's output; backward writes its input's to dy, then swaps them */
   ldr__back back;
@@ -16876,10 +16872,10 @@ static int32_t ldr__deep_blocks(const ldr_ladder *l) {
 
 /* Places what a backward pass through `blocks` blocks needs; embeddings: through those too. */
 static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, const ldr__shape *shape, int32_t blocks,
-    size_t tokens, int32_t checkpoint, int embeddings) {
+    size_t tokens, int32_t recompute, int embeddings) {
   const char *name = "backbone activations";
   ldr__acts a;
-  k->checkpoint = checkpoint;
+  k->recompute = recompute;
   k->acts = (ldr__acts *)ldr__place(p, name, (size_t)blocks, sizeof(ldr__acts));
   k->state = (float **)ldr__place(p, name, (size_t)blocks + 1, sizeof(float *));
   for (int32_t i = 0; i <= blocks; i++) {
@@ -16887,7 +16883,7 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
     if (k->state) k->state[i] = state;
   }
   for (int32_t i = 0; i < blocks; i++) {
-    if (i == 0 || !checkpoint) ldr__acts_place(p, name, &a, shape, tokens, LDR__KEEP_INSIDE);
+    if (i == 0 || !recompute) ldr__acts_place(p, name, &a, shape, tokens, LDR__KEEP_INSIDE);
     if (k->acts) k->acts[i] = a;
   }
   k->f = ldr__place_matrix(p, name, tokens, ldr__ffn_ld(shape));
@@ -16963,7 +16959,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
   if (l->side.cross && keep) s->side.dcross = ldr__place_matrix(p, side, most.source, 2 * ldr__kv_width(&l->side));
   s->acts = (ldr__acts *)ldr__place(p, side, rungs + 1, sizeof(ldr__acts));
   s->m = (float **)ldr__place(p, side, rungs + 1, sizeof(float *));
-  s->again = train && train->checkpoint;
+  s->again = train && train->recompute;
   for (k = 0; k < (keep ? rungs : LDR__MIN(rungs, (size_t)1)); k++) {
     ldr__acts a;
     float *mk = ldr__place_matrix(p, side, max_tokens, w);
@@ -17084,7 +17080,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   }
   if (keep && l->deep)
     ldr__deep_place(
-        p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
+        p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->recompute, ldr__tunes_embeddings(l));
   if (!keep || !l->deep || l->from || l->top)
     ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
   else
@@ -17594,7 +17590,13 @@ static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
   if (l->up.weight >= 0) ldr__map_forward(s, s->up, s->normed, l->up, R);
 }
 
-/* ---- through the backbone and back (>>tune) ---- */
+/* ================================
+   >>tune              Through the backbone and back
+   --------------------------------
+   Methods that train inside the backbone put their tensors in its blocks' place and go back through them, down to the
+   lowest block that holds any, or through the embeddings. Which blocks a batch runs is its route: all of the
+   backbone's, or (Theseus) successors in the place of some.
+   ================================ */
 
 /* A prompt's vectors e[P,E] through their network: p = e + B u + b, u = tanh(A e + a). */
 static void ldr__prompt_forward(ldr__pass *s) {
@@ -17774,7 +17776,7 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
   ldr__tokens t = ldr__deep_tokens(s, place);
   ldr__sums sums;
   ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
-  if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
+  if (k->recompute) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
   ldr__block_backward(&s->ex, k->dy, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
   ldr__sums_begin(&sums, &s->ex);
   ldr__block_gradients(&sums, grads, k->dx, &a, &b.manner, &s->l->tuned_shape, &t, &k->back);
@@ -17914,6 +17916,10 @@ static void ldr__pass_from_taps(
   for (size_t k = 0; k < s->tap_count; k++) ldr__tap_forward(s, (int32_t)k, s->taps[k]);
   s->fetch = NULL;
 }
+
+/* ================================
+   >>outputs           What heads make of states, and the way back from the loss
+   ================================ */
 
 /* ---- the model's own head: scores = words out^T + bias ---- */
 
@@ -21401,6 +21407,19 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
   return status;
 }
 
+LDR__DEF ldr_status ldr_evaluate(
+    ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
+  LDR__OWN_ERROR(err);
+  LDR__ZERO(ldr_train_desc, td);
+  td.metric = metric;
+  if (!l || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_evaluate: no ladder, data set or score");
+  if (d->head == LDR_HEAD_WORDS && ldr__per(d) > 1) td.preference = 0.1f;
+  ldr_trainer *t = ldr__trainer_new(l, d, NULL, &td, 1, err);
+  if (t) ldr_trainer_evaluate(t, d, score, err);
+  ldr_trainer_free(t);
+  return err->status;
+}
+
 #endif /* LADDER_NO_TRAIN */
 
 /* ================================
@@ -21601,21 +21620,6 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   *count = (int32_t)out.count;
   return LDR_OK;
 }
-
-#ifndef LADDER_NO_TRAIN
-LDR__DEF ldr_status ldr_evaluate(
-    ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
-  LDR__OWN_ERROR(err);
-  LDR__ZERO(ldr_train_desc, td);
-  td.metric = metric;
-  if (!l || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_evaluate: no ladder, data set or score");
-  if (d->head == LDR_HEAD_WORDS && ldr__per(d) > 1) td.preference = 0.1f;
-  ldr_trainer *t = ldr__trainer_new(l, d, NULL, &td, 1, err);
-  if (t) ldr_trainer_evaluate(t, d, score, err);
-  ldr_trainer_free(t);
-  return err->status;
-}
-#endif
 
 /* ================================
    >>session           Text from a causal model, token by token

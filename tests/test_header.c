@@ -91,7 +91,7 @@ TEST(quick_start) {
 
 TEST(table_of_contents_finds_every_tag) {
   size_t size;
-  char *text = ldr_test_read(header_path(), &size), *p, *end, tag[64];
+  char *text = ldr_test_read(header_path(), &size), *p, *end, *last = NULL, tag[64];
   int tags = 0;
   CHECK(text != NULL);
   if (!text) return;
@@ -104,7 +104,12 @@ TEST(table_of_contents_finds_every_tag) {
     char *q;
     memcpy(tag, p, n);
     tag[n] = 0;
-    for (q = strstr(end, tag); q; q = strstr(q + 1, tag)) found += q[n] == ' ';
+    for (q = strstr(end, tag); q; q = strstr(q + 1, tag)) {
+      if (q[n] != ' ') continue;
+      found++;
+      CHECK(q > last);                    /* in the order in which they stand         */
+      last = q;
+    }
     if (found != 1) printf("  tag %s stands %d times\n", tag, found);
     CHECK_INT(found, 1);
     tags++;

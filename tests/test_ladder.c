@@ -395,7 +395,7 @@ TEST(published_parameter_counts) {
 
 /* ---- reproducibility ---------------------------------------------------------------------- */
 
-typedef struct run_options { int threads, accumulate, cache, stop_at; ldr_preset preset; float dropout; ldr_head head; const char *family; ldr_simd simd; ldr_optimizer optimizer; int checkpoint; ldr_mix mix; int large; } run_options;
+typedef struct run_options { int threads, accumulate, cache, stop_at; ldr_preset preset; float dropout; ldr_head head; const char *family; ldr_simd simd; ldr_optimizer optimizer; int recompute; ldr_mix mix; int large; } run_options;
 
 static run_options plain_run(void) {
   run_options o;
@@ -434,7 +434,7 @@ static unsigned char *train_bytes(run_options o, size_t *size) {
   td.batch = o.large ? 48 : 8;
   td.accumulate = o.accumulate;
   td.cache = o.cache;
-  td.checkpoint = o.checkpoint;
+  td.recompute = o.recompute;
   td.seed = 11;
   td.optimizer = o.optimizer;
   td.rate = o.optimizer == LDR_SGD ? 0.05f : 3e-3f;
@@ -509,7 +509,7 @@ TEST(parts_of_a_batch_change_no_bit) {
       b = a;
       b.threads = threads[i];
       b.cache = i;
-      b.checkpoint = p == 2;
+      b.recompute = p == 2;
       CHECK(same_run(a, b));
     }
 }
@@ -555,7 +555,7 @@ TEST(recomputed_rungs_change_no_bit) {
         a.cache = (f + preset) % 2;
         if (f % 2 && preset > LDR_PRESET_PAPER) continue;
         b = a;
-        b.checkpoint = 1;
+        b.recompute = 1;
         b.threads = 3;
         CHECK(same_run(a, b));
       }

@@ -50,13 +50,13 @@ static ldr_train_desc plain_training(void) {
   return td;
 }
 
-static void check_method_gradients(const char *family, ldr_ladder_desc d, int32_t checkpoint, int flip) {
+static void check_method_gradients(const char *family, ldr_ladder_desc d, int32_t recompute, int flip) {
   tiny_spec s = tiny_default(family);
   ldr_train_desc td = plain_training();
   fixture f;
   const char *worst = "";
   double e, limit = d.head == LDR_HEAD_WORDS ? 2e-2 : 1e-2;      /* its exponentials are summed in float: differences are coarser */
-  td.checkpoint = checkpoint;
+  td.recompute = recompute;
   s.lm = 1;
   f = open_fixture(s, d, td);
   CHECK_STR(f.err.message, "");
@@ -580,7 +580,7 @@ TEST(the_loaded_weights_are_never_written) {
   }
 }
 
-TEST(checkpointing_and_threads_change_no_bit) {
+TEST(recomputing_and_threads_change_no_bit) {
   int m, k;
   for (m = LDR_METHOD_FULL; m <= LDR_METHOD_IA3; m++) {
     uint64_t digest[4];
@@ -591,7 +591,7 @@ TEST(checkpointing_and_threads_change_no_bit) {
       ldr_ladder_desc d = method_desc((ldr_method)m);
       fixture x;
       s.threads = k == 0 ? 1 : k == 1 ? 2 : k == 2 ? 3 : 7;
-      td.checkpoint = k % 2;
+      td.recompute = k % 2;
       d.dropout = 0.1f;
       x = open_fixture(s, d, td);
       CHECK_STR(x.err.message, "");
@@ -606,7 +606,7 @@ TEST(checkpointing_and_threads_change_no_bit) {
 }
 
 /* Only one state a block is left of a deep backbone's activations. */
-TEST(checkpointing_saves_memory) {
+TEST(recomputing_saves_memory) {
   tiny_spec s = tiny_default("bert");
   ldr_ladder_desc d = method_desc(LDR_METHOD_LORA);
   ldr_train_desc td = plain_training();
@@ -616,7 +616,7 @@ TEST(checkpointing_saves_memory) {
   x = open_fixture(s, d, td);
   CHECK_STR(x.err.message, "");
   kept = ldr_trainer_plan(x.l, x.set, NULL, &td);
-  td.checkpoint = 1;
+  td.recompute = 1;
   again = ldr_trainer_plan(x.l, x.set, NULL, &td);
   CHECK(kept.total > 0 && again.total * 2 < kept.total);
   close_fixture(&x);
@@ -880,7 +880,7 @@ TEST(theseus_gradients_of_every_pattern) {
       double e, loss;
       int32_t p, i;
       if (strcmp(families[f], "albert") == 0 || (f % 3 && bits != 3 && bits != 4)) continue;
-      td.checkpoint = (f + bits) % 2;
+      td.recompute = (f + bits) % 2;
       x = open_theseus(families[f], td, 0.1f);
       if (!x.t) continue;
       shake(x.l, 0.1);
@@ -1421,7 +1421,7 @@ TEST(outside_gradients_equal_transformers) {
 #define TESTS(X) \
   X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_a_prompt_with_a_network) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_in_a_method_is_caught) \
   X(gradients_of_the_words_head) X(a_ladder_may_learn_from_the_backbone) X(a_ladder_learns_which_answer_is_preferred) X(preferences_that_cannot_be_learned) X(only_ladders_with_a_mixed_output_learn_from_the_backbone) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
-  X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) X(narrow_ffn_has_scratch_for_queries_keys_and_values) \
+  X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(recomputing_and_threads_change_no_bit) X(recomputing_saves_memory) X(narrow_ffn_has_scratch_for_queries_keys_and_values) \
   X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
   X(an_exported_model_answers_like_the_tuned_one) X(a_ladder_beside_a_tuned_backbone) X(what_cannot_stand_beside_each_other) X(what_has_no_place_in_a_model_is_not_exported) X(a_model_starts_from_its_configuration) \
   X(a_cache_is_refused_where_the_backbone_changes) X(a_prompt_takes_positions) \

@@ -635,14 +635,14 @@ static int starts_as_model(int way) {
   return (ways[way].preset == LDR_PRESET_DEFAULT || ways[way].reduction == 1) && ways[way].method != LDR_METHOD_PROMPT;
 }
 
-static ldr_trainer *stack_trainer(ldr_ladder *l, const ldr_dataset *set, int checkpoint, ldr_error *err) {
+static ldr_trainer *stack_trainer(ldr_ladder *l, const ldr_dataset *set, int recompute, ldr_error *err) {
   ldr_train_desc td;
   memset(&td, 0, sizeof td);
   td.batch = 2;
   td.epochs = 200;
   td.rate = 3e-3f;
   td.schedule = LDR_CONSTANT;
-  td.checkpoint = checkpoint;
+  td.recompute = recompute;
   return l ? ldr_trainer_create(l, set, NULL, &td, err) : NULL;
 }
 

@@ -405,7 +405,7 @@ static int bench_step(const step_options *o, int forward) {
   td.epochs = 1000;
   td.batch = o->batch;
   td.cache = o->cache;
-  td.checkpoint = o->recompute;
+  td.recompute = o->recompute;
   td.accumulate = o->accumulate;
   td.tap_type = o->tap_type;
   td.schedule = LDR_CONSTANT;
@@ -596,7 +596,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[i], ldr_simd_word(w, NULL)) == 0) o.simd = set;
     }
     else if (strcmp(argv[i], "--method") == 0 && i + 1 < argc) {
-      for (i++, o.method = 0; o.method < LDR_METHOD_IA3 && strcmp(argv[i], ldr_method_name((ldr_method)o.method)); o.method++) {}
+      for (i++, o.method = 0; strcmp(ldr_method_name((ldr_method)o.method), "?") && strcmp(argv[i], ldr_method_name((ldr_method)o.method)); o.method++) {}
     } else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
       for (k = 0, i++; k < 5; k++)
         if (strcmp(argv[i], presets[k]) == 0) o.preset = (ldr_preset)k;

@@ -197,7 +197,7 @@ static int features_ids(run *r, const ldr_json *j, ldr_encoding *c, ldr_encoding
   int32_t types = ldr_json_get(j, 0, "types"), own = ldr_model_encoder(r->model) ? ldr_json_get(j, 0, "decoder_ids") : -1, n = 0;
   int status;
   if (ldr_json_node_at(j, 0)->count > 1 + (types >= 0) + (own >= 0))
-    return fail(r, LDR_DATA, "a line has a member that is neither \"ids\" nor \"types\"", "");
+    return fail(r, LDR_DATA, "a line has a member that is none of \"ids\", \"types\" and, for two stacks, \"decoder_ids\"", "");
   status = features_list(r, j, ldr_json_get(j, 0, "ids"), &c->ids, &c->count);
   if (!status && types >= 0) status = features_list(r, j, types, &c->segments, &n);
   if (!status && types >= 0 && n != c->count)

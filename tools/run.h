@@ -1102,7 +1102,7 @@ static ldr_train_desc given_train_desc(const run *r) {
   d.cache_type = element_type(o->cache_type);
   d.tap_type = element_type(o->tap_type);
   d.cache_layers = o->cache_fill == FILL_LAYERS;
-  d.checkpoint = o->recompute;
+  d.recompute = o->recompute;
   d.replace_rate = o->replace_rate;
   d.replace_until = o->replace_until;
   d.replace_schedule = o->replace_schedule ? (ldr_replacement)(o->replace_schedule - 1) : LDR_REPLACE_LINEAR;

@@ -124,7 +124,7 @@ static void train(void) {
   shape.slice_heads = LDR_HEADS_WITHIN;
   shape.rungs = &last;                /* one rung, on the last layer */
   shape.rung_count = 1;
-  how.checkpoint = 1;
+  how.recompute = 1;
   how.tap_type = LDR_I8;
 #else
   how.epochs = 8;
