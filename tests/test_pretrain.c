@@ -134,7 +134,7 @@ TEST(a_reserved_ladder_is_where_training_starts) {
   CHECK(last_number("\"dev\":") > 0.9);
   EXPECT(0, "$L train --model base --train train.tsv --dev dev.tsv --epochs 8 --batch 8 --threads 1 --seed 1 --out plain.ladder --json");
   CHECK(last_number("\"dev\":") > 0.9 && !same_files("reserved.ladder", "plain.ladder"));      /* it is used when asked for */
-  EXPECT(0, "$L train --model base --init slice --train train.tsv --dev dev.tsv --epochs 8 --batch 8 --lr 3e-3 --threads 1 --seed 1 --out sliced.ladder --json");
+  EXPECT(0, "$L train --model base --preset sliced --init slice --train train.tsv --dev dev.tsv --epochs 8 --batch 8 --lr 3e-3 --threads 1 --seed 1 --out sliced.ladder --json");
   CHECK(!same_files("reserved.ladder", "sliced.ladder"));
   EXPECT(0, "echo 'The owl eats the bone nearby.' | $L predict --model base --ladder reserved.ladder");
   CHECK(holds("out", "{\"label\":\"animals\""));

@@ -822,6 +822,41 @@ static int fail(run *r, ldr_status status, const char *what, const char *name) {
   return EXIT_FAILED;
 }
 
+static const char *chat_note(char key[32], int i) {
+  snprintf(key, 32, "template.%d", i);
+  return key;
+}
+
+/* The text into as many notes as it needs, cut between characters. */
+static ldr_status chat_keep(ldr_ladder *l, const char *whole, ldr_error *err) {
+  char piece[CHAT_NOTE + 1], key[32];
+  size_t n;
+  int i;
+  for (i = 0; *whole && !err->status; i++, whole += n) {
+    n = LDR__MIN(strlen(whole), (size_t)CHAT_NOTE);
+    while (whole[n] && n > 1 && ((unsigned char)whole[n] & 0xc0u) == 0x80u) n--;
+    memcpy(piece, whole, n);
+    piece[n] = 0;
+    ldr_ladder_note(l, chat_note(key, i), piece, err);
+  }
+  return err->status;
+}
+
+/* The template in the notes of a ladder: a copy, free() it; NULL: none is there (or, with err set, no memory). */
+static char *chat_kept(const ldr_ladder *l, ldr_error *err) {
+  char key[32], *s;
+  const char *piece;
+  size_t n = 0;
+  int i;
+  for (i = 0; (piece = ldr_ladder_note_get(l, chat_note(key, i))) != NULL; i++) n += strlen(piece);
+  if (!i) return NULL;
+  s = (char *)malloc(n + 1);
+  if (!s) words_no_memory("a chat template", err);
+  else for (*s = 0, n = 0, i = 0; (piece = ldr_ladder_note_get(l, chat_note(key, i))) != NULL; n += strlen(piece), i++)
+    memcpy(s + n, piece, strlen(piece) + 1);
+  return s;
+}
+
 /* The chat template that is given, or else the one with which the ladder learned; neither: the model has its own. */
 static int take_template(run *r) {
   char *kept = r->ladder ? chat_kept(r->ladder, &r->err) : NULL;
