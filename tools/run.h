@@ -1237,8 +1237,8 @@ static int check_effect(run *r, const ldr_ladder_desc *d) {
     { "--tune-biases", o->tune_biases, d->method != LDR_METHOD_THESEUS, "successors are trained whole" } };
   size_t i;
   for (i = 0; i < sizeof effects / sizeof *effects; i++)
-    if (effects[i].given && !effects[i].works) return ldr__fail(&r->err, LDR_ARGUMENT, "%s has no effect here: %s", effects[i].name, effects[i].what), EXIT_FAILED;
-  return EXIT_DONE;
+    if (effects[i].given && !effects[i].works) ldr__fail(&r->err, LDR_ARGUMENT, "%s has no effect here: %s", effects[i].name, effects[i].what);
+  return r->err.status ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */

@@ -801,6 +801,12 @@ static int role_of(const task_info *k, const char *name, size_t n) {
   return number < 0 ? ROLE_NONE : ROLE_CHOICE + number;
 }
 
+static int member_role(const task_info *k, const ldr_json *j, int32_t key) {
+  char name[64];
+  ptrdiff_t n = ldr_json_string(name, sizeof name, j, key);
+  return n < 0 || n >= (ptrdiff_t)sizeof name ? ROLE_NONE : role_of(k, name, (size_t)n);
+}
+
 static void start_example(rows *s) {
   int f;
   for (f = 0; f < LDR__FIELDS; f++)
@@ -1125,11 +1131,8 @@ static ldr_status read_members(rows *s, const ldr_json *j, int32_t object, size_
   int32_t key = ldr_json_node_at(j, object)->first, value;
   ldr_status status = LDR_OK;
   for (; !status && key >= 0; key = ldr_json_node_at(j, value)->next) {
-    char name[64];
-    ptrdiff_t n = ldr_json_string(name, sizeof name, j, key);
-    int role;
+    int role = member_role(s->task, j, key);
     value = ldr_json_node_at(j, key)->next;
-    role = n < 0 || n >= (ptrdiff_t)sizeof name ? ROLE_NONE : role_of(s->task, name, (size_t)n);
     if (role == ROLE_NONE || (role < LDR__FIELDS && *have & 1u << role)) continue;
     status = read_member(s, role, j, value, base, have, err);
   }
@@ -1214,24 +1217,19 @@ static ldr_status read_conversation(rows *s, const ldr_json *j, int32_t object, 
   return add_marked(s, s->encoding.ids, s->encoding.count, s->encoding.segments, err);
 }
 
-/* The member of one of the names, as the tasks' tables have them. */
-static int32_t member_of(const ldr_json *j, int32_t object, const char *names) {
-  char name[64];
-  int32_t at = -1;
-  while (at < 0 && names && *names) {
-    at = ldr_json_get(j, object, first_word(names, name));
-    names += strcspn(names, "|");
-    names += *names == '|';
-  }
-  return at;
+/* The object's first member that is this for the task, or -1. */
+static int32_t member_of(const task_info *k, const ldr_json *j, int32_t object, int role) {
+  int32_t key = ldr_json_node_at(j, object)->first;
+  while (key >= 0 && member_role(k, j, key) != role) key = ldr_json_node_at(j, ldr_json_node_at(j, key)->next)->next;
+  return key < 0 ? -1 : ldr_json_node_at(j, key)->next;
 }
 
 /* 1: a prompt or an answer is a list of messages. */
 static int is_said(const rows *s, const ldr_json *j, int32_t object) {
   int f, said = 0;
-  if (s->r.unlabelled || !takes_messages(s->task)) return 0;
+  if (s->r.unlabelled || !takes_messages(s->task) || ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT) return 0;
   for (f = 0; f < LDR__FIELDS; f++) {
-    const ldr_json_node *n = ldr_json_node_at(j, member_of(j, object, s->task->field[f]));
+    const ldr_json_node *n = ldr_json_node_at(j, member_of(s->task, j, object, f));
     said |= n && n->type == LDR_JSON_ARRAY;
   }
   return said;
@@ -1261,14 +1259,12 @@ static int32_t put_messages(jinja_buffer *b, const ldr_json *j, int32_t at, cons
 
 /* The other members of a line, which a template may ask for: "tools", ... */
 static void put_others(jinja_buffer *b, const ldr_json *j, int32_t object, const task_info *k) {
-  int32_t at, value;
-  int f;
-  for (at = ldr_json_node_at(j, object)->first; at >= 0; at = ldr_json_node_at(j, value)->next) {
-    const ldr_json_node *n = ldr_json_node_at(j, at), *v;
-    value = n->next;
-    v = ldr_json_node_at(j, value);
-    for (f = 0; f < LDR__FIELDS && member_of(j, object, k->field[f]) != value; f++) {}
-    if (f < LDR__FIELDS || ldr_json_equals(j, at, "messages")) continue;
+  int32_t key = ldr_json_node_at(j, object)->first, next;
+  for (; key >= 0; key = next) {
+    const ldr_json_node *n = ldr_json_node_at(j, key), *v = ldr_json_node_at(j, n->next);
+    int role = member_role(k, j, key);
+    next = v->next;
+    if ((role >= 0 && role < LDR__FIELDS) || ldr_json_equals(j, key, "messages")) continue;
     jinja_put_string(b, ",\"");
     jinja_put(b, j->text + n->begin, n->end - n->begin);
     jinja_put_string(b, v->type == LDR_JSON_STRING ? "\":\"" : "\":");
@@ -1285,7 +1281,7 @@ static void said_answer(rows *s, ldr_encoding *e, const ldr_json *j, int32_t obj
   size_t from = 0;
   b.j = &s->talk.j;
   jinja_put_string(&b, "{\"messages\":[");
-  before = put_messages(&b, j, member_of(j, object, s->task->field[LDR__FIELD_TEXT]), "user", 0);
+  before = put_messages(&b, j, member_of(s->task, j, object, LDR__FIELD_TEXT), "user", 0);
   after = put_messages(&b, j, answer, "assistant", before > 0);
   jinja_put_string(&b, "]");
   put_others(&b, j, object, s->task);
@@ -1314,7 +1310,7 @@ static ldr_status read_messages(rows *s, const ldr_json *j, int32_t object, size
     return err->status;
   s->talk.j.err = &refused;
   for (i = 0; i < n && !refused.status; i++)
-    said_answer(s, e[i], j, object, member_of(j, object, s->task->field[answers[i]]), &refused);
+    said_answer(s, e[i], j, object, member_of(s->task, j, object, answers[i]), &refused);
   s->talk.j.err = err;
   if (refused.status == LDR_MEMORY) return words_no_memory("a conversation", err);
   if (refused.status) return damaged(s, at, err, "%s", refused.message);
