@@ -950,7 +950,7 @@ TEST(two_stacks_are_read_and_searched) {
   EXPECT(1, "echo '{\"ids\":[3,4],\"decoder_ids\":[0]}' | $L features --model %s --json --stack decoder --layer 3", data);
   CHECK(holds("err", "the model has 2 layers"));
   EXPECT(1, "echo '{\"ids\":[3,4],\"decoder_ids\":[0]}' | $L features --model %s/../bert-mlm --json", data);
-  CHECK(holds("err", "neither"));
+  CHECK(holds("err", "none of"));
   EXPECT(1, "echo '{\"ids\":[3,4]}' | $L features --model %s/../bert-mlm --json --stack decoder", data);
   CHECK(holds("err", "one stack"));
   EXPECT(1, "echo '{\"ids\":[3,4]}' | $L generate --model %s --json --beams 2 --temperature 1", data);
