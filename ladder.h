@@ -863,6 +863,7 @@ typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_V
     /* of attention to a source */
     LDR_TARGET_CROSS_QUERY = 128, LDR_TARGET_CROSS_KEY = 256, LDR_TARGET_CROSS_VALUE = 512,
     LDR_TARGET_CROSS_OUTPUT = 1024 } ldr_target;
+#define LDR_TARGETS "query|key|value|output|gate|up|down|cross_query|cross_key|cross_value|cross_output"
 
 typedef enum ldr_preset {
   LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks (with an encoder, of all) with updates of low
@@ -879,20 +880,30 @@ typedef enum ldr_preset {
 } ldr_preset;
 LDR_API const char *ldr_preset_name(ldr_preset preset);       /* "default", "paper", ... */
 
+/* A text beside an enum has the names of its constants in their order (less that of 0, where 0 is the preset's), for
+   programs that offer them. Errors list them. */
 typedef enum ldr_tap    { LDR_TAP_PRESET, LDR_TAP_INPUT, LDR_TAP_OUTPUT } ldr_tap;
+#define LDR_TAPS        "input|output"
 typedef enum ldr_gate   { LDR_GATE_PRESET, LDR_GATE_SCALAR, LDR_GATE_CHANNEL, LDR_GATE_NONE, LDR_GATE_FIXED } ldr_gate;
+#define LDR_GATES       "scalar|channel|none|fixed"
 typedef enum ldr_mix    { LDR_MIX_PRESET, LDR_MIX_BEFORE, LDR_MIX_AFTER } ldr_mix;
+#define LDR_MIXES       "before|after"
 typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LDR_OUTPUT_SIDE,
     LDR_OUTPUT_RESIDUAL } ldr_output;
+#define LDR_OUTPUTS     "mixed|up|side|residual"
 typedef enum ldr_init   { LDR_INIT_PRESET, LDR_INIT_RANDOM, LDR_INIT_SLICE } ldr_init;
+#define LDR_INITS       "random|slice"
 typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, LDR_ENERGY } ldr_importance;
+#define LDR_IMPORTANCES "magnitude|fisher|energy"
 /* What a head with one label a sequence reads: one token's state, or the mean of all of the text's. FIRST is [CLS] in
    BERT's families; the mean suits models that were pretrained without a use for it. PAIR is [u; v; |u - v|] of the
    means u and v of two texts (Reimers & Gurevych 2019, section 3): the second begins behind the first token that is the
    sequence's last one too, "[CLS] a [SEP] | b [SEP]"; where none is, u = v is the mean of all. */
 /* FAMILY: LAST in causal models, else FIRST */
 typedef enum ldr_pool { LDR_POOL_FAMILY, LDR_POOL_FIRST, LDR_POOL_LAST, LDR_POOL_MEAN, LDR_POOL_PAIR } ldr_pool;
+#define LDR_POOLS       "first|last|mean|pair"
 typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } ldr_heads;
+#define LDR_HEAD_SLICES "whole|within"
 
 /* Of a head's hidden layer, and of blocks. GELU is exact, GELU_TANH its approximation by a tanh. */
 typedef enum ldr_activation { LDR_TANH, LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU } ldr_activation;
@@ -1153,8 +1164,11 @@ LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, con
    ================================ */
 
 typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_optimizer;
+#define LDR_OPTIMIZERS   "adamw|adam|sgd|adafactor"
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
+#define LDR_SCHEDULES    "linear|cosine|constant"
 typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;      /* see replace_rate */
+#define LDR_REPLACEMENTS "linear|constant"
 typedef enum ldr_metric {
   /* accuracy (spans, answer: share of right answers); regression: Pearson and Spearman; tokens, pointer,
      crf: entity F1; multi: micro F1 */
@@ -1779,7 +1793,8 @@ static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
   return f->size == 8 ? bits : (uint64_t)(int64_t)v;
 }
 
-/* What a field of a description may be; said: that, for people. NaN is in no range. */
+/* What a field of a description may be; said: that, for people, or names with | between them, the first of which is
+   `low` (and `high`). NaN is in no range. */
 typedef struct ldr__range { ldr__field field; double low, high; const char *said; } ldr__range;
 #define LDR__BELOW_ONE (1 - 1.0 / 16777216) /* the next float */
 
@@ -1790,9 +1805,12 @@ static ldr_status ldr__in_range(const ldr__range *r, size_t n, const void *of, l
     float f = 0;
     if (real) memcpy(&f, (const unsigned char *)of + r->field.offset, sizeof f);
     const double v = real ? (double)f : (double)bits;
-    if (v >= r->low && v <= r->high) continue;
+    double high = r->high;
+    const char *bar = strchr(r->said, '|'), *one = bar ? "one of " : "";
+    for (; bar; bar = strchr(bar + 1, '|')) high += 1;
+    if (v >= r->low && v <= high) continue;
     return real ? ldr__fail(err, LDR_ARGUMENT, "%s must be %s", r->field.key, r->said)
-        : ldr__fail(err, LDR_ARGUMENT, "%s is %I and must be %s", r->field.key, bits, r->said);
+        : ldr__fail(err, LDR_ARGUMENT, "%s is %I and must be %s%s", r->field.key, bits, one, r->said);
   }
   return LDR_OK;
 }
@@ -15880,15 +15898,10 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     return ldr__fail(err, LDR_ARGUMENT, "the last %d of %d blocks cannot be tuned alone (layers that share their "
         "tensors, prompts and successors need all)", d->tune_layers, m->layers);
   const int low_rank = d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0);
-  if (low_rank && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
+  if (low_rank && (d->rank < 1 || d->targets < 1 ||
       d->targets > ldr__all_targets(m) || (d->targets == LDR_TARGET_GATE && !m->shape.gated)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
-  if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536))
-    return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);
-  if (d->prompt_hidden < 0 || d->prompt_hidden > 65536)
-    return ldr__fail(err, LDR_ARGUMENT, "a network %d wide for the prompt cannot be", d->prompt_hidden);
-  if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 ||
-      (prompt && d->virtual_tokens >= m->positions - m->position_offset))
+  if (prompt && d->virtual_tokens >= m->positions - m->position_offset)
     return ldr__fail(err, LDR_ARGUMENT, "%d virtual tokens: the model has %d positions", d->virtual_tokens,
         m->positions - m->position_offset);
   if (theseus && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, "method theseus "
@@ -15912,18 +15925,25 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
 /* Of a description with its defaults: no choice is left to the preset. */
 static const ldr__range ldr__ladder_ranges[] = {
 #define LDR__ROW(name, kind, low, high, said) { LDR__FIELD("ladder", ldr_ladder_desc, name, kind), low, high, said }
-#define LDR__NAME(name, last) LDR__ROW(name, INT, 1, last, "one of its names")
+#define LDR__UP_TO(name, low, high) LDR__ROW(name, INT, low, high, #low " to " #high)
+#define LDR__NAME(name, names) LDR__ROW(name, INT, 1, 1, names)
+#define LDR__CHOICE(name) LDR__ROW(name, INT, LDR_ON, LDR_ON, "on|off")
 #define LDR__REAL(name) LDR__ROW(name, FLOAT, -FLT_MAX, FLT_MAX, "a finite number")
-  LDR__ROW(reduction, INT, 1, 1024, "1 to 1024"), LDR__ROW(width, INT, 1, 65536, "1 to 65536"),
-  LDR__ROW(ffn, INT, 1, 1 << 20, "1 to 1048576"), LDR__ROW(heads, INT, 0, 4096, "0 to 4096"),
-  LDR__ROW(samples, INT, 1, INT32_MAX, "1 or more"), LDR__ROW(dropout, FLOAT, 0, LDR__BELOW_ONE, "below 1"),
+  LDR__UP_TO(classes, 1, 16777216), LDR__UP_TO(reduction, 1, 1024), LDR__UP_TO(width, 1, 65536),
+  LDR__UP_TO(ffn, 1, 1048576), LDR__UP_TO(heads, 0, 4096), LDR__UP_TO(bottleneck, 0, 65536),
+  LDR__UP_TO(prompt_hidden, 0, 65536), LDR__UP_TO(virtual_tokens, 0, 4096),
+  LDR__ROW(rank, INT, INT32_MIN, 4096, "up to 4096"), LDR__ROW(samples, INT, 1, INT32_MAX, "1 or more"),
+  LDR__ROW(dropout, FLOAT, 0, LDR__BELOW_ONE, "below 1"),
   LDR__ROW(gate_temperature, FLOAT, 1e-45, FLT_MAX, "above 0"), LDR__REAL(gate_init), LDR__REAL(output_init),
-  LDR__REAL(alpha), LDR__NAME(tap, LDR_TAP_OUTPUT), LDR__NAME(gate, LDR_GATE_FIXED), LDR__NAME(mix, LDR_MIX_AFTER),
-  LDR__NAME(output, LDR_OUTPUT_RESIDUAL), LDR__NAME(init, LDR_INIT_SLICE), LDR__NAME(importance, LDR_ENERGY),
-  LDR__NAME(slice_heads, LDR_HEADS_WITHIN), LDR__NAME(standardise, LDR_OFF), LDR__NAME(tune_biases, LDR_OFF),
-  LDR__NAME(tune_norms, LDR_OFF), LDR__NAME(final_norm, LDR_OFF), LDR__NAME(down_bias, LDR_OFF)
+  LDR__REAL(alpha), LDR__NAME(tap, LDR_TAPS), LDR__NAME(gate, LDR_GATES), LDR__NAME(mix, LDR_MIXES),
+  LDR__NAME(output, LDR_OUTPUTS), LDR__NAME(init, LDR_INITS), LDR__NAME(importance, LDR_IMPORTANCES),
+  LDR__NAME(slice_heads, LDR_HEAD_SLICES), LDR__NAME(pool, LDR_POOLS),
+  LDR__ROW(head_activation, INT, 0, LDR_SILU, "an ldr_activation"), LDR__CHOICE(standardise), LDR__CHOICE(tune_biases),
+  LDR__CHOICE(tune_norms), LDR__CHOICE(final_norm), LDR__CHOICE(down_bias)
 #undef LDR__ROW
+#undef LDR__UP_TO
 #undef LDR__NAME
+#undef LDR__CHOICE
 #undef LDR__REAL
 };
 
@@ -15941,8 +15961,6 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return ldr__fail(err, LDR_UNSUPPORTED, "the convolution beside the first block of this %s model "
         "is only run, not trained: use a ladder that copies later blocks", m->type);
   if (ldr__in_range(ldr__ladder_ranges, LDR__COUNT(ldr__ladder_ranges), d, err)) return err->status;
-  if (d->classes < 1 || d->classes > (1 << 24))
-    return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d", d->classes);
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
       d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
@@ -16463,8 +16481,7 @@ static ldr_status ldr__ladder_reader(ldr_ladder *l, const ldr_ladder_desc *desc,
 /* What a description cannot be, whatever the model. */
 static ldr_status ldr__ladder_check(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
   if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) || !ldr__head_of(desc->head) ||
-      (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&desc->alloc) ||
-      (unsigned)desc->head_activation > LDR_SILU || (desc->rungs && desc->rung_count < 1) ||
+      !ldr__allocator_valid(&desc->alloc) || (desc->rungs && desc->rung_count < 1) ||
       (desc->encoder_rungs && (desc->encoder_rung_count < 1 || !m->encoder)) ||
       (!desc->rungs && desc->rung_count > 0) || (!desc->encoder_rungs && desc->encoder_rung_count > 0))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
@@ -20522,7 +20539,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
 static const ldr__range ldr__train_ranges[] = {
 #define LDR__ROW(name, kind, low, high, said) { LDR__FIELD("train", ldr_train_desc, name, kind), low, high, said }
 #define LDR__INT(name, low, said) LDR__ROW(name, INT, low, INT32_MAX, said)
-#define LDR__NAME(name, last) LDR__ROW(name, INT, 0, last, "one of its names")
+#define LDR__NAME(name, names) LDR__ROW(name, INT, 0, 0, names)
 #define LDR__PART(name) LDR__ROW(name, FLOAT, 0, LDR__BELOW_ONE, "from 0 to below 1")
 #define LDR__SHARE(name, low) LDR__ROW(name, FLOAT, low, 1, "above 0 and at most 1")
 #define LDR__AMOUNT(name, low) LDR__ROW(name, FLOAT, low, FLT_MAX, "a number of 0 or more")
@@ -20531,8 +20548,8 @@ static const ldr__range ldr__train_ranges[] = {
   LDR__AMOUNT(preference, 0), LDR__ROW(epsilon, FLOAT, 1e-45, FLT_MAX, "above 0"), LDR__PART(beta1), LDR__PART(beta2),
   LDR__PART(momentum), LDR__PART(label_smoothing), LDR__SHARE(replace_rate, 1e-45), LDR__SHARE(replace_until, 1e-45),
   LDR__ROW(warmup, FLOAT, -FLT_MAX, 1, "at most 1"), LDR__ROW(clip, FLOAT, -FLT_MAX, FLT_MAX, "finite"),
-  LDR__NAME(optimizer, LDR_ADAFACTOR), LDR__NAME(schedule, LDR_CONSTANT),
-  LDR__NAME(replace_schedule, LDR_REPLACE_CONSTANT)
+  LDR__NAME(optimizer, LDR_OPTIMIZERS), LDR__NAME(schedule, LDR_SCHEDULES),
+  LDR__NAME(replace_schedule, LDR_REPLACEMENTS)
 #undef LDR__ROW
 #undef LDR__INT
 #undef LDR__NAME
@@ -22427,7 +22444,6 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   if (d->method != LDR_METHOD_LADDER) d->top = 0;
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
-      d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
       ldr__in_range(ldr__ladder_ranges, LDR__COUNT(ldr__ladder_ranges), d, &none))
     return ldr__meta_missing("ladder", err);
   for (int32_t i = 0; i < d->rung_count + d->encoder_rung_count; i++) {

@@ -271,6 +271,11 @@ static const char *of_preset(int32_t i) { return ldr_preset_name((ldr_preset)i);
 
 TEST(options_have_the_words_of_the_rows) {
   static const struct { const char *option; const char *(*name)(int32_t); unsigned command; } lists[] = { { "--method", of_method, CMD_TRAIN }, { "--preset", of_preset, CMD_TRAIN } };
+  static const struct { const char *words, *name; int32_t place; } named[] = {      /* from 1; of enums whose 0 has no name the constant */
+    { LDR_TAPS, "output", LDR_TAP_OUTPUT }, { LDR_GATES, "fixed", LDR_GATE_FIXED }, { LDR_MIXES, "after", LDR_MIX_AFTER }, { LDR_OUTPUTS, "residual", LDR_OUTPUT_RESIDUAL },
+    { LDR_INITS, "slice", LDR_INIT_SLICE }, { LDR_IMPORTANCES, "energy", LDR_ENERGY }, { LDR_POOLS, "pair", LDR_POOL_PAIR }, { LDR_HEAD_SLICES, "within", LDR_HEADS_WITHIN },
+    { LDR_OPTIMIZERS, "sgd", 1 + LDR_SGD }, { LDR_OPTIMIZERS, "adafactor", 1 + LDR_ADAFACTOR }, { LDR_SCHEDULES, "constant", 1 + LDR_CONSTANT },
+    { LDR_REPLACEMENTS, "constant", 1 + LDR_REPLACE_CONSTANT }, { LDR_INITS "|reserved", "reserved", INIT_RESERVED }, { LDR_TARGETS, "down", 7 }, { LDR_TARGETS, "cross_output", 11 } };
   size_t i, k;
   for (i = 0; i < 2; i++) {
     char words[256] = "";
@@ -282,6 +287,7 @@ TEST(options_have_the_words_of_the_rows) {
     CHECK(k < sizeof option_table / sizeof *option_table);
     if (k < sizeof option_table / sizeof *option_table) CHECK_STR(option_table[k].value, words);
   }
+  for (i = 0; i < sizeof named / sizeof *named; i++) CHECK_INT(word_index(named[i].words, named[i].name), named[i].place);
 }
 
 TEST(tasks_are_listed) {

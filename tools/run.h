@@ -248,6 +248,7 @@ typedef struct option {
 } option;
 
 #define AT(member) offsetof(options, member)
+#define ELEMENT_TYPES "f32|bf16|int8"    /* element_type() */
 
 static const option option_table[] = {
   { "--model", KIND_TEXT, AT(model), CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, CMD_RUN | CMD_QUANTIZE, "DIR", 0, 0, "the pretrained model, a Hugging Face directory" },
@@ -342,7 +343,7 @@ static const option option_table[] = {
   { "--prompt-hidden", KIND_COUNT, AT(prompt_hidden), CMD_FIT, 0, "N", 1, 65536, "prompt: its vectors go through a network with so many hidden units (P-tuning)" },
   { "--successors", KIND_COUNT, AT(successors), CMD_ONE, 0, "N", 1, 65536, "theseus: blocks that are to do the work of all the model's, half as many if not given" },
   { "--replace-rate", KIND_NUMBER, AT(replace_rate), CMD_ONE, 0, "P", 0, 1, "theseus: chance of a successor in its layers' place, at the start if linear; 0.5 if not given" },
-  { "--replace-schedule", KIND_WORD, AT(replace_schedule), CMD_ONE, 0, "linear|constant", 0, 0, "theseus: whether the replacement probability rises or stays constant until --replace-until; then it is 1" },
+  { "--replace-schedule", KIND_WORD, AT(replace_schedule), CMD_ONE, 0, LDR_REPLACEMENTS, 0, 0, "theseus: whether the replacement probability rises or stays constant until --replace-until; then it is 1" },
   { "--replace-until", KIND_NUMBER, AT(replace_until), CMD_ONE, 0, "P", 0, 1, "theseus: share of all steps with layers beside successors, 0.5 if not given" },
   { "--tune-layers", KIND_COUNT, AT(tune_layers), CMD_FIT, 0, "N", 1, 65536, "change only the last N blocks of the backbone, and no embeddings" },
   { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
@@ -358,19 +359,19 @@ static const option option_table[] = {
   { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT | CMD_PRETRAIN, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
   { "--rungs", KIND_LIST, AT(rungs), CMD_FIT | CMD_PRETRAIN, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
   { "--encoder-rungs", KIND_LIST, AT(encoder_rungs), CMD_FIT, 0, "LIST", 0, 65535, "of a model with two stacks: those of the encoder; if not given, as --rungs" },
-  { "--init", KIND_WORD, AT(init), CMD_FIT, 0, "random|slice|reserved", 0, 0, "how the ladder starts; reserved: as the model's ladder.safetensors, with its shape" },
-  { "--importance", KIND_WORD, AT(importance), CMD_FIT, 0, "magnitude|fisher|energy", 0, 0, "what decides which dimensions a slice keeps" },
-  { "--slice-heads", KIND_WORD, AT(slice_heads), CMD_FIT, 0, "whole|within", 0, 0, "keep whole heads, or the best dimensions inside each" },
+  { "--init", KIND_WORD, AT(init), CMD_FIT, 0, LDR_INITS "|reserved", 0, 0, "how the ladder starts; reserved: as the model's ladder.safetensors, with its shape" },
+  { "--importance", KIND_WORD, AT(importance), CMD_FIT, 0, LDR_IMPORTANCES, 0, 0, "what decides which dimensions a slice keeps" },
+  { "--slice-heads", KIND_WORD, AT(slice_heads), CMD_FIT, 0, LDR_HEAD_SLICES, 0, 0, "keep whole heads, or the best dimensions inside each" },
   { "--dropout", KIND_NUMBER_OFF, AT(dropout), CMD_FIT | CMD_PRETRAIN, 0, "P", 0, 1, "in the side network" },
-  { "--pool", KIND_WORD, AT(head_pool), CMD_FIT, 0, "first|last|mean|pair", 0, 0, "the head reads a text's first or last token, or the mean of all, or of two texts both means and how they differ; first if not given, last in causal models" },
+  { "--pool", KIND_WORD, AT(head_pool), CMD_FIT, 0, LDR_POOLS, 0, 0, "the head reads a text's first or last token, or the mean of all, or of two texts both means and how they differ; first if not given, last in causal models" },
   { "--head-hidden", KIND_COUNT_OFF, AT(head_hidden), CMD_FIT, 0, "N", 0, 65536, "a hidden layer of this width in the head" },
   { "--epochs", KIND_COUNT, AT(epochs), CMD_FIT, 0, "N", 1, 1000000, "passes over the training set" },
   { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_STREAM, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
   { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT | CMD_STREAM, 0, "N", 1, 65536, "work through a batch in so many parts" },
   { "--lr", KIND_NUMBER, AT(lr), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e6, "the highest learning rate" },
   { "--lr-scale", KIND_NUMBER, AT(lr_scale), CMD_FIT, 0, "X", 0, 1000, "so many times the usual learning rate" },
-  { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_STREAM, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
-  { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_STREAM, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
+  { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_STREAM, 0, LDR_OPTIMIZERS, 0, 0, "how gradients become steps" },
+  { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_STREAM, 0, LDR_SCHEDULES, 0, 0, "of the learning rate after the warm-up" },
   { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_STREAM, 0, "P", 0, 1, "share of all steps in which the rate rises" },
   { "--weight-decay", KIND_NUMBER_OFF, AT(weight_decay), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e6, "of matrices, not of vectors" },
   { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e30, "largest norm of all gradients together" },
@@ -383,11 +384,11 @@ static const option option_table[] = {
   { "--seed", KIND_SEED, AT(seed), CMD_ONE | CMD_STREAM, 0, "N", 0, 0, "of the initial values and of the order of examples" },
   { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_STREAM, 0, "N", 1, 1024, "processor threads to use" },
   { "--simd", KIND_SIMD, AT(simd), CMD_RUN | CMD_STREAM, 0, "SET", 0, 0, "the widest instruction set to use" },
-  { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|bf16|int8", 0, 0, "how the frozen backbone multiplies: bf16 and int8 are smaller and, with instructions of their own, faster; 0.5 and 1 to 3 % off" },
-  { "--compute", KIND_WORD, AT(compute), CMD_DISTIL, 0, "f32|bf16|int8", 0, 0, "how the teacher multiplies; int8 if not given" },
+  { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, ELEMENT_TYPES, 0, 0, "how the frozen backbone multiplies: bf16 and int8 are smaller and, with instructions of their own, faster; 0.5 and 1 to 3 % off" },
+  { "--compute", KIND_WORD, AT(compute), CMD_DISTIL, 0, ELEMENT_TYPES, 0, 0, "how the teacher multiplies; int8 if not given" },
   { "--cache", KIND_TEXT, AT(cache), CMD_ONE, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
-  { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
-  { "--tap-type", KIND_WORD, AT(tap_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "without a cache, how a step keeps a ladder's taps for the way back: exact, or rounded to a half or a quarter" },
+  { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, ELEMENT_TYPES, 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
+  { "--tap-type", KIND_WORD, AT(tap_type), CMD_FIT, 0, ELEMENT_TYPES, 0, 0, "without a cache, how a step keeps a ladder's taps for the way back: exact, or rounded to a half or a quarter" },
   { "--cache-fill", KIND_WORD, AT(cache_fill), CMD_FIT, 0, "epoch|layers", 0, 0, "in the first epoch, or before it, reading each backbone layer once" },
   { "--pack", KIND_FLAG, AT(pack), CMD_RUN, 0, NULL, 0, 0, "f32: lay the backbone's matrices out in memory as they are used, a copy of floats: one text takes a sixth less time" },
   { "--release", KIND_FLAG, AT(release), CMD_RUN, 0, NULL, 0, 0, "hold one backbone layer in memory at a time (slower)" },
@@ -410,7 +411,7 @@ static const option option_table[] = {
   { "--min-new", KIND_COUNT, AT(min_new), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1000000, "a text does not end before so many tokens; if not given, as generation_config.json says (min_length), of two stacks" },
   { "--no-repeat", KIND_COUNT, AT(no_repeat), CMD_GENERATE | CMD_EVAL, 0, "N", 1, 1000000, "no run of N tokens comes twice; if not given, as generation_config.json says (no_repeat_ngram_size), of two stacks" },
   { "--greedy", KIND_FLAG, AT(greedy), CMD_GENERATE | CMD_EVAL, 0, NULL, 0, 0, "the likeliest token at every step, one text, whatever generation_config.json says" },
-  { "--kept-type", KIND_WORD, AT(kept_type), CMD_GENERATE, 0, "f32|bf16|int8", 0, 0, "how the keys and values of the text so far are kept: exact, or rounded to a half or a quarter of the space" },
+  { "--kept-type", KIND_WORD, AT(kept_type), CMD_GENERATE, 0, ELEMENT_TYPES, 0, 0, "how the keys and values of the text so far are kept: exact, or rounded to a half or a quarter of the space" },
   { "--rounded", KIND_FLAG, AT(rounded), CMD_GENERATE, 0, NULL, 0, 0, "weights in blocks: what they multiply is rounded to 8 bits, a token comes up to twice as fast, and scores are 0.5 to 2 % off" },
   { "--temperature", KIND_NUMBER_OFF, AT(temperature), CMD_GENERATE, 0, "X", 0, 1000, "draw the next token, the more freely the higher; if not given, the likeliest is taken" },
   { "--top-k", KIND_COUNT, AT(top_k), CMD_GENERATE, 0, "K", 1, 10000000, "of the K likeliest tokens alone" },
@@ -635,7 +636,7 @@ static int32_t target_bits(const char *list) {
     if (n >= sizeof word) return 0;
     memcpy(word, list, n);
     word[n] = 0;
-    i = word_index("query|key|value|output|gate|up|down|cross_query|cross_key|cross_value|cross_output", word);
+    i = word_index(LDR_TARGETS, word);
     if (!i) return 0;
     bits |= 1 << (i - 1);
     list += n + (list[n] == ',');
