@@ -125,11 +125,6 @@
      qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
      that lie in one), deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
-     To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for
-     what it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row
-     of ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
-     test_session.c.
-     To add a format: how it begins and what reads it, a row of ldr__formats; bad files of it in tests/test_files.c.
 
    >>manual-tokenizer     WHAT A TOKENIZER IS
      A list of parts that turns text into ids of the model's vocabulary. Text passes them in this order:
@@ -148,10 +143,7 @@
      alternatives, classes, \p{..}, counts (greedy, lazy, possessive), look-around, (?i:..); what they do not know is
      refused by name. A GGUF file's tokenizer is read by its model (gpt2, llama, bert, t5) and, for gpt2, by its pre
      (the names in ldr__pair_rows); others are refused by name. It answers as the model's own library, not as llama.cpp
-     where that drops accents and parts of Hangul (bert). To add a part: write its function beside the others in
-     >>tokenizer, add a row with its settings to ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders, add a
-     tokenizer with it to tests/reference/make_tokenizers.py and run tests/test_tokenizer. To add a way to split that
-     GGUF names: a name or a row in ldr__pair_rows.
+     where that drops accents and parts of Hangul (bert).
 
    >>manual-methods       THE OTHER WAYS TO TUNE
      desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes
@@ -264,18 +256,29 @@
 
    >>manual-adding        TO ADD SOMETHING
      What comes in kinds is a table, and one more is a row and its functions:
-       norm             ldr__norms (>>ops), its sums in the kernels `norm` and `norm_backward` (>>kernels)
+       family           ldr__families, or ldr__kin if only keys tell it from another (>>model): names of its layers'
+                        parts, of the tensors around them, LDR__OF_... for what it does otherwise. Its keys in
+                        ldr__known_keys and, where they change a block, in ldr__config_block. Its golden directory in
+                        tests/test_files.c, test_methods.c, test_session.c
        head             ldr__heads (>>dataset): its targets, loss (>>heads), part in the metrics (>>metrics) and scores;
                         labels in files: ldr__reader_add. The loops over tiny_heads in tests/ check gradients, caches
                         and files
-       metric           ldr__metrics, and its value in ldr__tally_value
+       metric           ldr__metrics (>>metrics), and its value in ldr__tally_value
        method           ldr__methods (>>ladder), the tensors it adds (ldr__slot), their part in the passes (>>block,
-                        >>tune); its gradients in tests/test_methods.c
+                        >>tune), ranges of its fields (ldr__ladder_ranges); its gradients in tests/test_methods.c
+       format           ldr__formats (>>formats): how it begins and what reads it; bad files of it in tests/test_files.c
+       tokenizer part   ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders (>>tokenizer): its function,
+                        settings and defaults. A tokenizer with it in tests/reference/make_tokenizers.py, whose vectors
+                        tests/test_tokenizer.c reads. A way to split that GGUF names: ldr__pair_rows
        instruction set  an ldr__kernels (>>machine), its row in ldr__sets (>>dispatch), its name in ldr_simd;
                         tests/test_core.c goes over every set
-       task             a row of task_table in tools/tasks.h; a form of file, of task_forms there; tests/test_tasks.c
-       others           a family or a format: at the end of (>>manual-models); a part of tokenizers: of
-                        (>>manual-tokenizer)
+       element type     ldr__dtypes (>>half), its constant in ldr_dtype, what unpacks it (ldr__load, ldr__block_unpack);
+                        tests/test_quantise.c
+       activation       LDR__ACTIVATIONS (>>kernels), its function and slope; norm: ldr__norms (>>ops), its sums in the
+                        kernels; both in tests/test_core.c
+       task             task_table in tools/tasks.h; a form of file: task_forms there; tests/test_tasks.c
+       option           its field in the description and its range (ldr__ladder_ranges, ldr__train_ranges), names beside
+                        its enum, a row of option_table in tools/run.h
 
    >>options              OPTIONS (define before the implementation; those marked * also before every include)
      LADDER_STATIC *          everything static, for one copy a file
@@ -2559,8 +2562,7 @@ LDR__INLINE float ldr__tanh_slope(float x) {
   return 1.0f - t * t;
 }
 
-/* Rows: activation, its function, names in configurations. To add one: its two functions, a row here, its constant in
-   ldr_activation. */
+/* Rows: activation, its function, names in configurations. */
 #define LDR__ACTIVATIONS(ROW) \
   ROW(LDR_TANH, tanh, "tanh") ROW(LDR_GELU, gelu, "gelu") \
   ROW(LDR_GELU_TANH, gelu_tanh, "gelu_new gelu_pytorch_tanh gelu_fast gated-gelu") \
@@ -5317,8 +5319,7 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
 /* ================================
    >>formats           Other files that hold weights: GGUF, PyTorch's zip and its older form
    --------------------------------
-   A format is a row of ldr__formats: how its first bytes look, and what reads it. To add one,
-   write both and add the row; tests/test_files.c holds a table of bad files for each.
+   A format is a row of ldr__formats: how its first bytes look, and what reads it.
    ================================ */
 
 static int ldr__ends_with(const char *s, const char *tail) {
@@ -14699,8 +14700,7 @@ typedef void ldr__tally_fn(ldr__tally *y, const ldr__pass *s);
 typedef void ldr__scores_fn(float *z, size_t rows, size_t n);
 
 /* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
-   become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in
-   tests/test_ladder.c. */
+   become scores. */
 typedef struct ldr__head {
   ldr_head head;
   const char *name;
@@ -15706,8 +15706,7 @@ static size_t ldr__head_outputs(const ldr_ladder_desc *d) {
 
 /* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
    another ladder can read what it makes of the backbone; exports: has a place in a model file; rate: the usual one at
-   width 768, scaled: more for narrower models. To add one: a row, the tensors it adds (ldr__slot, or ends of the
-   model), their part in the block's passes, and a gradient check in tests/test_methods.c. */
+   width 768, scaled: more for narrower models. */
 typedef struct ldr__method { ldr_method method; const char *name; int deep, biases, norms, beside, exports; float rate;
     int scaled; } ldr__method;
 static const ldr__method ldr__methods[] = {

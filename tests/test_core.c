@@ -138,9 +138,15 @@ TEST(statuses_have_names_and_texts) {
     CHECK(strncmp(ldr_status_name((ldr_status)i), "LDR_", 4) == 0 && strlen(ldr_status_text((ldr_status)i)) > 5);
     for (k = 0; k < i; k++) CHECK(strcmp(ldr_status_name((ldr_status)i), ldr_status_name((ldr_status)k)) != 0 && strcmp(ldr_status_text((ldr_status)i), ldr_status_text((ldr_status)k)) != 0);
   }
-  CHECK_STR(ldr_dtype_name(LDR_BF16), "BF16");
-  CHECK_STR(ldr_dtype_name(LDR_DTYPE_COUNT), "?");
-  CHECK_STR(ldr_dtype_name(LDR_IQ4_XS), "IQ4_XS");
+#define T(name) { LDR_##name, #name }
+  {       /* the rows of element types stand in the order of their constants */
+    static const struct { ldr_dtype type; const char *name; } types[] = {
+      T(F32), T(F16), T(BF16), T(F64), T(I8), T(U8), T(I16), T(U16), T(I32), T(U32), T(I64), T(U64), T(BOOL), T(Q8_0), T(Q4_0), T(Q4_1), T(Q5_0), T(Q5_1), T(IQ4_NL),
+      T(Q2_K), T(Q3_K), T(Q4_K), T(Q5_K), T(Q6_K), T(IQ4_XS), { LDR_DTYPE_COUNT, "?" } };
+    CHECK_INT(sizeof types / sizeof *types, LDR_DTYPE_COUNT + 1);
+    for (i = 0; i < (int)(sizeof types / sizeof *types); i++) CHECK_STR(ldr_dtype_name(types[i].type), types[i].name);
+  }
+#undef T
   CHECK_INT(ldr_dtype_block(LDR_Q6_K), 256);
   CHECK_INT(ldr_dtype_size(LDR_F64), 8);
   CHECK_INT(ldr_dtype_size(LDR_DTYPE_COUNT), 0);
