@@ -237,7 +237,7 @@ TEST(compiles_without_warnings) {
     sprintf(flags, STRICT "-O0 %s", ways[i].how);
     if (have(ways[i].compiler)) CHECK(compiles(ways[i].compiler, ways[i].file, implementation, flags));
   }
-  if (have("clang++")) CHECK(compiles("clang++", "header-test.cpp", "#include \"../tools/ladder.c\"\n", STRICT "-fsyntax-only -std=c++2a"));
+  if (have("clang++")) CHECK(compiles("clang++", "header-test.cpp", "#include \"../tools/ladder.c\"\n", STRICT "-fsyntax-only -std=c++2b"));
   remove("header-test.o");
 }
 
@@ -344,16 +344,22 @@ TEST(fuzzers_compile) {
 
 /* Each command of the program names what it stands on, and none another that stands on it. */
 TEST(parts_of_the_program_compile_alone) {
-  static const char *const parts[] = { "run", "answers", "asking", "compare", "distil", "export", "features", "generate", "gguf", "pretrain", "recipe", "scoring", "tokenize" };
-  const char *cc = compiler("CC", "cc");
-  char source[64], text[96];
+  static const char *const parts[] = { "run", "answers", "asking", "compare", "distil", "export", "features", "generate", "gguf", "pretrain", "recipe", "scoring", "tokenize",
+    NULL,       /* and the pieces of these, which stand on the header alone */
+    "axes", "chat", "corruption", "grow", "jinja", "padding", "score", "spans", "submit", "tasks", "views", "words" };
+  const char *cc = compiler("CC", "cc"), *before = "";
+  char source[64], text[160];
   size_t i;
   if (!ldr_test_exists("../tools/run.h")) SKIP("not in the tests folder");
   if (!have(cc)) SKIP("no C compiler to run");
   for (i = 0; i < sizeof parts / sizeof *parts; i++) {
+    if (!parts[i]) {
+      before = "#define LADDER_IMPLEMENTATION\n#include \"../ladder.h\"\n";
+      continue;
+    }
     sprintf(source, "../tools/%s.h", parts[i]);
     CHECK(ldr_test_exists(source));
-    sprintf(text, "#include \"%s\"\n", source);
+    sprintf(text, "%s#include \"%s\"\n", before, source);
     CHECK(compiles(cc, "header-test.c", text, " -c -fsyntax-only -w"));
   }
 }
