@@ -726,7 +726,7 @@ LDR_API const char *ldr_model_label(const ldr_model *m, int32_t index);      /* 
 
 typedef enum ldr_head {
   LDR_HEAD_CLASSIFY,             /* one label a sequence; softmax cross-entropy */
-  LDR_HEAD_REGRESS,              /* one number a sequence; mean squared error */
+  LDR_HEAD_REGRESS,              /* one number a sequence; mean squared error (see value_scale) */
   LDR_HEAD_TOKENS,               /* one label a token, -100 = ignored; softmax cross-entropy */
   LDR_HEAD_CHOICE,               /* `choices` sequences an example, one score each; softmax over them */
   LDR_HEAD_WORDS,                /* one word a token, -100 = ignored: the model's own language-model head. Masked words
@@ -971,6 +971,9 @@ typedef struct ldr_ladder_desc {
   /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
   int32_t        head_hidden;
   ldr_activation head_activation;       /* of the hidden layer; 0: tanh */
+  float          value_mean, value_scale;   /* REGRESS: a score is value_mean + value_scale z; z learns, and the loss
+                                    is of (value - value_mean) / value_scale. value_scale 0: mean and deviation of the
+                                    first training set; mean 0, scale 1: values as they are */
   int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64 */
   int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task):
                                     head, classes, pool, head_hidden, head_activation and label_names are taken from
@@ -15816,6 +15819,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     d.pool = m->task.pool;
     d.head_hidden = m->task.hidden ? m->task.hidden : -1;
     d.head_activation = m->task.activation;
+    d.value_scale = 1;
   }
   if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
   else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
@@ -15934,7 +15938,8 @@ static const ldr__range ldr__ladder_ranges[] = {
   LDR__ROW(rank, INT, INT32_MIN, 4096, "up to 4096"), LDR__ROW(samples, INT, 1, INT32_MAX, "1 or more"),
   LDR__ROW(dropout, FLOAT, 0, LDR__BELOW_ONE, "below 1"),
   LDR__ROW(gate_temperature, FLOAT, 1e-45, FLT_MAX, "above 0"), LDR__REAL(gate_init), LDR__REAL(output_init),
-  LDR__REAL(alpha), LDR__NAME(tap, LDR_TAPS), LDR__NAME(gate, LDR_GATES), LDR__NAME(mix, LDR_MIXES),
+  LDR__REAL(alpha), LDR__REAL(value_mean), LDR__ROW(value_scale, FLOAT, 0, FLT_MAX, "0 or more"),
+  LDR__NAME(tap, LDR_TAPS), LDR__NAME(gate, LDR_GATES), LDR__NAME(mix, LDR_MIXES),
   LDR__NAME(output, LDR_OUTPUTS), LDR__NAME(init, LDR_INITS), LDR__NAME(importance, LDR_IMPORTANCES),
   LDR__NAME(slice_heads, LDR_HEAD_SLICES), LDR__NAME(pool, LDR_POOLS),
   LDR__ROW(head_activation, INT, 0, LDR_SILU, "an ldr_activation"), LDR__CHOICE(standardise), LDR__CHOICE(tune_biases),
@@ -18594,6 +18599,11 @@ static void ldr__pass_backward(ldr__pass *s) {
 
 /* ---- batches of a data set ---- */
 
+/* 1 until it is measured. */
+static double ldr__value_scale(const ldr_ladder *l) {
+  return l->d.value_scale > 0 ? (double)l->d.value_scale : 1;
+}
+
 /* Copies examples[0..count) into a pass, labels and values as its head reads them. */
 static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count,
     const uint64_t *ordinals, float dropout, uint64_t step_key) {
@@ -18608,7 +18618,8 @@ static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *ex
       memcpy(s->segments + at, e.segments, (size_t)e.count * sizeof(int32_t));
       if (ldr__per_token(d->head)) memcpy(s->labels + at, e.labels, (size_t)e.count * sizeof(int32_t));
       else if (c == 0) s->labels[i] = e.labels[0];
-      if (d->head == LDR_HEAD_REGRESS) s->values[i] = e.value;
+      if (d->head == LDR_HEAD_REGRESS) s->values[i] =
+          (float)(((double)e.value - (double)s->l->d.value_mean) / ldr__value_scale(s->l));
       at += (size_t)e.count;
       s->offsets[n + 1] = (int32_t)at;
     }
@@ -21133,6 +21144,16 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
   return t ? t->start : none;
 }
 
+/* Steps are of a size, and values to be predicted may be years or millionths. */
+static void ldr__values_measure(ldr_ladder *l, const ldr_dataset *d) {
+  double mean = 0, square = 0, n = (double)d->count;
+  if (l->d.head != LDR_HEAD_REGRESS || l->d.value_scale > 0) return;
+  for (size_t i = 0; i < d->count; i++) mean += (double)d->values[i] / n;
+  for (size_t i = 0; i < d->count; i++) square += ((double)d->values[i] - mean) * ((double)d->values[i] - mean) / n;
+  l->d.value_mean = (float)mean;
+  l->d.value_scale = square > 1e-60 ? (float)LDR__MIN(sqrt(square), FLT_MAX) : 1;
+}
+
 /* Measures the channels; the first trainer of a ladder also fits its head, and scores that start. Allocates for its
    time. */
 static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
@@ -21174,6 +21195,7 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
     const ldr_train_desc *desc, ldr_error *err) {
   LDR__OWN_ERROR(err);
   ldr_trainer *t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
+  if (t) ldr__values_measure(l, train);
   if (!t || !ldr__trainer_prepare(t, err)) return t;
   ldr_trainer_free(t);
   return NULL;
@@ -21558,6 +21580,8 @@ LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *
     size_t classes = (size_t)s->l->d.classes;
     ldr__head_forward(s);
     ldr__copy(scores[i], s->logits, s->row_count * classes);
+    for (size_t r = 0; h->head == LDR_HEAD_REGRESS && r < s->row_count; r++)
+      scores[i][r] = (float)((double)s->l->d.value_mean + ldr__value_scale(s->l) * (double)s->logits[r]);
     if (ldr__finite(scores[i], s->row_count, classes, "scores", err)) return err->status;
     if (h->scores) h->scores(scores[i], s->row_count, classes);
   }
@@ -22129,7 +22153,8 @@ static const ldr__field ldr__fields[] = {
   LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init), LDR__INT(importance),
   LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias),
   LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top),
-  LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size), LDR__OPTION(encoder_rung_count)
+  LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size), LDR__OPTION(encoder_rung_count),
+  LDR__OPTION(value_mean), LDR__OPTION(value_scale)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
@@ -22440,6 +22465,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
   /* of earlier versions */
   if (d->standardise == LDR_AUTO || d->head == LDR_HEAD_WORDS) d->standardise = LDR_OFF;
+  if (d->head == LDR_HEAD_REGRESS && d->value_scale == 0) d->value_scale = 1;
   if (d->method != LDR_METHOD_LADDER) d->top = 0;
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||

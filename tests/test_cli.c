@@ -624,7 +624,7 @@ TEST(a_ladder_learns_to_answer) {
   free(file);
   EXPECT(0, "echo '\"w1 w2 w3\"' | $L generate --model speaker --max-new 5 --json");
   text = slurp("out", &n);
-  CHECK(text && strncmp(text, "{\"ids\":[", 8) == 0 && strstr(text, "\"text\":\"w"));
+  CHECK(text && strncmp(text, "{\"ids\":[", 8) == 0 && strstr(text, "\"text\":\" w"));     /* goes on where the prompt ends */
   EXPECT(0, "echo '1 2 3' | $L generate --model speaker --max-new 5 --ids");
   free(text);
   CHECK(put_file("ask.jsonl", "{\"prompt\":\"w1 w2\",\"completion\":\"w7 w8 w9\"}\n{\"prompt\":\"w3 w4\",\"completion\":\"w10 w11\"}\n"));
@@ -641,7 +641,7 @@ TEST(a_ladder_learns_to_answer) {
   EXPECT(0, "$L train --model speaker --task text --train tale.txt --dev tale.txt --max-len 8 --lr 1e-2 --epochs 150 --seed 1 --out tale.ladder");
   EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --ladder tale.ladder --max-new 4");
   text = slurp("out", &n);
-  CHECK_STR(text, "w4 w5 w6 w7\n");
+  CHECK_STR(text, " w4 w5 w6 w7\n");
   free(text);
   EXPECT(0, "$L eval --model speaker --ladder tale.ladder --data tale.txt");
   text = slurp("out", &n);

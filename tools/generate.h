@@ -10,9 +10,11 @@ enum { GENERATE_SHOWN, GENERATE_PREDICTED, GENERATE_KEPT };
 typedef struct generation {
   run           *r;
   ldr_session   *session;
-  int32_t       *out, made, capacity;
+  int32_t       *room, *out, made, capacity;      /* out[made], behind a place for g->leads   */
   ldr_text       text;
   size_t         shown;                  /* bytes of the text that have been printed         */
+  size_t         lead;                   /* bytes of g->text that are the prompt's, see below */
+  int32_t        leads;                  /* tokens of it in front of g->out: 0 or 1          */
   chat           talk;                   /* --chat                                           */
   jinja_buffer   said;                   /* without --json: the conversation so far          */
   int32_t       *held, held_count;       /* tokens that the session has read                 */
@@ -25,11 +27,31 @@ typedef struct generation {
   struct beam_text *now, *next, *done;   /* [beams] each; done: the best first               */
 } generation;
 
+/* Tokens of g->out as text, behind g->lead bytes. What continues a prompt is decoded with the prompt's last token before
+   it: decoders take away the blank with which a text begins, and this one does not begin there. An answer does. */
+static int generate_text(generation *g) {
+  return ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out - g->leads, g->made + g->leads, 1, &g->r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int generate_lead(generation *g, const ldr_encoding *c) {
+  const run *r = g->r;
+  int status, answers = r->o.chat || g->mode || (r->ladder && r->task && r->task->form != FORM_LINES);
+  g->leads = !answers && !ldr_model_encoder(r->model) && ldr_model_tokenizer(r->model) && c->count;
+  g->lead = g->shown = 0;
+  g->made = 0;
+  if (!g->leads) return EXIT_DONE;
+  g->out[-1] = c->ids[c->count - 1];
+  status = generate_text(g);
+  g->lead = g->shown = g->text.size;
+  if (g->lead >= 3 && memcmp(g->text.data + g->lead - 3, "\xef\xbf\xbd", 3) == 0) g->leads = 0;      /* a part of a character: who knows where it ends */
+  if (!g->leads) g->lead = g->shown = 0;
+  return status;
+}
+
 /* The text so far; a character that is not yet whole waits. */
 static int generate_decode(generation *g, int last) {
-  const ldr_tokenizer *t = ldr_model_tokenizer(g->r->model);
   size_t n;
-  if (ldr_tokenizer_decode(t, &g->text, g->out, g->made, 1, &g->r->err)) return EXIT_FAILED;
+  if (generate_text(g)) return EXIT_FAILED;
   n = g->text.size;
   while (!last && n > g->shown && n >= 3 && memcmp(g->text.data + n - 3, "\xef\xbf\xbd", 3) == 0) n -= 3;
   if (!g->r->o.json && n > g->shown) {
@@ -58,7 +80,7 @@ static int generate_print(generation *g) {
   if (interrupted && (g->mode || g->r->o.json)) return EXIT_DONE;          /* half an answer is none */
   if (g->mode) {
     if (g->made && beams_ends(g->r->model, g->out[g->made - 1])) g->made--;
-    if (ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out, g->made, 1, &g->r->err)) return EXIT_FAILED;
+    if (generate_text(g)) return EXIT_FAILED;
     if (g->mode == GENERATE_KEPT) return EXIT_DONE;
     fputs("{\"text\":", stdout);
     put_bytes(stdout, g->text.data ? g->text.data : "", g->text.size);
@@ -78,9 +100,9 @@ static int generate_print(generation *g) {
   }
   fputs("]", stdout);
   if (ldr_model_tokenizer(g->r->model)) {
-    if (ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out, g->made, 1, &g->r->err)) return EXIT_FAILED;
+    if (generate_text(g)) return EXIT_FAILED;
     fputs(",\"text\":", stdout);
-    put_bytes(stdout, g->text.data, g->text.size);
+    put_bytes(stdout, g->text.data + g->lead, g->text.size - LDR__MIN(g->lead, g->text.size));
   }
   fputs("}\n", stdout);
   return EXIT_DONE;
@@ -352,8 +374,7 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   d.most = LDR__MIN(generate_most(g->r), g->capacity);
   d.token = generate_token;
   d.user = g;
-  g->made = 0;
-  g->shown = 0;
+  if (generate_lead(g, c)) return EXIT_FAILED;
   ldr_session_rewind(g->session, known, NULL);
   if (!c->count && g->mode == GENERATE_PREDICTED) return generate_print(g) ? EXIT_FAILED : flush_answers(g->r);      /* an answer a line */
   if (!c->count) return fail(g->r, LDR_DATA, "a prompt holds no tokens", "");
@@ -402,7 +423,7 @@ static int generate_chat(generation *g, const text *line, ldr_encoding *c) {
   if (!status && c->count >= g->capacity) status = fail(r, LDR_LIMIT, "the conversation is longer than the model's positions (or --max-len)", "");
   if (!status) status = generate_from(g, c);
   if (status || r->o.json) return status;
-  if (ldr_tokenizer_decode(ldr_model_tokenizer(r->model), &g->text, g->out, g->made, 1, &r->err)) return EXIT_FAILED;
+  if (generate_text(g)) return EXIT_FAILED;
   generate_say(g, "assistant", g->text.data, g->text.size);
   return r->err.status ? EXIT_FAILED : EXIT_DONE;
 }
@@ -486,7 +507,8 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
     g->capacity = room ? room : r->max_len;
     if (ldr_model_encoder(r->model)) g->capacity = LDR__MAX(g->capacity, LDR__MIN(1 + generate_most(r), r->info.positions));      /* of the answer alone */
     g->session = generate_session(g);
-    g->out = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->out);
+    g->room = (int32_t *)malloc(((size_t)g->capacity + 2) * sizeof *g->room);
+    g->out = g->room ? g->room + 1 : NULL;
     g->held = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->held);
     if (!g->session) status = EXIT_FAILED;
     else if (!g->out || !g->held) status = fail(r, LDR_MEMORY, "out of memory", "");
@@ -510,7 +532,7 @@ static void generate_close(generation *g) {
   chat_close(&g->talk);
   free(g->said.data);
   free(g->held);
-  free(g->out);
+  free(g->room);
 }
 
 /* The lines of f, answered. */

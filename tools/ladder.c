@@ -379,6 +379,12 @@ static int ladder_labels(run *r) {
 static int eval_generated(run *r);
 static int eval_spoken(run *r, const char *data);
 
+/* In the unit of the values: correlation does not see that all answers are too high, or half as far apart. */
+static double missed_by(const run *r, const ldr_score *score) {
+  float scale = ldr_ladder_desc_get(r->ladder).value_scale;
+  return sqrt(score->loss) * (scale > 0 ? (double)scale : 1);
+}
+
 static int command_eval(run *r) {
   char buffer[LADDER_MAX_PATH];
   const char *data;
@@ -400,12 +406,18 @@ static int command_eval(run *r) {
     put_string(stdout, ldr_metric_name(r->metric));
     fputs(",\"value\":", stdout);
     put_number(stdout, score.value);
-    printf(",\"examples\":%d}\n", (int)score.examples);
+    printf(",\"examples\":%d", (int)score.examples);
+    if (r->head == LDR_HEAD_REGRESS) {
+      fputs(",\"rmse\":", stdout);
+      put_number(stdout, missed_by(r, &score));
+    }
+    fputs("}\n", stdout);
     return EXIT_DONE;
   }
   printf("%s %.4f on %d examples, loss %.4f", ldr_metric_name(r->metric), score.value, (int)score.examples, score.loss);
   if (r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
   if (r->metric == LDR_METRIC_LIKELIHOOD) printf(", perplexity %.3f", exp(score.loss));
+  if (r->head == LDR_HEAD_REGRESS) printf(", values missed by %g (root of the mean square)", missed_by(r, &score));
   putchar('\n');
   return EXIT_DONE;
 }
