@@ -1690,11 +1690,11 @@ static void ldr__text_print(ldr__text *t, const char *format, ...) {
 
 /* A variable of zeros, in a way that C and C++ share. */
 #define LDR__ZERO(type, name) \
-  type name;                  \
+  type name; \
   memset(&name, 0, sizeof name)
 
 /* Where the caller gave no error, or one that is taken: another, so that an earlier error stays as it is. */
-#define LDR__OWN_ERROR(err)       \
+#define LDR__OWN_ERROR(err) \
   LDR__ZERO(ldr_error, ldr__own); \
   if (!err || err->status) err = &ldr__own
 
@@ -2549,16 +2549,16 @@ LDR__INLINE float ldr__tanh_slope(float x) {
   ROW(LDR_RELU, relu, "relu gated-relu") ROW(LDR_SILU, silu, "silu swish gated-silu")
 
 /* One loop body for whole groups of lanes (constant trip count) and for the rest. */
-#define LDR__LANE_LOOP(i, n, ...)                                                         \
-  do {                                                                                  \
-    size_t i##_full = (n) / LDR__LANES * LDR__LANES, i##_base, i;                     \
-    int i##_lane;                                                                     \
-    for (i##_base = 0; i##_base < i##_full; i##_base += LDR__LANES)                   \
-      for (i##_lane = 0; i##_lane < LDR__LANES; i##_lane++) {                       \
-        i = i##_base + (size_t)i##_lane;                                          \
-        __VA_ARGS__;                                                              \
-      }                                                                             \
-    for (i = i##_full; i < (n); i++) { __VA_ARGS__; }                                 \
+#define LDR__LANE_LOOP(i, n, ...) \
+  do { \
+    size_t i##_full = (n) / LDR__LANES * LDR__LANES, i##_base, i; \
+    int i##_lane; \
+    for (i##_base = 0; i##_base < i##_full; i##_base += LDR__LANES) \
+      for (i##_lane = 0; i##_lane < LDR__LANES; i##_lane++) { \
+        i = i##_base + (size_t)i##_lane; \
+        __VA_ARGS__; \
+      } \
+    for (i = i##_full; i < (n); i++) { __VA_ARGS__; } \
   } while (0)
 
 /* A group of lanes to read: at p, or, where fewer are left, in `local` with `fill` behind them. */
@@ -2584,18 +2584,18 @@ LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
 #define LDR__OUT(p, lanes)           ldr__lanes_to((p) + at, lanes, count - at)
 
 /* dst[i] = expr, a function of z = src[i] and w = other[i]; dst may be either. */
-#define LDR__LANE_MAP(dst, src, other, n, expr)                                           \
-  do {                                                                                  \
-    const size_t count = (n);                                                         \
-    size_t at;                                                                        \
-    int l;                                                                            \
-    LDR__GROUPS(count) {                                                              \
-      float lanes_[LDR__LANES];                                                     \
-      LDR__IN(src_, src, 0);                                                        \
-      LDR__IN(other_, other, 0);                                                    \
+#define LDR__LANE_MAP(dst, src, other, n, expr) \
+  do { \
+    const size_t count = (n); \
+    size_t at; \
+    int l; \
+    LDR__GROUPS(count) { \
+      float lanes_[LDR__LANES]; \
+      LDR__IN(src_, src, 0); \
+      LDR__IN(other_, other, 0); \
       LDR__EACH(const float z = src_[l]; const float w = other_[l]; (void)w; lanes_[l] = (expr)) \
-      LDR__OUT(dst, lanes_);                                                        \
-    }                                                                                 \
+      LDR__OUT(dst, lanes_); \
+    } \
   } while (0)
 
 LDR__INLINE float ldr__lanes_sum(const float *lanes) {
@@ -2784,18 +2784,18 @@ LDR__INLINE void ldr__norm_backward_body(float *dx, int add, const float *dy, co
 }
 
 /* Sums down up to 32 columns, in order of rows; expr is a function of row t and column j. */
-#define LDR__DOWN_COLUMNS(sums, rows, columns, expr)                                      \
-  do {                                                                                  \
-    float sum_[32];                                                                   \
-    size_t t, j;                                                                      \
-    for (j = 0; j < 32; j++) sum_[j] = 0;                                             \
+#define LDR__DOWN_COLUMNS(sums, rows, columns, expr) \
+  do { \
+    float sum_[32]; \
+    size_t t, j; \
+    for (j = 0; j < 32; j++) sum_[j] = 0; \
     if ((columns) == 32)                    /* a fixed count is what a compiler turns into vectors */ \
-      for (t = 0; t < (rows); t++)                                                  \
-        for (j = 0; j < 32; j++) sum_[j] += (expr);                               \
-    else                                                                              \
-      for (t = 0; t < (rows); t++)                                                  \
-        for (j = 0; j < (columns); j++) sum_[j] += (expr);                        \
-    for (j = 0; j < (columns); j++) (sums)[j] += sum_[j];                             \
+      for (t = 0; t < (rows); t++) \
+        for (j = 0; j < 32; j++) sum_[j] += (expr); \
+    else \
+      for (t = 0; t < (rows); t++) \
+        for (j = 0; j < (columns); j++) sum_[j] += (expr); \
+    for (j = 0; j < (columns); j++) (sums)[j] += sum_[j]; \
   } while (0)
 
 LDR__INLINE void ldr__columns_body(float *sums, const float *x, size_t ld, size_t rows, size_t columns) {
@@ -3798,10 +3798,10 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
 
 enum { LDR__ROWS = 64 }; /* rows a task of a row-wise loop owns */
 
-#define LDR__ROW_LOOP(t, rows, ex, ...)                                                   \
-  LDR__FOR(t##_block, ((size_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {    \
+#define LDR__ROW_LOOP(t, rows, ex, ...) \
+  LDR__FOR(t##_block, ((size_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) { \
     size_t t, t##_end = LDR__MIN((size_t)(rows), ((size_t)t##_block + 1) * LDR__ROWS); \
-    for (t = (size_t)t##_block * LDR__ROWS; t < t##_end; t++) { __VA_ARGS__ }                \
+    for (t = (size_t)t##_block * LDR__ROWS; t < t##_end; t++) { __VA_ARGS__ } \
   }
 
 /* Dropout (Srivastava et al. 2014) with masks that are functions of (step, place, token, column):
@@ -23757,13 +23757,13 @@ target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__s
   mm##_storeu_ps(q->fix + (lanes), fix1); \
   mm##_storeu_ps(q->sum, sum0); \
   mm##_storeu_ps(q->sum + (lanes), sum1); \
-  if (q->threshold) ldr__softmax_mask(s, keys, n, q, first);                                                       \
+  if (q->threshold) ldr__softmax_mask(s, keys, n, q, first); \
 } \
 target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, \
                                                   const ldr__softmax_back *q, size_t first) { \
   const vector by = mm##_set1_ps(q->scale); \
   size_t i, at; \
-  if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first);                                               \
+  if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first); \
   for (i = 0; i < queries; i++) { \
     const vector lse = mm##_set1_ps(q->lse[i]), dot = mm##_set1_ps(q->dot[i]); \
     for (at = i * n; at < (i + 1) * n; at += (lanes)) { \
@@ -23772,7 +23772,7 @@ target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t que
       mm##_storeu_ps(e + at, mm##_mul_ps(mm##_mul_ps(by, p), mm##_sub_ps(mm##_loadu_ps(e + at), dot))); \
     } \
   } \
-  if (q->threshold) ldr__softmax_back_mask(s, queries, n, q, first);                                               \
+  if (q->threshold) ldr__softmax_back_mask(s, queries, n, q, first); \
 }
 LDR__SOFTMAX(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
 LDR__SOFTMAX(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
