@@ -1873,11 +1873,14 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
   return 1;
 }
 
-/* The same of an array of any type, which is cast: where it lies now. *capacity tells whether there was memory. */
 static void *ldr__grown(const ldr_allocator *a, void *data, size_t *capacity, size_t need, size_t item) {
   ldr__grow(a, &data, capacity, need, item);
   return data;
 }
+
+/* The same of an array of any type: whether it has room for `need` items. */
+#define LDR__ROOM(alloc, type, data, capacity, need) \
+  ((data) = (type *)ldr__grown(alloc, data, &(capacity), need, sizeof *(data)), (capacity) >= (need))
 
 #define LDR__ALIGN LDR__SIZE(64u, 16u)
 
@@ -4483,8 +4486,7 @@ static size_t ldr__json_string_end(const char *s, size_t n, size_t i, size_t *ba
 static int32_t ldr__json_push(ldr_json *j, ldr_json_type type, size_t begin, size_t end) {
   const ldr_json_node node = { (int32_t)type, -1, -1, 0, begin, end };
   if (j->count >= INT32_MAX) return -1;
-  j->nodes = (ldr_json_node *)ldr__grown(&j->alloc, j->nodes, &j->capacity, j->count + 1, sizeof node);
-  if (j->capacity <= j->count) return -1;
+  if (!LDR__ROOM(&j->alloc, ldr_json_node, j->nodes, j->capacity, j->count + 1)) return -1;
   j->nodes[j->count] = node;
   return (int32_t)j->count++;
 }
@@ -5040,8 +5042,8 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
 /* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
 static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
   char *s = NULL;
-  w->strings = (char **)ldr__grown(&w->alloc, w->strings, &w->string_capacity, w->string_count + 1, sizeof s);
-  if (w->string_capacity > w->string_count) s = (char *)ldr__alloc(&w->alloc, n + 1);
+  if (LDR__ROOM(&w->alloc, char *, w->strings, w->string_capacity, w->string_count + 1))
+    s = (char *)ldr__alloc(&w->alloc, n + 1);
   if (!s) ldr__no_memory(err, "while reading the names of weights");
   return s;
 }
@@ -5064,7 +5066,7 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
   ldr_json_string(s, (size_t)n + 1, j, node);
   if (strlen(s) == (size_t)n) return w->strings[w->string_count++] = s;
   ldr__free(&w->alloc, s, (size_t)n + 1);
-  ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin,
+  ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[node].begin,
       "safetensors header: a name or metadata text holds a NUL character");
   return NULL;
 }
@@ -5072,8 +5074,7 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
 /* Room for a tensor, which is one of w's when it is counted. NULL: no memory, or no name, of which err says why. */
 static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t file, ldr_error *err) {
   if (!name) return NULL;
-  w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
-  if (w->capacity <= w->count) {
+  if (!LDR__ROOM(&w->alloc, ldr_tensor, w->tensors, w->capacity, w->count + 1)) {
     ldr__no_memory(err, "while reading the names of weights");
     return NULL;
   }
@@ -5093,8 +5094,8 @@ static ldr_status ldr__tensor_dims(ldr_tensor *t, uint64_t dims, uint64_t at, ld
 /* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
 static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
   ldr__copied copy = { NULL, LDR__MAX(bytes, 1) };
-  w->copies = (ldr__copied *)ldr__grown(&w->alloc, w->copies, &w->copy_capacity, w->copy_count + 1, sizeof copy);
-  if (w->copy_capacity > w->copy_count) copy.data = ldr__alloc(&w->alloc, copy.size);
+  if (LDR__ROOM(&w->alloc, ldr__copied, w->copies, w->copy_capacity, w->copy_count + 1))
+    copy.data = ldr__alloc(&w->alloc, copy.size);
   if (copy.data) w->copies[w->copy_count++] = copy;
   else ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for a tensor that is not used as it lies in its file",
       (uint64_t)bytes);
@@ -5106,8 +5107,8 @@ static ldr_status ldr__weights_meta_add(
     ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
   const ldr__meta meta = { key, value, at };
   if (!key || !value) return err->status;
-  w->metas = (ldr__meta *)ldr__grown(&w->alloc, w->metas, &w->meta_capacity, w->meta_count + 1, sizeof meta);
-  if (w->meta_capacity <= w->meta_count) return ldr__no_memory(err, "while reading metadata");
+  if (!LDR__ROOM(&w->alloc, ldr__meta, w->metas, w->meta_capacity, w->meta_count + 1))
+    return ldr__no_memory(err, "while reading metadata");
   w->metas[w->meta_count++] = meta;
   return LDR_OK;
 }
@@ -5122,7 +5123,7 @@ static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key)
 static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v = 0;
-  if (!n || n->type != LDR_JSON_NUMBER) return 0;
+  if (!ldr__json_is(j, node, LDR_JSON_NUMBER)) return 0;
   for (size_t i = n->begin; i < n->end; i++) {
     char c = j->text[i];
     if (!ldr__digit(c) || v > (INT64_MAX - (c - '0')) / 10) return 0;
@@ -5134,19 +5135,18 @@ static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
 
 static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int32_t key, int32_t file,
     const unsigned char *data, uint64_t data_offset, uint64_t data_size, ldr_error *err) {
-  const int32_t value = j->nodes[key].next;
-  const ldr_json_node *shape, *range;
-  int32_t dtype = ldr_json_get(j, value, "dtype"), k, d;
+  const int32_t value = j->nodes[key].next, of = ldr_json_get(j, value, "shape"),
+      dtype = ldr_json_get(j, value, "dtype"), place = ldr_json_get(j, value, "data_offsets");
+  int32_t k, d;
   uint64_t elements = 1, bytes = 0;
   int64_t begin, end;
   ldr_tensor *t = ldr__weights_add(w, ldr__weights_string(w, j, key, err), file, err);
   if (!t) return err->status;
-  shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
-  range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
-  if (dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range || range->type != LDR_JSON_ARRAY ||
-      range->count != 2)
+  if (dtype < 0 || !ldr__json_is(j, of, LDR_JSON_ARRAY) || !ldr__json_is(j, place, LDR_JSON_ARRAY) ||
+      j->nodes[place].count != 2)
     return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
         "tensor \"%q\": the header entry must hold dtype, shape and two data_offsets", t->name);
+  const ldr_json_node *shape = &j->nodes[of], *range = &j->nodes[place];
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
     if (ldr__dtypes[d].block == 1 && ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
   if (d == LDR_DTYPE_COUNT)
@@ -5154,13 +5154,12 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
         t->name, LDR__WRITTEN(j, dtype));
   t->dtype = (ldr_dtype)d;
   if (ldr__tensor_dims(t, (uint64_t)shape->count, 8 + shape->begin, err)) return err->status;
-  for (k = shape->first, d = 0; k >= 0; k = ldr_json_node_at(j, k)->next, d++) {
+  for (k = shape->first, d = 0; k >= 0; k = j->nodes[k].next, d++)
     if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
-      return ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin,
+      return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[k].begin,
           "tensor \"%q\": its shape is not a list of whole numbers with a product below 2^64", t->name);
-  }
   if (!ldr__json_integer(j, range->first, &begin) ||
-      !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
+      !ldr__json_integer(j, j->nodes[range->first].next, &end) || end < begin)
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
         "tensor \"%q\": data_offsets must be two whole numbers, begin <= end", t->name);
   if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
@@ -5528,14 +5527,14 @@ typedef struct ldr__pickle {
   ldr__pvalue *values;
   ldr__pcell *cells;
   int32_t *stack, *memo;
-  size_t value_count, value_capacity, cell_count, cell_capacity, depth, stack_capacity, memo_count, memo_capacity;
+  size_t value_count, values_capacity, cell_count, cells_capacity, depth, stack_capacity, memo_count, memo_capacity;
   size_t from; /* where it begins */
   ldr_error *err;
 } ldr__pickle;
 
 static void ldr__pickle_free(ldr__pickle *p) {
-  ldr__free(&p->alloc, p->values, p->value_capacity * sizeof *p->values);
-  ldr__free(&p->alloc, p->cells, p->cell_capacity * sizeof *p->cells);
+  ldr__free(&p->alloc, p->values, p->values_capacity * sizeof *p->values);
+  ldr__free(&p->alloc, p->cells, p->cells_capacity * sizeof *p->cells);
   ldr__free(&p->alloc, p->stack, p->stack_capacity * sizeof *p->stack);
   ldr__free(&p->alloc, p->memo, p->memo_capacity * sizeof *p->memo);
 }
@@ -5546,25 +5545,20 @@ static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
   return 0;
 }
 
-/* Room for one more of an array of the pickle's; NULL: out of memory. */
-static void *ldr__pickle_room(ldr__pickle *p, void *data, size_t *capacity, size_t need, size_t item) {
-  if (need < INT32_MAX) data = ldr__grown(&p->alloc, data, capacity, need, item);
-  if (*capacity < need) ldr__no_memory(p->err, "while reading a pickle");
-  return data;
-}
+/* Whether an array of the pickle p has room for `need` items. */
+#define LDR__PICKLE_ROOM(p, type, list, need) \
+  (((need) < INT32_MAX && LDR__ROOM(&(p)->alloc, type, (p)->list, (p)->list##_capacity, need)) || \
+      !ldr__no_memory((p)->err, "while reading a pickle"))
 
 static int ldr__pickle_push(ldr__pickle *p, int32_t value) {
-  if (value < 0) return 0;
-  p->stack = (int32_t *)ldr__pickle_room(p, p->stack, &p->stack_capacity, p->depth + 1, sizeof *p->stack);
-  if (p->stack_capacity <= p->depth) return 0;
+  if (value < 0 || !LDR__PICKLE_ROOM(p, int32_t, stack, p->depth + 1)) return 0;
   p->stack[p->depth++] = value;
   return 1;
 }
 
 static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number) {
   const ldr__pvalue value = { kind, -1, -1, 0, number, NULL, 0 };
-  p->values = (ldr__pvalue *)ldr__pickle_room(p, p->values, &p->value_capacity, p->value_count + 1, sizeof value);
-  if (p->value_capacity <= p->value_count) return -1;
+  if (!LDR__PICKLE_ROOM(p, ldr__pvalue, values, p->value_count + 1)) return -1;
   p->values[p->value_count] = value;
   return (int32_t)p->value_count++;
 }
@@ -5582,9 +5576,7 @@ static int32_t ldr__pickle_pop(ldr__pickle *p) {
 static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
   const ldr__pcell cell = { value, -1 };
   ldr__pvalue *v = &p->values[on];
-  if (value < 0) return 0;
-  p->cells = (ldr__pcell *)ldr__pickle_room(p, p->cells, &p->cell_capacity, p->cell_count + 1, sizeof cell);
-  if (p->cell_capacity <= p->cell_count) return 0;
+  if (value < 0 || !LDR__PICKLE_ROOM(p, ldr__pcell, cells, p->cell_count + 1)) return 0;
   p->cells[p->cell_count] = cell;
   if (v->tail >= 0) p->cells[v->tail].next = (int32_t)p->cell_count;
   else v->head = (int32_t)p->cell_count;
@@ -5675,8 +5667,7 @@ static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) 
 
 static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
   if (!p->depth || at > p->memo_count + 4096 || at > p->c.at - p->from) return 0; /* in order, nearly */
-  p->memo = (int32_t *)ldr__pickle_room(p, p->memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo);
-  if (p->memo_capacity <= at) return 0;
+  if (!LDR__PICKLE_ROOM(p, int32_t, memo, (size_t)at + 1)) return 0;
   for (; p->memo_count <= at; p->memo_count++) p->memo[p->memo_count] = -1;
   p->memo[at] = p->stack[p->depth - 1];
   return 1;
@@ -8745,8 +8736,7 @@ struct ldr__lines {
 
 static void ldr__lines_put(ldr__lines *l, const char *s, int32_t bytes) {
   size_t n = (size_t)bytes;
-  if (l->used + n <= INT32_MAX / 2) l->text = (char *)ldr__grown(l->alloc, l->text, &l->room, l->used + n + 1, 1);
-  l->failed |= l->used + n >= l->room;
+  l->failed |= l->used + n > INT32_MAX / 2 || !LDR__ROOM(l->alloc, char, l->text, l->room, l->used + n + 1);
   if (l->failed) return;
   if (n) memcpy(l->text + l->used, s, n);
   l->used += n;
@@ -8755,8 +8745,7 @@ static void ldr__lines_put(ldr__lines *l, const char *s, int32_t bytes) {
 /* The line that ends here, with s as the last of it. */
 static void ldr__lines_end(ldr__lines *l, const char *s, int32_t n) {
   ldr__lines_put(l, s, n);
-  l->ends = (int32_t *)ldr__grown(l->alloc, l->ends, &l->ends_room, (size_t)l->count + 1, sizeof *l->ends);
-  l->failed |= (size_t)l->count >= l->ends_room;
+  l->failed |= !LDR__ROOM(l->alloc, int32_t, l->ends, l->ends_room, (size_t)l->count + 1);
   if (!l->failed) l->ends[l->count++] = (int32_t)l->used;
 }
 
@@ -14772,15 +14761,6 @@ static int32_t ldr__per(const ldr_dataset *d) {
   return d->head == LDR_HEAD_CHOICE || (d->head == LDR_HEAD_WORDS && d->choices) ? d->choices : 1;
 }
 
-static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
-  *p = (int32_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
-  return *capacity >= need;
-}
-static int ldr__grow_u64(const ldr_allocator *a, uint64_t **p, size_t *capacity, size_t need) {
-  *p = (uint64_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
-  return *capacity >= need;
-}
-
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) ||
@@ -14798,7 +14778,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
     d->max_len = desc->max_len;
     d->choices = desc->choices;
   }
-  if (ldr__grow_u64(&a, &d->offsets, &d->offsets_cap, 1)) {
+  if (LDR__ROOM(&a, uint64_t, d->offsets, d->offsets_cap, 1)) {
     d->offsets[0] = 0;
     return d;
   }
@@ -14850,11 +14830,11 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
         (uint64_t)d->count, e->labels[0]);
   if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0))
     return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
-  d->values = (float *)ldr__grown(&d->alloc, d->values, &d->values_cap, d->count + 1, sizeof *d->values);
-  if (d->values_cap <= d->count || !ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
-      !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
-      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, each ? d->tokens + n : d->count + 1) ||
-      !ldr__grow_u64(&d->alloc, &d->offsets, &d->offsets_cap, d->count + 2))
+  if (!LDR__ROOM(&d->alloc, float, d->values, d->values_cap, d->count + 1) ||
+      !LDR__ROOM(&d->alloc, int32_t, d->ids, d->ids_cap, d->tokens + n) ||
+      !LDR__ROOM(&d->alloc, int32_t, d->segments, d->segments_cap, d->tokens + n) ||
+      !LDR__ROOM(&d->alloc, int32_t, d->labels, d->labels_cap, each ? d->tokens + n : d->count + 1) ||
+      !LDR__ROOM(&d->alloc, uint64_t, d->offsets, d->offsets_cap, d->count + 2))
     return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
   memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
   if (e->segments) memcpy(d->segments + d->tokens, e->segments, n * sizeof(int32_t));
@@ -14908,8 +14888,9 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     ldr__fail(err, LDR_DATA, "label %d of a set is negative or stands twice", classes[i]);
     return -1;
   }
-  if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap,
-      d->set_used + (size_t)count + 1) || !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
+  if (d->set_count >= INT32_MAX ||
+      !LDR__ROOM(&d->alloc, int32_t, d->set_items, d->set_items_cap, d->set_used + (size_t)count + 1) ||
+      !LDR__ROOM(&d->alloc, uint64_t, d->set_ends, d->set_ends_cap, d->set_count + 1)) {
     ldr__no_memory(err, "for a label set");
     return -1;
   }
@@ -14969,8 +14950,8 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
     ldr__fail(err, LDR_DATA, "a label is not UTF-8 and could not be saved: convert the file");
     return -1;
   }
-  d->names = (char **)ldr__grown(&d->alloc, d->names, &d->names_cap, d->name_count + 1, sizeof *d->names);
-  if (d->names_cap > d->name_count && ldr__label_room(d)) copy = ldr__copy_text(&d->alloc, name);
+  if (LDR__ROOM(&d->alloc, char *, d->names, d->names_cap, d->name_count + 1) && ldr__label_room(d))
+    copy = ldr__copy_text(&d->alloc, name);
   if (!copy) ldr__no_memory(err, "for a label name");
   if (!copy) return -1;
   d->names[d->name_count] = copy;
@@ -15048,8 +15029,7 @@ static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *e
 }
 
 static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
-  if (size < SIZE_MAX) r->field[k] = (char *)ldr__grown(&r->desc.alloc, r->field[k], &r->capacity[k], size + 1, 1);
-  if (r->capacity[k] > size) return r->field[k];
+  if (size < SIZE_MAX && LDR__ROOM(&r->desc.alloc, char, r->field[k], r->capacity[k], size + 1)) return r->field[k];
   ldr__no_memory(err, "while reading examples");
   return NULL;
 }
@@ -16605,8 +16585,7 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
   if (i == LDR__MAX_NOTES) return ldr__fail(err, LDR_LIMIT, "a ladder holds at most %d notes", LDR__MAX_NOTES);
   const int known = i < l->note_count;
   char *v = ldr__copy_text(&l->alloc, value), *k = known ? l->notes[i].key : ldr__copy_text(&l->alloc, key);
-  l->notes = (ldr__note *)ldr__grown(&l->alloc, l->notes, &l->note_capacity, i + 1, sizeof *l->notes);
-  if (!v || !k || l->note_capacity <= i) {
+  if (!v || !k || !LDR__ROOM(&l->alloc, ldr__note, l->notes, l->note_capacity, i + 1)) {
     ldr__free_text(&l->alloc, v);
     if (!known) ldr__free_text(&l->alloc, k);
     return ldr__no_memory(err, "for a note");
