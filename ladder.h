@@ -2379,7 +2379,8 @@ typedef struct ldr__row_kernels {
   void (*activate_both)(float *y, float *x, size_t n, int32_t kind);
   void (*multiply)(float *y, const float *x, size_t n); /* y *= x */
   void (*add)(float *y, const float *x, size_t n); /* y += x */
-  void (*mask)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
+  /* A row's columns from `first` on: see ldr__mask_factor. */
+  void (*mask)(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale);
   /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of
      x and dy. */
   void (*norm)(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps);
@@ -2650,13 +2651,8 @@ LDR__INLINE float ldr__mask_factor(uint32_t row, uint32_t column, uint32_t thres
   return (h ^ h >> 16) < threshold ? 0.0f : scale;
 }
 
-/* A row, or its columns from `first` on. */
 LDR__INLINE void ldr__mask_body(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale) {
   LDR__LANE_MAP(x, x, x, n, z * ldr__mask_factor(row, first + (uint32_t)at + (uint32_t)l, threshold, scale));
-}
-
-LDR__INLINE void ldr__mask_row_body(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) {
-  ldr__mask_body(x, n, row, 0, threshold, scale);
 }
 
 /* Softmax of queries side by side, as many as the narrowest panel has at a time: no sum or maximum goes across. */
@@ -2905,23 +2901,18 @@ LDR__INLINE void ldr__moments_body(float *w, float *m, float *v, const float *g,
 }
 
 /* Infinity or NaN in x makes the scale NaN, so that it shows in every product. q may be x. */
-LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit,
+LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t count, size_t padded, size_t unit,
     int32_t excess) {
-  float lanes[LDR__LANES], bad[LDR__LANES], v[LDR__LANES], m = 0, nothing = 0, inverse;
+  float lanes[LDR__LANES], bad[LDR__LANES], m = 0, nothing = 0, inverse;
   int16_t wide[LDR__LANES];
   uint8_t narrow[LDR__LANES];
   unsigned char *to = (unsigned char *)q;
-  size_t at, left;
+  size_t at;
   int l;
   for (l = 0; l < LDR__LANES; l++) lanes[l] = bad[l] = 0;
-  for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
-    if (left < LDR__LANES) memset(v, 0, sizeof v);
-    ldr__copy(v, x + at, LDR__MIN(left, (size_t)LDR__LANES));
-    for (l = 0; l < LDR__LANES; l++) {
-      float a = ldr__abs(v[l]);
-      lanes[l] = ldr__select(lanes[l] < a, a, lanes[l]);
-      bad[l] += v[l] * 0.0f;
-    }
+  LDR__GROUPS(count) {
+    LDR__IN(v, x, 0);
+    LDR__EACH(float a = ldr__abs(v[l]); lanes[l] = ldr__select(lanes[l] < a, a, lanes[l]); bad[l] += v[l] * 0.0f)
   }
   for (l = 0; l < LDR__LANES; l++) {
     m = lanes[l] > m ? lanes[l] : m;
@@ -2929,11 +2920,10 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
   }
   inverse = m > 1e-30f ? 127.0f / m : 0.0f;
   *scale = m / 127.0f + nothing;
-  for (at = 0, left = n; at < padded; at += LDR__LANES) {
-    size_t take = LDR__MIN(padded - at, (size_t)LDR__LANES), real = LDR__MIN(left, take);
-    if (real < LDR__LANES) memset(v, 0, sizeof v);
-    if (real) ldr__copy(v, x + at, real);
-    left -= real;
+  LDR__GROUPS(padded) {
+    const size_t take = LDR__MIN(padded - at, (size_t)LDR__LANES), left = count > at ? count - at : 0;
+    float local[LDR__LANES];
+    const float *v = ldr__lanes_from(local, x + at, left, 0);
     for (l = 0; l < LDR__LANES; l++) {
       /* 1.5 * 2^23 rounds */
       int32_t whole = (int32_t)(ldr__bits_from_float(v[l] * inverse + 12582912.0f) - 0x4b400000u);
@@ -3039,19 +3029,19 @@ static void ldr__interleave_portable(float *dst, const float *src, size_t stride
   ldr__interleave_body(dst, src, stride, columns, depth, 8);
 }
 
-static const ldr__row_kernels ldr__rows_portable = {
-  ldr__exp_row_body, ldr__softmax_body, ldr__softmax_backward_body, ldr__activate_body, ldr__activate_both_body,
-    ldr__multiply_body,
-  ldr__add_body, ldr__mask_row_body, ldr__norm_body, ldr__norm_backward_body, ldr__norm_columns_body,
-    ldr__columns_body, ldr__mix_body,
-  ldr__mix_backward_body, ldr__mix_columns_body, ldr__squares_body, ldr__pack_body, ldr__unpack_int8_body,
-    ldr__transpose_body,
-  ldr__moments_body };
+/* The loops of a set, by their endings; two are written for 256 bits at most. */
+#define LDR__ROW_KERNELS(name, set, at_most_256) \
+  static const ldr__row_kernels ldr__rows_##name = { \
+    ldr__exp_row_##set, ldr__softmax_##set, ldr__softmax_backward_##set, ldr__activate_##set, \
+    ldr__activate_both_##set, ldr__multiply_##set, ldr__add_##set, ldr__mask_##set, ldr__norm_##set, \
+    ldr__norm_backward_##set, ldr__norm_columns_##set, ldr__columns_##set, ldr__mix_##set, ldr__mix_backward_##set, \
+    ldr__mix_columns_##set, ldr__squares_##set, ldr__pack_##set, ldr__unpack_int8_##at_most_256, \
+    ldr__transpose_##at_most_256, ldr__moments_##set }
+LDR__ROW_KERNELS(portable, body, body);
 
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) {
   ldr__quantise_body(q, scale, x, n, padded, 2, 0);
 }
-static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
 /* Row i of a tile's a, or, where there are fewer, its last row once more. */
 LDR__INLINE const unsigned char *ldr__tile_row(const ldr__tile *t, int32_t i) {
@@ -3130,10 +3120,9 @@ static int ldr__dots_portable(float *y, const float *x, const unsigned char *con
   return 1;
 }
 
-static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable,
-    ldr__interleave_portable,
-  &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL,
-  ldr__dots_portable, NULL };
+static const ldr__kernels ldr__kernels_portable = {
+  "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
+  2, 0, ldr__quantise_portable, ldr__widen_body, ldr__tile_int8_portable, NULL, NULL, ldr__dots_portable, NULL };
 
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
@@ -3822,7 +3811,7 @@ static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part)
 
 static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t) {
   if (d && d->p > 0)
-    ker->rows->mask(x, n, ldr__dropout_row(d, t, 0), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
+    ker->rows->mask(x, n, ldr__dropout_row(d, t, 0), 0, (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
 }
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
@@ -4195,8 +4184,9 @@ static ldr__ahead ldr__head_ahead(const float *at, size_t ld, size_t rows, size_
    `places` are left for where this task will write. */
 static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_t task, const float *qkv,
     const float *out, const float *dout, int places) {
+  const float *const after[2] = { out, dout };
   size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, kv_heads = (size_t)a->kv_heads, seq = task / kv_heads,
-    kv = task % kv_heads, first, n;
+    kv = task % kv_heads, wide = inner / kv_heads, first, n;
   ldr__fetches_clear(s);
   s->count += places;
   if (seq >= (size_t)a->sequences || a->keys) return;
@@ -4206,11 +4196,9 @@ static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_
   ldr__fetches_add(s, ldr__head_ahead(qkv + inner + kv * d, a->ld, n, d));
   ldr__fetches_add(s, ldr__head_ahead(qkv + inner + (kv_heads + kv) * d, a->ld, n, d));
   if (a->only) return;
-  ldr__fetches_add(s, ldr__head_ahead(qkv + kv * (inner / kv_heads), a->ld, n, inner / kv_heads));
-  if (out)
-    ldr__fetches_add(s, ldr__head_ahead(out + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
-  if (dout)
-    ldr__fetches_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
+  ldr__fetches_add(s, ldr__head_ahead(qkv + kv * wide, a->ld, n, wide));
+  for (int i = 0; i < 2; i++)
+    if (after[i]) ldr__fetches_add(s, ldr__head_ahead(after[i] + first * inner + kv * wide, inner, n, wide));
 }
 
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv,
@@ -5501,8 +5489,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
       return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data ends behind the file of %U bytes: truncated?",
           t->name, (uint64_t)s->size);
     if (t->offset % align)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data is not aligned to %U bytes",
-          t->name, align);
+      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data is not aligned to %U bytes", t->name, align);
     t->offset += data;
     t->data = s->data + (size_t)t->offset;
   }
@@ -6202,10 +6189,26 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
   return h->err->status;
 }
 
+/* The dimensions of a shape, each a message of its own, to t; 0: it cannot be read, or err says what it has. */
+static int ldr__bundle_shape(ldr__bundle *h, ldr_tensor *t, ldr__cursor c, uint64_t *elements, uint64_t at) {
+  uint64_t field, value, n;
+  ldr__cursor dim, part;
+  while ((field = ldr__take_field(&c, &value, &dim)) != 0) {
+    if (field != 2) continue;
+    for (n = 0; (field = ldr__take_field(&dim, &value, &part)) != 0;)
+      if (field == 1) n = LDR__MIN(value, (uint64_t)INT64_MAX);
+    if (t->dims == LADDER_MAX_DIMS) return !ldr__fail_at(h->err, LDR_LIMIT, at,
+        "tensor \"%q\": over %d dimensions (LADDER_MAX_DIMS)", h->key, LADDER_MAX_DIMS);
+    t->shape[t->dims++] = (int64_t)n;
+    if (!ldr__mul_u64(elements, *elements, n)) return 0;
+  }
+  return !c.bad;
+}
+
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
   uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
   char name[sizeof h->key];
-  ldr__cursor part, dim, inner;
+  ldr__cursor part;
   int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
   if (!h->w) return ldr__bundle_fail(h, LDR_FORMAT, at, "its first entry is missing");
@@ -6219,22 +6222,11 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   if (!t) return h->err->status;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) type = value;
+    if (field == 2 && !ldr__bundle_shape(h, t, part, &elements, at)) c.bad = 1;
     if (field == 3) shard = value;
     if (field == 4) t->offset = value;
     if (field == 5) size = value;
     if (field == 7) sliced = 1;
-    while (field == 2 && (value = ldr__take_field(&part, &value, &dim)) != 0)
-      if (value == 2) {
-        int64_t n = 0;
-        while ((field = ldr__take_field(&dim, &value, &inner)) != 0)
-          if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
-        field = 2;
-        if (t->dims == LADDER_MAX_DIMS) return ldr__fail_at(h->err, LDR_LIMIT, at,
-            "tensor \"%q\": over %d dimensions (LADDER_MAX_DIMS)", h->key, LADDER_MAX_DIMS);
-        t->shape[t->dims++] = n;
-        if (!ldr__mul_u64(&elements, elements, (uint64_t)n)) c.bad = 1;
-      }
-    if (part.bad) c.bad = 1;
   }
   if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read",
       h->key);
@@ -22775,8 +22767,7 @@ static void ldr__interleave_neon(float *dst, const float *src, size_t stride, si
 
 static const ldr__kernels ldr__kernels_neon = {
   "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL,
-  ldr__dots_portable, NULL };
+  2, 0, ldr__quantise_portable, ldr__widen_body, ldr__tile_int8_neon, NULL, NULL, ldr__dots_portable, NULL };
 
 #if LDR__HAVE_SDOT
 /* Four k of 8 bits. sdot is written out since older compilers hide its name unless all of a program is for such
@@ -22807,8 +22798,7 @@ static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t 
 
 static const ldr__kernels ldr__kernels_neondot = {
   "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL,
-  ldr__dots_portable, NULL };
+  4, 0, ldr__quantise_neondot, ldr__widen_body, ldr__tile_int8_neondot, NULL, NULL, ldr__dots_portable, NULL };
 #else
   #define ldr__kernels_neondot ldr__kernels_neon
 #endif
@@ -22888,8 +22878,7 @@ static void ldr__tile_int8_wasm(const ldr__tile *t) {
 
 static const ldr__kernels ldr__kernels_wasm = {
   "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL,
-  ldr__dots_portable, NULL };
+  2, 0, ldr__quantise_portable, ldr__widen_body, ldr__tile_int8_wasm, NULL, NULL, ldr__dots_portable, NULL };
 #endif
 
 #if LDR__X86
@@ -23397,8 +23386,9 @@ LDR__AVX2 LDR__INLINE float ldr__eight_sum(__m256 v) {
 /* Row by row, so that memory is read in one stream; four sums, so that no product waits for the one before. Loops over
    the four would be kept in memory by -O2. */
 LDR__AVX2 LDR__INLINE void ldr__dots_of(float *y, const float *x, const unsigned char *const *w, size_t n,
-    ldr_dtype type, size_t bytes) {
+    ldr_dtype type) {
   const int minimum = type == LDR_Q4_1 || type == LDR_Q5_1;
+  const size_t bytes = 32 / ldr__dtypes[type].block * ldr__dtypes[type].size;
   size_t i, r, k;
   for (r = 0; r < 4; r++) {
     __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0, q[4], least;
@@ -23453,23 +23443,21 @@ LDR__AVX2 static void ldr__dots_of_codes(float *y, const float *x, const unsigne
   for (r = 0; r < 4; r++) y[r] += ldr__eight_sum(sums[r]);
 }
 
-LDR__AVX2 static int ldr__dots_avx2(float *y, const float *x, const unsigned char *const *w, size_t n,
-    ldr_dtype type) {
+/* Each is made for its type alone. */
+#define LDR__DOTS_CASE(of, type) case type: of(y, x, w, n, type); break;
+#define LDR__SMALL_BLOCKS(of) \
+  LDR__DOTS_CASE(of, LDR_Q8_0) LDR__DOTS_CASE(of, LDR_Q4_0) LDR__DOTS_CASE(of, LDR_Q4_1) \
+  LDR__DOTS_CASE(of, LDR_Q5_0) LDR__DOTS_CASE(of, LDR_Q5_1) LDR__DOTS_CASE(of, LDR_IQ4_NL)
+
+LDR__AVX2 static int ldr__dots_avx2(float *y, const float *x, const unsigned char *const *w, size_t n, ldr_dtype type) {
   switch (type) {
-    case LDR_F32: ldr__dots_of(y, x, w, n, LDR_F32, 128); return 1;
-    case LDR_F16: ldr__dots_of(y, x, w, n, LDR_F16, 64); return 1;
-    case LDR_BF16: ldr__dots_of(y, x, w, n, LDR_BF16, 64); return 1;
-    case LDR_Q8_0: ldr__dots_of(y, x, w, n, LDR_Q8_0, LDR__Q8_0_BYTES); return 1;
-    case LDR_Q4_0: ldr__dots_of(y, x, w, n, LDR_Q4_0, LDR__Q4_0_BYTES); return 1;
-    case LDR_Q4_1: ldr__dots_of(y, x, w, n, LDR_Q4_1, 20); return 1;
-    case LDR_Q5_0: ldr__dots_of(y, x, w, n, LDR_Q5_0, 22); return 1;
-    case LDR_Q5_1: ldr__dots_of(y, x, w, n, LDR_Q5_1, 24); return 1;
-    case LDR_IQ4_NL: ldr__dots_of(y, x, w, n, LDR_IQ4_NL, 18); return 1;
+    LDR__DOTS_CASE(ldr__dots_of, LDR_F32) LDR__DOTS_CASE(ldr__dots_of, LDR_F16) LDR__DOTS_CASE(ldr__dots_of, LDR_BF16)
+    LDR__SMALL_BLOCKS(ldr__dots_of)
     default:
       if (type < LDR_Q2_K || type >= LDR_DTYPE_COUNT) return 0;
       ldr__dots_of_codes(y, x, w, n, type);
-      return 1;
   }
+  return 1;
 }
 
 /* ... of an x in 8 bits, in fours: a in 0 .. 128, b in -127 .. 127. */
@@ -23483,8 +23471,9 @@ LDR__AVX2 LDR__INLINE __m256i ldr__rounded_32(__m256 *scale, const unsigned char
 }
 
 LDR__AVX2 LDR__INLINE void ldr__dots_rounded_of(float *y, const unsigned char *x, const unsigned char *const *w,
-    size_t n, ldr_dtype type, size_t bytes) {
+    size_t n, ldr_dtype type) {
   const int minimum = type == LDR_Q4_1 || type == LDR_Q5_1, whole = type == LDR_Q8_0 || type == LDR_IQ4_NL;
+  const size_t bytes = ldr__dtypes[type].size;
   __m256 sums[4], by;
   const unsigned char *then = w[3] + n / LDR__QBLOCK * bytes; /* the rows that come next */
   size_t i, r, k, at = 0;
@@ -23529,8 +23518,7 @@ LDR__AVX2 static void ldr__dots_rounded_codes(float *y, const unsigned char *x, 
         const __m256 least = _mm256_blend_ps(_mm256_set1_ps(c.least[low]), _mm256_set1_ps(c.least[high]), 0xf0);
         __m256 t = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(
             ldr__dots_of_four(_mm256_abs_epi8(q), _mm256_sign_epi8(v, q))));
-        if (minimum) t = _mm256_fnmadd_ps(
-            least, _mm256_cvtepi32_ps(ldr__dots_of_four(_mm256_set1_epi8(1), v)), t);
+        if (minimum) t = _mm256_fnmadd_ps(least, _mm256_cvtepi32_ps(ldr__dots_of_four(_mm256_set1_epi8(1), v)), t);
         sum = _mm256_fmadd_ps(by, t, sum);
       }
     }
@@ -23541,12 +23529,7 @@ LDR__AVX2 static void ldr__dots_rounded_codes(float *y, const unsigned char *x, 
 LDR__AVX2 static void ldr__dots_rounded_avx2(float *y, const unsigned char *x, const unsigned char *const *w, size_t n,
     ldr_dtype type) {
   switch (type) {
-    case LDR_Q8_0: ldr__dots_rounded_of(y, x, w, n, LDR_Q8_0, LDR__Q8_0_BYTES); return;
-    case LDR_Q4_0: ldr__dots_rounded_of(y, x, w, n, LDR_Q4_0, LDR__Q4_0_BYTES); return;
-    case LDR_Q4_1: ldr__dots_rounded_of(y, x, w, n, LDR_Q4_1, 20); return;
-    case LDR_Q5_0: ldr__dots_rounded_of(y, x, w, n, LDR_Q5_0, 22); return;
-    case LDR_Q5_1: ldr__dots_rounded_of(y, x, w, n, LDR_Q5_1, 24); return;
-    case LDR_IQ4_NL: ldr__dots_rounded_of(y, x, w, n, LDR_IQ4_NL, 18); return;
+    LDR__SMALL_BLOCKS(ldr__dots_rounded_of)
     default: ldr__dots_rounded_codes(y, x, w, n, type);
   }
 }
@@ -23881,64 +23864,43 @@ LDR__NORM(avx2, LDR__AVX2, __m256, _mm256, ldr__sum256, 8)
 LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
 #undef LDR__NORM
 
-/* The loops that a compiler makes for a set from their bodies; of the others the list names what is by hand, if only
-   for 256 bits. */
-#define LDR__COMPILED(type, of, arguments, call, set, target) \
-  target static type ldr__##of##_##set arguments { ldr__##of##_body call; }
+/* The loops that a compiler makes for a set from their bodies; the others are by hand. */
+#define LDR__COMPILED(of, arguments, call, set, target) \
+  target static void ldr__##of##_##set arguments { ldr__##of##_body call; }
 #define LDR__LOOPS(set, target) \
-  LDR__COMPILED(void, multiply, (float *y, const float *x, size_t n), (y, x, n), set, target) \
-  LDR__COMPILED(void, add, (float *y, const float *x, size_t n), (y, x, n), set, target) \
-  LDR__COMPILED(void, mask_row, (float *x, size_t n, uint32_t row, uint32_t below, float scale), \
-                (x, n, row, below, scale), set, target) \
-  LDR__COMPILED(void, columns, (float *s, const float *x, size_t ld, size_t m, size_t n), (s, x, ld, m, n), set, \
-                target) \
-  LDR__COMPILED(void, norm_columns, (float *s, const float *dy, const float *x, const float *stats, size_t ld, \
-                                     size_t m, size_t n), \
-                (s, dy, x, stats, ld, m, n), set, target) \
-  LDR__COMPILED(void, mix, (float *y, const float *s, const float *m, const float *a, size_t n), (y, s, m, a, n), \
-                set, target) \
-  LDR__COMPILED(void, mix_backward, (float *m, float *s, const float *u, const float *a, size_t n), (m, s, u, a, n), \
-                set, target) \
-  LDR__COMPILED(void, mix_columns, (float *d, const float *u, const float *s, const float *x, size_t ld, size_t m, \
-                                    size_t n), \
-                (d, u, s, x, ld, m, n), set, target) \
+  LDR__COMPILED(multiply, (float *y, const float *x, size_t n), (y, x, n), set, target) \
+  LDR__COMPILED(add, (float *y, const float *x, size_t n), (y, x, n), set, target) \
+  LDR__COMPILED(mask, (float *x, size_t n, uint32_t row, uint32_t first, uint32_t below, float scale), \
+      (x, n, row, first, below, scale), set, target) \
+  LDR__COMPILED(columns, (float *s, const float *x, size_t ld, size_t m, size_t n), (s, x, ld, m, n), set, target) \
+  LDR__COMPILED(norm_columns, (float *s, const float *dy, const float *x, const float *stats, size_t ld, size_t m, \
+      size_t n), (s, dy, x, stats, ld, m, n), set, target) \
+  LDR__COMPILED(mix, (float *y, const float *s, const float *m, const float *a, size_t n), (y, s, m, a, n), set, \
+      target) \
+  LDR__COMPILED(mix_backward, (float *m, float *s, const float *u, const float *a, size_t n), (m, s, u, a, n), set, \
+      target) \
+  LDR__COMPILED(mix_columns, (float *d, const float *u, const float *s, const float *x, size_t ld, size_t m, \
+      size_t n), (d, u, s, x, ld, m, n), set, target) \
   target static double ldr__squares_##set(const float *x, size_t n) { return ldr__squares_body(x, n); } \
-  static const ldr__row_kernels ldr__rows_##set = { \
-    ldr__exp_row_##set, ldr__softmax_##set, ldr__softmax_backward_##set, ldr__activate_##set, \
-      ldr__activate_both_##set, \
-    ldr__multiply_##set, ldr__add_##set, ldr__mask_row_##set, ldr__norm_##set, ldr__norm_backward_##set, \
-      ldr__norm_columns_##set, \
-    ldr__columns_##set, ldr__mix_##set, ldr__mix_backward_##set, ldr__mix_columns_##set, ldr__squares_##set, \
-      ldr__pack_##set, \
-    ldr__unpack_int8_avx2, ldr__transpose_avx2, ldr__moments_##set };
+  LDR__ROW_KERNELS(set, set, avx2);
 LDR__LOOPS(avx2, LDR__AVX2)
 LDR__LOOPS(avx512, LDR__AVX512)
 
-static const ldr__kernels ldr__kernels_avx2 = {
-  "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
-  2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
-static const ldr__kernels ldr__kernels_avx512 = {
-  "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx512, NULL, NULL,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
-static const ldr__kernels ldr__kernels_vnni = {
-  "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, NULL, NULL,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
+#define LDR__X86_SET(set, name, mr, nr, of, unit, excess, quantise, tile_int8, to_bf16, tile_bf16) \
+  static const ldr__kernels ldr__kernels_##set = { name, mr, nr, ldr__tile_##of, ldr__to_float_avx2, \
+    ldr__interleave_##of, &ldr__rows_##of, unit, excess, quantise, ldr__widen_avx2, tile_int8, to_bf16, tile_bf16, \
+    ldr__dots_avx2, ldr__dots_rounded_avx2 }
+LDR__X86_SET(avx2, "avx2", 6, 16, avx2, 2, 0, ldr__quantise_avx2, ldr__tile_int8_avx2, NULL, NULL);
+LDR__X86_SET(avx512, "avx512", 14, 32, avx512, 2, 0, ldr__quantise_avx2, ldr__tile_int8_avx512, NULL, NULL);
+LDR__X86_SET(vnni, "avx512vnni", 14, 32, avx512, 4, 128, ldr__quantise_vnni, ldr__tile_int8_vnni, NULL, NULL);
 #if LDR__HAVE_VNNI256
-static const ldr__kernels ldr__kernels_avx2vnni = {
-  "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
-  4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
+LDR__X86_SET(avx2vnni, "avx2vnni", 6, 16, avx2, 4, 128, ldr__quantise_avx2vnni, ldr__tile_int8_avx2vnni, NULL, NULL);
 #else
   #define ldr__kernels_avx2vnni ldr__kernels_avx2      /* a compiler that cannot make it, as if the machine lacked it */
 #endif
 #if LDR__HAVE_BF16
-static const ldr__kernels ldr__kernels_bf16 = {
-  "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
+LDR__X86_SET(bf16, "avx512bf16", 14, 32, avx512, 4, 128, ldr__quantise_vnni, ldr__tile_int8_vnni, ldr__to_bf16_avx512,
+    ldr__tile_bf16_avx512);
 #else
   #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif
