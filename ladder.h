@@ -2430,10 +2430,10 @@ typedef struct ldr__kernels {
   const struct ldr__row_kernels *rows;
   /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which in a are `excess` too
      large: 128 where the instruction takes them for unsigned. quantise: q = round(x / scale) + excess, scale = max|x|
-     / 127, x = 0 to `padded`. */
+     / 127, x = 0 to `padded`; unit and excess are the set's. */
   size_t unit;
   int32_t excess;
-  void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
+  void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit, int32_t excess);
   void (*widen)(int16_t *dst, const int8_t *src, size_t n); /* unit 2: a panel for use */
   void (*tile_int8)(const ldr__tile *t);
   /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to
@@ -3039,10 +3039,6 @@ static void ldr__interleave_portable(float *dst, const float *src, size_t stride
     ldr__transpose_##at_most_256, ldr__moments_##set }
 LDR__ROW_KERNELS(portable, body, body);
 
-static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) {
-  ldr__quantise_body(q, scale, x, n, padded, 2, 0);
-}
-
 /* Row i of a tile's a, or, where there are fewer, its last row once more. */
 LDR__INLINE const unsigned char *ldr__tile_row(const ldr__tile *t, int32_t i) {
   return (const unsigned char *)t->a + (size_t)LDR__MIN(i, t->rows - 1) * t->rs;
@@ -3122,7 +3118,7 @@ static int ldr__dots_portable(float *y, const float *x, const unsigned char *con
 
 static const ldr__kernels ldr__kernels_portable = {
   "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_body, ldr__tile_int8_portable, NULL, NULL, ldr__dots_portable, NULL };
+  2, 0, ldr__quantise_body, ldr__widen_body, ldr__tile_int8_portable, NULL, NULL, ldr__dots_portable, NULL };
 
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
@@ -3341,10 +3337,10 @@ static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t
 
 /* The part b[k,n] of a matrix. */
 static ldr__ahead ldr__ahead_of_mat(ldr__mat b, size_t i, size_t j, size_t k, size_t n, size_t tiles) {
-  size_t block = ldr__dtypes[b.dtype].block, size = ldr__dtypes[b.dtype].size, at = b.first + i * b.rs + j * b.cs;
-  if (b.cs == 1)
-    return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.rs / block * size, k, n / block * size, tiles);
-  return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.cs / block * size, n, k / block * size, tiles);
+  const size_t block = ldr__dtypes[b.dtype].block, size = ldr__dtypes[b.dtype].size;
+  const uintptr_t at = (uintptr_t)b.data + (b.first + i * b.rs + j * b.cs) / block * size;
+  if (b.cs == 1) return ldr__ahead_of(at, b.rs / block * size, k, n / block * size, tiles);
+  return ldr__ahead_of(at, b.cs / block * size, n, k / block * size, tiles);
 }
 
 /* What a tile k deep is to fetch; 0 when everything has been fetched. A short row is spread over all its steps. */
@@ -3654,7 +3650,7 @@ static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t fir
     ldr__mat_row(ker, scratch, &w, r, m->in);
     if (m->bias) m->bias[o] = bias ? bias[r] : 0.0f;
     /* in place: 2 bytes go where 4 have been read */
-    if (m->type == LDR__PACK_INT8) ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);
+    if (m->type == LDR__PACK_INT8) ldr__quantise_body(scratch, &m->scale[o], scratch, m->in, m->in, 2, 0);
     for (i = 0; i < m->in; i++) {
       size_t at = to + i / unit * nr * unit + i % unit;
       if (m->type == LDR__PACK_F32)
@@ -3772,7 +3768,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
     size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
     for (t = (size_t)block * LDR__MC; t < end; t++) {
       unsigned char *to = (unsigned char *)ex->narrowed + t * u.stride;
-      if (int8) ker->quantise(to, ex->row_scales + t, x + t * ldx, w->in, u.depth);
+      if (int8) ker->quantise(to, ex->row_scales + t, x + t * ldx, w->in, u.depth, ker->unit, ker->excess);
       else ker->to_bf16((uint16_t *)(void *)to, x + t * ldx, w->in, u.depth);
     }
   }
@@ -4397,6 +4393,11 @@ static LDR__UNUSED int ldr__is_utf8(const char *s) { return !s[ldr__utf8_bad(s, 
 /* s[n] is this text. */
 static int ldr__same(const void *s, size_t n, const char *text) { return strlen(text) == n && memcmp(s, text, n) == 0; }
 
+/* s[n] begins with it. */
+static int ldr__begins(const void *s, size_t n, const char *with) {
+  return n >= strlen(with) && memcmp(s, with, strlen(with)) == 0;
+}
+
 static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
 /* The value of a hexadecimal digit, or -1. */
 static int ldr__hex_digit(char c) {
@@ -4499,9 +4500,8 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
   else {
     size_t length = ldr__json_number_length(s + i, n - i);
     for (; !length && w < 3; w++) {
-      size_t size = strlen(words[w].word);
       type = words[w].type;
-      if (n - i >= size && memcmp(s + i, words[w].word, size) == 0) length = size;
+      if (ldr__begins(s + i, n - i, words[w].word)) length = strlen(words[w].word);
     }
     end = i + length;
     if (!length) why = "expected a value";
@@ -5447,7 +5447,7 @@ static double ldr__gguf_real(const ldr_weights *w, const char *key, double other
       : (double)ldr__gguf_whole(w, key, 0);
 }
 
-static int ldr__gguf_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "GGUF", 4) == 0; }
+static int ldr__gguf_is(const unsigned char *p, size_t n) { return ldr__begins(p, n, "GGUF"); }
 
 static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
@@ -5877,7 +5877,7 @@ static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, siz
   return LDR_OK;
 }
 
-static int ldr__zip_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "PK\3\4", 4) == 0; }
+static int ldr__zip_is(const unsigned char *p, size_t n) { return ldr__begins(p, n, "PK\3\4"); }
 
 /* The members of an archive whose data is stored as it is: those under data/ by their number, and the pickle. Source:
    PKWARE's APPNOTE, with the 64-bit records that files over 4 GB have. */
@@ -6060,11 +6060,9 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
   const ldr__source *s = &w->files[file];
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
-  for (size_t i = 0; i < LDR__COUNT(ldr__not_weights); i++) {
-    size_t n = strlen(ldr__not_weights[i].begins);
-    if (s->size >= n && memcmp(s->data, ldr__not_weights[i].begins, n) == 0)
+  for (size_t i = 0; i < LDR__COUNT(ldr__not_weights); i++)
+    if (ldr__begins(s->data, s->size, ldr__not_weights[i].begins))
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
-  }
   for (size_t i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
   if (ldr__onnx_is(s->data, s->size))
@@ -15159,7 +15157,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
     ldr__source_close(s);
     *s = copy;
   }
-  r->begin = r->size >= 3 && memcmp(r->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+  r->begin = ldr__begins(r->data, r->size, "\xef\xbb\xbf") ? 3 : 0;
   return status ? status : ldr__reader_utf8(r, err);
 }
 
@@ -22767,7 +22765,7 @@ static void ldr__interleave_neon(float *dst, const float *src, size_t stride, si
 
 static const ldr__kernels ldr__kernels_neon = {
   "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_body, ldr__tile_int8_neon, NULL, NULL, ldr__dots_portable, NULL };
+  2, 0, ldr__quantise_body, ldr__widen_body, ldr__tile_int8_neon, NULL, NULL, ldr__dots_portable, NULL };
 
 #if LDR__HAVE_SDOT
 /* Four k of 8 bits. sdot is written out since older compilers hide its name unless all of a program is for such
@@ -22792,13 +22790,9 @@ LDR__SDOT static void ldr__tile_int8_neondot(const ldr__tile *t) {
   ldr__neon_end(t, x);
 }
 
-static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) {
-  ldr__quantise_body(q, scale, x, n, padded, 4, 0);
-}
-
 static const ldr__kernels ldr__kernels_neondot = {
   "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  4, 0, ldr__quantise_neondot, ldr__widen_body, ldr__tile_int8_neondot, NULL, NULL, ldr__dots_portable, NULL };
+  4, 0, ldr__quantise_body, ldr__widen_body, ldr__tile_int8_neondot, NULL, NULL, ldr__dots_portable, NULL };
 #else
   #define ldr__kernels_neondot ldr__kernels_neon
 #endif
@@ -22878,7 +22872,7 @@ static void ldr__tile_int8_wasm(const ldr__tile *t) {
 
 static const ldr__kernels ldr__kernels_wasm = {
   "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_body, ldr__tile_int8_wasm, NULL, NULL, ldr__dots_portable, NULL };
+  2, 0, ldr__quantise_body, ldr__widen_body, ldr__tile_int8_wasm, NULL, NULL, ldr__dots_portable, NULL };
 #endif
 
 #if LDR__X86
@@ -22946,9 +22940,11 @@ enum { LDR__OF_FLOATS, LDR__OF_FEW_FLOATS, LDR__OF_PAIRS, LDR__OF_FOURS, LDR__OF
   LDR__CASE(4, of, kind) LDR__CASE(5, of, kind) LDR__CASE(6, of, kind)
 #define LDR__UP_TO_14(of, kind) \
   LDR__UP_TO_6(of, kind) LDR__CASE(7, of, kind) LDR__CASE(8, of, kind) LDR__CASE(9, of, kind) \
-  LDR__CASE(10, of, kind) \
-  LDR__CASE(11, of, kind) LDR__CASE(12, of, kind) LDR__CASE(13, of, kind) LDR__CASE(14, of, kind)
+  LDR__CASE(10, of, kind) LDR__CASE(11, of, kind) LDR__CASE(12, of, kind) LDR__CASE(13, of, kind) \
+  LDR__CASE(14, of, kind)
 #endif
+#define LDR__TILE(name, target, up_to, of, kind) \
+  LDR__UNWATCHED target static void ldr__##name(const ldr__tile *t) { switch (t->rows) { up_to(of, kind) } }
 
 /* Sums are arrays that the compiler takes apart: a sanitizer that asks about every index would take minutes for it. */
 #if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8)
@@ -23066,18 +23062,10 @@ LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int r
   if (t->columns > 8) ldr__store256(t, y, 8, rows);
 }
 
-LDR__UNWATCHED LDR__AVX2 static void ldr__tile_avx2(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FLOATS) }
-}
-
-LDR__UNWATCHED LDR__AVX2 static void ldr__tile_int8_avx2(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_PAIRS) }
-}
-
+LDR__TILE(tile_avx2, LDR__AVX2, LDR__UP_TO_6, ldr__tile256, LDR__OF_FLOATS)
+LDR__TILE(tile_int8_avx2, LDR__AVX2, LDR__UP_TO_6, ldr__tile256, LDR__OF_PAIRS)
 #if LDR__HAVE_VNNI256
-LDR__UNWATCHED LDR__AVX2_VNNI static void ldr__tile_int8_avx2vnni(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FOURS) }
-}
+LDR__TILE(tile_int8_avx2vnni, LDR__AVX2_VNNI, LDR__UP_TO_6, ldr__tile256, LDR__OF_FOURS)
 #endif
 
 LDR__UNWATCHED LDR__AVX512 LDR__INLINE __m512 ldr__add_product512(__m512 sum, __m512i v, __m512i b, int kind) {
@@ -23185,18 +23173,10 @@ LDR__UNWATCHED LDR__AVX512 static void ldr__tile_avx512(const ldr__tile *t) {
   else switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FEW_FLOATS) }
 }
 
-LDR__UNWATCHED LDR__AVX512 static void ldr__tile_int8_avx512(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_PAIRS) }
-}
-
-LDR__UNWATCHED LDR__VNNI static void ldr__tile_int8_vnni(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FOURS) }
-}
-
+LDR__TILE(tile_int8_avx512, LDR__AVX512, LDR__UP_TO_14, ldr__tile512, LDR__OF_PAIRS)
+LDR__TILE(tile_int8_vnni, LDR__VNNI, LDR__UP_TO_14, ldr__tile512, LDR__OF_FOURS)
 #if LDR__HAVE_BF16
-LDR__UNWATCHED LDR__BF16 static void ldr__tile_bf16_avx512(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_BF16) }
-}
+LDR__TILE(tile_bf16_avx512, LDR__BF16, LDR__UP_TO_14, ldr__tile512, LDR__OF_BF16)
 
 /* The processor's own conversion, but for what it does to the smallest numbers, which it takes for zero. */
 LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t n, size_t padded) {
@@ -23211,10 +23191,12 @@ LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t 
 #endif
 
 /* As ldr__quantise_body, sixteen at a time. */
-LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
+LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit,
+    int32_t excess) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
   __m512 most = _mm512_setzero_ps(), bad = most, by;
   float m;
+  (void)unit;
   for (size_t i = 0; i < n; i += 16) {
     __mmask16 here = LDR__FIRST16(n - i);
     __m512 v = _mm512_maskz_loadu_ps(here, x + i);
@@ -23228,7 +23210,7 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
     size_t left = n > i ? n - i : 0;
     __mmask16 here = LDR__FIRST16(left), there = LDR__FIRST16(padded - i);
     __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
-    _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
+    _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(excess)));
   }
 }
 
@@ -23240,7 +23222,8 @@ LDR__AVX2 static __m256 ldr__eight(const float *x, size_t i, size_t n) {
 }
 
 /* As ldr__quantise_body, eight at a time. */
-LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit) {
+LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit,
+    int32_t excess) {
   const __m256 zero = _mm256_setzero_ps(), sign = _mm256_set1_ps(-0.0f);
   __m256 most = zero, bad = zero, by;
   float lanes[8], wrong[8];
@@ -23265,28 +23248,20 @@ LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, s
     __m256i all = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
     unsigned char made[32];
     if (unit == 4) {
-      all = _mm256_add_epi16(all, _mm256_set1_epi16(128));
+      all = _mm256_add_epi16(all, _mm256_set1_epi16((short)excess));
       all = _mm256_permute4x64_epi64(_mm256_packus_epi16(all, all), 0xd8);
     }
     _mm256_storeu_si256((__m256i *)(void *)made, all);
     memcpy(to + i * width, made, LDR__MIN(padded - i, (size_t)16) * width);
   }
 }
-LDR__AVX2 static void ldr__quantise_avx2(void *q, float *scale, const float *x, size_t n, size_t padded) {
-  ldr__quantise_256(q, scale, x, n, padded, 2);
-}
-#if LDR__HAVE_VNNI256
-LDR__AVX2 static void ldr__quantise_avx2vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
-  ldr__quantise_256(q, scale, x, n, padded, 4);
-}
-#endif
 
 /* Rows that are kept as int8, as their bodies do; lanes of bytes are what -O2 makes no vectors of. */
 LDR__AVX2 static void ldr__pack_avx2(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
   if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
   else for (; rows; rows--, x += n, out += n + 4) {
     float scale;
-    ldr__quantise_256(out + 4, &scale, x, n, n, 4);
+    ldr__quantise_256(out + 4, &scale, x, n, n, 4, 128);
     ldr__store_u32(out, ldr__bits_from_float(scale));
   }
 }
@@ -23890,11 +23865,11 @@ LDR__LOOPS(avx512, LDR__AVX512)
   static const ldr__kernels ldr__kernels_##set = { name, mr, nr, ldr__tile_##of, ldr__to_float_avx2, \
     ldr__interleave_##of, &ldr__rows_##of, unit, excess, quantise, ldr__widen_avx2, tile_int8, to_bf16, tile_bf16, \
     ldr__dots_avx2, ldr__dots_rounded_avx2 }
-LDR__X86_SET(avx2, "avx2", 6, 16, avx2, 2, 0, ldr__quantise_avx2, ldr__tile_int8_avx2, NULL, NULL);
-LDR__X86_SET(avx512, "avx512", 14, 32, avx512, 2, 0, ldr__quantise_avx2, ldr__tile_int8_avx512, NULL, NULL);
+LDR__X86_SET(avx2, "avx2", 6, 16, avx2, 2, 0, ldr__quantise_256, ldr__tile_int8_avx2, NULL, NULL);
+LDR__X86_SET(avx512, "avx512", 14, 32, avx512, 2, 0, ldr__quantise_256, ldr__tile_int8_avx512, NULL, NULL);
 LDR__X86_SET(vnni, "avx512vnni", 14, 32, avx512, 4, 128, ldr__quantise_vnni, ldr__tile_int8_vnni, NULL, NULL);
 #if LDR__HAVE_VNNI256
-LDR__X86_SET(avx2vnni, "avx2vnni", 6, 16, avx2, 4, 128, ldr__quantise_avx2vnni, ldr__tile_int8_avx2vnni, NULL, NULL);
+LDR__X86_SET(avx2vnni, "avx2vnni", 6, 16, avx2, 4, 128, ldr__quantise_256, ldr__tile_int8_avx2vnni, NULL, NULL);
 #else
   #define ldr__kernels_avx2vnni ldr__kernels_avx2      /* a compiler that cannot make it, as if the machine lacked it */
 #endif
