@@ -3427,9 +3427,8 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
 /* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one
    piece, column by column. k <= LDR__COPY_DEEP. */
 static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs,
-    size_t cs, const float *panels, size_t depth,
-    size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last,
-    int accumulate, ldr__fetches *soon, float *copy) {
+    size_t cs, const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
+    const ldr__finish *last, int accumulate, ldr__fetches *soon, float *copy) {
   size_t mc = LDR__MC / ker->mr * ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
   for (i0 = 0; i0 < m; i0 += mc) {
     size_t rows = LDR__MIN(mc, m - i0);
@@ -5851,11 +5850,10 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   if (!ldr__pickle_is(p, dict, LDR__P_DICT))
     return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
   for (int32_t cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
-    int32_t key = p->cells[cell].value, value;
     if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, "pickle: a key without a value");
-    value = p->cells[p->cells[cell].next].value;
-    if (!ldr__pickle_is(p, value, LDR__P_TENSOR) || !ldr__pickle_is(p, key, LDR__P_TEXT)) continue;
-    if (ldr__torch_tensor(h, key, value)) return h->err->status;
+    int32_t key = p->cells[cell].value, value = p->cells[p->cells[cell].next].value;
+    if (ldr__pickle_is(p, value, LDR__P_TENSOR) && ldr__pickle_is(p, key, LDR__P_TEXT) &&
+        ldr__torch_tensor(h, key, value)) return h->err->status;
   }
   if (h->w->count > before) return LDR_OK;
   for (int32_t pass = 0; pass < 4 && depth < 3; pass++)
@@ -6110,8 +6108,7 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
     ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
     if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
     if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
-    else ldr__gguf_parse(w, i, err);
-    if (err->status) return ldr__fail_in_file(err, name);
+    if (err->status || ldr__gguf_parse(w, i, err)) return ldr__fail_in_file(err, name);
   }
   return LDR_OK;
 }
@@ -15107,9 +15104,8 @@ static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *e
 /* The character at s, n bytes from the end, and its bytes; 0xffffffff: none. Latin-1 is read as Windows does, for files
    that say so mean that. */
 static uint32_t ldr__reader_char(const unsigned char *s, size_t n, int kind, size_t *bytes) {
-  static const unsigned short high[32] = { 0x20ac, 0xffff, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,
-      0x2030, 0x160,
-      0x2039, 0x152, 0xffff, 0x17d, 0xffff, 0xffff, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+  static const unsigned short high[32] = { 0x20ac, 0xffff, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030,
+      0x160, 0x2039, 0x152, 0xffff, 0x17d, 0xffff, 0xffff, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
       0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0xffff, 0x17e, 0x178 };
   uint32_t c, low, i = kind == LDR__UTF16LE;
   *bytes = 1;
@@ -15363,7 +15359,7 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
    the JSON text starts in the file. */
 static ldr_status ldr__reader_member(
     ldr__reader *r, int k, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
-  const ldr_json_node *n = ldr_json_node_at(j, node);
+  const ldr_json_node *n = &j->nodes[node];
   int word = n->type == LDR_JSON_NUMBER || n->type == LDR_JSON_TRUE || n->type == LDR_JSON_FALSE;
   if (n->type == LDR_JSON_STRING) {
     size_t size = n->end - n->begin; /* escapes only shrink */
@@ -15383,8 +15379,8 @@ static ldr_status ldr__reader_label_list(ldr__reader *r, const ldr_json *j, int3
   char *out = ldr__reader_room(r, LDR__FIELD_LABEL, n->end - n->begin + 1, err);
   size_t used = 0, from;
   if (!out) return LDR_MEMORY;
-  for (int32_t item = n->first; item >= 0; item = ldr_json_node_at(j, item)->next) {
-    const ldr_json_node *e = ldr_json_node_at(j, item);
+  for (int32_t item = n->first; item >= 0; item = j->nodes[item].next) {
+    const ldr_json_node *e = &j->nodes[item];
     if (item != n->first) out[used++] = '|';
     from = used;
     if (e->type == LDR_JSON_STRING) used += (size_t)ldr_json_string(out + used, e->end - e->begin + 1, j, item);
@@ -15397,26 +15393,24 @@ static ldr_status ldr__reader_label_list(ldr__reader *r, const ldr_json *j, int3
 
 /* The first of the names that the object holds with a value other than null; -1 when none. */
 static int32_t ldr__reader_find(const ldr_json *j, int32_t object, const char *wanted, const char *const *usual) {
-  int32_t node = -1;
-  if (wanted) node = ldr_json_get(j, object, wanted);
-  for (; !wanted && node < 0 && *usual; usual++) node = ldr_json_get(j, object, *usual);
-  return node >= 0 && ldr_json_node_at(j, node)->type != LDR_JSON_NULL ? node : -1;
+  int32_t node = ldr_json_get(j, object, wanted ? wanted : *usual);
+  while (!wanted && node < 0 && *++usual) node = ldr_json_get(j, object, *usual);
+  return ldr__json_is(j, node, LDR_JSON_NULL) ? -1 : node;
 }
 
 static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
   static const char *const labels[] = { "label", NULL }, *const texts[] = { "text", "sentence", "sentence1", NULL },
       *const seconds[] = { "text2", "sentence2", "pair", NULL };
-  size_t at = base + ldr_json_node_at(j, object)->begin;
+  size_t at = base + j->nodes[object].begin;
   int32_t label = ldr__reader_find(j, object, r->desc.label, labels),
-      text = ldr__reader_find(j, object, r->desc.text, texts);
-  int32_t text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
+      text = ldr__reader_find(j, object, r->desc.text, texts),
+      text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
   ldr_status status;
-  if (r->unlabelled && ldr_json_node_at(j, object)->type == LDR_JSON_STRING) {
+  if (r->unlabelled && ldr__json_is(j, object, LDR_JSON_STRING)) {
     status = ldr__reader_member(r, LDR__FIELD_TEXT, j, object, base, err);
     return status ? status : ldr__reader_give(r, 0, at, err);
   }
-  if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT)
-    return ldr__reader_fail(r, at, err, "an example is a JSON object");
+  if (!ldr__json_is(j, object, LDR_JSON_OBJECT)) return ldr__reader_fail(r, at, err, "an example is a JSON object");
   if (label < 0 && !r->unlabelled) return ldr__reader_fail(r, at, err, "the example has no label: no member \"%s\"",
       r->desc.label ? r->desc.label : "label");
   if (text < 0)
@@ -15424,7 +15418,7 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
         : "text\", \"sentence\" or \"sentence1");
   if (text2 < 0 && r->desc.text2)
     return ldr__reader_fail(r, at, err, "the example has no second text: no member \"%s\"", r->desc.text2);
-  status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY
+  status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr__json_is(j, label, LDR_JSON_ARRAY)
       ? ldr__reader_label_list(r, j, label, base, err) : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
   if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
   if (!status && text2 >= 0) status = ldr__reader_member(r, LDR__FIELD_TEXT2, j, text2, base, err);
@@ -15451,10 +15445,8 @@ static ldr_status ldr__reader_values(ldr__reader *r, ldr_error *err) {
   while (!status && at < r->size) {
     ldr_json *j = ldr__reader_json(r, at, &used, err);
     if (!j) return err->status;
-    if (!array) status = ldr__reader_object(r, j, 0, at, err);
-    else
-      for (int32_t node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next)
-        status = ldr__reader_object(r, j, node, at, err);
+    for (int32_t node = array ? j->nodes[0].first : 0; !status && node >= 0; node = j->nodes[node].next)
+      status = ldr__reader_object(r, j, node, at, err);
     ldr_json_free(j);
     at += used;
     if (!status && array && at < r->size)
@@ -17933,8 +17925,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
     }
     for (size_t r = 0; r < n; r++) loss += losses[r];
     if (normalizer > 0)
-      ldr__linear_backward(
-          &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, x, e, h->m[LDR__LM_OUT], n, v, e);
+      ldr__linear_backward(&s->ex, s->dwords + first * e, e, 0, dw, db, z, v, x, e, h->m[LDR__LM_OUT], n, v, e);
   }
   return loss;
 }
@@ -18454,11 +18445,10 @@ static void ldr__output_backward(ldr__pass *s) {
 static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
   size_t d = s->l->wide;
   float *tap = s->kept ? s->backbone.x : s->taps[k];
-  if (s->kept) {
-    size_t row = ldr__packed_row(d, s->tap_type);
-    LDR__ROW_LOOP(
-        t, s->t.count, &s->ex, ldr__rows_unpack(s->ex.kernels, tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
-  }
+  if (!s->kept) return tap;
+  size_t row = ldr__packed_row(d, s->tap_type);
+  LDR__ROW_LOOP(
+      t, s->t.count, &s->ex, ldr__rows_unpack(s->ex.kernels, tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
   return tap;
 }
 
@@ -18466,8 +18456,8 @@ static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
 static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, ldr__linear down) {
   size_t d = s->l->wide, w = s->l->narrow;
   const float *tap = ldr__tap_of(s, k);
-  ldr__linear_gradients(sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w,
-      tap, d, s->t.count, w, d);
+  ldr__linear_gradients(
+      sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w, tap, d, s->t.count, w, d);
 }
 
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
@@ -23697,7 +23687,7 @@ target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__s
   if (q->threshold) ldr__softmax_mask(s, keys, n, q, first); \
 } \
 target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, \
-                                                  const ldr__softmax_back *q, size_t first) { \
+    const ldr__softmax_back *q, size_t first) { \
   const vector by = mm##_set1_ps(q->scale); \
   size_t i, at; \
   if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first); \
@@ -23740,8 +23730,7 @@ target static void ldr__activate_##suffix(float *y, const float *x, size_t n, in
   size_t i = 0; \
   for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) { \
     vector v = mm##_loadu_ps(x + i), half = mm##_mul_ps(v, mm##_set1_ps(0.5f)); \
-    mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), \
-                                        half)); \
+    mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half)); \
   } \
   ldr__activate_body(y + i, x + i, n - i, kind); \
 } \
@@ -23778,7 +23767,7 @@ LDR__STATIC_ASSERT(lanes_are_sixteen, LDR__LANES == 16);
    array waits for memory. */
 #define LDR__NORM(suffix, target, vector, mm, total, lanes) \
 target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, \
-                                      size_t n, int rms, float eps) { \
+    size_t n, int rms, float eps) { \
   vector m = mm##_setzero_ps(), by, s0 = m, s1 = m; \
   float mean = 0, rstd; \
   size_t i; \
@@ -23810,7 +23799,7 @@ target static void ldr__norm_##suffix(float *y, float *stats, const float *x, co
   } \
 } \
 target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, \
-                                               const float *stats, const float *g, size_t n, int rms) { \
+    const float *stats, const float *g, size_t n, int rms) { \
   const vector m = mm##_set1_ps(stats[0]), by = mm##_set1_ps(stats[1]); \
   vector s0 = mm##_setzero_ps(), s1 = s0, t0 = s0, t1 = s0, a, c; \
   size_t i; \
