@@ -1710,11 +1710,11 @@ static void ldr__text_print(ldr__text *t, const char *format, ...) {
 
 /* A variable of zeros, in a way that C and C++ share. */
 #define LDR__ZERO(type, name) \
-  type name;                  \
+  type name; \
   memset(&name, 0, sizeof name)
 
 /* Where the caller gave no error, or one that is taken: another, so that an earlier error stays as it is. */
-#define LDR__OWN_ERROR(err)       \
+#define LDR__OWN_ERROR(err) \
   LDR__ZERO(ldr_error, ldr__own); \
   if (!err || err->status) err = &ldr__own
 
@@ -1897,11 +1897,14 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
   return 1;
 }
 
-/* The same of an array of any type, which is cast: where it lies now. *capacity tells whether there was memory. */
 static void *ldr__grown(const ldr_allocator *a, void *data, size_t *capacity, size_t need, size_t item) {
   ldr__grow(a, &data, capacity, need, item);
   return data;
 }
+
+/* The same of an array of any type: whether it has room for `need` items. */
+#define LDR__ROOM(alloc, type, data, capacity, need) \
+  ((data) = (type *)ldr__grown(alloc, data, &(capacity), need, sizeof *(data)), (capacity) >= (need))
 
 #define LDR__ALIGN LDR__SIZE(64u, 16u)
 
@@ -2400,7 +2403,8 @@ typedef struct ldr__row_kernels {
   void (*activate_both)(float *y, float *x, size_t n, int32_t kind);
   void (*multiply)(float *y, const float *x, size_t n); /* y *= x */
   void (*add)(float *y, const float *x, size_t n); /* y += x */
-  void (*mask)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
+  /* A row's columns from `first` on: see ldr__mask_factor. */
+  void (*mask)(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale);
   /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of
      x and dy. */
   void (*norm)(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps);
@@ -2450,10 +2454,10 @@ typedef struct ldr__kernels {
   const struct ldr__row_kernels *rows;
   /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which in a are `excess` too
      large: 128 where the instruction takes them for unsigned. quantise: q = round(x / scale) + excess, scale = max|x|
-     / 127, x = 0 to `padded`. */
+     / 127, x = 0 to `padded`; unit and excess are the set's. */
   size_t unit;
   int32_t excess;
-  void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
+  void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit, int32_t excess);
   void (*widen)(int16_t *dst, const int8_t *src, size_t n); /* unit 2: a panel for use */
   void (*tile_int8)(const ldr__tile *t);
   /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to
@@ -2572,16 +2576,16 @@ LDR__INLINE float ldr__tanh_slope(float x) {
   ROW(LDR_RELU, relu, "relu gated-relu") ROW(LDR_SILU, silu, "silu swish gated-silu")
 
 /* One loop body for whole groups of lanes (constant trip count) and for the rest. */
-#define LDR__LANE_LOOP(i, n, ...)                                                         \
-  do {                                                                                  \
-    size_t i##_full = (n) / LDR__LANES * LDR__LANES, i##_base, i;                     \
-    int i##_lane;                                                                     \
-    for (i##_base = 0; i##_base < i##_full; i##_base += LDR__LANES)                   \
-      for (i##_lane = 0; i##_lane < LDR__LANES; i##_lane++) {                       \
-        i = i##_base + (size_t)i##_lane;                                          \
-        __VA_ARGS__;                                                              \
-      }                                                                             \
-    for (i = i##_full; i < (n); i++) { __VA_ARGS__; }                                 \
+#define LDR__LANE_LOOP(i, n, ...) \
+  do { \
+    size_t i##_full = (n) / LDR__LANES * LDR__LANES, i##_base, i; \
+    int i##_lane; \
+    for (i##_base = 0; i##_base < i##_full; i##_base += LDR__LANES) \
+      for (i##_lane = 0; i##_lane < LDR__LANES; i##_lane++) { \
+        i = i##_base + (size_t)i##_lane; \
+        __VA_ARGS__; \
+      } \
+    for (i = i##_full; i < (n); i++) { __VA_ARGS__; } \
   } while (0)
 
 /* A group of lanes to read: at p, or, where fewer are left, in `local` with `fill` behind them. */
@@ -2607,18 +2611,18 @@ LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
 #define LDR__OUT(p, lanes)           ldr__lanes_to((p) + at, lanes, count - at)
 
 /* dst[i] = expr, a function of z = src[i] and w = other[i]; dst may be either. */
-#define LDR__LANE_MAP(dst, src, other, n, expr)                                           \
-  do {                                                                                  \
-    const size_t count = (n);                                                         \
-    size_t at;                                                                        \
-    int l;                                                                            \
-    LDR__GROUPS(count) {                                                              \
-      float lanes_[LDR__LANES];                                                     \
-      LDR__IN(src_, src, 0);                                                        \
-      LDR__IN(other_, other, 0);                                                    \
+#define LDR__LANE_MAP(dst, src, other, n, expr) \
+  do { \
+    const size_t count = (n); \
+    size_t at; \
+    int l; \
+    LDR__GROUPS(count) { \
+      float lanes_[LDR__LANES]; \
+      LDR__IN(src_, src, 0); \
+      LDR__IN(other_, other, 0); \
       LDR__EACH(const float z = src_[l]; const float w = other_[l]; (void)w; lanes_[l] = (expr)) \
-      LDR__OUT(dst, lanes_);                                                        \
-    }                                                                                 \
+      LDR__OUT(dst, lanes_); \
+    } \
   } while (0)
 
 LDR__INLINE float ldr__lanes_sum(const float *lanes) {
@@ -2670,13 +2674,8 @@ LDR__INLINE float ldr__mask_factor(uint32_t row, uint32_t column, uint32_t thres
   return (h ^ h >> 16) < threshold ? 0.0f : scale;
 }
 
-/* A row, or its columns from `first` on. */
 LDR__INLINE void ldr__mask_body(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale) {
   LDR__LANE_MAP(x, x, x, n, z * ldr__mask_factor(row, first + (uint32_t)at + (uint32_t)l, threshold, scale));
-}
-
-LDR__INLINE void ldr__mask_row_body(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) {
-  ldr__mask_body(x, n, row, 0, threshold, scale);
 }
 
 /* Softmax of queries side by side, as many as the narrowest panel has at a time: no sum or maximum goes across. */
@@ -2807,18 +2806,18 @@ LDR__INLINE void ldr__norm_backward_body(float *dx, int add, const float *dy, co
 }
 
 /* Sums down up to 32 columns, in order of rows; expr is a function of row t and column j. */
-#define LDR__DOWN_COLUMNS(sums, rows, columns, expr)                                      \
-  do {                                                                                  \
-    float sum_[32];                                                                   \
-    size_t t, j;                                                                      \
-    for (j = 0; j < 32; j++) sum_[j] = 0;                                             \
+#define LDR__DOWN_COLUMNS(sums, rows, columns, expr) \
+  do { \
+    float sum_[32]; \
+    size_t t, j; \
+    for (j = 0; j < 32; j++) sum_[j] = 0; \
     if ((columns) == 32)                    /* a fixed count is what a compiler turns into vectors */ \
-      for (t = 0; t < (rows); t++)                                                  \
-        for (j = 0; j < 32; j++) sum_[j] += (expr);                               \
-    else                                                                              \
-      for (t = 0; t < (rows); t++)                                                  \
-        for (j = 0; j < (columns); j++) sum_[j] += (expr);                        \
-    for (j = 0; j < (columns); j++) (sums)[j] += sum_[j];                             \
+      for (t = 0; t < (rows); t++) \
+        for (j = 0; j < 32; j++) sum_[j] += (expr); \
+    else \
+      for (t = 0; t < (rows); t++) \
+        for (j = 0; j < (columns); j++) sum_[j] += (expr); \
+    for (j = 0; j < (columns); j++) (sums)[j] += sum_[j]; \
   } while (0)
 
 LDR__INLINE void ldr__columns_body(float *sums, const float *x, size_t ld, size_t rows, size_t columns) {
@@ -2925,23 +2924,18 @@ LDR__INLINE void ldr__moments_body(float *w, float *m, float *v, const float *g,
 }
 
 /* Infinity or NaN in x makes the scale NaN, so that it shows in every product. q may be x. */
-LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit,
+LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t count, size_t padded, size_t unit,
     int32_t excess) {
-  float lanes[LDR__LANES], bad[LDR__LANES], v[LDR__LANES], m = 0, nothing = 0, inverse;
+  float lanes[LDR__LANES], bad[LDR__LANES], m = 0, nothing = 0, inverse;
   int16_t wide[LDR__LANES];
   uint8_t narrow[LDR__LANES];
   unsigned char *to = (unsigned char *)q;
-  size_t at, left;
+  size_t at;
   int l;
   for (l = 0; l < LDR__LANES; l++) lanes[l] = bad[l] = 0;
-  for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
-    if (left < LDR__LANES) memset(v, 0, sizeof v);
-    ldr__copy(v, x + at, LDR__MIN(left, (size_t)LDR__LANES));
-    for (l = 0; l < LDR__LANES; l++) {
-      float a = ldr__abs(v[l]);
-      lanes[l] = ldr__select(lanes[l] < a, a, lanes[l]);
-      bad[l] += v[l] * 0.0f;
-    }
+  LDR__GROUPS(count) {
+    LDR__IN(v, x, 0);
+    LDR__EACH(float a = ldr__abs(v[l]); lanes[l] = ldr__select(lanes[l] < a, a, lanes[l]); bad[l] += v[l] * 0.0f)
   }
   for (l = 0; l < LDR__LANES; l++) {
     m = lanes[l] > m ? lanes[l] : m;
@@ -2949,11 +2943,10 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
   }
   inverse = m > 1e-30f ? 127.0f / m : 0.0f;
   *scale = m / 127.0f + nothing;
-  for (at = 0, left = n; at < padded; at += LDR__LANES) {
-    size_t take = LDR__MIN(padded - at, (size_t)LDR__LANES), real = LDR__MIN(left, take);
-    if (real < LDR__LANES) memset(v, 0, sizeof v);
-    if (real) ldr__copy(v, x + at, real);
-    left -= real;
+  LDR__GROUPS(padded) {
+    const size_t take = LDR__MIN(padded - at, (size_t)LDR__LANES), left = count > at ? count - at : 0;
+    float local[LDR__LANES];
+    const float *v = ldr__lanes_from(local, x + at, left, 0);
     for (l = 0; l < LDR__LANES; l++) {
       /* 1.5 * 2^23 rounds */
       int32_t whole = (int32_t)(ldr__bits_from_float(v[l] * inverse + 12582912.0f) - 0x4b400000u);
@@ -3059,19 +3052,15 @@ static void ldr__interleave_portable(float *dst, const float *src, size_t stride
   ldr__interleave_body(dst, src, stride, columns, depth, 8);
 }
 
-static const ldr__row_kernels ldr__rows_portable = {
-  ldr__exp_row_body, ldr__softmax_body, ldr__softmax_backward_body, ldr__activate_body, ldr__activate_both_body,
-    ldr__multiply_body,
-  ldr__add_body, ldr__mask_row_body, ldr__norm_body, ldr__norm_backward_body, ldr__norm_columns_body,
-    ldr__columns_body, ldr__mix_body,
-  ldr__mix_backward_body, ldr__mix_columns_body, ldr__squares_body, ldr__pack_body, ldr__unpack_int8_body,
-    ldr__transpose_body,
-  ldr__moments_body };
-
-static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) {
-  ldr__quantise_body(q, scale, x, n, padded, 2, 0);
-}
-static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
+/* The loops of a set, by their endings; two are written for 256 bits at most. */
+#define LDR__ROW_KERNELS(name, set, at_most_256) \
+  static const ldr__row_kernels ldr__rows_##name = { \
+    ldr__exp_row_##set, ldr__softmax_##set, ldr__softmax_backward_##set, ldr__activate_##set, \
+    ldr__activate_both_##set, ldr__multiply_##set, ldr__add_##set, ldr__mask_##set, ldr__norm_##set, \
+    ldr__norm_backward_##set, ldr__norm_columns_##set, ldr__columns_##set, ldr__mix_##set, ldr__mix_backward_##set, \
+    ldr__mix_columns_##set, ldr__squares_##set, ldr__pack_##set, ldr__unpack_int8_##at_most_256, \
+    ldr__transpose_##at_most_256, ldr__moments_##set }
+LDR__ROW_KERNELS(portable, body, body);
 
 /* Row i of a tile's a, or, where there are fewer, its last row once more. */
 LDR__INLINE const unsigned char *ldr__tile_row(const ldr__tile *t, int32_t i) {
@@ -3150,10 +3139,9 @@ static int ldr__dots_portable(float *y, const float *x, const unsigned char *con
   return 1;
 }
 
-static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable,
-    ldr__interleave_portable,
-  &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL,
-  ldr__dots_portable, NULL };
+static const ldr__kernels ldr__kernels_portable = {
+  "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
+  2, 0, ldr__quantise_body, ldr__widen_body, ldr__tile_int8_portable, NULL, NULL, ldr__dots_portable, NULL };
 
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
@@ -3372,10 +3360,10 @@ static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t
 
 /* The part b[k,n] of a matrix. */
 static ldr__ahead ldr__ahead_of_mat(ldr__mat b, size_t i, size_t j, size_t k, size_t n, size_t tiles) {
-  size_t block = ldr__dtypes[b.dtype].block, size = ldr__dtypes[b.dtype].size, at = b.first + i * b.rs + j * b.cs;
-  if (b.cs == 1)
-    return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.rs / block * size, k, n / block * size, tiles);
-  return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.cs / block * size, n, k / block * size, tiles);
+  const size_t block = ldr__dtypes[b.dtype].block, size = ldr__dtypes[b.dtype].size;
+  const uintptr_t at = (uintptr_t)b.data + (b.first + i * b.rs + j * b.cs) / block * size;
+  if (b.cs == 1) return ldr__ahead_of(at, b.rs / block * size, k, n / block * size, tiles);
+  return ldr__ahead_of(at, b.cs / block * size, n, k / block * size, tiles);
 }
 
 /* What a tile k deep is to fetch; 0 when everything has been fetched. A short row is spread over all its steps. */
@@ -3462,9 +3450,8 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
 /* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one
    piece, column by column. k <= LDR__COPY_DEEP. */
 static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs,
-    size_t cs, const float *panels, size_t depth,
-    size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last,
-    int accumulate, ldr__fetches *soon, float *copy) {
+    size_t cs, const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
+    const ldr__finish *last, int accumulate, ldr__fetches *soon, float *copy) {
   size_t mc = LDR__MC / ker->mr * ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
   for (i0 = 0; i0 < m; i0 += mc) {
     size_t rows = LDR__MIN(mc, m - i0);
@@ -3685,7 +3672,7 @@ static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t fir
     ldr__mat_row(ker, scratch, &w, r, m->in);
     if (m->bias) m->bias[o] = bias ? bias[r] : 0.0f;
     /* in place: 2 bytes go where 4 have been read */
-    if (m->type == LDR__PACK_INT8) ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);
+    if (m->type == LDR__PACK_INT8) ldr__quantise_body(scratch, &m->scale[o], scratch, m->in, m->in, 2, 0);
     for (i = 0; i < m->in; i++) {
       size_t at = to + i / unit * nr * unit + i % unit;
       if (m->type == LDR__PACK_F32)
@@ -3803,7 +3790,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
     size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
     for (t = (size_t)block * LDR__MC; t < end; t++) {
       unsigned char *to = (unsigned char *)ex->narrowed + t * u.stride;
-      if (int8) ker->quantise(to, ex->row_scales + t, x + t * ldx, w->in, u.depth);
+      if (int8) ker->quantise(to, ex->row_scales + t, x + t * ldx, w->in, u.depth, ker->unit, ker->excess);
       else ker->to_bf16((uint16_t *)(void *)to, x + t * ldx, w->in, u.depth);
     }
   }
@@ -3821,10 +3808,10 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
 
 enum { LDR__ROWS = 64 }; /* rows a task of a row-wise loop owns */
 
-#define LDR__ROW_LOOP(t, rows, ex, ...)                                                   \
-  LDR__FOR(t##_block, ((size_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {    \
+#define LDR__ROW_LOOP(t, rows, ex, ...) \
+  LDR__FOR(t##_block, ((size_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) { \
     size_t t, t##_end = LDR__MIN((size_t)(rows), ((size_t)t##_block + 1) * LDR__ROWS); \
-    for (t = (size_t)t##_block * LDR__ROWS; t < t##_end; t++) { __VA_ARGS__ }                \
+    for (t = (size_t)t##_block * LDR__ROWS; t < t##_end; t++) { __VA_ARGS__ } \
   }
 
 /* Dropout (Srivastava et al. 2014) with masks that are functions of (step, place, token, column):
@@ -3842,7 +3829,7 @@ static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part)
 
 static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t) {
   if (d && d->p > 0)
-    ker->rows->mask(x, n, ldr__dropout_row(d, t, 0), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
+    ker->rows->mask(x, n, ldr__dropout_row(d, t, 0), 0, (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
 }
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
@@ -4215,8 +4202,9 @@ static ldr__ahead ldr__head_ahead(const float *at, size_t ld, size_t rows, size_
    `places` are left for where this task will write. */
 static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_t task, const float *qkv,
     const float *out, const float *dout, int places) {
+  const float *const after[2] = { out, dout };
   size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, kv_heads = (size_t)a->kv_heads, seq = task / kv_heads,
-    kv = task % kv_heads, first, n;
+    kv = task % kv_heads, wide = inner / kv_heads, first, n;
   ldr__fetches_clear(s);
   s->count += places;
   if (seq >= (size_t)a->sequences || a->keys) return;
@@ -4226,11 +4214,9 @@ static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_
   ldr__fetches_add(s, ldr__head_ahead(qkv + inner + kv * d, a->ld, n, d));
   ldr__fetches_add(s, ldr__head_ahead(qkv + inner + (kv_heads + kv) * d, a->ld, n, d));
   if (a->only) return;
-  ldr__fetches_add(s, ldr__head_ahead(qkv + kv * (inner / kv_heads), a->ld, n, inner / kv_heads));
-  if (out)
-    ldr__fetches_add(s, ldr__head_ahead(out + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
-  if (dout)
-    ldr__fetches_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
+  ldr__fetches_add(s, ldr__head_ahead(qkv + kv * wide, a->ld, n, wide));
+  for (int i = 0; i < 2; i++)
+    if (after[i]) ldr__fetches_add(s, ldr__head_ahead(after[i] + first * inner + kv * wide, inner, n, wide));
 }
 
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv,
@@ -4429,6 +4415,11 @@ static LDR__UNUSED int ldr__is_utf8(const char *s) { return !s[ldr__utf8_bad(s, 
 /* s[n] is this text. */
 static int ldr__same(const void *s, size_t n, const char *text) { return strlen(text) == n && memcmp(s, text, n) == 0; }
 
+/* s[n] begins with it. */
+static int ldr__begins(const void *s, size_t n, const char *with) {
+  return n >= strlen(with) && memcmp(s, with, strlen(with)) == 0;
+}
+
 static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
 /* The value of a hexadecimal digit, or -1. */
 static int ldr__hex_digit(char c) {
@@ -4506,8 +4497,7 @@ static size_t ldr__json_string_end(const char *s, size_t n, size_t i, size_t *ba
 static int32_t ldr__json_push(ldr_json *j, ldr_json_type type, size_t begin, size_t end) {
   const ldr_json_node node = { (int32_t)type, -1, -1, 0, begin, end };
   if (j->count >= INT32_MAX) return -1;
-  j->nodes = (ldr_json_node *)ldr__grown(&j->alloc, j->nodes, &j->capacity, j->count + 1, sizeof node);
-  if (j->capacity <= j->count) return -1;
+  if (!LDR__ROOM(&j->alloc, ldr_json_node, j->nodes, j->capacity, j->count + 1)) return -1;
   j->nodes[j->count] = node;
   return (int32_t)j->count++;
 }
@@ -4532,9 +4522,8 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
   else {
     size_t length = ldr__json_number_length(s + i, n - i);
     for (; !length && w < 3; w++) {
-      size_t size = strlen(words[w].word);
       type = words[w].type;
-      if (n - i >= size && memcmp(s + i, words[w].word, size) == 0) length = size;
+      if (ldr__begins(s + i, n - i, words[w].word)) length = strlen(words[w].word);
     }
     end = i + length;
     if (!length) why = "expected a value";
@@ -5063,8 +5052,8 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
 /* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
 static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
   char *s = NULL;
-  w->strings = (char **)ldr__grown(&w->alloc, w->strings, &w->string_capacity, w->string_count + 1, sizeof s);
-  if (w->string_capacity > w->string_count) s = (char *)ldr__alloc(&w->alloc, n + 1);
+  if (LDR__ROOM(&w->alloc, char *, w->strings, w->string_capacity, w->string_count + 1))
+    s = (char *)ldr__alloc(&w->alloc, n + 1);
   if (!s) ldr__no_memory(err, "while reading the names of weights");
   return s;
 }
@@ -5087,7 +5076,7 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
   ldr_json_string(s, (size_t)n + 1, j, node);
   if (strlen(s) == (size_t)n) return w->strings[w->string_count++] = s;
   ldr__free(&w->alloc, s, (size_t)n + 1);
-  ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin,
+  ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[node].begin,
       "safetensors header: a name or metadata text holds a NUL character");
   return NULL;
 }
@@ -5095,8 +5084,7 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
 /* Room for a tensor, which is one of w's when it is counted. NULL: no memory, or no name, of which err says why. */
 static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t file, ldr_error *err) {
   if (!name) return NULL;
-  w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
-  if (w->capacity <= w->count) {
+  if (!LDR__ROOM(&w->alloc, ldr_tensor, w->tensors, w->capacity, w->count + 1)) {
     ldr__no_memory(err, "while reading the names of weights");
     return NULL;
   }
@@ -5116,8 +5104,8 @@ static ldr_status ldr__tensor_dims(ldr_tensor *t, uint64_t dims, uint64_t at, ld
 /* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
 static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
   ldr__copied copy = { NULL, LDR__MAX(bytes, 1) };
-  w->copies = (ldr__copied *)ldr__grown(&w->alloc, w->copies, &w->copy_capacity, w->copy_count + 1, sizeof copy);
-  if (w->copy_capacity > w->copy_count) copy.data = ldr__alloc(&w->alloc, copy.size);
+  if (LDR__ROOM(&w->alloc, ldr__copied, w->copies, w->copy_capacity, w->copy_count + 1))
+    copy.data = ldr__alloc(&w->alloc, copy.size);
   if (copy.data) w->copies[w->copy_count++] = copy;
   else ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for a tensor that is not used as it lies in its file",
       (uint64_t)bytes);
@@ -5129,8 +5117,8 @@ static ldr_status ldr__weights_meta_add(
     ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
   const ldr__meta meta = { key, value, at };
   if (!key || !value) return err->status;
-  w->metas = (ldr__meta *)ldr__grown(&w->alloc, w->metas, &w->meta_capacity, w->meta_count + 1, sizeof meta);
-  if (w->meta_capacity <= w->meta_count) return ldr__no_memory(err, "while reading metadata");
+  if (!LDR__ROOM(&w->alloc, ldr__meta, w->metas, w->meta_capacity, w->meta_count + 1))
+    return ldr__no_memory(err, "while reading metadata");
   w->metas[w->meta_count++] = meta;
   return LDR_OK;
 }
@@ -5145,7 +5133,7 @@ static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key)
 static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v = 0;
-  if (!n || n->type != LDR_JSON_NUMBER) return 0;
+  if (!ldr__json_is(j, node, LDR_JSON_NUMBER)) return 0;
   for (size_t i = n->begin; i < n->end; i++) {
     char c = j->text[i];
     if (!ldr__digit(c) || v > (INT64_MAX - (c - '0')) / 10) return 0;
@@ -5157,19 +5145,18 @@ static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
 
 static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int32_t key, int32_t file,
     const unsigned char *data, uint64_t data_offset, uint64_t data_size, ldr_error *err) {
-  const int32_t value = j->nodes[key].next;
-  const ldr_json_node *shape, *range;
-  int32_t dtype = ldr_json_get(j, value, "dtype"), k, d;
+  const int32_t value = j->nodes[key].next, of = ldr_json_get(j, value, "shape"),
+      dtype = ldr_json_get(j, value, "dtype"), place = ldr_json_get(j, value, "data_offsets");
+  int32_t k, d;
   uint64_t elements = 1, bytes = 0;
   int64_t begin, end;
   ldr_tensor *t = ldr__weights_add(w, ldr__weights_string(w, j, key, err), file, err);
   if (!t) return err->status;
-  shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
-  range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
-  if (dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range || range->type != LDR_JSON_ARRAY ||
-      range->count != 2)
+  if (dtype < 0 || !ldr__json_is(j, of, LDR_JSON_ARRAY) || !ldr__json_is(j, place, LDR_JSON_ARRAY) ||
+      j->nodes[place].count != 2)
     return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
         "tensor \"%q\": the header entry must hold dtype, shape and two data_offsets", t->name);
+  const ldr_json_node *shape = &j->nodes[of], *range = &j->nodes[place];
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
     if (ldr__dtypes[d].block == 1 && ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
   if (d == LDR_DTYPE_COUNT)
@@ -5177,13 +5164,12 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
         t->name, LDR__WRITTEN(j, dtype));
   t->dtype = (ldr_dtype)d;
   if (ldr__tensor_dims(t, (uint64_t)shape->count, 8 + shape->begin, err)) return err->status;
-  for (k = shape->first, d = 0; k >= 0; k = ldr_json_node_at(j, k)->next, d++) {
+  for (k = shape->first, d = 0; k >= 0; k = j->nodes[k].next, d++)
     if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
-      return ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin,
+      return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[k].begin,
           "tensor \"%q\": its shape is not a list of whole numbers with a product below 2^64", t->name);
-  }
   if (!ldr__json_integer(j, range->first, &begin) ||
-      !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
+      !ldr__json_integer(j, j->nodes[range->first].next, &end) || end < begin)
     return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
         "tensor \"%q\": data_offsets must be two whole numbers, begin <= end", t->name);
   if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
@@ -5482,7 +5468,7 @@ static double ldr__gguf_real(const ldr_weights *w, const char *key, double other
       : (double)ldr__gguf_whole(w, key, 0);
 }
 
-static int ldr__gguf_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "GGUF", 4) == 0; }
+static int ldr__gguf_is(const unsigned char *p, size_t n) { return ldr__begins(p, n, "GGUF"); }
 
 static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
@@ -5524,8 +5510,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
       return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data ends behind the file of %U bytes: truncated?",
           t->name, (uint64_t)s->size);
     if (t->offset % align)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data is not aligned to %U bytes",
-          t->name, align);
+      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data is not aligned to %U bytes", t->name, align);
     t->offset += data;
     t->data = s->data + (size_t)t->offset;
   }
@@ -5550,14 +5535,14 @@ typedef struct ldr__pickle {
   ldr__pvalue *values;
   ldr__pcell *cells;
   int32_t *stack, *memo;
-  size_t value_count, value_capacity, cell_count, cell_capacity, depth, stack_capacity, memo_count, memo_capacity;
+  size_t value_count, values_capacity, cell_count, cells_capacity, depth, stack_capacity, memo_count, memo_capacity;
   size_t from; /* where it begins */
   ldr_error *err;
 } ldr__pickle;
 
 static void ldr__pickle_free(ldr__pickle *p) {
-  ldr__free(&p->alloc, p->values, p->value_capacity * sizeof *p->values);
-  ldr__free(&p->alloc, p->cells, p->cell_capacity * sizeof *p->cells);
+  ldr__free(&p->alloc, p->values, p->values_capacity * sizeof *p->values);
+  ldr__free(&p->alloc, p->cells, p->cells_capacity * sizeof *p->cells);
   ldr__free(&p->alloc, p->stack, p->stack_capacity * sizeof *p->stack);
   ldr__free(&p->alloc, p->memo, p->memo_capacity * sizeof *p->memo);
 }
@@ -5568,25 +5553,20 @@ static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
   return 0;
 }
 
-/* Room for one more of an array of the pickle's; NULL: out of memory. */
-static void *ldr__pickle_room(ldr__pickle *p, void *data, size_t *capacity, size_t need, size_t item) {
-  if (need < INT32_MAX) data = ldr__grown(&p->alloc, data, capacity, need, item);
-  if (*capacity < need) ldr__no_memory(p->err, "while reading a pickle");
-  return data;
-}
+/* Whether an array of the pickle p has room for `need` items. */
+#define LDR__PICKLE_ROOM(p, type, list, need) \
+  (((need) < INT32_MAX && LDR__ROOM(&(p)->alloc, type, (p)->list, (p)->list##_capacity, need)) || \
+      !ldr__no_memory((p)->err, "while reading a pickle"))
 
 static int ldr__pickle_push(ldr__pickle *p, int32_t value) {
-  if (value < 0) return 0;
-  p->stack = (int32_t *)ldr__pickle_room(p, p->stack, &p->stack_capacity, p->depth + 1, sizeof *p->stack);
-  if (p->stack_capacity <= p->depth) return 0;
+  if (value < 0 || !LDR__PICKLE_ROOM(p, int32_t, stack, p->depth + 1)) return 0;
   p->stack[p->depth++] = value;
   return 1;
 }
 
 static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number) {
   const ldr__pvalue value = { kind, -1, -1, 0, number, NULL, 0 };
-  p->values = (ldr__pvalue *)ldr__pickle_room(p, p->values, &p->value_capacity, p->value_count + 1, sizeof value);
-  if (p->value_capacity <= p->value_count) return -1;
+  if (!LDR__PICKLE_ROOM(p, ldr__pvalue, values, p->value_count + 1)) return -1;
   p->values[p->value_count] = value;
   return (int32_t)p->value_count++;
 }
@@ -5604,9 +5584,7 @@ static int32_t ldr__pickle_pop(ldr__pickle *p) {
 static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
   const ldr__pcell cell = { value, -1 };
   ldr__pvalue *v = &p->values[on];
-  if (value < 0) return 0;
-  p->cells = (ldr__pcell *)ldr__pickle_room(p, p->cells, &p->cell_capacity, p->cell_count + 1, sizeof cell);
-  if (p->cell_capacity <= p->cell_count) return 0;
+  if (value < 0 || !LDR__PICKLE_ROOM(p, ldr__pcell, cells, p->cell_count + 1)) return 0;
   p->cells[p->cell_count] = cell;
   if (v->tail >= 0) p->cells[v->tail].next = (int32_t)p->cell_count;
   else v->head = (int32_t)p->cell_count;
@@ -5697,8 +5675,7 @@ static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) 
 
 static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
   if (!p->depth || at > p->memo_count + 4096 || at > p->c.at - p->from) return 0; /* in order, nearly */
-  p->memo = (int32_t *)ldr__pickle_room(p, p->memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo);
-  if (p->memo_capacity <= at) return 0;
+  if (!LDR__PICKLE_ROOM(p, int32_t, memo, (size_t)at + 1)) return 0;
   for (; p->memo_count <= at; p->memo_count++) p->memo[p->memo_count] = -1;
   p->memo[at] = p->stack[p->depth - 1];
   return 1;
@@ -5895,11 +5872,10 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   if (!ldr__pickle_is(p, dict, LDR__P_DICT))
     return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
   for (int32_t cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
-    int32_t key = p->cells[cell].value, value;
     if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, "pickle: a key without a value");
-    value = p->cells[p->cells[cell].next].value;
-    if (!ldr__pickle_is(p, value, LDR__P_TENSOR) || !ldr__pickle_is(p, key, LDR__P_TEXT)) continue;
-    if (ldr__torch_tensor(h, key, value)) return h->err->status;
+    int32_t key = p->cells[cell].value, value = p->cells[p->cells[cell].next].value;
+    if (ldr__pickle_is(p, value, LDR__P_TENSOR) && ldr__pickle_is(p, key, LDR__P_TEXT) &&
+        ldr__torch_tensor(h, key, value)) return h->err->status;
   }
   if (h->w->count > before) return LDR_OK;
   for (int32_t pass = 0; pass < 4 && depth < 3; pass++)
@@ -5921,7 +5897,7 @@ static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, siz
   return LDR_OK;
 }
 
-static int ldr__zip_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "PK\3\4", 4) == 0; }
+static int ldr__zip_is(const unsigned char *p, size_t n) { return ldr__begins(p, n, "PK\3\4"); }
 
 /* The members of an archive whose data is stored as it is: those under data/ by their number, and the pickle. Source:
    PKWARE's APPNOTE, with the 64-bit records that files over 4 GB have. */
@@ -6104,11 +6080,9 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
   const ldr__source *s = &w->files[file];
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
-  for (size_t i = 0; i < LDR__COUNT(ldr__not_weights); i++) {
-    size_t n = strlen(ldr__not_weights[i].begins);
-    if (s->size >= n && memcmp(s->data, ldr__not_weights[i].begins, n) == 0)
+  for (size_t i = 0; i < LDR__COUNT(ldr__not_weights); i++)
+    if (ldr__begins(s->data, s->size, ldr__not_weights[i].begins))
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
-  }
   for (size_t i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
   if (ldr__onnx_is(s->data, s->size))
@@ -6156,8 +6130,7 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
     ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
     if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
     if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
-    else ldr__gguf_parse(w, i, err);
-    if (err->status) return ldr__fail_in_file(err, name);
+    if (err->status || ldr__gguf_parse(w, i, err)) return ldr__fail_in_file(err, name);
   }
   return LDR_OK;
 }
@@ -6233,10 +6206,26 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
   return h->err->status;
 }
 
+/* The dimensions of a shape, each a message of its own, to t; 0: it cannot be read, or err says what it has. */
+static int ldr__bundle_shape(ldr__bundle *h, ldr_tensor *t, ldr__cursor c, uint64_t *elements, uint64_t at) {
+  uint64_t field, value, n;
+  ldr__cursor dim, part;
+  while ((field = ldr__take_field(&c, &value, &dim)) != 0) {
+    if (field != 2) continue;
+    for (n = 0; (field = ldr__take_field(&dim, &value, &part)) != 0;)
+      if (field == 1) n = LDR__MIN(value, (uint64_t)INT64_MAX);
+    if (t->dims == LADDER_MAX_DIMS) return !ldr__fail_at(h->err, LDR_LIMIT, at,
+        "tensor \"%q\": over %d dimensions (LADDER_MAX_DIMS)", h->key, LADDER_MAX_DIMS);
+    t->shape[t->dims++] = (int64_t)n;
+    if (!ldr__mul_u64(elements, *elements, n)) return 0;
+  }
+  return !c.bad;
+}
+
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
   uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
   char name[sizeof h->key];
-  ldr__cursor part, dim, inner;
+  ldr__cursor part;
   int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
   if (!h->w) return ldr__bundle_fail(h, LDR_FORMAT, at, "its first entry is missing");
@@ -6250,22 +6239,11 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   if (!t) return h->err->status;
   while ((field = ldr__take_field(&c, &value, &part)) != 0) {
     if (field == 1) type = value;
+    if (field == 2 && !ldr__bundle_shape(h, t, part, &elements, at)) c.bad = 1;
     if (field == 3) shard = value;
     if (field == 4) t->offset = value;
     if (field == 5) size = value;
     if (field == 7) sliced = 1;
-    while (field == 2 && (value = ldr__take_field(&part, &value, &dim)) != 0)
-      if (value == 2) {
-        int64_t n = 0;
-        while ((field = ldr__take_field(&dim, &value, &inner)) != 0)
-          if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
-        field = 2;
-        if (t->dims == LADDER_MAX_DIMS) return ldr__fail_at(h->err, LDR_LIMIT, at,
-            "tensor \"%q\": over %d dimensions (LADDER_MAX_DIMS)", h->key, LADDER_MAX_DIMS);
-        t->shape[t->dims++] = n;
-        if (!ldr__mul_u64(&elements, elements, (uint64_t)n)) c.bad = 1;
-      }
-    if (part.bad) c.bad = 1;
   }
   if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read",
       h->key);
@@ -8767,8 +8745,7 @@ struct ldr__lines {
 
 static void ldr__lines_put(ldr__lines *l, const char *s, int32_t bytes) {
   size_t n = (size_t)bytes;
-  if (l->used + n <= INT32_MAX / 2) l->text = (char *)ldr__grown(l->alloc, l->text, &l->room, l->used + n + 1, 1);
-  l->failed |= l->used + n >= l->room;
+  l->failed |= l->used + n > INT32_MAX / 2 || !LDR__ROOM(l->alloc, char, l->text, l->room, l->used + n + 1);
   if (l->failed) return;
   if (n) memcpy(l->text + l->used, s, n);
   l->used += n;
@@ -8777,8 +8754,7 @@ static void ldr__lines_put(ldr__lines *l, const char *s, int32_t bytes) {
 /* The line that ends here, with s as the last of it. */
 static void ldr__lines_end(ldr__lines *l, const char *s, int32_t n) {
   ldr__lines_put(l, s, n);
-  l->ends = (int32_t *)ldr__grown(l->alloc, l->ends, &l->ends_room, (size_t)l->count + 1, sizeof *l->ends);
-  l->failed |= (size_t)l->count >= l->ends_room;
+  l->failed |= !LDR__ROOM(l->alloc, int32_t, l->ends, l->ends_room, (size_t)l->count + 1);
   if (!l->failed) l->ends[l->count++] = (int32_t)l->used;
 }
 
@@ -14793,15 +14769,6 @@ static int32_t ldr__per(const ldr_dataset *d) {
   return d->head == LDR_HEAD_CHOICE || (d->head == LDR_HEAD_WORDS && d->choices) ? d->choices : 1;
 }
 
-static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
-  *p = (int32_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
-  return *capacity >= need;
-}
-static int ldr__grow_u64(const ldr_allocator *a, uint64_t **p, size_t *capacity, size_t need) {
-  *p = (uint64_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
-  return *capacity >= need;
-}
-
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) ||
@@ -14819,7 +14786,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
     d->max_len = desc->max_len;
     d->choices = desc->choices;
   }
-  if (ldr__grow_u64(&a, &d->offsets, &d->offsets_cap, 1)) {
+  if (LDR__ROOM(&a, uint64_t, d->offsets, d->offsets_cap, 1)) {
     d->offsets[0] = 0;
     return d;
   }
@@ -14871,11 +14838,11 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
         (uint64_t)d->count, e->labels[0]);
   if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0))
     return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
-  d->values = (float *)ldr__grown(&d->alloc, d->values, &d->values_cap, d->count + 1, sizeof *d->values);
-  if (d->values_cap <= d->count || !ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
-      !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
-      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, each ? d->tokens + n : d->count + 1) ||
-      !ldr__grow_u64(&d->alloc, &d->offsets, &d->offsets_cap, d->count + 2))
+  if (!LDR__ROOM(&d->alloc, float, d->values, d->values_cap, d->count + 1) ||
+      !LDR__ROOM(&d->alloc, int32_t, d->ids, d->ids_cap, d->tokens + n) ||
+      !LDR__ROOM(&d->alloc, int32_t, d->segments, d->segments_cap, d->tokens + n) ||
+      !LDR__ROOM(&d->alloc, int32_t, d->labels, d->labels_cap, each ? d->tokens + n : d->count + 1) ||
+      !LDR__ROOM(&d->alloc, uint64_t, d->offsets, d->offsets_cap, d->count + 2))
     return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
   memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
   if (e->segments) memcpy(d->segments + d->tokens, e->segments, n * sizeof(int32_t));
@@ -14929,8 +14896,9 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     ldr__fail(err, LDR_DATA, "label %d of a set is negative or stands twice", classes[i]);
     return -1;
   }
-  if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap,
-      d->set_used + (size_t)count + 1) || !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
+  if (d->set_count >= INT32_MAX ||
+      !LDR__ROOM(&d->alloc, int32_t, d->set_items, d->set_items_cap, d->set_used + (size_t)count + 1) ||
+      !LDR__ROOM(&d->alloc, uint64_t, d->set_ends, d->set_ends_cap, d->set_count + 1)) {
     ldr__no_memory(err, "for a label set");
     return -1;
   }
@@ -14990,8 +14958,8 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
     ldr__fail(err, LDR_DATA, "a label is not UTF-8 and could not be saved: convert the file");
     return -1;
   }
-  d->names = (char **)ldr__grown(&d->alloc, d->names, &d->names_cap, d->name_count + 1, sizeof *d->names);
-  if (d->names_cap > d->name_count && ldr__label_room(d)) copy = ldr__copy_text(&d->alloc, name);
+  if (LDR__ROOM(&d->alloc, char *, d->names, d->names_cap, d->name_count + 1) && ldr__label_room(d))
+    copy = ldr__copy_text(&d->alloc, name);
   if (!copy) ldr__no_memory(err, "for a label name");
   if (!copy) return -1;
   d->names[d->name_count] = copy;
@@ -15069,8 +15037,7 @@ static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *e
 }
 
 static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
-  if (size < SIZE_MAX) r->field[k] = (char *)ldr__grown(&r->desc.alloc, r->field[k], &r->capacity[k], size + 1, 1);
-  if (r->capacity[k] > size) return r->field[k];
+  if (size < SIZE_MAX && LDR__ROOM(&r->desc.alloc, char, r->field[k], r->capacity[k], size + 1)) return r->field[k];
   ldr__no_memory(err, "while reading examples");
   return NULL;
 }
@@ -15158,9 +15125,8 @@ static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *e
 /* The character at s, n bytes from the end, and its bytes; 0xffffffff: none. Latin-1 is read as Windows does, for files
    that say so mean that. */
 static uint32_t ldr__reader_char(const unsigned char *s, size_t n, int kind, size_t *bytes) {
-  static const unsigned short high[32] = { 0x20ac, 0xffff, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,
-      0x2030, 0x160,
-      0x2039, 0x152, 0xffff, 0x17d, 0xffff, 0xffff, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+  static const unsigned short high[32] = { 0x20ac, 0xffff, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030,
+      0x160, 0x2039, 0x152, 0xffff, 0x17d, 0xffff, 0xffff, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
       0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0xffff, 0x17e, 0x178 };
   uint32_t c, low, i = kind == LDR__UTF16LE;
   *bytes = 1;
@@ -15208,7 +15174,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
     ldr__source_close(s);
     *s = copy;
   }
-  r->begin = r->size >= 3 && memcmp(r->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+  r->begin = ldr__begins(r->data, r->size, "\xef\xbb\xbf") ? 3 : 0;
   return status ? status : ldr__reader_utf8(r, err);
 }
 
@@ -15414,7 +15380,7 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
    the JSON text starts in the file. */
 static ldr_status ldr__reader_member(
     ldr__reader *r, int k, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
-  const ldr_json_node *n = ldr_json_node_at(j, node);
+  const ldr_json_node *n = &j->nodes[node];
   int word = n->type == LDR_JSON_NUMBER || n->type == LDR_JSON_TRUE || n->type == LDR_JSON_FALSE;
   if (n->type == LDR_JSON_STRING) {
     size_t size = n->end - n->begin; /* escapes only shrink */
@@ -15434,8 +15400,8 @@ static ldr_status ldr__reader_label_list(ldr__reader *r, const ldr_json *j, int3
   char *out = ldr__reader_room(r, LDR__FIELD_LABEL, n->end - n->begin + 1, err);
   size_t used = 0, from;
   if (!out) return LDR_MEMORY;
-  for (int32_t item = n->first; item >= 0; item = ldr_json_node_at(j, item)->next) {
-    const ldr_json_node *e = ldr_json_node_at(j, item);
+  for (int32_t item = n->first; item >= 0; item = j->nodes[item].next) {
+    const ldr_json_node *e = &j->nodes[item];
     if (item != n->first) out[used++] = '|';
     from = used;
     if (e->type == LDR_JSON_STRING) used += (size_t)ldr_json_string(out + used, e->end - e->begin + 1, j, item);
@@ -15448,26 +15414,24 @@ static ldr_status ldr__reader_label_list(ldr__reader *r, const ldr_json *j, int3
 
 /* The first of the names that the object holds with a value other than null; -1 when none. */
 static int32_t ldr__reader_find(const ldr_json *j, int32_t object, const char *wanted, const char *const *usual) {
-  int32_t node = -1;
-  if (wanted) node = ldr_json_get(j, object, wanted);
-  for (; !wanted && node < 0 && *usual; usual++) node = ldr_json_get(j, object, *usual);
-  return node >= 0 && ldr_json_node_at(j, node)->type != LDR_JSON_NULL ? node : -1;
+  int32_t node = ldr_json_get(j, object, wanted ? wanted : *usual);
+  while (!wanted && node < 0 && *++usual) node = ldr_json_get(j, object, *usual);
+  return ldr__json_is(j, node, LDR_JSON_NULL) ? -1 : node;
 }
 
 static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
   static const char *const labels[] = { "label", NULL }, *const texts[] = { "text", "sentence", "sentence1", NULL },
       *const seconds[] = { "text2", "sentence2", "pair", NULL };
-  size_t at = base + ldr_json_node_at(j, object)->begin;
+  size_t at = base + j->nodes[object].begin;
   int32_t label = ldr__reader_find(j, object, r->desc.label, labels),
-      text = ldr__reader_find(j, object, r->desc.text, texts);
-  int32_t text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
+      text = ldr__reader_find(j, object, r->desc.text, texts),
+      text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
   ldr_status status;
-  if (r->unlabelled && ldr_json_node_at(j, object)->type == LDR_JSON_STRING) {
+  if (r->unlabelled && ldr__json_is(j, object, LDR_JSON_STRING)) {
     status = ldr__reader_member(r, LDR__FIELD_TEXT, j, object, base, err);
     return status ? status : ldr__reader_give(r, 0, at, err);
   }
-  if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT)
-    return ldr__reader_fail(r, at, err, "an example is a JSON object");
+  if (!ldr__json_is(j, object, LDR_JSON_OBJECT)) return ldr__reader_fail(r, at, err, "an example is a JSON object");
   if (label < 0 && !r->unlabelled) return ldr__reader_fail(r, at, err, "the example has no label: no member \"%s\"",
       r->desc.label ? r->desc.label : "label");
   if (text < 0)
@@ -15475,7 +15439,7 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
         : "text\", \"sentence\" or \"sentence1");
   if (text2 < 0 && r->desc.text2)
     return ldr__reader_fail(r, at, err, "the example has no second text: no member \"%s\"", r->desc.text2);
-  status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY
+  status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr__json_is(j, label, LDR_JSON_ARRAY)
       ? ldr__reader_label_list(r, j, label, base, err) : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
   if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
   if (!status && text2 >= 0) status = ldr__reader_member(r, LDR__FIELD_TEXT2, j, text2, base, err);
@@ -15502,10 +15466,8 @@ static ldr_status ldr__reader_values(ldr__reader *r, ldr_error *err) {
   while (!status && at < r->size) {
     ldr_json *j = ldr__reader_json(r, at, &used, err);
     if (!j) return err->status;
-    if (!array) status = ldr__reader_object(r, j, 0, at, err);
-    else
-      for (int32_t node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next)
-        status = ldr__reader_object(r, j, node, at, err);
+    for (int32_t node = array ? j->nodes[0].first : 0; !status && node >= 0; node = j->nodes[node].next)
+      status = ldr__reader_object(r, j, node, at, err);
     ldr_json_free(j);
     at += used;
     if (!status && array && at < r->size)
@@ -16626,8 +16588,7 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
   if (i == LDR__MAX_NOTES) return ldr__fail(err, LDR_LIMIT, "a ladder holds at most %d notes", LDR__MAX_NOTES);
   const int known = i < l->note_count;
   char *v = ldr__copy_text(&l->alloc, value), *k = known ? l->notes[i].key : ldr__copy_text(&l->alloc, key);
-  l->notes = (ldr__note *)ldr__grown(&l->alloc, l->notes, &l->note_capacity, i + 1, sizeof *l->notes);
-  if (!v || !k || l->note_capacity <= i) {
+  if (!v || !k || !LDR__ROOM(&l->alloc, ldr__note, l->notes, l->note_capacity, i + 1)) {
     ldr__free_text(&l->alloc, v);
     if (!known) ldr__free_text(&l->alloc, k);
     return ldr__no_memory(err, "for a note");
@@ -17985,8 +17946,7 @@ static double ldr__words_entropy(ldr__pass *s, const float *words, double normal
     }
     for (size_t r = 0; r < n; r++) loss += losses[r];
     if (normalizer > 0)
-      ldr__linear_backward(
-          &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, x, e, h->m[LDR__LM_OUT], n, v, e);
+      ldr__linear_backward(&s->ex, s->dwords + first * e, e, 0, dw, db, z, v, x, e, h->m[LDR__LM_OUT], n, v, e);
   }
   return loss;
 }
@@ -18506,11 +18466,10 @@ static void ldr__output_backward(ldr__pass *s) {
 static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
   size_t d = s->l->wide;
   float *tap = s->kept ? s->backbone.x : s->taps[k];
-  if (s->kept) {
-    size_t row = ldr__packed_row(d, s->tap_type);
-    LDR__ROW_LOOP(
-        t, s->t.count, &s->ex, ldr__rows_unpack(s->ex.kernels, tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
-  }
+  if (!s->kept) return tap;
+  size_t row = ldr__packed_row(d, s->tap_type);
+  LDR__ROW_LOOP(
+      t, s->t.count, &s->ex, ldr__rows_unpack(s->ex.kernels, tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
   return tap;
 }
 
@@ -18518,8 +18477,8 @@ static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
 static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, ldr__linear down) {
   size_t d = s->l->wide, w = s->l->narrow;
   const float *tap = ldr__tap_of(s, k);
-  ldr__linear_gradients(sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w,
-      tap, d, s->t.count, w, d);
+  ldr__linear_gradients(
+      sums, ldr__grad(s->l, down.weight), ldr__grad(s->l, down.bias), dm, w, tap, d, s->t.count, w, d);
 }
 
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
@@ -22837,8 +22796,7 @@ static void ldr__interleave_neon(float *dst, const float *src, size_t stride, si
 
 static const ldr__kernels ldr__kernels_neon = {
   "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL,
-  ldr__dots_portable, NULL };
+  2, 0, ldr__quantise_body, ldr__widen_body, ldr__tile_int8_neon, NULL, NULL, ldr__dots_portable, NULL };
 
 #if LDR__HAVE_SDOT
 /* Four k of 8 bits. sdot is written out since older compilers hide its name unless all of a program is for such
@@ -22863,14 +22821,9 @@ LDR__SDOT static void ldr__tile_int8_neondot(const ldr__tile *t) {
   ldr__neon_end(t, x);
 }
 
-static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) {
-  ldr__quantise_body(q, scale, x, n, padded, 4, 0);
-}
-
 static const ldr__kernels ldr__kernels_neondot = {
   "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
-  4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL,
-  ldr__dots_portable, NULL };
+  4, 0, ldr__quantise_body, ldr__widen_body, ldr__tile_int8_neondot, NULL, NULL, ldr__dots_portable, NULL };
 #else
   #define ldr__kernels_neondot ldr__kernels_neon
 #endif
@@ -22950,8 +22903,7 @@ static void ldr__tile_int8_wasm(const ldr__tile *t) {
 
 static const ldr__kernels ldr__kernels_wasm = {
   "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
-  2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL,
-  ldr__dots_portable, NULL };
+  2, 0, ldr__quantise_body, ldr__widen_body, ldr__tile_int8_wasm, NULL, NULL, ldr__dots_portable, NULL };
 #endif
 
 #if LDR__X86
@@ -23019,9 +22971,11 @@ enum { LDR__OF_FLOATS, LDR__OF_FEW_FLOATS, LDR__OF_PAIRS, LDR__OF_FOURS, LDR__OF
   LDR__CASE(4, of, kind) LDR__CASE(5, of, kind) LDR__CASE(6, of, kind)
 #define LDR__UP_TO_14(of, kind) \
   LDR__UP_TO_6(of, kind) LDR__CASE(7, of, kind) LDR__CASE(8, of, kind) LDR__CASE(9, of, kind) \
-  LDR__CASE(10, of, kind) \
-  LDR__CASE(11, of, kind) LDR__CASE(12, of, kind) LDR__CASE(13, of, kind) LDR__CASE(14, of, kind)
+  LDR__CASE(10, of, kind) LDR__CASE(11, of, kind) LDR__CASE(12, of, kind) LDR__CASE(13, of, kind) \
+  LDR__CASE(14, of, kind)
 #endif
+#define LDR__TILE(name, target, up_to, of, kind) \
+  LDR__UNWATCHED target static void ldr__##name(const ldr__tile *t) { switch (t->rows) { up_to(of, kind) } }
 
 /* Sums are arrays that the compiler takes apart: a sanitizer that asks about every index would take minutes for it. */
 #if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8)
@@ -23139,18 +23093,10 @@ LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int r
   if (t->columns > 8) ldr__store256(t, y, 8, rows);
 }
 
-LDR__UNWATCHED LDR__AVX2 static void ldr__tile_avx2(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FLOATS) }
-}
-
-LDR__UNWATCHED LDR__AVX2 static void ldr__tile_int8_avx2(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_PAIRS) }
-}
-
+LDR__TILE(tile_avx2, LDR__AVX2, LDR__UP_TO_6, ldr__tile256, LDR__OF_FLOATS)
+LDR__TILE(tile_int8_avx2, LDR__AVX2, LDR__UP_TO_6, ldr__tile256, LDR__OF_PAIRS)
 #if LDR__HAVE_VNNI256
-LDR__UNWATCHED LDR__AVX2_VNNI static void ldr__tile_int8_avx2vnni(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FOURS) }
-}
+LDR__TILE(tile_int8_avx2vnni, LDR__AVX2_VNNI, LDR__UP_TO_6, ldr__tile256, LDR__OF_FOURS)
 #endif
 
 LDR__UNWATCHED LDR__AVX512 LDR__INLINE __m512 ldr__add_product512(__m512 sum, __m512i v, __m512i b, int kind) {
@@ -23258,18 +23204,10 @@ LDR__UNWATCHED LDR__AVX512 static void ldr__tile_avx512(const ldr__tile *t) {
   else switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FEW_FLOATS) }
 }
 
-LDR__UNWATCHED LDR__AVX512 static void ldr__tile_int8_avx512(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_PAIRS) }
-}
-
-LDR__UNWATCHED LDR__VNNI static void ldr__tile_int8_vnni(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FOURS) }
-}
-
+LDR__TILE(tile_int8_avx512, LDR__AVX512, LDR__UP_TO_14, ldr__tile512, LDR__OF_PAIRS)
+LDR__TILE(tile_int8_vnni, LDR__VNNI, LDR__UP_TO_14, ldr__tile512, LDR__OF_FOURS)
 #if LDR__HAVE_BF16
-LDR__UNWATCHED LDR__BF16 static void ldr__tile_bf16_avx512(const ldr__tile *t) {
-  switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_BF16) }
-}
+LDR__TILE(tile_bf16_avx512, LDR__BF16, LDR__UP_TO_14, ldr__tile512, LDR__OF_BF16)
 
 /* The processor's own conversion, but for what it does to the smallest numbers, which it takes for zero. */
 LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t n, size_t padded) {
@@ -23284,10 +23222,12 @@ LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t 
 #endif
 
 /* As ldr__quantise_body, sixteen at a time. */
-LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
+LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit,
+    int32_t excess) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
   __m512 most = _mm512_setzero_ps(), bad = most, by;
   float m;
+  (void)unit;
   for (size_t i = 0; i < n; i += 16) {
     __mmask16 here = LDR__FIRST16(n - i);
     __m512 v = _mm512_maskz_loadu_ps(here, x + i);
@@ -23301,7 +23241,7 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
     size_t left = n > i ? n - i : 0;
     __mmask16 here = LDR__FIRST16(left), there = LDR__FIRST16(padded - i);
     __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
-    _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
+    _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(excess)));
   }
 }
 
@@ -23313,7 +23253,8 @@ LDR__AVX2 static __m256 ldr__eight(const float *x, size_t i, size_t n) {
 }
 
 /* As ldr__quantise_body, eight at a time. */
-LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit) {
+LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit,
+    int32_t excess) {
   const __m256 zero = _mm256_setzero_ps(), sign = _mm256_set1_ps(-0.0f);
   __m256 most = zero, bad = zero, by;
   float lanes[8], wrong[8];
@@ -23338,28 +23279,20 @@ LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, s
     __m256i all = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
     unsigned char made[32];
     if (unit == 4) {
-      all = _mm256_add_epi16(all, _mm256_set1_epi16(128));
+      all = _mm256_add_epi16(all, _mm256_set1_epi16((short)excess));
       all = _mm256_permute4x64_epi64(_mm256_packus_epi16(all, all), 0xd8);
     }
     _mm256_storeu_si256((__m256i *)(void *)made, all);
     memcpy(to + i * width, made, LDR__MIN(padded - i, (size_t)16) * width);
   }
 }
-LDR__AVX2 static void ldr__quantise_avx2(void *q, float *scale, const float *x, size_t n, size_t padded) {
-  ldr__quantise_256(q, scale, x, n, padded, 2);
-}
-#if LDR__HAVE_VNNI256
-LDR__AVX2 static void ldr__quantise_avx2vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
-  ldr__quantise_256(q, scale, x, n, padded, 4);
-}
-#endif
 
 /* Rows that are kept as int8, as their bodies do; lanes of bytes are what -O2 makes no vectors of. */
 LDR__AVX2 static void ldr__pack_avx2(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
   if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
   else for (; rows; rows--, x += n, out += n + 4) {
     float scale;
-    ldr__quantise_256(out + 4, &scale, x, n, n, 4);
+    ldr__quantise_256(out + 4, &scale, x, n, n, 4, 128);
     ldr__store_u32(out, ldr__bits_from_float(scale));
   }
 }
@@ -23459,8 +23392,9 @@ LDR__AVX2 LDR__INLINE float ldr__eight_sum(__m256 v) {
 /* Row by row, so that memory is read in one stream; four sums, so that no product waits for the one before. Loops over
    the four would be kept in memory by -O2. */
 LDR__AVX2 LDR__INLINE void ldr__dots_of(float *y, const float *x, const unsigned char *const *w, size_t n,
-    ldr_dtype type, size_t bytes) {
+    ldr_dtype type) {
   const int minimum = type == LDR_Q4_1 || type == LDR_Q5_1;
+  const size_t bytes = 32 / ldr__dtypes[type].block * ldr__dtypes[type].size;
   size_t i, r, k;
   for (r = 0; r < 4; r++) {
     __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0, q[4], least;
@@ -23515,23 +23449,21 @@ LDR__AVX2 static void ldr__dots_of_codes(float *y, const float *x, const unsigne
   for (r = 0; r < 4; r++) y[r] += ldr__eight_sum(sums[r]);
 }
 
-LDR__AVX2 static int ldr__dots_avx2(float *y, const float *x, const unsigned char *const *w, size_t n,
-    ldr_dtype type) {
+/* Each is made for its type alone. */
+#define LDR__DOTS_CASE(of, type) case type: of(y, x, w, n, type); break;
+#define LDR__SMALL_BLOCKS(of) \
+  LDR__DOTS_CASE(of, LDR_Q8_0) LDR__DOTS_CASE(of, LDR_Q4_0) LDR__DOTS_CASE(of, LDR_Q4_1) \
+  LDR__DOTS_CASE(of, LDR_Q5_0) LDR__DOTS_CASE(of, LDR_Q5_1) LDR__DOTS_CASE(of, LDR_IQ4_NL)
+
+LDR__AVX2 static int ldr__dots_avx2(float *y, const float *x, const unsigned char *const *w, size_t n, ldr_dtype type) {
   switch (type) {
-    case LDR_F32: ldr__dots_of(y, x, w, n, LDR_F32, 128); return 1;
-    case LDR_F16: ldr__dots_of(y, x, w, n, LDR_F16, 64); return 1;
-    case LDR_BF16: ldr__dots_of(y, x, w, n, LDR_BF16, 64); return 1;
-    case LDR_Q8_0: ldr__dots_of(y, x, w, n, LDR_Q8_0, LDR__Q8_0_BYTES); return 1;
-    case LDR_Q4_0: ldr__dots_of(y, x, w, n, LDR_Q4_0, LDR__Q4_0_BYTES); return 1;
-    case LDR_Q4_1: ldr__dots_of(y, x, w, n, LDR_Q4_1, 20); return 1;
-    case LDR_Q5_0: ldr__dots_of(y, x, w, n, LDR_Q5_0, 22); return 1;
-    case LDR_Q5_1: ldr__dots_of(y, x, w, n, LDR_Q5_1, 24); return 1;
-    case LDR_IQ4_NL: ldr__dots_of(y, x, w, n, LDR_IQ4_NL, 18); return 1;
+    LDR__DOTS_CASE(ldr__dots_of, LDR_F32) LDR__DOTS_CASE(ldr__dots_of, LDR_F16) LDR__DOTS_CASE(ldr__dots_of, LDR_BF16)
+    LDR__SMALL_BLOCKS(ldr__dots_of)
     default:
       if (type < LDR_Q2_K || type >= LDR_DTYPE_COUNT) return 0;
       ldr__dots_of_codes(y, x, w, n, type);
-      return 1;
   }
+  return 1;
 }
 
 /* ... of an x in 8 bits, in fours: a in 0 .. 128, b in -127 .. 127. */
@@ -23545,8 +23477,9 @@ LDR__AVX2 LDR__INLINE __m256i ldr__rounded_32(__m256 *scale, const unsigned char
 }
 
 LDR__AVX2 LDR__INLINE void ldr__dots_rounded_of(float *y, const unsigned char *x, const unsigned char *const *w,
-    size_t n, ldr_dtype type, size_t bytes) {
+    size_t n, ldr_dtype type) {
   const int minimum = type == LDR_Q4_1 || type == LDR_Q5_1, whole = type == LDR_Q8_0 || type == LDR_IQ4_NL;
+  const size_t bytes = ldr__dtypes[type].size;
   __m256 sums[4], by;
   const unsigned char *then = w[3] + n / LDR__QBLOCK * bytes; /* the rows that come next */
   size_t i, r, k, at = 0;
@@ -23591,8 +23524,7 @@ LDR__AVX2 static void ldr__dots_rounded_codes(float *y, const unsigned char *x, 
         const __m256 least = _mm256_blend_ps(_mm256_set1_ps(c.least[low]), _mm256_set1_ps(c.least[high]), 0xf0);
         __m256 t = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(
             ldr__dots_of_four(_mm256_abs_epi8(q), _mm256_sign_epi8(v, q))));
-        if (minimum) t = _mm256_fnmadd_ps(
-            least, _mm256_cvtepi32_ps(ldr__dots_of_four(_mm256_set1_epi8(1), v)), t);
+        if (minimum) t = _mm256_fnmadd_ps(least, _mm256_cvtepi32_ps(ldr__dots_of_four(_mm256_set1_epi8(1), v)), t);
         sum = _mm256_fmadd_ps(by, t, sum);
       }
     }
@@ -23603,12 +23535,7 @@ LDR__AVX2 static void ldr__dots_rounded_codes(float *y, const unsigned char *x, 
 LDR__AVX2 static void ldr__dots_rounded_avx2(float *y, const unsigned char *x, const unsigned char *const *w, size_t n,
     ldr_dtype type) {
   switch (type) {
-    case LDR_Q8_0: ldr__dots_rounded_of(y, x, w, n, LDR_Q8_0, LDR__Q8_0_BYTES); return;
-    case LDR_Q4_0: ldr__dots_rounded_of(y, x, w, n, LDR_Q4_0, LDR__Q4_0_BYTES); return;
-    case LDR_Q4_1: ldr__dots_rounded_of(y, x, w, n, LDR_Q4_1, 20); return;
-    case LDR_Q5_0: ldr__dots_rounded_of(y, x, w, n, LDR_Q5_0, 22); return;
-    case LDR_Q5_1: ldr__dots_rounded_of(y, x, w, n, LDR_Q5_1, 24); return;
-    case LDR_IQ4_NL: ldr__dots_rounded_of(y, x, w, n, LDR_IQ4_NL, 18); return;
+    LDR__SMALL_BLOCKS(ldr__dots_rounded_of)
     default: ldr__dots_rounded_codes(y, x, w, n, type);
   }
 }
@@ -23798,13 +23725,13 @@ target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__s
   mm##_storeu_ps(q->fix + (lanes), fix1); \
   mm##_storeu_ps(q->sum, sum0); \
   mm##_storeu_ps(q->sum + (lanes), sum1); \
-  if (q->threshold) ldr__softmax_mask(s, keys, n, q, first);                                                       \
+  if (q->threshold) ldr__softmax_mask(s, keys, n, q, first); \
 } \
 target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, \
-                                                  const ldr__softmax_back *q, size_t first) { \
+    const ldr__softmax_back *q, size_t first) { \
   const vector by = mm##_set1_ps(q->scale); \
   size_t i, at; \
-  if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first);                                               \
+  if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first); \
   for (i = 0; i < queries; i++) { \
     const vector lse = mm##_set1_ps(q->lse[i]), dot = mm##_set1_ps(q->dot[i]); \
     for (at = i * n; at < (i + 1) * n; at += (lanes)) { \
@@ -23813,7 +23740,7 @@ target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t que
       mm##_storeu_ps(e + at, mm##_mul_ps(mm##_mul_ps(by, p), mm##_sub_ps(mm##_loadu_ps(e + at), dot))); \
     } \
   } \
-  if (q->threshold) ldr__softmax_back_mask(s, queries, n, q, first);                                               \
+  if (q->threshold) ldr__softmax_back_mask(s, queries, n, q, first); \
 }
 LDR__SOFTMAX(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
 LDR__SOFTMAX(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
@@ -23844,8 +23771,7 @@ target static void ldr__activate_##suffix(float *y, const float *x, size_t n, in
   size_t i = 0; \
   for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) { \
     vector v = mm##_loadu_ps(x + i), half = mm##_mul_ps(v, mm##_set1_ps(0.5f)); \
-    mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), \
-                                        half)); \
+    mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half)); \
   } \
   ldr__activate_body(y + i, x + i, n - i, kind); \
 } \
@@ -23882,7 +23808,7 @@ LDR__STATIC_ASSERT(lanes_are_sixteen, LDR__LANES == 16);
    array waits for memory. */
 #define LDR__NORM(suffix, target, vector, mm, total, lanes) \
 target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, \
-                                      size_t n, int rms, float eps) { \
+    size_t n, int rms, float eps) { \
   vector m = mm##_setzero_ps(), by, s0 = m, s1 = m; \
   float mean = 0, rstd; \
   size_t i; \
@@ -23914,7 +23840,7 @@ target static void ldr__norm_##suffix(float *y, float *stats, const float *x, co
   } \
 } \
 target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, \
-                                               const float *stats, const float *g, size_t n, int rms) { \
+    const float *stats, const float *g, size_t n, int rms) { \
   const vector m = mm##_set1_ps(stats[0]), by = mm##_set1_ps(stats[1]); \
   vector s0 = mm##_setzero_ps(), s1 = s0, t0 = s0, t1 = s0, a, c; \
   size_t i; \
@@ -23943,64 +23869,43 @@ LDR__NORM(avx2, LDR__AVX2, __m256, _mm256, ldr__sum256, 8)
 LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
 #undef LDR__NORM
 
-/* The loops that a compiler makes for a set from their bodies; of the others the list names what is by hand, if only
-   for 256 bits. */
-#define LDR__COMPILED(type, of, arguments, call, set, target) \
-  target static type ldr__##of##_##set arguments { ldr__##of##_body call; }
+/* The loops that a compiler makes for a set from their bodies; the others are by hand. */
+#define LDR__COMPILED(of, arguments, call, set, target) \
+  target static void ldr__##of##_##set arguments { ldr__##of##_body call; }
 #define LDR__LOOPS(set, target) \
-  LDR__COMPILED(void, multiply, (float *y, const float *x, size_t n), (y, x, n), set, target) \
-  LDR__COMPILED(void, add, (float *y, const float *x, size_t n), (y, x, n), set, target) \
-  LDR__COMPILED(void, mask_row, (float *x, size_t n, uint32_t row, uint32_t below, float scale), \
-                (x, n, row, below, scale), set, target) \
-  LDR__COMPILED(void, columns, (float *s, const float *x, size_t ld, size_t m, size_t n), (s, x, ld, m, n), set, \
-                target) \
-  LDR__COMPILED(void, norm_columns, (float *s, const float *dy, const float *x, const float *stats, size_t ld, \
-                                     size_t m, size_t n), \
-                (s, dy, x, stats, ld, m, n), set, target) \
-  LDR__COMPILED(void, mix, (float *y, const float *s, const float *m, const float *a, size_t n), (y, s, m, a, n), \
-                set, target) \
-  LDR__COMPILED(void, mix_backward, (float *m, float *s, const float *u, const float *a, size_t n), (m, s, u, a, n), \
-                set, target) \
-  LDR__COMPILED(void, mix_columns, (float *d, const float *u, const float *s, const float *x, size_t ld, size_t m, \
-                                    size_t n), \
-                (d, u, s, x, ld, m, n), set, target) \
+  LDR__COMPILED(multiply, (float *y, const float *x, size_t n), (y, x, n), set, target) \
+  LDR__COMPILED(add, (float *y, const float *x, size_t n), (y, x, n), set, target) \
+  LDR__COMPILED(mask, (float *x, size_t n, uint32_t row, uint32_t first, uint32_t below, float scale), \
+      (x, n, row, first, below, scale), set, target) \
+  LDR__COMPILED(columns, (float *s, const float *x, size_t ld, size_t m, size_t n), (s, x, ld, m, n), set, target) \
+  LDR__COMPILED(norm_columns, (float *s, const float *dy, const float *x, const float *stats, size_t ld, size_t m, \
+      size_t n), (s, dy, x, stats, ld, m, n), set, target) \
+  LDR__COMPILED(mix, (float *y, const float *s, const float *m, const float *a, size_t n), (y, s, m, a, n), set, \
+      target) \
+  LDR__COMPILED(mix_backward, (float *m, float *s, const float *u, const float *a, size_t n), (m, s, u, a, n), set, \
+      target) \
+  LDR__COMPILED(mix_columns, (float *d, const float *u, const float *s, const float *x, size_t ld, size_t m, \
+      size_t n), (d, u, s, x, ld, m, n), set, target) \
   target static double ldr__squares_##set(const float *x, size_t n) { return ldr__squares_body(x, n); } \
-  static const ldr__row_kernels ldr__rows_##set = { \
-    ldr__exp_row_##set, ldr__softmax_##set, ldr__softmax_backward_##set, ldr__activate_##set, \
-      ldr__activate_both_##set, \
-    ldr__multiply_##set, ldr__add_##set, ldr__mask_row_##set, ldr__norm_##set, ldr__norm_backward_##set, \
-      ldr__norm_columns_##set, \
-    ldr__columns_##set, ldr__mix_##set, ldr__mix_backward_##set, ldr__mix_columns_##set, ldr__squares_##set, \
-      ldr__pack_##set, \
-    ldr__unpack_int8_avx2, ldr__transpose_avx2, ldr__moments_##set };
+  LDR__ROW_KERNELS(set, set, avx2);
 LDR__LOOPS(avx2, LDR__AVX2)
 LDR__LOOPS(avx512, LDR__AVX512)
 
-static const ldr__kernels ldr__kernels_avx2 = {
-  "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
-  2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
-static const ldr__kernels ldr__kernels_avx512 = {
-  "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx512, NULL, NULL,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
-static const ldr__kernels ldr__kernels_vnni = {
-  "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, NULL, NULL,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
+#define LDR__X86_SET(set, name, mr, nr, of, unit, excess, quantise, tile_int8, to_bf16, tile_bf16) \
+  static const ldr__kernels ldr__kernels_##set = { name, mr, nr, ldr__tile_##of, ldr__to_float_avx2, \
+    ldr__interleave_##of, &ldr__rows_##of, unit, excess, quantise, ldr__widen_avx2, tile_int8, to_bf16, tile_bf16, \
+    ldr__dots_avx2, ldr__dots_rounded_avx2 }
+LDR__X86_SET(avx2, "avx2", 6, 16, avx2, 2, 0, ldr__quantise_256, ldr__tile_int8_avx2, NULL, NULL);
+LDR__X86_SET(avx512, "avx512", 14, 32, avx512, 2, 0, ldr__quantise_256, ldr__tile_int8_avx512, NULL, NULL);
+LDR__X86_SET(vnni, "avx512vnni", 14, 32, avx512, 4, 128, ldr__quantise_vnni, ldr__tile_int8_vnni, NULL, NULL);
 #if LDR__HAVE_VNNI256
-static const ldr__kernels ldr__kernels_avx2vnni = {
-  "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
-  4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
+LDR__X86_SET(avx2vnni, "avx2vnni", 6, 16, avx2, 4, 128, ldr__quantise_256, ldr__tile_int8_avx2vnni, NULL, NULL);
 #else
   #define ldr__kernels_avx2vnni ldr__kernels_avx2      /* a compiler that cannot make it, as if the machine lacked it */
 #endif
 #if LDR__HAVE_BF16
-static const ldr__kernels ldr__kernels_bf16 = {
-  "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
-  4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512,
-  ldr__dots_avx2, ldr__dots_rounded_avx2 };
+LDR__X86_SET(bf16, "avx512bf16", 14, 32, avx512, 4, 128, ldr__quantise_vnni, ldr__tile_int8_vnni, ldr__to_bf16_avx512,
+    ldr__tile_bf16_avx512);
 #else
   #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif

@@ -861,13 +861,13 @@ TEST(int8_rows_show_what_is_not_finite) {
       unsigned char q[160];
       int k;
       for (k = 0; k < 40; k++) x[k] = (float)k;
-      sets[s]->quantise(q, &scale, x, 37, 40);
+      sets[s]->quantise(q, &scale, x, 37, 40, sets[s]->unit, sets[s]->excess);
       CHECK(scale == want);
       x[i * 12] = i % 2 ? (float)INFINITY : (float)NAN;
-      sets[s]->quantise(q, &scale, x, 37, 40);
+      sets[s]->quantise(q, &scale, x, 37, 40, sets[s]->unit, sets[s]->excess);
       CHECK(scale != scale);
       for (k = 0; k < 40; k++) x[k] = 0;
-      sets[s]->quantise(q, &scale, x, 37, 40);
+      sets[s]->quantise(q, &scale, x, 37, 40, sets[s]->unit, sets[s]->excess);
       CHECK(scale == 0);
     }
 }
@@ -889,9 +889,9 @@ TEST(int8_rows_are_the_same_of_every_set) {
       if (n > 4) x[n - 1] = -2.0f / 127.0f * 2.5f;        /* half way: to the even one */
       for (i = n; i < 80; i++) x[i] = 1e9f;               /* not of this row           */
       ldr__quantise_body(expected, &want, x, n, padded, unit, sets[s]->excess);
-      sets[s]->quantise(q, &scale, x, n, padded);
+      sets[s]->quantise(q, &scale, x, n, padded, unit, sets[s]->excess);
       CHECK(memcmp(q, expected, sizeof q) == 0);
-      sets[s]->quantise(x, &same, x, n, padded);
+      sets[s]->quantise(x, &same, x, n, padded, unit, sets[s]->excess);
       CHECK(memcmp(x, expected, bytes) == 0);
       CHECK(scale == want && same == want);
     }
