@@ -749,7 +749,7 @@ TEST(a_ladder_learns_to_answer) {
   text = slurp("out", NULL);
   CHECK_STR(text ? text : "", "{\"text\":\"w1 w5 \",\"ids\":[1,5],\"assistant_mask\":[0,0]}\n");
   EXPECT(0, "echo '{\"ids\":[1,5,9]}' | $L generate --model speaker --max-new 4 --json && mv out plain.out");
-  EXPECT(0, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' | $L generate --model speaker --chat --template talk.jinja --max-new 4 --json && cmp out plain.out");
+  EXPECT(0, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' | $L generate --model speaker --chat --template talk.jinja --max-new 4 --json && sed 's/\"text\":\" /\"text\":\"/' plain.out | cmp out -");       /* an answer begins a text */
   /* a conversation that goes on is what is said when all of it is given at once */
   EXPECT(0, "cp talk.jinja speaker/chat_template.jinja && printf 'w5\\nw6\\n' | $L generate --model speaker --chat --max-new 2 && mv out turns.out");
   EXPECT(0, "first=$(head -1 turns.out) && printf '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"%%s\"},"

@@ -940,6 +940,7 @@ TEST(every_preset_learns_and_comes_back_from_its_file) {
       td.rate = 5e-3f;
       CHECK_INT(ldr_fit(l, set, NULL, &td, NULL, &err), LDR_OK);
       CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_AUTO, &after, &err), LDR_OK);
+      if (d.head == LDR_HEAD_REGRESS) before.loss = 1;      /* of the mean, which is known by now */
       /* a head alone on a random backbone has little to go by */
       if (!(after.loss < before.loss * (p == LDR_PRESET_HEAD ? 0.95 : 0.9))) printf("  preset %d head %d: loss %g to %g\n", p, h, before.loss, after.loss);
       CHECK(after.loss < before.loss * (p == LDR_PRESET_HEAD ? d.head == LDR_HEAD_MULTI ? 0.98 : 0.95 : d.head == LDR_HEAD_MULTI ? 0.95 : 0.9));

@@ -147,6 +147,7 @@ static void case_read(ladder_case *c, const ldr_json *j, int32_t node) {
   c->d.final_norm = (ldr_choice)whole(j, node, "final_norm");
   c->d.down_bias = (ldr_choice)whole(j, node, "down_bias");
   c->d.head = (ldr_head)whole(j, node, "head");
+  c->d.value_scale = c->d.head == LDR_HEAD_REGRESS ? 1 : 0;      /* values as they are */
   c->d.pool = (ldr_pool)whole(j, node, "pool");
   c->d.head_hidden = whole(j, node, "head_hidden");
   c->d.span_size = whole(j, node, "span_size");

@@ -306,6 +306,82 @@ TEST(any_number_of_labels_takes_linear_time) {
   CHECK(many < 8 * few + 0.02);
 }
 
+/* Years and their distances from one learn alike, and answers are years again, also from the file. */
+TEST(values_of_any_unit_are_learned) {
+  tiny_model m;
+  ldr_ladder *l[2], *back;
+  ldr_predictor *p[3];
+  ldr_dataset *set[2];
+  ldr_error err;
+  ldr_ladder_desc d;
+  ldr_dataset_desc sd;
+  ldr_train_desc td;
+  float got[3][8];
+  void *file;
+  size_t size;
+  int i, k;
+  memset(&err, 0, sizeof err);
+  memset(&d, 0, sizeof d);
+  memset(&sd, 0, sizeof sd);
+  memset(&td, 0, sizeof td);
+  m = tiny_open(tiny_default("bert"), &err);
+  CHECK_STR(err.message, "");
+  d.head = sd.head = LDR_HEAD_REGRESS;
+  td.epochs = 60;
+  td.batch = 8;
+  for (k = 0; k < 2; k++) {
+    int32_t ids[2];
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    e.ids = ids;
+    e.count = 2;
+    set[k] = ldr_dataset_create(&sd, &err);
+    for (i = 0; i < 8; i++) {
+      ids[0] = 3 + i % 4;
+      ids[1] = 9;
+      e.value = k ? (float)(1900 + 32 * (i % 4)) : (float)(i % 4);
+      CHECK_INT(ldr_dataset_add(set[k], &e, &err), LDR_OK);
+    }
+    l[k] = ldr_ladder_create(m.m, &d, &err);
+    CHECK_INT(ldr_fit(l[k], set[k], NULL, &td, NULL, &err), LDR_OK);
+    CHECK_STR(err.message, "");
+  }
+  CHECK_NEAR(ldr_ladder_desc_get(l[1]).value_mean, 1948, 1e-3);
+  CHECK_NEAR(ldr_ladder_desc_get(l[1]).value_scale, 32 * sqrt(1.25), 1e-4);
+  CHECK_INT(ldr_ladder_save_memory(l[1], NULL, 0, &size, &err), LDR_OK);
+  file = malloc(size);
+  CHECK_INT(ldr_ladder_save_memory(l[1], file, size, &size, &err), LDR_OK);
+  back = ldr_ladder_load_memory(m.m, file, size, NULL, &err);
+  CHECK_STR(err.message, "");
+  for (k = 0; k < 3; k++) {
+    int32_t ids[8], offsets[5];
+    ldr_batch b;
+    memset(&b, 0, sizeof b);
+    for (i = 0; i < 8; i++) ids[i] = i % 2 ? 9 : 3 + i / 2;
+    for (i = 0; i < 5; i++) offsets[i] = 2 * i;
+    b.ids = ids;
+    b.offsets = offsets;
+    b.sequences = 4;
+    p[k] = ldr_predictor_create(k < 2 ? l[k] : back, 4, 8, &err);
+    CHECK_INT(ldr_predict(p[k], got[k], &b, &err), LDR_OK);
+    ldr_predictor_free(p[k]);
+  }
+  for (i = 0; i < 4; i++) {
+    CHECK_NEAR(got[0][i], i, 0.25);
+    CHECK_NEAR(got[1][i], 1900 + 32 * (double)got[0][i], 0.05);
+    CHECK(got[2][i] == got[1][i]);
+  }
+  for (k = 0; k < 2; k++) {
+    ldr_ladder_free(l[k]);
+    ldr_dataset_free(set[k]);
+  }
+  free(file);
+  ldr_ladder_free(back);
+  d.value_scale = -1;
+  CHECK(ldr_ladder_create(m.m, &d, &err) == NULL && strstr(err.message, "ladder.value_scale must be 0 or more"));
+  tiny_close(&m);
+}
+
 TEST(names_must_be_utf8) {
   corner f = open_corner(LDR_HEAD_CLASSIFY);
   static const char *const names[] = { "one", "caf\xe9", "three" };
@@ -557,7 +633,7 @@ TEST(what_cannot_be_learned_is_said) {
 
 #define TESTS(X)                                                                                                   \
   X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
-  X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
+  X(values_of_any_unit_are_learned) X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
   X(any_number_of_labels_takes_linear_time) X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions) \
   X(learning_while_it_runs_is_a_step_that_can_be_taken_back) X(a_language_model_learns_facts_and_forgets_little) X(what_cannot_be_learned_is_said)
 LDR_TEST_MAIN("trainer", TESTS)
