@@ -4648,9 +4648,9 @@ LDR__DEF ptrdiff_t ldr_json_string(char *dst, size_t cap, const ldr_json *j, int
 
 LDR__DEF int32_t ldr_json_equals(const ldr_json *j, int32_t node, const char *text) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
-  size_t i, at = 0, length = strlen(text), bytes;
+  size_t i, at = 0, length = text ? strlen(text) : 0, bytes;
   char utf8[4];
-  if (!ldr__json_is(j, node, LDR_JSON_STRING)) return 0;
+  if (!text || !ldr__json_is(j, node, LDR_JSON_STRING)) return 0;
   for (i = n->begin; i < n->end; at += bytes) {
     bytes = ldr__json_char(j, n, &i, utf8);
     if (length - at < bytes || memcmp(text + at, utf8, bytes) != 0) return 0;
@@ -6372,7 +6372,7 @@ static ldr_weights *ldr__weights_open_index(const char *path, const ldr_allocato
   const char *slash = strrchr(path, '/');
   if (ldr__source_open(&s, path, alloc, err)) return NULL;
   ldr__format(dir, sizeof dir, "%s", slash ? path : ".");
-  if (slash && (size_t)(slash - path) < sizeof dir) dir[slash - path] = 0;
+  if (slash && (size_t)(slash - path) < sizeof dir) dir[slash > path ? slash - path : 1] = 0; /* or "/" */
   j = ldr_json_parse((const char *)s.data, s.size, alloc, err);
   w = j ? ldr__weights_new(LADDER_MAX_FILES, alloc, err) : NULL;
   if (w) ldr__index_files(w, j, dir, err);
@@ -10143,7 +10143,8 @@ static int64_t ldr__beside_id(const ldr_tokenizer *t, int which, int32_t key) {
   int64_t id = 0;
   if (which == LDR__BESIDE_ADDED)
     return ldr__json_integer(t->j, ldr__next(t, key), &id) && id <= 1 << 28 ? id : -1;
-  return ldr_json_string(digits, sizeof digits, t->j, key) < 10 && ldr__parse_i64(digits, &id) ? id : -1;
+  const ptrdiff_t n = ldr_json_string(digits, sizeof digits, t->j, key);
+  return n < 10 && n == (ptrdiff_t)strspn(digits, "0123456789") && ldr__parse_i64(digits, &id) ? id : -1;
 }
 
 static void ldr__read_added_list(ldr_tokenizer *t, int32_t list) {
@@ -21120,6 +21121,7 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
   ldr__fit fit;
   const int fits = t->l->fresh && t->d.head_epochs > 0;
   LDR__ZERO(ldr__plan, plan);
+  if (!t->scale_count) t->l->fresh = 0;
   if (!t->scale_count) return LDR_OK;
   while (ldr__plan_turn(&plan, &t->alloc, err)) ldr__fit_place(&plan, &fit, t);
   if (err->status) return err->status;
@@ -22031,6 +22033,20 @@ static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t co
   return ldr__float_from_bits(low & 0x80000000u ? low & 0x7fffffffu : ~low);
 }
 
+/* A token counts once however often it was seen: a bit for each, of so many tokens at a time as have room here. */
+static void ldr__sample_repeated(float *logits, int32_t n, float by, const int32_t *seen, int32_t count) {
+  enum { AT_ONCE = 8192 };
+  for (int32_t from = 0; from < n; from += AT_ONCE) {
+    unsigned char known[AT_ONCE / 8] = { 0 };
+    for (int32_t i = 0; i < count; i++) {
+      const int32_t id = seen[i], at = id - from;
+      if (id < from || at >= AT_ONCE || id >= n || (known[at / 8] >> at % 8 & 1)) continue;
+      known[at / 8] = (unsigned char)(known[at / 8] | 1 << at % 8);
+      logits[id] = logits[id] > 0 ? logits[id] / by : logits[id] * by;
+    }
+  }
+}
+
 LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count) {
   float peak = -FLT_MAX, least = -FLT_MAX / 2; /* -INFINITY is never drawn */
   int32_t i, k;
@@ -22039,12 +22055,11 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
   if (!logits || n < 1 || count < 0 || (count && !seen) || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) ||
       !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
   for (i = 0; i < n; i++) if (!(logits[i] <= FLT_MAX)) return -1;
-  for (i = 0; i < count && h.repetition > 0 && h.repetition != 1.0f; i++) {
-    for (k = 0; k < i && seen[k] != seen[i]; k++) {} /* a token counts once */
-    if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0
-        ? logits[seen[i]] / h.repetition : logits[seen[i]] * h.repetition;
+  if (h.repetition > 0 && h.repetition != 1.0f) ldr__sample_repeated(logits, n, h.repetition, seen, count);
+  if (h.temperature == 0) {
+    k = ldr__argmax(logits, (size_t)n);
+    return logits[k] >= -FLT_MAX ? k : -1;
   }
-  if (h.temperature == 0) return ldr__argmax(logits, (size_t)n);
   for (i = 0; i < n; i++) {
     logits[i] = LDR__MAX(-FLT_MAX, LDR__MIN(FLT_MAX, logits[i] / h.temperature));
     peak = LDR__MAX(peak, logits[i]);

@@ -112,6 +112,15 @@ TEST(questions_that_have_answers) {
   CHECK(one_error_line() && holds("err", "TAB"));
   EXPECT(1, "printf 'who?\\ta b f g c\\nwho?\\n' | $L predict --model m --ladder a.ladder --submission half.json");
   EXPECT(0, "test ! -e half.json && test ! -e half.json.partial");
+  /* a text without a word holds no answer, and keeps none of the others from theirs */
+  CHECK(put_file("blank.json", "{\"data\":[{\"paragraphs\":[{\"context\":\"a f g b\",\"qas\":[{\"id\":\"x\",\"question\":\"who?\",\"answers\":[{\"text\":\"f g\",\"answer_start\":2}]}]},"
+      "{\"context\":\" \",\"qas\":[{\"id\":\"y\",\"question\":\"who?\",\"answers\":[]}]}]}]}"));
+  EXPECT(0, "$L predict --model m --ladder a.ladder blank.json --submission s.json");
+  CHECK_INT(submitted("s.json", "", &count), 1);
+  CHECK_INT(count, 2);
+  EXPECT(0, "$L eval --model m --ladder a.ladder --data blank.json");
+  CHECK(holds("out", "on 2 questions, 1 windows") && holds("err", "1 questions are about an empty text"));
+  EXPECT(0, "$L train --task squad --train blank.json --dev blank.json --out b.ladder --epochs 1 --model m --max-len 12 --stride 4");
   EXPECT(1, "$L predict --model m --ladder a.ladder nowhere.txt");
   CHECK(one_error_line());
 }

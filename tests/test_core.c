@@ -1468,6 +1468,7 @@ TEST(trees_keys_and_escapes) {
   CHECK_INT(ldr_json_string(dst, sizeof dst, j, 1000), -1);
   CHECK(ldr_json_equals(j, k, "q\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80\xe4\xb8\xad"));
   CHECK(!ldr_json_equals(j, k, "q\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80\xe4\xb8"));
+  CHECK(!ldr_json_equals(j, k, NULL) && ldr_json_get(j, 0, NULL) == -1);
   CHECK(!ldr_json_equals(j, k, "q") && !ldr_json_equals(j, 0, "") && !ldr_json_equals(j, -1, ""));
   CHECK(ldr_json_node_at(j, -1) == NULL && ldr_json_node_at(j, 10000) == NULL && ldr_json_node_at(NULL, 0) == NULL);
   ldr_json_free(j);

@@ -452,6 +452,16 @@ TEST(draws_at_the_edges) {
   CHECK_INT(ldr_sample(copy, 4, &h, seen, 3), 2);              /* token 1 once, however often it was seen */
   CHECK_NEAR((double)copy[1], 1.5, 0);
   CHECK_NEAR((double)copy[3], -4, 0);
+  {                                                            /* also one far behind the first thousands */
+    static float many[20000];
+    const int32_t far[4] = { 19999, 5, 19999, 20000 };
+    memset(many, 0, sizeof many);
+    many[19999] = 8;
+    many[5] = 5;
+    CHECK_INT(ldr_sample(many, 20000, &h, far, 4), 19999);
+    CHECK_NEAR((double)many[19999], 4, 0);
+    CHECK_NEAR((double)many[5], 2.5, 0);
+  }
   h.temperature = -1;
   CHECK_INT(ldr_sample(z, 4, &h, NULL, 0), -1);
   h.temperature = 1e-30f;                                      /* so cold that numbers overflow */
@@ -462,6 +472,8 @@ TEST(draws_at_the_edges) {
   CHECK_INT(ldr_sample(z, 4, NULL, NULL, 0), -1);
   CHECK_INT(ldr_sample(NULL, 4, NULL, NULL, 0), -1);
   CHECK_INT(ldr_sample(copy, 4, &h, NULL, 2), -1);             /* two tokens that are nowhere */
+  for (k = 0; k < 4; k++) copy[k] = ldr__float_from_bits(0xff800000u);
+  CHECK_INT(ldr_sample(copy, 4, NULL, NULL, 0), -1);           /* none may be drawn */
   h.temperature = 1e6f;                                        /* all alike but for what is forbidden */
   for (k = 0; k < 200; k++) {
     float forbid[4] = { 1, 3, 3, -2 };

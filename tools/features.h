@@ -236,18 +236,22 @@ static int features_lines(run *r, text *line, ldr_encoding *c) {
   const ldr_tokenizer *tokenizer = ldr_model_tokenizer(r->model);
   text first = { NULL, 0, 0 }, second = { NULL, 0, 0 };
   int32_t capacity = 0;
+  int64_t lines = 0, cut = 0;
   int more, status = EXIT_DONE;
   if (!tokenizer && !r->o.ids && !r->o.json) return fail(r, LDR_MISSING, "%s: the model has no vocabulary; --ids reads token ids", r->o.model);
   while (!status && (more = read_line(stdin, line)) != 0) {
     texts t = split_line(line, r->o.pair);
+    c->cut = 0;
     if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
     else if (r->o.json) {
       if (line->used) status = features_json(r, line, c, &first, &second);
-      continue;
     } else if (r->o.ids) status = parse_ids(r, line, c, &capacity);
     else if (ldr_tokenizer_encode(tokenizer, c, t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err)) status = EXIT_FAILED;
-    if (!status) status = features_of(r, c, NULL);
+    if (!status && !r->o.json) status = features_of(r, c, NULL);
+    lines++;
+    cut += c->cut > 0;
   }
+  if (!status && cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", cut, lines, (int)r->max_len);
   free(first.data);
   free(second.data);
   return status;

@@ -37,8 +37,8 @@ static int generate_lead(generation *g, const ldr_encoding *c) {
   const run *r = g->r;
   const char *learned = r->ladder ? ldr_ladder_note_get(r->ladder, "task") : NULL;
   const task_info *task = learned ? find_task(learned) : NULL;
-  int status, answers = r->o.chat || g->mode || (task && task->form != FORM_LINES);
-  g->leads = !answers && !ldr_model_encoder(r->model) && ldr_model_tokenizer(r->model) && c->count;
+  int status, answered = r->o.chat || g->mode || (task && task->form != FORM_LINES);
+  g->leads = !answered && !ldr_model_encoder(r->model) && ldr_model_tokenizer(r->model) && c->count;
   g->lead = g->shown = 0;
   g->made = 0;
   if (!g->leads) return EXIT_DONE;

@@ -281,6 +281,7 @@ static int gguf_choose_tokenizer(run *r, gguf_text *g) {
   gguf_text alone;
   size_t i, n = sizeof gguf_ways / sizeof *gguf_ways;
   int tried = 0;
+  if (!t) gguf_words(g, "", "tokenizer.ggml.model", "no_vocab");
   if (!t) return EXIT_DONE;
   if (t->count > m->vocabulary)
     return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer has more tokens than the model, and GGUF one list for both",
@@ -485,7 +486,7 @@ static int gguf_write(gguf_model *k, gguf_text *g, const char *path) {
   gguf_tensor t;
   ldr__writer w;
   uint64_t offset = 0, tensors = 0;
-  size_t widest = 1;
+  size_t widest = 1, wanted = 0, narrow = 0;
   float *row;
   while (gguf_next(k, &t)) {
     int matrix = t.from.slot >= 0 && ldr__published_matrix(&t.from);
@@ -497,8 +498,13 @@ static int gguf_write(gguf_model *k, gguf_text *g, const char *path) {
     gguf_u64(g, offset);
     offset += (t.bytes + GGUF_ALIGN - 1) / GGUF_ALIGN * GGUF_ALIGN;
     widest = LDR__MAX(widest, t.from.columns);
+    wanted += t.type == k->type;
+    narrow += ldr_dtype_block(k->type) > 1 && t.type == LDR_F16;
     tensors++;
   }
+  if (narrow && !wanted) return fail(r, LDR_UNSUPPORTED,
+      "%s: rows of its matrices are no multiple of 32 long, and blocks hold 32: use --type f16", r->o.model);
+  if (narrow) fprintf(stderr, "ladder: note: %d matrices stay f16, for their rows are no multiple of 32 long\n", (int)narrow);
   gguf_counts(g, tensors);
   while (g->used % GGUF_ALIGN && !g->failed) gguf_put(g, "", 1);
   row = (float *)malloc(3 * widest * sizeof *row);

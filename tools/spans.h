@@ -42,7 +42,7 @@ typedef struct questions {
   int32_t   count, context_count;
   size_t    capacity, context_capacity;
   /* moved: not where they are said to be, but at one other place */
-  int32_t   answers, moved, misplaced, damaged, unanswered;
+  int32_t   answers, moved, misplaced, damaged, unanswered, textless;
   char      first_bad[256];
 } questions;
 
@@ -242,6 +242,7 @@ static ldr_status read_question(question_reader *s, const ldr_json *j, int32_t o
   e->damaged = e->answer_count > 0 && e->begin == e->end;
   q->damaged += e->damaged;
   q->unanswered += !e->answer_count;
+  q->textless += !q->contexts[context][strspn(q->contexts[context], " \t\r\n")];
   return status;
 }
 
@@ -367,8 +368,8 @@ static ldr_status ask(cutter *a, const ldr_tokenizer *t, const char *said, const
   if (ldr_tokenizer_encode(t, c, said, strlen(said), context, strlen(context), INT32_MAX, 1, err)) return err->status;
   for (a->from = 0; a->from < c->count && c->text[a->from] != 1; a->from++) {}
   for (a->to = a->from; a->to < c->count && c->text[a->to] == 1; a->to++) {}
-  if (a->from == a->to) return ldr__fail(err, LDR_DATA,
-      "the text that is asked about is empty: \"%q\"", said);
+  a->windows = 0;
+  if (a->from == a->to) return LDR_OK;               /* no text, no answer                   */
   for (i = a->cut = a->before = 0; i < a->from; i++)
     if (c->text[i] == 0 && n++ >= a->asked) a->cut++;
     else a->before++;

@@ -2125,6 +2125,7 @@ static ldr_status judge_questions(const questions *q, const char *path, int skip
         "(--skip-bad leaves such questions out)", path, q->damaged, q->count, q->first_bad);
   if (q->moved) fprintf(stderr, "ladder: %s: %d of %d answers are not where they are said to be, but at one other "
       "place, which is taken\n", path, (int)q->moved, (int)q->answers);
+  if (q->textless) fprintf(stderr, "ladder: %s: %d questions are about an empty text and have no answer\n", path, (int)q->textless);
   if (q->misplaced) fprintf(stderr, "ladder: %s: %d of %d answers are not in their texts and are not learned; %d "
       "questions left out; %s\n", path, (int)q->misplaced, (int)q->answers, (int)q->damaged, q->first_bad);
   return LDR_OK;
