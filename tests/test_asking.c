@@ -119,8 +119,9 @@ TEST(questions_that_have_answers) {
   CHECK_INT(submitted("s.json", "", &count), 1);
   CHECK_INT(count, 2);
   EXPECT(0, "$L eval --model m --ladder a.ladder --data blank.json");
-  CHECK(holds("out", "on 2 questions, 1 windows") && holds("err", "1 questions are about an empty text"));
+  CHECK(holds("out", "on 2 questions, 1 windows"));
   EXPECT(0, "$L train --task squad --train blank.json --dev blank.json --out b.ladder --epochs 1 --model m --max-len 12 --stride 4");
+  CHECK(holds("err", "1 questions are about an empty text"));
   EXPECT(1, "$L predict --model m --ladder a.ladder nowhere.txt");
   CHECK(one_error_line());
 }
