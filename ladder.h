@@ -2924,7 +2924,7 @@ LDR__INLINE void ldr__moments_body(float *w, float *m, float *v, const float *g,
 }
 
 /* Infinity or NaN in x makes the scale NaN, so that it shows in every product. q may be x. */
-LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t count, size_t padded, size_t unit,
+static void ldr__quantise_body(void *q, float *scale, const float *x, size_t count, size_t padded, size_t unit,
     int32_t excess) {
   float lanes[LDR__LANES], bad[LDR__LANES], m = 0, nothing = 0, inverse;
   int16_t wide[LDR__LANES];
