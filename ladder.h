@@ -302,7 +302,8 @@
      LADDER_IMMINTRIN         another header for the x86 intrinsics (an emulator)
 
    CHANGES
-     0.1.0  first version; since then ldr_train_desc.checkpoint is called recompute, as on the command line
+     0.1.0  first version; since then ldr_train_desc.checkpoint is called recompute, as on the command line, and numbers
+            are learned in the unit ldr_ladder_desc.value_scale, as their loss is
 */
 #ifndef LADDER_H_INCLUDED
 #define LADDER_H_INCLUDED
@@ -976,9 +977,9 @@ typedef struct ldr_ladder_desc {
                                     first training set; mean 0, scale 1: values as they are */
   int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64 */
   int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task):
-                                    head, classes, pool, head_hidden, head_activation and label_names are taken from
-                                    there. LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a
-                                    norm */
+                                    head, classes, pool, head_hidden, head_activation, value_mean and value_scale (0, 1)
+                                    and label_names are taken from there. LDR_MISSING without one, LDR_UNSUPPORTED for
+                                    spans, poolers and heads with a norm */
 
   /* Other methods, and another ladder below. */
   ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
@@ -15633,7 +15634,7 @@ struct ldr_ladder {
   float *frequency; /* rotary table of the side heads */
   float *span_frequency; /* [span_size/2] the same of a head that scores pairs */
   uint64_t fingerprint; /* of the backbone */
-  int32_t fresh; /* no trainer has had it: its head may be fitted and its slice replaced */
+  int32_t fresh; /* no trainer has had it: its head may be fitted, its slice replaced, and FULL is the backbone still */
   char **labels;
   ldr__note *notes;
   size_t note_count, note_capacity;
@@ -15782,8 +15783,11 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     d.pool = m->task.pool;
     d.head_hidden = m->task.hidden ? m->task.hidden : -1;
     d.head_activation = m->task.activation;
+    d.value_mean = 0;
     d.value_scale = 1;
   }
+  /* not yet measured: a file keeps this, and of earlier versions it has nothing */
+  if (d.head == LDR_HEAD_REGRESS && d.value_scale == 0) d.value_scale = -0.0f;
   if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
   else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
   const ldr__preset *row = ldr__preset_of(d.preset);
@@ -15927,6 +15931,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (m->conv.taps && (ldr__method_of(d->method)->deep || d->top >= m->layers))
     return ldr__fail(err, LDR_UNSUPPORTED, "the convolution beside the first block of this %s model "
         "is only run, not trained: use a ladder that copies later blocks", m->type);
+  if (d->classes < 1) return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d: give their number, or the "
+      "data set whose labels they are", d->classes);
   if (ldr__in_range(ldr__ladder_ranges, LDR__COUNT(ldr__ladder_ranges), d, err)) return err->status;
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
       d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
@@ -21104,7 +21110,7 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
   return t ? t->start : none;
 }
 
-/* Steps are of a size, and values to be predicted may be years or millionths. */
+/* The unit of the values to be predicted: they may be years or millionths, and a step is always of the same size. */
 static void ldr__values_measure(ldr_ladder *l, const ldr_dataset *d) {
   double mean = 0, square = 0, n = (double)d->count;
   if (l->d.head != LDR_HEAD_REGRESS || l->d.value_scale > 0) return;
@@ -21156,8 +21162,11 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
     const ldr_train_desc *desc, ldr_error *err) {
   LDR__OWN_ERROR(err);
   ldr_trainer *t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
+  const float mean = l ? l->d.value_mean : 0, scale = l ? l->d.value_scale : 0;
   if (t) ldr__values_measure(l, train);
   if (!t || !ldr__trainer_prepare(t, err)) return t;
+  l->d.value_mean = mean;
+  l->d.value_scale = scale;
   ldr_trainer_free(t);
   return NULL;
 }
@@ -22036,11 +22045,14 @@ static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t co
 /* A token counts once however often it was seen: a bit for each, of so many tokens at a time as have room here. */
 static void ldr__sample_repeated(float *logits, int32_t n, float by, const int32_t *seen, int32_t count) {
   enum { AT_ONCE = 8192 };
-  for (int32_t from = 0; from < n; from += AT_ONCE) {
+  for (int32_t k = 0; k <= (n - 1) / AT_ONCE; k++) {
+    const int32_t from = k * AT_ONCE;
     unsigned char known[AT_ONCE / 8] = { 0 };
     for (int32_t i = 0; i < count; i++) {
-      const int32_t id = seen[i], at = id - from;
-      if (id < from || at >= AT_ONCE || id >= n || (known[at / 8] >> at % 8 & 1)) continue;
+      const int32_t id = seen[i];
+      if (id < from || id >= n || id - from >= AT_ONCE) continue;
+      const int32_t at = id - from;
+      if (known[at / 8] >> at % 8 & 1) continue;
       known[at / 8] = (unsigned char)(known[at / 8] | 1 << at % 8);
       logits[id] = logits[id] > 0 ? logits[id] / by : logits[id] * by;
     }
@@ -22113,7 +22125,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
    >>ladder-file       Saving, loading, stopping and going on
    --------------------------------
    Both files are safetensors, so every other tool can look into them. Numbers in the metadata
-   that must come back exactly are written as the hexadecimal bits of the float or double.
+   that must come back exactly are written as the bits of the float or double.
    ================================ */
 
 static const ldr__field ldr__fields[] = {
@@ -22439,7 +22451,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
   /* of earlier versions */
   if (d->standardise == LDR_AUTO || d->head == LDR_HEAD_WORDS) d->standardise = LDR_OFF;
-  if (d->head == LDR_HEAD_REGRESS && d->value_scale == 0) d->value_scale = 1;
+  if (d->head == LDR_HEAD_REGRESS && !ldr__bits_from_float(d->value_scale)) d->value_scale = 1;
   if (d->method != LDR_METHOD_LADDER) d->top = 0;
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
@@ -22574,7 +22586,8 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->preference > 0) h = ldr__floats_digest(h, &d->preference, 1);
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
-  h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields), &t->l->d);
+  const size_t others = t->l->d.head == LDR_HEAD_REGRESS ? 0 : 2; /* at the end: of values */
+  h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields) - others, &t->l->d);
   for (int i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
   for (int i = 0; i < 2; i++) {
     if (marks) marks[i] = h;

@@ -454,11 +454,11 @@ TEST(draws_at_the_edges) {
   CHECK_NEAR((double)copy[3], -4, 0);
   {                                                            /* also one far behind the first thousands */
     static float many[20000];
-    const int32_t far[4] = { 19999, 5, 19999, 20000 };
+    const int32_t far[6] = { 19999, 5, 19999, 20000, INT32_MIN, INT32_MAX };
     memset(many, 0, sizeof many);
     many[19999] = 8;
     many[5] = 5;
-    CHECK_INT(ldr_sample(many, 20000, &h, far, 4), 19999);
+    CHECK_INT(ldr_sample(many, 20000, &h, far, 6), 19999);
     CHECK_NEAR((double)many[19999], 4, 0);
     CHECK_NEAR((double)many[5], 2.5, 0);
   }

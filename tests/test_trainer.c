@@ -377,6 +377,32 @@ TEST(values_of_any_unit_are_learned) {
   }
   free(file);
   ldr_ladder_free(back);
+  /* a ladder that is saved first measures its values all the same; one of an earlier version, which has none, does not */
+  l[0] = ldr_ladder_create(m.m, &d, &err);
+  set[0] = ldr_dataset_create(&sd, &err);
+  {
+    int32_t ids[2] = { 3, 9 };
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    e.ids = ids;
+    e.count = 2;
+    for (i = 0; i < 4; i++) {
+      e.value = (float)(1000 + 2 * i);
+      CHECK_INT(ldr_dataset_add(set[0], &e, &err), LDR_OK);
+    }
+  }
+  CHECK_INT(ldr_ladder_save_memory(l[0], NULL, 0, &size, &err), LDR_OK);
+  file = malloc(size);
+  CHECK_INT(ldr_ladder_save_memory(l[0], file, size, &size, &err), LDR_OK);
+  back = ldr_ladder_load_memory(m.m, file, size, NULL, &err);
+  td.epochs = 1;
+  CHECK_INT(ldr_fit(back, set[0], NULL, &td, NULL, &err), LDR_OK);
+  CHECK_STR(err.message, "");
+  CHECK_NEAR(ldr_ladder_desc_get(back).value_mean, 1003, 1e-4);
+  ldr_ladder_free(back);
+  ldr_ladder_free(l[0]);
+  ldr_dataset_free(set[0]);
+  free(file);
   d.value_scale = -1;
   CHECK(ldr_ladder_create(m.m, &d, &err) == NULL && strstr(err.message, "ladder.value_scale must be 0 or more"));
   tiny_close(&m);

@@ -18,8 +18,8 @@ extern "C" {
    shapes): tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS
    as layers 0, 1, ... instead of the backbone's (the configuration changes: ldr_ladder_export_config), a ladder's
    copies as the blocks they are copies of; a model of two stacks with both. The head of the ladder is not in it; with
-   method HEAD, which changes nothing below, and before any training, the head for a task that the model was published
-   with is.
+   method HEAD, which changes nothing below, and with FULL before any training, the head for a task that the model was
+   published with is.
    type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use are left out. LDR_UNSUPPORTED for
    adapters, prompts, prefixes and narrow rungs, which have no place in it, for biases the family has no names for, and
    for one stack of two alone.
@@ -157,7 +157,8 @@ static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
 static int ldr__published_of(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
   int32_t all = LDR__ENDS + ldr__published_blocks(m, l) * LDR__SLOTS;
   /* else it would not fit what is below */
-  int own = l && !l->owner && (l->d.method == LDR_METHOD_HEAD || l->fresh) && !l->d.published_head;
+  int own = l && !l->owner && !l->d.published_head &&
+      (l->d.method == LDR_METHOD_HEAD || (l->fresh && l->d.method == LDR_METHOD_FULL));
   p->m = m;
   p->l = l;
   for (; *at < all + 4 * own; ++*at) {

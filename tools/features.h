@@ -248,7 +248,7 @@ static int features_lines(run *r, text *line, ldr_encoding *c) {
     } else if (r->o.ids) status = parse_ids(r, line, c, &capacity);
     else if (ldr_tokenizer_encode(tokenizer, c, t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err)) status = EXIT_FAILED;
     if (!status && !r->o.json) status = features_of(r, c, NULL);
-    lines++;
+    lines += line->used || !r->o.json;
     cut += c->cut > 0;
   }
   if (!status && cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", cut, lines, (int)r->max_len);

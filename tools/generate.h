@@ -10,11 +10,12 @@ enum { GENERATE_SHOWN, GENERATE_PREDICTED, GENERATE_KEPT };
 typedef struct generation {
   run           *r;
   ldr_session   *session;
-  int32_t       *room, *out, made, capacity;      /* out[made], behind a place for g->leads   */
+  int32_t       *room, *out, made, capacity;      /* out[made], behind room for g->leads      */
   ldr_text       text;
   size_t         shown;                  /* bytes of the text that have been printed         */
-  size_t         lead;                   /* bytes of g->text that are the prompt's, see below */
-  int32_t        leads;                  /* tokens of it in front of g->out: 0 or 1          */
+  char           before[64];             /* the prompt's end as text, see generate_text      */
+  size_t         lead;                   /* its bytes                                        */
+  int32_t        leads;                  /* its tokens, in front of g->out                   */
   chat           talk;                   /* --chat                                           */
   jinja_buffer   said;                   /* without --json: the conversation so far          */
   int32_t       *held, held_count;       /* tokens that the session has read                 */
@@ -27,27 +28,45 @@ typedef struct generation {
   struct beam_text *now, *next, *done;   /* [beams] each; done: the best first               */
 } generation;
 
-/* Tokens of g->out as text, behind g->lead bytes. What continues a prompt is decoded with the prompt's last token before
-   it: decoders take away the blank with which a text begins, and this one does not begin there. An answer does. */
-static int generate_text(generation *g) {
-  return ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out - g->leads, g->made + g->leads, 1, &g->r->err) ? EXIT_FAILED : EXIT_DONE;
+enum { GENERATE_LEADS = 4 };             /* a character's bytes may be as many tokens        */
+
+static int generate_tokens(generation *g, int32_t leads) {
+  return ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out - leads, g->made + leads, 1, &g->r->err) ? EXIT_FAILED : EXIT_DONE;
 }
+
+/* Tokens of g->out as text, behind g->lead bytes. What continues a prompt is decoded with the prompt's end before it:
+   decoders take away the blank with which a text begins, and this one does not begin there. An answer does. Bytes of
+   the answer may change how those before them are read; then it is decoded alone. */
+static int generate_text(generation *g) {
+  int status = generate_tokens(g, g->leads);
+  if (status || !g->leads || (g->text.size >= g->lead && memcmp(g->text.data, g->before, g->lead) == 0)) return status;
+  g->shown -= LDR__MIN(g->shown, g->lead);
+  g->leads = 0;
+  g->lead = 0;
+  return generate_tokens(g, 0);
+}
+
+static int generate_broken(const ldr_text *t) { return t->size >= 3 && memcmp(t->data + t->size - 3, "\xef\xbf\xbd", 3) == 0; }
 
 static int generate_lead(generation *g, const ldr_encoding *c) {
   const run *r = g->r;
   const char *learned = r->ladder ? ldr_ladder_note_get(r->ladder, "task") : NULL;
   const task_info *task = learned ? find_task(learned) : NULL;
-  int status, answered = r->o.chat || g->mode || (task && task->form != FORM_LINES);
-  g->leads = !answered && !ldr_model_encoder(r->model) && ldr_model_tokenizer(r->model) && c->count;
+  int32_t n = 0;
   g->lead = g->shown = 0;
-  g->made = 0;
-  if (!g->leads) return EXIT_DONE;
-  g->out[-1] = c->ids[c->count - 1];
-  status = generate_text(g);
+  g->leads = g->made = 0;
+  if (r->o.chat || g->mode || (task && task->form != FORM_LINES) || ldr_model_encoder(r->model) || !ldr_model_tokenizer(r->model)) return EXIT_DONE;
+  do {                                   /* until no character is cut                        */
+    if (n == LDR__MIN(c->count, GENERATE_LEADS)) return EXIT_DONE;
+    n++;
+    memcpy(g->out - n, c->ids + c->count - n, (size_t)n * sizeof *g->out);
+    if (generate_tokens(g, n)) return EXIT_FAILED;
+  } while (generate_broken(&g->text));
+  if (g->text.size > sizeof g->before) return EXIT_DONE;
+  memcpy(g->before, g->text.data, g->text.size);
   g->lead = g->shown = g->text.size;
-  if (g->lead >= 3 && memcmp(g->text.data + g->lead - 3, "\xef\xbf\xbd", 3) == 0) g->leads = 0;      /* a part of a character: who knows where it ends */
-  if (!g->leads) g->lead = g->shown = 0;
-  return status;
+  g->leads = n;
+  return EXIT_DONE;
 }
 
 /* The text so far; a character that is not yet whole waits. */
@@ -55,6 +74,7 @@ static int generate_decode(generation *g, int last) {
   size_t n;
   if (generate_text(g)) return EXIT_FAILED;
   n = g->text.size;
+  while (g->shown < n && ((unsigned char)g->text.data[g->shown] & 0xc0) == 0x80) g->shown++;      /* what was shown has grown */
   while (!last && n > g->shown && n >= 3 && memcmp(g->text.data + n - 3, "\xef\xbf\xbd", 3) == 0) n -= 3;
   if (!g->r->o.json && n > g->shown) {
     fwrite(g->text.data + g->shown, 1, n - g->shown, stdout);
@@ -509,8 +529,8 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
     g->capacity = room ? room : r->max_len;
     if (ldr_model_encoder(r->model)) g->capacity = LDR__MAX(g->capacity, LDR__MIN(1 + generate_most(r), r->info.positions));      /* of the answer alone */
     g->session = generate_session(g);
-    g->room = (int32_t *)malloc(((size_t)g->capacity + 2) * sizeof *g->room);
-    g->out = g->room ? g->room + 1 : NULL;
+    g->room = (int32_t *)malloc(((size_t)g->capacity + 1 + GENERATE_LEADS) * sizeof *g->room);
+    g->out = g->room ? g->room + GENERATE_LEADS : NULL;
     g->held = (int32_t *)malloc(((size_t)g->capacity + 1) * sizeof *g->held);
     if (!g->session) status = EXIT_FAILED;
     else if (!g->out || !g->held) status = fail(r, LDR_MEMORY, "out of memory", "");

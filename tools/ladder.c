@@ -1412,6 +1412,7 @@ static int open_stopped(run *r, const ldr_weights *w) {
   if (ldr__meta_desc(w, &d, rungs, &r->err)) return EXIT_FAILED;
   r->ladder = ldr_ladder_create(r->model, &d, &r->err);
   if (!r->ladder) return EXIT_FAILED;
+  r->ladder->fresh = 0;
   a.name = "values";
   a.data = r->ladder->values;
   a.rows = 1;

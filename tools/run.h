@@ -1254,6 +1254,7 @@ static int make_ladder(run *r) {
   memset(&d, 0, sizeof d);
   if (reserved) {                        /* 0 in a new description is no number */
     d = ldr_ladder_desc_get(reserved);
+    d.value_mean = d.value_scale = 0;                /* those of this task's values          */
     if (!d.rung_count) d.rung_count = -1;
     if (d.rung_count < 0) d.rungs = NULL;
     if (!d.top) d.top = -1;

@@ -368,9 +368,9 @@ static ldr_status ask(cutter *a, const ldr_tokenizer *t, const char *said, const
   if (ldr_tokenizer_encode(t, c, said, strlen(said), context, strlen(context), INT32_MAX, 1, err)) return err->status;
   for (a->from = 0; a->from < c->count && c->text[a->from] != 1; a->from++) {}
   for (a->to = a->from; a->to < c->count && c->text[a->to] == 1; a->to++) {}
-  a->windows = 0;
+  a->windows = a->cut = a->before = 0;
   if (a->from == a->to) return LDR_OK;               /* no text, no answer                   */
-  for (i = a->cut = a->before = 0; i < a->from; i++)
+  for (i = 0; i < a->from; i++)
     if (c->text[i] == 0 && n++ >= a->asked) a->cut++;
     else a->before++;
   a->room = a->max_len - a->before - (c->count - a->to);
