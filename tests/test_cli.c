@@ -104,7 +104,7 @@ TEST(a_model_becomes_a_gguf_file) {
   if (model_folder(model, "stories260k"))      /* what has no tokenizer says so: llama.cpp does not load it otherwise */
     EXPECT(0, "$L export --model '%s' --format gguf --out bare.gguf && $L inspect bare.gguf | grep -q 'tokenizer.ggml.model: no_vocab'", model);
   if (model_folder(model, "hf/bart-cls")) {    /* of two stacks, too, nothing is lost where nothing was trained */
-    EXPECT(0, "$L export --model '%s' --out again && echo '1 5 6 2' | $L features --model again --ids --layer logits >a", model);
+    EXPECT(0, "$L export --model '%s' --out whole && echo '1 5 6 2' | $L features --model whole --ids --layer logits >a", model);
     EXPECT(0, "echo '1 5 6 2' | $L features --model '%s' --ids --layer logits | cmp a -", model);
   }
   if (model_folder(model, "hf/llama")) {       /* bytes of the answer may change how the prompt's last one is read: whole characters all the same */
