@@ -1906,6 +1906,9 @@ static void *ldr__grown(const ldr_allocator *a, void *data, size_t *capacity, si
 /* The same of an array of any type: whether it has room for `need` items. */
 #define LDR__ROOM(alloc, type, data, capacity, need) \
   ((data) = (type *)ldr__grown(alloc, data, &(capacity), need, sizeof *(data)), (capacity) >= (need))
+static int ldr__room_i32(const ldr_allocator *a, int32_t **data, size_t *capacity, size_t need) {
+  return LDR__ROOM(a, int32_t, *data, *capacity, need);
+}
 
 #define LDR__ALIGN LDR__SIZE(64u, 16u)
 
@@ -14841,9 +14844,9 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
   if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0))
     return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
   if (!LDR__ROOM(&d->alloc, float, d->values, d->values_cap, d->count + 1) ||
-      !LDR__ROOM(&d->alloc, int32_t, d->ids, d->ids_cap, d->tokens + n) ||
-      !LDR__ROOM(&d->alloc, int32_t, d->segments, d->segments_cap, d->tokens + n) ||
-      !LDR__ROOM(&d->alloc, int32_t, d->labels, d->labels_cap, each ? d->tokens + n : d->count + 1) ||
+      !ldr__room_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
+      !ldr__room_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
+      !ldr__room_i32(&d->alloc, &d->labels, &d->labels_cap, each ? d->tokens + n : d->count + 1) ||
       !LDR__ROOM(&d->alloc, uint64_t, d->offsets, d->offsets_cap, d->count + 2))
     return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
   memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
@@ -14899,7 +14902,7 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     return -1;
   }
   if (d->set_count >= INT32_MAX ||
-      !LDR__ROOM(&d->alloc, int32_t, d->set_items, d->set_items_cap, d->set_used + (size_t)count + 1) ||
+      !ldr__room_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
       !LDR__ROOM(&d->alloc, uint64_t, d->set_ends, d->set_ends_cap, d->set_count + 1)) {
     ldr__no_memory(err, "for a label set");
     return -1;
@@ -15899,8 +15902,8 @@ static const ldr__range ldr__ladder_ranges[] = {
 #define LDR__NAME(name, names) LDR__ROW(name, INT, 1, 1, names)
 #define LDR__CHOICE(name) LDR__ROW(name, INT, LDR_ON, LDR_ON, "on|off")
 #define LDR__REAL(name) LDR__ROW(name, FLOAT, -FLT_MAX, FLT_MAX, "a finite number")
-  LDR__UP_TO(classes, 1, 16777216), LDR__UP_TO(reduction, 1, 1024), LDR__UP_TO(width, 1, 65536),
-  LDR__UP_TO(ffn, 1, 1048576), LDR__UP_TO(heads, 0, 4096), LDR__UP_TO(bottleneck, 0, 65536),
+  LDR__UP_TO(reduction, 1, 1024), LDR__UP_TO(width, 1, 65536), LDR__UP_TO(ffn, 1, 1048576), LDR__UP_TO(heads, 0, 4096),
+  LDR__UP_TO(bottleneck, 0, 65536),
   LDR__UP_TO(prompt_hidden, 0, 65536), LDR__UP_TO(virtual_tokens, 0, 4096),
   LDR__ROW(rank, INT, INT32_MIN, 4096, "up to 4096"), LDR__ROW(samples, INT, 1, INT32_MAX, "1 or more"),
   LDR__ROW(dropout, FLOAT, 0, LDR__BELOW_ONE, "below 1"),
@@ -15931,8 +15934,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (m->conv.taps && (ldr__method_of(d->method)->deep || d->top >= m->layers))
     return ldr__fail(err, LDR_UNSUPPORTED, "the convolution beside the first block of this %s model "
         "is only run, not trained: use a ladder that copies later blocks", m->type);
-  if (d->classes < 1) return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d: give their number, or the "
-      "data set whose labels they are", d->classes);
+  if (d->classes < 1 || d->classes > 1 << 24)
+    return ldr__fail(err, LDR_ARGUMENT, "the head needs classes or labels, not %d", d->classes);
   if (ldr__in_range(ldr__ladder_ranges, LDR__COUNT(ldr__ladder_ranges), d, err)) return err->status;
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
       d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
@@ -21112,12 +21115,15 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
 
 /* The unit of the values to be predicted: they may be years or millionths, and a step is always of the same size. */
 static void ldr__values_measure(ldr_ladder *l, const ldr_dataset *d) {
+  const float *v = d->values;
   double mean = 0, square = 0, n = (double)d->count;
   if (l->d.head != LDR_HEAD_REGRESS || l->d.value_scale > 0) return;
-  for (size_t i = 0; i < d->count; i++) mean += (double)d->values[i] / n;
-  for (size_t i = 0; i < d->count; i++) square += ((double)d->values[i] - mean) * ((double)d->values[i] - mean) / n;
+  for (size_t i = 0; i < d->count; i++) mean += (double)v[i];
+  mean /= n;
+  for (size_t i = 0; i < d->count; i++) square += ((double)v[i] - mean) * ((double)v[i] - mean);
   l->d.value_mean = (float)mean;
-  l->d.value_scale = square > 1e-60 ? (float)LDR__MIN(sqrt(square), FLT_MAX) : 1;
+  l->d.value_scale = (float)sqrt(square / n);
+  if (l->d.value_scale < 1e-30f) l->d.value_scale = 1;
 }
 
 /* Measures the channels; the first trainer of a ladder also fits its head, and scores that start. Allocates for its
@@ -21162,11 +21168,8 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
     const ldr_train_desc *desc, ldr_error *err) {
   LDR__OWN_ERROR(err);
   ldr_trainer *t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
-  const float mean = l ? l->d.value_mean : 0, scale = l ? l->d.value_scale : 0;
   if (t) ldr__values_measure(l, train);
   if (!t || !ldr__trainer_prepare(t, err)) return t;
-  l->d.value_mean = mean;
-  l->d.value_scale = scale;
   ldr_trainer_free(t);
   return NULL;
 }

@@ -787,7 +787,7 @@ TEST(what_cannot_be_tuned_is_refused) {
   refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "ladder.final_norm is 3 and must be one of on|off");
   d.final_norm = LDR_OFF;
   d.classes = -1;
-  refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "the head needs classes, not -1");
+  refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "the head needs classes or labels, not -1");
   d = method_desc(LDR_METHOD_THESEUS);
   refused(d, LDR_COMPUTE_F32, LDR_UNSUPPORTED, "those of a model of type albert are one");
   refused(d, LDR_COMPUTE_INT8, LDR_UNSUPPORTED, "method theseus needs gradients");
