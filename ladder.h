@@ -302,8 +302,8 @@
      LADDER_IMMINTRIN         another header for the x86 intrinsics (an emulator)
 
    CHANGES
-     0.1.0  first version; since then ldr_train_desc.checkpoint is called recompute, as on the command line, and numbers
-            are learned in the unit ldr_ladder_desc.value_scale, as their loss is
+     0.1.0  first version; since then ldr_train_desc.checkpoint is called recompute, as on the command line, and heads
+            for numbers learn (value - value_mean) / value_scale (ldr_ladder_desc), of which their loss is
 */
 #ifndef LADDER_H_INCLUDED
 #define LADDER_H_INCLUDED
@@ -867,6 +867,7 @@ typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_V
     /* of attention to a source */
     LDR_TARGET_CROSS_QUERY = 128, LDR_TARGET_CROSS_KEY = 256, LDR_TARGET_CROSS_VALUE = 512,
     LDR_TARGET_CROSS_OUTPUT = 1024 } ldr_target;
+/* their names, by their bits */
 #define LDR_TARGETS "query|key|value|output|gate|up|down|cross_query|cross_key|cross_value|cross_output"
 
 typedef enum ldr_preset {

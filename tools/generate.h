@@ -46,8 +46,10 @@ static int generate_text(generation *g) {
   return generate_tokens(g, 0);
 }
 
-static int generate_broken(const ldr_text *t) { return t->size >= 3 && memcmp(t->data + t->size - 3, "\xef\xbf\xbd", 3) == 0; }
+/* 1: s[n] ends in bytes that are no character, or not yet. */
+static int generate_broken(const char *s, size_t n) { return n >= 3 && memcmp(s + n - 3, "\xef\xbf\xbd", 3) == 0; }
 
+/* Begins an answer to c: nothing is made, and what continues it stands behind c's last whole character. */
 static int generate_lead(generation *g, const ldr_encoding *c) {
   const run *r = g->r;
   const char *learned = r->ladder ? ldr_ladder_note_get(r->ladder, "task") : NULL;
@@ -61,7 +63,7 @@ static int generate_lead(generation *g, const ldr_encoding *c) {
     n++;
     memcpy(g->out - n, c->ids + c->count - n, (size_t)n * sizeof *g->out);
     if (generate_tokens(g, n)) return EXIT_FAILED;
-  } while (generate_broken(&g->text));
+  } while (generate_broken(g->text.data, g->text.size));
   if (g->text.size > sizeof g->before) return EXIT_DONE;
   memcpy(g->before, g->text.data, g->text.size);
   g->lead = g->shown = g->text.size;
@@ -74,8 +76,8 @@ static int generate_decode(generation *g, int last) {
   size_t n;
   if (generate_text(g)) return EXIT_FAILED;
   n = g->text.size;
-  while (g->shown < n && ((unsigned char)g->text.data[g->shown] & 0xc0) == 0x80) g->shown++;      /* what was shown has grown */
-  while (!last && n > g->shown && n >= 3 && memcmp(g->text.data + n - 3, "\xef\xbf\xbd", 3) == 0) n -= 3;
+  while (g->shown < n && ((unsigned char)g->text.data[g->shown] & 0xc0) == 0x80) g->shown++;      /* what was shown is read otherwise now: whole characters go on */
+  while (!last && n > g->shown && generate_broken(g->text.data, n)) n -= 3;
   if (!g->r->o.json && n > g->shown) {
     fwrite(g->text.data + g->shown, 1, n - g->shown, stdout);
     g->shown = n;
