@@ -334,7 +334,7 @@ static const option option_table[] = {
   { "--max-answer", KIND_COUNT, AT(max_answer), CMD_TRAIN | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
     "questions: most tokens of an answer, 30 if not given" },
   { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
-  { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus|ia3", 0, 0, "what is trained; all but the first two go back through the backbone" },
+  { "--method", KIND_WORD, AT(method), CMD_ONE, 0, LDR_METHODS, 0, 0, "what is trained; all but the first two go back through the backbone" },
   { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
   { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora, and copies of a ladder: the update is scaled by alpha / rank; twice the rank if not given" },
   { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora, and copies of a ladder: some of query,key,value,output,gate,up,down and, of a decoder with an encoder, cross_query,..; query,value, and all in a ladder, if not given" },
@@ -352,7 +352,7 @@ static const option option_table[] = {
   { "--recipe", KIND_WORD, AT(recipe), CMD_FIT, 0, "auto|plain", 0, 0, "auto, if not given: what is left open follows from the data, the model and the budget; plain: fixed defaults" },
   { "--budget-seconds", KIND_NUMBER, AT(budget_seconds), CMD_FIT, 0, "S", 0, 1e9, "a ladder that is expected to be trained in this time" },
   { "--budget-memory", KIND_NUMBER, AT(budget_memory), CMD_FIT, 0, "MB", 0, 1e9, "a ladder whose training needs no more memory beside the weights" },
-  { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp|head|top|sliced", 0, 0, "the shape of the ladder; top: copies of the last blocks and no narrow rungs" },
+  { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, LDR_PRESETS, 0, 0, "the shape of the ladder; top: copies of the last blocks and no narrow rungs" },
   { "--top", KIND_COUNT_OFF, AT(top), CMD_FIT | CMD_PRETRAIN, 0, "N", 0, 65536, "copies of the backbone's last N blocks learn above the rungs; 0: none" },
   { "--standardise", KIND_WORD, AT(standardise), CMD_FIT, 0, "on|off", 0, 0, "measure what the ladder and the head read, and fit the head alone first" },
   { "--head-epochs", KIND_COUNT_OFF, AT(head_epochs), CMD_FIT, 0, "N", 0, 1000000, "passes of the head alone before the ladder learns; 0: none; 30, and none for two texts, if not given" },
@@ -904,9 +904,10 @@ static void use_encoder(run *r, int words) {
 /* 1: the ladder of that file has a head for words. */
 static int ladder_of_words(run *r, const char *path) {
   ldr_weights *w = ldr__weights_open_one(path, NULL, &r->err);
-  const char *head = w ? ldr_weights_meta(w, "ladder.head") : NULL;
-  uint64_t v = 0;
-  int words = head && parse_u64(head, 0, &v) && v == (uint64_t)LDR_HEAD_WORDS;
+  const ldr__field *f = ldr__ladder_fields;
+  uint64_t head = 0;
+  while (strcmp(f->key, "ladder.head") != 0) f++;
+  int words = w && ldr__field_read(w, f, &head) && head == (uint64_t)LDR_HEAD_WORDS;
   ldr_weights_close(w);
   return words;
 }
