@@ -1204,6 +1204,7 @@ TEST(ladders_are_served_together) {
 /* Half of the blocks learn the task and are a model of their own: its configuration differs in one line, its tensors are those blocks'. */
 TEST(theseus_makes_a_smaller_model) {
   char model[LADDER_MAX_PATH], options[LADDER_MAX_PATH + 256];
+  NEED_SPEED();
   NEED_PROGRAM();
   NEED_MODEL(model, "en-mini");
   CHECK(write_texts());
@@ -1224,6 +1225,7 @@ TEST(theseus_makes_a_smaller_model) {
 
 TEST(same_seed_same_bytes) {
   char model[LADDER_MAX_PATH];
+  NEED_SPEED();
   NEED_PROGRAM();
   NEED_MODEL(model, "en-mini");
   CHECK(write_texts());
@@ -1251,6 +1253,7 @@ TEST(resume_changes_nothing) {
 /* Ctrl-C at whatever step it comes; the state is found beside the result. */
 TEST(interrupt_and_resume_change_nothing) {
   char model[LADDER_MAX_PATH], options[LADDER_MAX_PATH + 256];
+  NEED_SPEED();
   NEED_PROGRAM();
   NEED_MODEL(model, "en-mini");
   CHECK(write_texts());
