@@ -6553,6 +6553,14 @@ static int ldr__char_combining(uint32_t c) { return c >= 0x300 && ldr__char_is(c
 /* Does c belong to the grapheme that began before it? */
 static int ldr__char_joins(uint32_t c) { return c >= 0x300 && ldr__char_is(c, LDR__MARKS, LDR__ODD_JOINING); }
 
+/* Is c a grapheme by itself, whatever follows (Grapheme_Cluster_Break = Control)? */
+static int ldr__char_alone(uint32_t c) {
+  const uint32_t set = LDR__SPAN(CC, CF) | LDR__SPAN(ZL, ZP);
+  if (c < 0x7f) return c < 32;
+  return (ldr__char_in(c, set) || c == 0x2065 || (c >= 0xfff0 && c < 0xfff9) || c >> 12 == 0xe0) &&
+      !ldr__char_joins(c) && !ldr__char_odd(LDR__ODD_PREPENDING, c);
+}
+
 /* One form for all cases of a letter. */
 static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c2 ? 0x3c3 : ldr__char_lower(c); }
 
@@ -7316,8 +7324,7 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
     *chars = 2;
     return at + 1;
   }
-  if (c < 32 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x2028 || c == 0x2029 ||
-      (c >= 0x200b && c <= 0x200f && c != 0x200c && c != 0x200d)) return at;
+  if (ldr__char_alone(c)) return at;
   for (; at < n; at += bytes, c = next, ++*chars) {
     int prepended = c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c);
     if ((unsigned char)s[at] < 0x80 && !prepended) break;
@@ -18715,6 +18722,12 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   for (i = 0; i < n; i++)
     if (labels[i] >= classes)
       return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, labels[i], classes);
+  for (i = 0; d->index_room && i < (size_t)l->d.classes; i++) { /* other names than the ladder's may be meant */
+    const int32_t place = l->labels[i] ? *ldr__label_place(d, l->labels[i]) : 0;
+    if (place && (size_t)place != i + 1)
+      return ldr__fail(err, LDR_DATA, "%s: label \"%s\" is its class %d and the ladder's %U: give "
+          "ldr_dataset_desc.labels the set whose labels the ladder has", what, l->labels[i], place - 1, (uint64_t)i);
+  }
   return LDR_OK;
 }
 
