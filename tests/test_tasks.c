@@ -355,6 +355,32 @@ TEST(choices_have_many_forms) {
   CHECK(one_error_line() && holds("err", "the directory has none of train.json"));
 }
 
+/* Names from 1: an "answer" is such a name, a "label" counts from 0. Without a context the question is what is read. */
+TEST(choices_are_named_and_counted) {
+  static const char *const same[] = {
+    "0.jsonl", "{\"question\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":0}\n{\"question\":\"w10\",\"choices\":[\"w11\",\"w12\"],\"label\":1}\n",
+    "wino.jsonl", "{\"sentence\":\"w7\",\"option1\":\"w8\",\"option2\":\"w9\",\"answer\":\"1\"}\n{\"sentence\":\"w10\",\"option1\":\"w11\",\"option2\":\"w12\",\"answer\":2}\n",
+    "copa.jsonl", "{\"question\":\"w7\",\"choice1\":\"w8\",\"choice2\":\"w9\",\"label\":0}\n{\"question\":\"w10\",\"choice1\":\"w11\",\"choice2\":\"w12\",\"label\":\"1\"}\n",
+    "letters.csv", "question,A,B,answer\nw7,w8,w9,A\nw10,w11,w12,B\n",
+    "named.csv", "question,option1,option2,answer\nw7,w8,w9,1\nw10,w11,w12,2\n",
+    "counted.csv", "question,choice1,choice2,label\nw7,w8,w9,0\nw10,w11,w12,1\n" };
+  size_t i;
+  NEED_TINY();
+  for (i = 0; i < sizeof same / sizeof *same; i += 2) CHECK(put_file(same[i], same[i + 1]));
+  EXPECT(0, "$L train --task choice --model tiny --train 0.jsonl --dev 0.jsonl --max-len 24 --out n.ladder --recipe plain --epochs 80 --batch 2 --lr 1e-2 --seed 1 --method full");
+  CHECK(holds("out", "accuracy 1.0000 on dev"));
+  EXPECT(0, "$L eval --model tiny --ladder n.ladder --data 0.jsonl --json >want");
+  for (i = 2; i < sizeof same / sizeof *same; i += 2) EXPECT(0, "$L eval --model tiny --ladder n.ladder --data %s --json | cmp - want", same[i]);
+  CHECK(put_file("two.jsonl", "{\"question\":\"w7\",\"choice1\":\"w8\",\"choice2\":\"w9\",\"label\":2}\n") && put_file("none.csv", "question,label\nw7,1\n") &&
+      put_file("empty.jsonl", "{\"question\":\"w7\",\"choices\":[\"w8\",\"w9\",\"\"],\"label\":0}\n"));
+  EXPECT(1, "$L eval --model tiny --ladder n.ladder --data two.jsonl");
+  CHECK(one_error_line() && holds("err", "a \"label\" counts from 0, and an \"answer\" names its choice"));
+  EXPECT(1, "$L eval --model tiny --ladder n.ladder --data none.csv");
+  CHECK(one_error_line() && holds("err", "and the choices: choice1, choice2, ... or A, B, ..."));
+  EXPECT(1, "$L eval --model tiny --ladder n.ladder --data empty.jsonl");      /* its place is not lost */
+  CHECK(one_error_line() && holds("err", "choice 2 of 3 is empty"));
+}
+
 /* A published head for choices answers and goes on from where it is; compare knows such tasks. */
 TEST(published_choices) {
   NEED_TINY();
@@ -793,7 +819,7 @@ TEST(words_that_cannot_be_said_are_refused) {
   CHECK(holds("out", "tokens|pointer|crf|spans|answer|words"));
 }
 
-#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank) X(words_of_tasks_are_whole) X(glue_as_words) X(words_are_scored_by_the_tasks_own_metric) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
+#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(options_have_the_words_of_the_rows) X(cloze_windows_are_around_the_blank) X(words_of_tasks_are_whole) X(glue_as_words) X(words_are_scored_by_the_tasks_own_metric) X(tasks_are_listed) X(choices_have_many_forms) X(choices_are_named_and_counted) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
   X(pronouns_are_marked) X(pronouns_by_words) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(damaged_files_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load) \
   X(tasks_are_answered_in_words) X(numbers_and_pairs_are_answered_in_words) X(decoders_answer_in_words) X(words_that_cannot_be_said_are_refused)
 

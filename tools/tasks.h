@@ -360,7 +360,7 @@ typedef struct span { char type[MAX_TYPE]; int32_t first, last; } span;     /* c
 typedef struct choice_list {
   growing all;
   size_t  text[MAX_CHOICES], mark[MAX_CHOICES];
-  int32_t count;
+  int32_t count, listed, from;   /* listed: as an array; from: what the first is named */
 } choice_list;
 
 /* What a data set of choices does not hold: how many of an example's choices are real, which examples share their
@@ -405,6 +405,7 @@ typedef struct rows {
   growing       id, line, side;          /* id: as it stands in the file; the others are made up here */
   choice_list   choices;
   answer_kind   label_is;
+  int           named_answer;    /* the label is an "answer", not a "label" */
   int32_t       most_choices;            /* seen so far                                     */
   int           cloze;                   /* the text has a marked blank                     */
   int           unit;                    /* pronouns: what places are counted in, a place_unit */
@@ -813,7 +814,8 @@ static void start_example(rows *s) {
     if (s->r.field[f]) *(char *)s->r.field[f] = 0;
   s->id.used = 0;
   s->label_is = ANSWER_TEXT;
-  s->choices.count = 0;
+  s->named_answer = 0;
+  s->choices.count = s->choices.listed = s->choices.from = 0;
   s->choices.all.used = 0;
   memset(s->choices.text, 0, sizeof s->choices.text);
   memset(s->choices.mark, 0, sizeof s->choices.mark);
@@ -901,6 +903,11 @@ static int table_columns(rows *s, int column[LDR__MAX_COLUMNS], int *named, ldr_
     column[n++] = role;
     if (i >= s->r.size || s->r.data[i] == '\n') break;
   }
+  if (k->form == FORM_CHOICE && !have[LDR__FIELD_TEXT] && have[LDR__FIELD_TEXT2]) { /* nothing to read but the question */
+    for (f = 0; f < n; f++)
+      if (column[f] == LDR__FIELD_TEXT2) column[f] = LDR__FIELD_TEXT;
+    have[LDR__FIELD_TEXT] = 1;
+  }
   *named = n > (k->form != FORM_LINES && !s->r.unlabelled) && have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || !k->field[LDR__FIELD_LABEL] ||
       s->r.unlabelled) && (k->form != FORM_CHOICE || choices > 1);
   if (*named && k->field[LDR__FIELD_TEXT2] && k->form == FORM_TEXTS) *named = have[LDR__FIELD_TEXT2];
@@ -927,6 +934,7 @@ static int table_row(rows *s, const int *column, int columns, size_t at, size_t 
     if (role == ROLE_ID) status = set_id(s, value, strlen(value), err);
     if (role >= ROLE_CHOICE) status = set_choice(s, s->choices.text, role - ROLE_CHOICE, value, strlen(value), err);
     if (role == LDR__FIELD_LABEL) s->label_is = ANSWER_INDEX;
+    if (role == ROLE_ANSWER) s->named_answer = 1;
     if (status) return -1;
     n++;
     if (i >= s->r.size || s->r.data[i] == '\n') break;
@@ -941,9 +949,10 @@ static ldr_status read_table(rows *s, ldr_error *err) {
   size_t at = s->r.begin, next = at;
   ldr_status status = err->status;
   if (!status && !columns) return ldr__reader_fail(&s->r, at, err,
-      "the first line has to name the columns of the task: %s%s%s%s%s", s->task->field[LDR__FIELD_TEXT],
+      "the first line has to name the columns of the task: %s%s%s%s%s%s", s->task->field[LDR__FIELD_TEXT],
       s->task->field[LDR__FIELD_TEXT2] ? ", " : "", s->task->field[LDR__FIELD_TEXT2] ? s->task->field[LDR__FIELD_TEXT2] : "",
-      s->task->field[LDR__FIELD_LABEL] ? ", " : "", s->task->field[LDR__FIELD_LABEL] ? s->task->field[LDR__FIELD_LABEL] : "");
+      s->task->field[LDR__FIELD_LABEL] ? ", " : "", s->task->field[LDR__FIELD_LABEL] ? s->task->field[LDR__FIELD_LABEL] : "",
+      s->task->form == FORM_CHOICE ? ", and the choices: choice1, choice2, ... or A, B, ..." : "");
   for (k = 0; k < columns; k++) {
     pair |= column[k] == LDR__FIELD_TEXT2;
     if (column[k] >= 0 && !(column[k] == LDR__FIELD_LABEL && s->r.unlabelled)) wanted = k + 1;
@@ -1031,6 +1040,7 @@ static ldr_status read_choices(rows *s, const ldr_json *j, int32_t node, size_t 
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int32_t item, k, said, mark;
   ldr_status status = LDR_OK;
+  s->choices.listed = 1;
   if (n->type == LDR_JSON_OBJECT) {
     said = ldr_json_get(j, node, "text");
     mark = ldr_json_get(j, node, "label");
@@ -1057,22 +1067,25 @@ static ldr_status read_choices(rows *s, const ldr_json *j, int32_t node, size_t 
   return status;
 }
 
-/* Choices that are numbered from 1 move down, empty ones at the end go. */
+/* Choices that are named from 1 move down, empty ones at the end go: a table has columns for the longest list. */
 static void close_choices(choice_list *c) {
   if (c->count > 1 && !c->text[0]) {
+    c->from = 1;
     memmove(c->text, c->text + 1, (MAX_CHOICES - 1) * sizeof *c->text);
     c->text[MAX_CHOICES - 1] = 0;
     c->count--;
   }
-  while (c->count > 0 && !*choice_text(c, c->count - 1)) c->count--;
+  while (!c->listed && c->count > 0 && !*choice_text(c, c->count - 1)) c->count--;
 }
 
-/* Which choice the label says is right: by its number from 0, its mark, its text, or a letter. -1: none of them. */
+/* Which choice the label says is right: by its number from 0, its mark, its text, or a letter. -1: none of them. Beside
+   option1 and option2 an "answer" of 1 names option1 (WinoGrande), while a "label" counts from 0 (COPA, PIQA). */
 static int32_t find_answer(const rows *s) {
   const choice_list *c = &s->choices;
   const char *a = row_field(s, LDR__FIELD_LABEL);
   size_t n = strlen(a), digits = strspn(a, "0123456789");
   int32_t number = n && n < 4 && digits == n ? atoi(a) : -1, i;
+  if (s->named_answer && number >= 0) number -= c->from;
   if (s->label_is == ANSWER_NUMBER || (s->label_is == ANSWER_INDEX && number >= 0))
     return number < c->count ? number : -1;
   for (i = 0; i < c->count; i++)
@@ -1103,8 +1116,9 @@ static ldr_status give_choices(rows *s, size_t at, ldr_error *err) {
     return LDR_OK;
   }
   if (!label || !*label) return damaged(s, at, err, "the example has no answer");
-  if (find_answer(s) < 0) return damaged(s, at, err, "the answer \"%s\" is none of the %d choices", show(shown,
-      label, strlen(label)), (int)s->choices.count);
+  if (find_answer(s) < 0) return damaged(s, at, err, "the answer \"%s\" is none of the %d choices%s", show(shown,
+      label, strlen(label)), (int)s->choices.count, !s->choices.from ? ""
+      : ": beside choices named from 1 a \"label\" counts from 0, and an \"answer\" names its choice");
   return s->row_fn(s, 0, at, err);
 }
 
@@ -1120,6 +1134,7 @@ static ldr_status read_member(rows *s, int role, const ldr_json *j, int32_t node
   if (type == LDR_JSON_OBJECT && s->task->form == FORM_CHOICE) return read_members(s, j, node, base, have, err);
   if (f == LDR__FIELD_LABEL && s->r.unlabelled) return LDR_OK;
   *have |= 1u << f;
+  s->named_answer |= role == ROLE_ANSWER;
   if (f == LDR__FIELD_LABEL)
     s->label_is = type == LDR_JSON_NUMBER ? ANSWER_NUMBER : role == ROLE_ANSWER ? ANSWER_TEXT : ANSWER_INDEX;
   return copy_member(s, f, j, node, base, err);
