@@ -22504,6 +22504,13 @@ static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
       err, LDR_FORMAT, "not a ladder file, or a damaged one: metadata \"%s\" is missing or unreadable", key);
 }
 
+static ldr_status ldr__format_check(const ldr_weights *w, const char *wanted, ldr_error *err) {
+  const char *format = ldr_weights_meta(w, "format");
+  if (!format) return ldr__meta_missing("format", err);
+  return strcmp(format, wanted) == 0 ? LDR_OK : ldr__fail(err, LDR_FORMAT, "its format is \"%s\" and should be "
+      "\"%s\": training ends in a ladder, and goes on from a ladder-run (a checkpoint)", format, wanted);
+}
+
 /* rungs: room for 2 LDR__MANY, where d's lists will lie. */
 static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32_t *rungs, ldr_error *err) {
   LDR__ZERO(ldr_error, none);
@@ -22558,11 +22565,10 @@ static ldr_ladder *ldr__ladder_from(
   ldr_ladder *l = NULL;
   int32_t rungs[2 * LDR__MANY], i;
   uint64_t held = 0, fingerprint = 0, mine, h = 0, wanted = 0;
-  const char *format = ldr_weights_meta(w, "format");
   LDR__ZERO(ldr_ladder_desc, d);
   d.alloc = ldr__allocator(alloc);
-  if (!format || strcmp(format, "ladder") != 0) ldr__meta_missing("format", err);
-  else if (!ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint))
+  if (!ldr__format_check(w, "ladder", err) &&
+      !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint))
     ldr__meta_missing("backbone.fingerprint", err);
   else if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) ldr__meta_missing("checksum", err);
   if (err->status) return NULL;
@@ -22732,10 +22738,10 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
 /* Everything is checked before the first byte of the trainer changes. */
 static ldr_status ldr__resume_check(
     const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
-  const char *format = ldr_weights_meta(w, "format");
   uint64_t run, wanted, h = 0, bits;
-  if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)
-      || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
+  if (ldr__format_check(w, "ladder-run", err)) return err->status;
+  if (!ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)) return ldr__meta_missing("run", err);
+  if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("checksum", err);
   const int same = run == ldr__run_digest(t, NULL);
   for (int i = 0; !same && i < LDR__RUN_FIELDS; i++) {
     char now[32];

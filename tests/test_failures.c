@@ -242,10 +242,11 @@ TEST(ladders_and_runs_are_not_mixed_up) {
   int64_t step;
   CHECK(t && ldr_trainer_step(t, NULL, &err) == LDR_OK && ldr_trainer_step(t, NULL, &err) == LDR_OK);
   CHECK_INT(ldr_trainer_save(t, "hostile_run.tmp", &err), LDR_OK);
-  CHECK(ldr_ladder_load(r.m.m, "hostile_run.tmp", NULL, &err) == NULL && err.status == LDR_FORMAT && strstr(err.message, "hostile_run.tmp"));
+  CHECK(ldr_ladder_load(r.m.m, "hostile_run.tmp", NULL, &err) == NULL && err.status == LDR_FORMAT && strstr(err.message, "hostile_run.tmp: its format is \"ladder-run\" and should be \"ladder\""));
   err = no_error();
   CHECK_INT(ldr_ladder_save(r.l, "hostile_ladder.tmp", &err), LDR_OK);
   CHECK_INT(ldr_trainer_resume(t, "hostile_ladder.tmp", &err), LDR_FORMAT);
+  CHECK(strstr(err.message, "its format is \"ladder\" and should be \"ladder-run\"") != NULL);
   err = no_error();
   u = ldr_trainer_create(other.l, other.train, other.dev, &td, &err);
   CHECK_INT(ldr_trainer_resume(u, "hostile_run.tmp", &err), LDR_MISMATCH);

@@ -1953,8 +1953,25 @@ TEST(data_sets_come_from_memory_as_from_files) {
   remove("memory-set.csv");
 }
 
+/* What a control character stands before is a grapheme of its own; marks, joiners and tags join what they follow. */
+TEST(graphemes_end_at_control_characters) {
+  static const struct { uint32_t first, second; int chars; } pairs[] = {
+    { 'a', 0x300, 2 }, { '\r', '\n', 2 }, { '\n', 0x300, 1 }, { 0xad, 0x300, 1 }, { 0x61c, 0x300, 1 }, { 0x180e, 0x300, 1 }, { 0x200b, 0x300, 1 },
+    { 0x200c, 0x300, 2 }, { 0x200d, 0x300, 2 }, { 0x2028, 0x300, 1 }, { 0x202a, 0x300, 1 }, { 0x202e, 0x300, 1 }, { 0x202f, 0x300, 2 },
+    { 0x2060, 0x300, 1 }, { 0x2065, 0x300, 1 }, { 0x206f, 0x300, 1 }, { 0x2070, 0x300, 2 }, { 0xfeff, 0x300, 1 }, { 0xfff0, 0x300, 1 }, { 0xfffb, 0x300, 1 },
+    { 0xfffc, 0x300, 2 }, { 0xe0001, 0x300, 1 }, { 0xe0020, 0x300, 2 }, { 0xe0080, 0x300, 1 }, { 0xe0100, 0x300, 2 }, { 0x600, 'a', 2 }, { 0x110bd, 0x300, 2 },
+    { 0xac00, 0x11a8, 2 }, { 0x1100, 0x1161, 2 }, { 'a', 'b', 1 } };
+  size_t i;
+  for (i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    char text[8];
+    int32_t n = (int32_t)ldr__utf8_put(text, pairs[i].first), chars = 0, second = (int32_t)ldr__utf8_put(text + n, pairs[i].second);
+    CHECK_INT(ldr__grapheme(text, n + second, 0, &chars), pairs[i].chars == 2 ? n + second : n);
+    CHECK_INT(chars, pairs[i].chars);
+  }
+}
+
 #define TESTS(X)                                                                                                     \
-  X(data_sets_come_from_memory_as_from_files) X(vocabulary) X(vocabulary_lines) X(words_and_pieces) X(special_tokens_in_text) X(long_words)                    \
+  X(graphemes_end_at_control_characters) X(data_sets_come_from_memory_as_from_files) X(vocabulary) X(vocabulary_lines) X(words_and_pieces) X(special_tokens_in_text) X(long_words)                    \
   X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
   X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
   X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(byt5_needs_no_vocabulary) X(what_is_no_byt5_is_refused) X(byt5_out_of_memory) X(golden_out_of_memory) X(hugging_face_vectors)  \

@@ -421,6 +421,40 @@ TEST(names_must_be_utf8) {
   close_corner(&f);
 }
 
+/* A set whose labels are the ladder's in another order would teach and score the reverse. Other names may be meant. */
+TEST(classes_are_those_of_the_ladder) {
+  static const char *const names[] = { "one", "two", "three" }, *const orders[][3] = {
+    { "two", "one", "three" }, { "one", "three", "two" }, { "one", "two", "three" }, { "eins", "zwei", "drei" } };
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  ldr_train_desc td;
+  ldr_score score;
+  int i, k;
+  memset(&td, 0, sizeof td);
+  td.rate = td.learn_rate = 1e-3f;
+  ldr_ladder_free(f.l);
+  f.d.label_names = names;
+  f.l = ldr_ladder_create(f.m.m, &f.d, &f.err);
+  for (i = 0; i < 4; i++) {
+    ldr_dataset *set = tiny_dataset(&f.s, LDR_HEAD_CLASSIFY, 3, 9, 3);
+    const ldr_status want = i < 2 ? LDR_DATA : LDR_OK;
+    ldr_trainer *t;
+    for (k = 0; k < 3; k++) CHECK_INT(ldr_dataset_label(set, orders[i][k], 1, &f.err), k);
+    CHECK_INT(ldr_evaluate(f.l, set, LDR_METRIC_AUTO, &score, &f.err), want);
+    CHECK(i >= 2 || strstr(f.err.message, i ? "\"two\" is its class 2 and the ladder's 1" : "\"one\" is its class 1 and the ladder's 0"));
+    f.err.status = LDR_OK;
+    t = ldr_trainer_create(f.l, f.set, set, &td, &f.err);
+    CHECK_INT(f.err.status, want);
+    ldr_trainer_free(t);
+    f.err.status = LDR_OK;
+    t = ldr_trainer_create(f.l, f.set, NULL, &td, &f.err);
+    CHECK_INT(ldr_trainer_learn(t, set, 0, NULL, &f.err), want);
+    f.err.status = LDR_OK;
+    ldr_trainer_free(t);
+    ldr_dataset_free(set);
+  }
+  close_corner(&f);
+}
+
 TEST(a_head_has_no_rungs_and_padding_leaves_positions) {
   corner f = open_corner(LDR_HEAD_CLASSIFY);
   static const int32_t rungs[] = { 1 };
@@ -660,6 +694,6 @@ TEST(what_cannot_be_learned_is_said) {
 #define TESTS(X)                                                                                                   \
   X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
   X(values_of_any_unit_are_learned) X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
-  X(any_number_of_labels_takes_linear_time) X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions) \
+  X(any_number_of_labels_takes_linear_time) X(names_must_be_utf8) X(classes_are_those_of_the_ladder) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions) \
   X(learning_while_it_runs_is_a_step_that_can_be_taken_back) X(a_language_model_learns_facts_and_forgets_little) X(what_cannot_be_learned_is_said)
 LDR_TEST_MAIN("trainer", TESTS)
