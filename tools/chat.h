@@ -129,8 +129,8 @@ static char *chat_read(const char *file, ldr_error *err) {
   return copy;
 }
 
-/* From the template `own` or, NULL, from what lies beside the tokenizer (path NULL: nothing does). answer: the text ends
-   where the model's answer begins, unless a line says otherwise. */
+/* From the template `own` or, NULL, from what lies beside the tokenizer (path NULL: nothing does). answer: the text
+   ends where the model's answer begins, unless a line says otherwise. */
 static ldr_status chat_open(chat *c, const char *own, const char *path, const ldr_tokenizer *t, int answer,
     ldr_error *err) {
   jinja_buffer members = { NULL, NULL, 0, 0 };
@@ -255,7 +255,8 @@ static int chat_sharegpt(jinja_buffer *b, const ldr_json *j, int32_t node) {
   char *system = chat_string(j, ldr_json_get(j, node, "system"), &said);
   jinja_value own = jinja_view(system, said);
   int32_t k;
-  if (list && list->type == LDR_JSON_ARRAY && ldr_json_equals(j, ldr_json_get(j, list->first, "from"), "system")) said = 0;      /* it says so itself */
+  if (list && list->type == LDR_JSON_ARRAY && ldr_json_equals(j, ldr_json_get(j, list->first, "from"), "system"))
+    said = 0;      /* it says so itself */
   b->used = 0;
   jinja_put_string(b, "{\"messages\":[");
   if (said) {

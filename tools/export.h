@@ -1,8 +1,8 @@
 /* export.h: writes whole models: a backbone as its family publishes it, one in blocks of 8 or 4 bits, one of a random
    start. A program that learns and answers needs none of this, so it stands beside ladder.h, not in it.
 
-   Include it after ladder.h. Where that has LADDER_IMPLEMENTATION this is compiled too, elsewhere it only declares. With
-   LADDER_NO_STDIO nothing is left of it. */
+   Include it after ladder.h. Where that has LADDER_IMPLEMENTATION this is compiled too, elsewhere it only declares.
+   With LADDER_NO_STDIO nothing is left of it. */
 
 #ifndef LADDER_EXPORT_H
 #define LADDER_EXPORT_H
@@ -30,18 +30,18 @@ LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
    whole or not at all. */
 LDR_API ldr_status ldr_ladder_export_config(
     const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err);
-/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0; of T5 and
-   kin as Raffel et al. 2020 have it, word embeddings N(0, 1), matrices N(0, 1/columns), queries d_kv times less, as
-   their scores are not divided. What a model that is to be trained from nothing starts as. Written like the above, as
-   F32. */
+/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0; of T5
+   and kin as Raffel et al. 2020 have it, word embeddings N(0, 1), matrices N(0, 1/columns), queries d_kv times less,
+   as their scores are not divided. What a model that is to be trained from nothing starts as. Written like the above,
+   as F32. */
 LDR_API ldr_status ldr_model_init(
     const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err);
 
-/* Writes the model's weights to one safetensors file in blocks (see >>api-tensors of ladder.h): the matrices of the blocks as
-   `format`, LDR_Q8_0 or LDR_Q4_0; word embeddings and the output matrix always as Q8_0. Vectors, position and
-   segment tables and matrices whose rows are no multiple of 32 long stay as they are. With the model's own
-   config.json and vocabulary beside it the file is a model: it is trained on and predicted with in place, 8.5
-   or 4.5 bits a weight. To ladder files it is another backbone: its fingerprint is another.
+/* Writes the model's weights to one safetensors file in blocks (see >>api-tensors of ladder.h): the matrices of the
+   blocks as `format`, LDR_Q8_0 or LDR_Q4_0; word embeddings and the output matrix always as Q8_0. Vectors, position
+   and segment tables and matrices whose rows are no multiple of 32 long stay as they are. With the model's own
+   config.json and vocabulary beside it the file is a model: it is trained on and predicted with in place, 8.5 or 4.5
+   bits a weight. To ladder files it is another backbone: its fingerprint is another.
    Appears whole or not at all (written as PATH.partial, then renamed); needs memory for the header only. The model is
    only read, so others may use it meanwhile. Reads the weights the files hold, whatever `compute` is.
    LDR_ARGUMENT: another format, or a model that holds blocks already (start from the float one). LDR_UNSUPPORTED:
@@ -326,8 +326,8 @@ static ldr_status ldr__publish(
       (m->traits & (LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
       m->shape.head_norms == LDR__NORM_EACH || m->shape.experts)
     return ldr__fail(err, LDR_UNSUPPORTED,
-        "writing a %s model is not supported (matrices that lie in one, experts, or a table beside the usual ones): save the "
-        "ladder file instead", m->type);
+        "writing a %s model is not supported (matrices that lie in one, experts, or a table beside the "
+        "usual ones): save the ladder file instead", m->type);
   widest = 1;
   largest = 0;
   for (at = 0; ldr__published_next(&p, m, l, &at);) {
@@ -443,8 +443,8 @@ LDR__DEF ldr_status ldr_model_init(
 }
 
 /* ---- a backbone in blocks of 8 or 4 bits ----
-   The block formats and their rounding are those of ggml's reference quantiser, so the blocks of a tensor have the bytes they
-   would have there. */
+   The block formats and their rounding are those of ggml's reference quantiser, so the blocks of a tensor have the
+   bytes they would have there. */
 
 
 /* One block of LDR__QBLOCK values; returns 0 when they are not finite or the scale does not fit a half. */

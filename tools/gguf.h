@@ -504,7 +504,9 @@ static int gguf_write(gguf_model *k, gguf_text *g, const char *path) {
   }
   if (narrow && !wanted) return fail(r, LDR_UNSUPPORTED,
       "%s: a block holds 32 weights, and no row of its matrices has a multiple of 32: use --type f16", r->o.model);
-  if (narrow) fprintf(stderr, "ladder: note: %d matrices are written as f16: the length of their rows is not a multiple of 32\n", (int)narrow);
+  if (narrow)
+    fprintf(stderr, "ladder: note: %d matrices are written as f16: the length of their rows is not a multiple of "
+        "32\n", (int)narrow);
   gguf_counts(g, tensors);
   while (g->used % GGUF_ALIGN && !g->failed) gguf_put(g, "", 1);
   row = (float *)malloc(3 * widest * sizeof *row);

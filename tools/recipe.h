@@ -1,8 +1,8 @@
-/* recipe.h: a ladder's shape and its training from the data, the backbone, and what the user grants: width, copies, epochs, pooling
-   and cache.
+/* recipe.h: a ladder's shape and its training from the data, the backbone, and what the user grants: width, copies,
+   epochs, pooling and cache.
 
-   Include it after ladder.h. Where that has LADDER_IMPLEMENTATION this is compiled too, elsewhere it only declares. With
-   LADDER_NO_TRAIN nothing is left of it. */
+   Include it after ladder.h. Where that has LADDER_IMPLEMENTATION this is compiled too, elsewhere it only declares.
+   With LADDER_NO_TRAIN nothing is left of it. */
 
 #ifndef LADDER_RECIPE_H
 #define LADDER_RECIPE_H
@@ -31,10 +31,11 @@ typedef struct ldr_budget {
        top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
                  last narrow rungs alone
        cache     in memory as bf16, int8, or none
-   text[size] says what was chosen, for people, and behind a ; what that costs here. Allocates for its time; *train needs an allocator if the model has none.
-   Other methods and presets keep their own defaults. LDR_LIMIT where even the cheapest does not fit the budget. */
-LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size, const ldr_model *m,
-    const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
+   text[size] says what was chosen, for people, and behind a ; what that costs here. Allocates for its time; *train
+   needs an allocator if the model has none. Other methods and presets keep their own defaults. LDR_LIMIT where even
+   the cheapest does not fit the budget. */
+LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size,
+    const ldr_model *m, const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
 
 #ifdef __cplusplus
 }

@@ -564,8 +564,8 @@ static ldr_status add_marked(rows *s, const int32_t *ids, int32_t n, const int32
   return status;
 }
 
-/* A pair for a model of two stacks: the encoder reads the source, the decoder its start token and the target, which as the
-   tokenizer ends it, or else with the model's own end, is learned. Each is cut to max_len. */
+/* A pair for a model of two stacks: the encoder reads the source, the decoder its start token and the target, which
+   as the tokenizer ends it, or else with the model's own end, is learned. Each is cut to max_len. */
 static ldr_status add_pair(rows *s, const ldr_encoding *source, const ldr_encoding *target, ldr_error *err) {
   int32_t most = s->r.desc.max_len, n = source->count, k = target->count, i, *ids, *segments,
       ends = s->ends_text >= 0 && (k == 0 || target->ids[k - 1] != s->ends_text);
@@ -598,7 +598,9 @@ static ldr_status add_pair(rows *s, const ldr_encoding *source, const ldr_encodi
 static int reads_preferences(const task_info *k) { return k && k->head == LDR_HEAD_WORDS && k->choices == 2; }
 
 /* 1: prompt and answers may be lists of messages. */
-static int takes_messages(const task_info *k) { return k->head == LDR_HEAD_WORDS && k->form == FORM_TEXTS && !spoken_of(k); }
+static int takes_messages(const task_info *k) {
+  return k->head == LDR_HEAD_WORDS && k->form == FORM_TEXTS && !spoken_of(k);
+}
 
 /* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is
    learned. */
@@ -607,7 +609,8 @@ static ldr_status words_of(rows *s, const char *completion, size_t at, ldr_error
   ldr_encoding *a = &s->encoding, *b = &s->answer;
   int32_t *ids, n, end;
   ldr_status status;
-  if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, s->start < 0 ? INT32_MAX : s->r.desc.max_len, 1, err))
+  if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0,
+          s->start < 0 ? INT32_MAX : s->r.desc.max_len, 1, err))
     return err->status;
   if (s->task->form == FORM_LINES) return add_words(s, a->ids, a->count, 0, err);
   if (!*completion) return damaged(s, at, err, "the answer is empty: there is nothing to learn");
@@ -901,8 +904,9 @@ static int table_columns(rows *s, int column[LDR__MAX_COLUMNS], int *named, ldr_
     column[n++] = role;
     if (i >= s->r.size || s->r.data[i] == '\n') break;
   }
-  *named = n > (k->form != FORM_LINES && !s->r.unlabelled) && have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || !k->field[LDR__FIELD_LABEL] ||
-      s->r.unlabelled) && (k->form != FORM_CHOICE || choices > 1);
+  *named = n > (k->form != FORM_LINES && !s->r.unlabelled) && have[LDR__FIELD_TEXT]
+      && (have[LDR__FIELD_LABEL] || !k->field[LDR__FIELD_LABEL] || s->r.unlabelled)
+      && (k->form != FORM_CHOICE || choices > 1);
   if (*named && k->field[LDR__FIELD_TEXT2] && k->form == FORM_TEXTS) *named = have[LDR__FIELD_TEXT2];
   if (*named) return n;
   for (n = 0, f = 0; f < LDR__FIELDS; f++) n = LDR__MAX(n, k->column[f] + 1);
@@ -940,10 +944,11 @@ static ldr_status read_table(rows *s, ldr_error *err) {
   int column[LDR__MAX_COLUMNS], named, columns = table_columns(s, column, &named, err), n, pair = 0, k, wanted = 0;
   size_t at = s->r.begin, next = at;
   ldr_status status = err->status;
-  if (!status && !columns) return ldr__reader_fail(&s->r, at, err,
-      "the first line has to name the columns of the task: %s%s%s%s%s", s->task->field[LDR__FIELD_TEXT],
-      s->task->field[LDR__FIELD_TEXT2] ? ", " : "", s->task->field[LDR__FIELD_TEXT2] ? s->task->field[LDR__FIELD_TEXT2] : "",
-      s->task->field[LDR__FIELD_LABEL] ? ", " : "", s->task->field[LDR__FIELD_LABEL] ? s->task->field[LDR__FIELD_LABEL] : "");
+  if (!status && !columns) {
+    const char *text2 = s->task->field[LDR__FIELD_TEXT2], *label = s->task->field[LDR__FIELD_LABEL];
+    return ldr__reader_fail(&s->r, at, err, "the first line has to name the columns of the task: %s%s%s%s%s",
+        s->task->field[LDR__FIELD_TEXT], text2 ? ", " : "", text2 ? text2 : "", label ? ", " : "", label ? label : "");
+  }
   for (k = 0; k < columns; k++) {
     pair |= column[k] == LDR__FIELD_TEXT2;
     if (column[k] >= 0 && !(column[k] == LDR__FIELD_LABEL && s->r.unlabelled)) wanted = k + 1;
@@ -1176,13 +1181,16 @@ static const char *first_word(const char *words, char out[64]) {
 
 /* A conversation by the model's template as tokens: e->segments says which of them the model is to say, none of those
    before byte `from` of the text. Returns how many of the last `most`. */
-static int32_t said_tokens(rows *s, ldr_encoding *e, const ldr_json *own, size_t from, int32_t most, ldr_error *refused) {
+static int32_t said_tokens(rows *s, ldr_encoding *e, const ldr_json *own, size_t from, int32_t most,
+    ldr_error *refused) {
   ldr_encode_desc d;
   int32_t i, learned = 0;
   memset(&d, 0, sizeof d);
   d.no_special = 1;
-  if (chat_answers(&s->talk, own, refused) || ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out ? s->talk.j.out : "",
-      s->talk.j.used, NULL, 0, &d, refused)) return 0;
+  if (chat_answers(&s->talk, own, refused)
+      || ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out ? s->talk.j.out : "", s->talk.j.used, NULL, 0,
+          &d, refused))
+    return 0;
   for (i = 0; i < e->count; i++) {
     e->segments[i] = chat_assistant(&s->talk, e, i) && (size_t)e->end[i] > from;
     learned += e->segments[i] && i > 0 && e->count - i <= most;      /* nothing stands before the first */
@@ -1274,7 +1282,8 @@ static void put_others(jinja_buffer *b, const ldr_json *j, int32_t object, const
 }
 
 /* Prompt and answer as one conversation; the prompt's answers are read and not learned. */
-static void said_answer(rows *s, ldr_encoding *e, const ldr_json *j, int32_t object, int32_t answer, ldr_error *refused) {
+static void said_answer(rows *s, ldr_encoding *e, const ldr_json *j, int32_t object, int32_t answer,
+    ldr_error *refused) {
   jinja_buffer b = { NULL, NULL, 0, 0 };
   ldr_json *own = NULL;
   int32_t before, after;
@@ -1286,7 +1295,8 @@ static void said_answer(rows *s, ldr_encoding *e, const ldr_json *j, int32_t obj
   jinja_put_string(&b, "]");
   put_others(&b, j, object, s->task);
   jinja_put_string(&b, "}");
-  if (before < 0 || after < 0 || answer < 0) ldr__fail(refused, LDR_DATA, "a prompt and its answers are texts or lists of {\"role\":..,\"content\":..}");
+  if (before < 0 || after < 0 || answer < 0)
+    ldr__fail(refused, LDR_DATA, "a prompt and its answers are texts or lists of {\"role\":..,\"content\":..}");
   else if (!refused->status) own = ldr_json_parse(b.data, b.used, NULL, refused);
   if (own && before) free(chat_part(&s->talk, own, (size_t)before, 1, &from, refused));
   if (own && !refused->status) said_tokens(s, e, own, from, s->r.desc.max_len, refused);
@@ -1964,7 +1974,9 @@ static ldr_status read_task_bytes(rows *s, const char *path, ldr_error *err) {
   ldr_status status;
   s->headed = 1;
   s->r.separator = ldr__reader_separator(&s->r, path);
-  status = json ? read_values(s, err) : lines && ldr__ends_with(path, ".csv") ? read_table(s, err) : form->plain(s, err);
+  status = json ? read_values(s, err)
+      : lines && ldr__ends_with(path, ".csv") ? read_table(s, err)
+      : form->plain(s, err);
   return status ? status : check_damage(s, err);
 }
 
@@ -2099,8 +2111,9 @@ static void tell_damage(const char *path, const rows *s) {
   if (s->unlabelled) fprintf(stderr, "ladder: %s: %d of %d examples have no label and are left out\n", path,
       (int)s->unlabelled, (int)s->seen);
   if (s->lost) fprintf(stderr, "ladder: %s: %d entities lie behind the cut\n", path, (int)s->lost);
-  if (s->hidden) fprintf(stderr, "ladder: %s: %d entities are not learned: a token of theirs is another's, or they have "
-      "none\n", path, (int)s->hidden);
+  if (s->hidden)
+    fprintf(stderr, "ladder: %s: %d entities are not learned: a token of theirs is another's, or they have none\n",
+        path, (int)s->hidden);
 }
 
 /* list: one file or several. */
@@ -2125,7 +2138,8 @@ static ldr_status judge_questions(const questions *q, const char *path, int skip
         "(--skip-bad leaves such questions out)", path, q->damaged, q->count, q->first_bad);
   if (q->moved) fprintf(stderr, "ladder: %s: %d of %d answers are not where they are said to be, but at one other "
       "place, which is taken\n", path, (int)q->moved, (int)q->answers);
-  if (q->textless) fprintf(stderr, "ladder: %s: %d questions are about an empty text and have no answer\n", path, (int)q->textless);
+  if (q->textless)
+    fprintf(stderr, "ladder: %s: %d questions are about an empty text and have no answer\n", path, (int)q->textless);
   if (q->misplaced) fprintf(stderr, "ladder: %s: %d of %d answers are not in their texts and are not learned; %d "
       "questions left out; %s\n", path, (int)q->misplaced, (int)q->answers, (int)q->damaged, q->first_bad);
   return LDR_OK;
@@ -2180,7 +2194,8 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.ends_text = m->end_count ? m->ends_text[0] : -1;
   s.start = ldr_model_info_get(m).start;
   if (s.start >= 0 && k->head == LDR_HEAD_WORDS && k->form != FORM_TEXTS)
-    status = ldr__fail(err, LDR_UNSUPPORTED, "--task %s is for models of one stack; this one learns by --task seq2seq", k->name);
+    status = ldr__fail(err, LDR_UNSUPPORTED,
+        "--task %s is for models of one stack; this one learns by --task seq2seq", k->name);
   s.r.desc.head = k->head;
   s.r.desc.max_len = max_len;
   s.r.desc.labels = labels;
@@ -2188,7 +2203,8 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.r.tokenizer = ldr_model_tokenizer(m);
   if (!s.r.tokenizer)
     status = ldr__fail(err, LDR_MISSING, "the model has no vocabulary, so texts cannot be read");
-  if (!status && o->chat_text && s.start >= 0) status = ldr__fail(err, LDR_ARGUMENT, "--template is for models of one stack");
+  if (!status && o->chat_text && s.start >= 0)
+    status = ldr__fail(err, LDR_ARGUMENT, "--template is for models of one stack");
   if (!status && k->form == FORM_CHAT)
     status = chat_open(&s.talk, o->chat_text, o->model, s.r.tokenizer, 0, err);
   if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)
