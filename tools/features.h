@@ -271,9 +271,7 @@ static int features_lines(run *r, text *line, ldr_encoding *c) {
     lines += line->used || !r->o.json;
     cut += c->cut > 0;
   }
-  if (!status && cut)
-    fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n",
-        cut, lines, (int)r->max_len);
+  if (!status) tell_cut_texts(cut, lines, r->max_len);
   free(first.data);
   free(second.data);
   return status;
