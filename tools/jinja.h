@@ -1172,66 +1172,78 @@ static jinja_value jinja_function(jinja *j, jinja_value f, const jinja_call *c) 
   return jinja_fail(j, "this is undefined and cannot be called: ", f.text, f.bytes);
 }
 
-static jinja_value jinja_primary(jinja_reader *r) {
-  static const struct { const char *word; jinja_kind kind; int number; } constants[] = { { "true", JINJA_BOOL, 1 },
-      { "True", JINJA_BOOL, 1 }, { "false", JINJA_BOOL, 0 },
-    { "False", JINJA_BOOL, 0 }, { "none", JINJA_NONE, 0 }, { "None", JINJA_NONE, 0 } };
-  jinja_value v, key, item;
+/* Literals in a row are one text. */
+static jinja_value jinja_read_strings(jinja_reader *r) {
+  jinja_value v = jinja_string(r);
+  for (jinja_skip(r); !jinja_failed(r->j) && r->at < r->end && (*r->at == '"' || *r->at == '\''); jinja_skip(r)) {
+    jinja_value next = jinja_string(r);
+    v = jinja_join(r->j, v.text, v.bytes, next.text, next.bytes);
+  }
+  return v;
+}
+
+/* Behind ( or [: a list, a tuple, or an expression in parentheses. */
+static jinja_value jinja_read_list(jinja_reader *r) {
+  int round = r->at[-1] == '(', list = !round;
+  jinja_value v = jinja_collection(r->j, JINJA_LIST);
+  while (!jinja_failed(r->j) && !jinja_mark(r, round ? ")" : "]")) {
+    jinja_value item = jinja_expression(r);
+    jinja_push(r->j, &v, item);
+    if (jinja_mark(r, ",")) list = 1;
+    else if (!jinja_ahead(r, round ? ")" : "]")) jinja_expect(r, ",");
+  }
+  v.number = round;
+  return list || jinja_failed(r->j) || !v.list->count ? v : v.list->items[0];
+}
+
+/* Behind {. */
+static jinja_value jinja_read_map(jinja_reader *r) {
+  jinja_value v = jinja_collection(r->j, JINJA_MAP), key, item;
+  while (!jinja_failed(r->j) && !jinja_mark(r, "}")) {
+    key = jinja_expression(r);
+    jinja_expect(r, ":");
+    if (r->live && !jinja_failed(r->j) && key.kind != JINJA_STRING)
+      return jinja_fail(r->j, "keys are texts", NULL, 0);
+    item = jinja_failed(r->j) ? key : jinja_expression(r);
+    if (r->live && !jinja_failed(r->j)) jinja_set_member(r->j, &v, key.text, key.bytes, item);
+    if (!jinja_ahead(r, "}")) jinja_expect(r, ",");
+  }
+  return v;
+}
+
+/* What a name stands for. */
+static jinja_value jinja_read_name(jinja_reader *r) {
+  static const struct { const char *word; jinja_kind kind; int number; } constants[] = {
+    { "true", JINJA_BOOL, 1 }, { "True", JINJA_BOOL, 1 }, { "false", JINJA_BOOL, 0 }, { "False", JINJA_BOOL, 0 },
+    { "none", JINJA_NONE, 0 }, { "None", JINJA_NONE, 0 } };
+  jinja_value v = jinja_name(r), known;
   jinja_variable *found;
   size_t i;
-  jinja_skip(r);
-  if (r->at == r->end) return jinja_fail(r->j, "an expression ends too early", NULL, 0);
-  if (*r->at == '"' || *r->at == '\'') {
-    v = jinja_string(r);
-    for (jinja_skip(r); !jinja_failed(r->j) && r->at < r->end && (*r->at == '"' || *r->at == '\''); jinja_skip(r)) {
-      key = jinja_string(r);
-      v = jinja_join(r->j, v.text, v.bytes, key.text, key.bytes);
-    }
-    return v;
-  }
-  if (*r->at >= '0' && *r->at <= '9') return jinja_number(r);
-  if (jinja_mark(r, "(") || jinja_mark(r, "[")) {
-    int round = r->at[-1] == '(', list = !round;
-    v = jinja_collection(r->j, JINJA_LIST);
-    while (!jinja_failed(r->j) && !jinja_mark(r, round ? ")" : "]")) {
-      key = jinja_expression(r);
-      jinja_push(r->j, &v, key);
-      if (jinja_mark(r, ",")) list = 1;
-      else if (!jinja_ahead(r, round ? ")" : "]")) jinja_expect(r, ",");
-    }
-    v.number = round;
-    return list || jinja_failed(r->j) || !v.list->count ? v : v.list->items[0];
-  }
-  if (jinja_mark(r, "{")) {
-    v = jinja_collection(r->j, JINJA_MAP);
-    while (!jinja_failed(r->j) && !jinja_mark(r, "}")) {
-      key = jinja_expression(r);
-      jinja_expect(r, ":");
-      if (r->live && !jinja_failed(r->j) && key.kind != JINJA_STRING)
-          return jinja_fail(r->j, "keys are texts", NULL, 0);
-      item = jinja_failed(r->j) ? key : jinja_expression(r);
-      if (r->live && !jinja_failed(r->j)) jinja_set_member(r->j, &v, key.text, key.bytes, item);
-      if (!jinja_ahead(r, "}")) jinja_expect(r, ",");
-    }
-    return v;
-  }
-  v = jinja_name(r);
   if (jinja_failed(r->j)) return v;
   for (i = 0; i < sizeof constants / sizeof *constants; i++)
     if (jinja_is(&v, constants[i].word)) {
-      key = jinja_of(constants[i].kind);
-      key.number = constants[i].number;
-      return key;
+      known = jinja_of(constants[i].kind);
+      known.number = constants[i].number;
+      return known;
     }
   found = jinja_find(r->j, v.text, v.bytes, 0);
   if (found) return found->value;
   if (jinja_is(&v, "strftime_now")) {
-    key = jinja_of(JINJA_MACRO);
-    key.number = -1;
-    return key;
+    known = jinja_of(JINJA_MACRO);
+    known.number = -1;
+    return known;
   }
   v.kind = JINJA_UNDEFINED;                  /* its name stays, for messages and functions    */
   return v;
+}
+
+static jinja_value jinja_primary(jinja_reader *r) {
+  jinja_skip(r);
+  if (r->at == r->end) return jinja_fail(r->j, "an expression ends too early", NULL, 0);
+  if (*r->at == '"' || *r->at == '\'') return jinja_read_strings(r);
+  if (*r->at >= '0' && *r->at <= '9') return jinja_number(r);
+  if (jinja_mark(r, "(") || jinja_mark(r, "[")) return jinja_read_list(r);
+  return jinja_mark(r, "{") ? jinja_read_map(r) : jinja_read_name(r);
 }
 
 /* [a], [a:b:c] behind the opening bracket. */

@@ -1853,6 +1853,11 @@ static int copy_file(run *r, const char *name) {
   return w.status ? EXIT_FAILED : EXIT_DONE;
 }
 
+static int out_path(run *r, char path[LADDER_MAX_PATH], const char *name) {
+  if (ldr__path_join(path, LADDER_MAX_PATH, r->o.out, name)) return EXIT_DONE;
+  return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+}
+
 /* What lies beside a model's weights; the configuration first. */
 static const char *const companions[] = {
   "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json",
@@ -1880,8 +1885,7 @@ static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
   char config[LADDER_MAX_PATH];
   size_t i;
   for (i = sizeof weights / sizeof *weights; i-- > 0;) {
-    if (!ldr__path_join(path, LADDER_MAX_PATH, r->o.out, weights[i]))
-      return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+    if (out_path(r, path, weights[i])) return EXIT_FAILED;
     if (ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
   }
   if (!ldr__path_join(config, sizeof config, r->o.model, "config.json") || !ldr__file_exists(config))
