@@ -192,7 +192,8 @@ static void gguf_tokenizer(gguf_text *g, const ldr_model *m, const char *kind, c
   gguf_list(g, "tokenizer.ggml.token_type", GGUF_I32, (uint64_t)n);
   for (id = 0; id < n; id++) {
     gguf_token(t, id, bert, name, &size, &type);
-    for (i = 0; i < 256 && !bytes && !bert && type == LDR__SP_NORMAL; i++) if (t->bytes[i] == id)
+    for (i = 0; i < 256 && !bytes && !bert && type == LDR__SP_NORMAL; i++)
+      if (t->bytes[i] == id)
         type = LDR__SP_BYTE;
     gguf_u32(g, (uint32_t)type);
   }

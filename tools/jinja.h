@@ -212,7 +212,7 @@ static jinja_value jinja_from_json(jinja *j, const ldr_json *json, int32_t node)
     case LDR_JSON_FALSE: return jinja_bool(0);
     case LDR_JSON_NUMBER:
       if (!memchr(json->text + n->begin, '.', n->end - n->begin) && ldr__json_integer(json, node, &whole))
-          return jinja_whole_number(j, whole);
+        return jinja_whole_number(j, whole);
       return jinja_real(ldr_json_number(json, node, 0));
     case LDR_JSON_STRING: {
       ptrdiff_t size = ldr_json_string(NULL, 0, json, node);
@@ -224,7 +224,7 @@ static jinja_value jinja_from_json(jinja *j, const ldr_json *json, int32_t node)
     default:
       v = jinja_collection(j, n->type == LDR_JSON_ARRAY ? JINJA_LIST : JINJA_MAP);
       for (k = n->first; k >= 0 && !jinja_failed(j); k = ldr_json_node_at(json, k)->next)
-          jinja_push(j, &v, jinja_from_json(j, json, k));
+        jinja_push(j, &v, jinja_from_json(j, json, k));
       return v;
   }
 }
@@ -589,11 +589,12 @@ static int jinja_contains(jinja *j, const jinja_value *in, const jinja_value *v)
   if (in->kind == JINJA_STRING) {
     if (v->kind != JINJA_STRING) jinja_fail(j, "only a text can be in a text", NULL, 0);
     for (i = 0; v->kind == JINJA_STRING && i + v->bytes <= in->bytes; i++)
-        if (memcmp(in->text + i, v->text, v->bytes) == 0) return 1;
+      if (memcmp(in->text + i, v->text, v->bytes) == 0) return 1;
     return 0;
   }
   if (!jinja_has_items(j, in)) return 0;
-  for (i = 0; i < in->list->count; i += in->kind == JINJA_MAP ? 2 : 1) if (jinja_equal(j, &in->list->items[i], v))
+  for (i = 0; i < in->list->count; i += in->kind == JINJA_MAP ? 2 : 1)
+    if (jinja_equal(j, &in->list->items[i], v))
       return 1;
   return 0;
 }
@@ -609,7 +610,7 @@ static const jinja_value *jinja_argument(const jinja_call *c, int i, const char 
   int k;
   for (k = 0; k < c->count; k++)
     if (c->names[k] ? name && strlen(name) == c->bytes[k] && memcmp(c->names[k], name, c->bytes[k]) == 0 : k == i)
-        return &c->values[k];
+      return &c->values[k];
   return NULL;
 }
 
@@ -654,7 +655,7 @@ static jinja_value jinja_replace(jinja *j, jinja_value s, const jinja_value *fro
   size_t i = 0;
   b.j = j;
   if (!from || !to || from->kind != JINJA_STRING || to->kind != JINJA_STRING || !from->bytes)
-      return jinja_fail(j, "replace needs two texts", NULL, 0);
+    return jinja_fail(j, "replace needs two texts", NULL, 0);
   while (i < s.bytes) {
     if (most != 0 && i + from->bytes <= s.bytes && memcmp(s.text + i, from->text, from->bytes) == 0) {
       jinja_put(&b, to->text, to->bytes);
@@ -835,7 +836,7 @@ static jinja_value jinja_indent(jinja *j, jinja_value s, const jinja_call *c) {
   for (k = 0; k < s.bytes && !jinja_failed(j); k++) {
     int begins = k == 0 ? first && jinja_true(first) : s.text[k - 1] == '\n';
     for (i = 0; begins && (s.text[k] != '\n' || (empty && jinja_true(empty))) && i < width && !jinja_failed(j); i++)
-        jinja_put_string(&b, " ");
+      jinja_put_string(&b, " ");
     jinja_put(&b, s.text + k, 1);
   }
   return jinja_kept(&b);
@@ -951,16 +952,17 @@ static int jinja_test(jinja *j, const jinja_value *v, const jinja_value *name, c
   const jinja_value *a = jinja_argument(c, 0, NULL);
   size_t i;
   if (!jinja_step(j) || name->kind != JINJA_STRING) return 0;
-  for (i = 0; i < sizeof kinds / sizeof *kinds; i++) if (jinja_is(name, kinds[i].name))
+  for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (jinja_is(name, kinds[i].name))
       return kinds[i].kinds >> v->kind & 1;
   if (jinja_is(name, "true") || jinja_is(name, "false")) return v->kind == JINJA_BOOL &&
       v->number == jinja_is(name, "true");
   if (jinja_is(name, "odd") && v->kind == JINJA_INT) return v->number % 2 != 0;
   if (jinja_is(name, "even") && v->kind == JINJA_INT) return v->number % 2 == 0;
   if (a && jinja_is(name, "divisibleby") && v->kind == JINJA_INT && a->kind == JINJA_INT && a->number)
-      return v->number % a->number == 0;
+    return v->number % a->number == 0;
   if (a && (jinja_is(name, "equalto") || jinja_is(name, "eq") || jinja_is(name, "==") || jinja_is(name, "sameas")))
-      return jinja_equal(j, v, a);
+    return jinja_equal(j, v, a);
   if (a && (jinja_is(name, "ne") || jinja_is(name, "!="))) return !jinja_equal(j, v, a);
   if (a && jinja_is(name, "in")) return jinja_contains(j, a, v);
   if (a && (jinja_is(name, "lt") || jinja_is(name, "lessthan"))) return jinja_order(j, v, a) < 0;
@@ -1141,7 +1143,7 @@ static jinja_value jinja_function(jinja *j, jinja_value f, const jinja_call *c) 
     time_t now = time(NULL);
     const struct tm *local = localtime(&now);
     if (!a || a->kind != JINJA_STRING || a->bytes >= sizeof format || !local)
-        return jinja_fail(j, "strftime_now needs a short format", NULL, 0);
+      return jinja_fail(j, "strftime_now needs a short format", NULL, 0);
     memcpy(format, a->text, a->bytes);
     format[a->bytes] = 0;
     return jinja_join(j, when, strftime(when, sizeof when, format, local), NULL, 0);
@@ -1166,7 +1168,7 @@ static jinja_value jinja_function(jinja *j, jinja_value f, const jinja_call *c) 
     if (!step) return jinja_fail(j, "range needs a step", NULL, 0);
     out = jinja_collection(j, JINJA_LIST);
     for (; !jinja_failed(j) && (step > 0 ? from < to : from > to); from += step)
-        jinja_push(j, &out, jinja_int(from));
+      jinja_push(j, &out, jinja_int(from));
     return out;
   }
   return jinja_fail(j, "this is undefined and cannot be called: ", f.text, f.bytes);
@@ -1284,7 +1286,7 @@ static jinja_value jinja_subscript(jinja_reader *r, jinja_value v) {
   all = jinja_list_of(r->j, &v);
   out = jinja_collection(r->j, JINJA_LIST);
   for (; !jinja_failed(r->j) && (step > 0 ? from < to : from > to); from += step)
-      jinja_push(r->j, &out, all.list->items[from]);
+    jinja_push(r->j, &out, all.list->items[from]);
   return v.kind == JINJA_STRING ? jinja_join_all(r->j, out, NULL, NULL) : out;
 }
 
@@ -1367,7 +1369,7 @@ static jinja_value jinja_operate(jinja *j, jinja_value a, const char *op, jinja_
   int64_t i;
   jinja_value out;
   if (*op == '+' && a.kind == JINJA_STRING && b.kind == JINJA_STRING)
-      return jinja_join(j, a.text, a.bytes, b.text, b.bytes);
+    return jinja_join(j, a.text, a.bytes, b.text, b.bytes);
   if (*op == '+' && a.kind == JINJA_LIST && b.kind == JINJA_LIST) {
     size_t k;
     out = jinja_list_of(j, &a);
@@ -1687,7 +1689,7 @@ static size_t jinja_run_set(jinja *j, size_t i) {
     v = jinja_expression(&r);
     jinja_ended(&r);
     if (!jinja_failed(j) && (!space || space->value.kind != JINJA_MAP))
-        jinja_fail(j, "this is no namespace: ", names[0].text, names[0].bytes);
+      jinja_fail(j, "this is no namespace: ", names[0].text, names[0].bytes);
     if (!jinja_failed(j)) jinja_set_member(j, &space->value, member.text, member.bytes, v);
     return i;
   }
