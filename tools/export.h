@@ -104,11 +104,11 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
   stems[LDR__LM_BIAS] = m->stack == LDR__ENCODER ? NULL : f->head_bias;
   if (end == LDR__PROJECT || end == LDR__EMBED_NORM || end == LDR__FINAL || end == LDR__LM_DENSE || end == LDR__LM_NORM)
     after = ".weight";
-  if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB ||
-      end == LDR__LM_NORMB)
+  if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB
+      || end == LDR__LM_NORMB)
     after = ".bias";
-  if ((end == LDR__LM_DENSE && !narrow) || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB ||
-      end == LDR__LM_OUT || end == LDR__LM_BIAS)
+  if ((end == LDR__LM_DENSE && !narrow) || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB
+      || end == LDR__LM_OUT || end == LDR__LM_BIAS)
     prefix = stack = "";
   if (!stems[end]) return 0;
   if (m->weights && (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])) return 0;
@@ -122,8 +122,9 @@ static int ldr__block_published(char *name, size_t cap, const ldr_model *m, int 
   size_t n;
   ldr__format(name, cap, "%s%s", m->family->prefix, ldr__stack_prefix(m));
   n = strlen(name);
-  if (!ldr__slot_size(&m->shape, slot, NULL, NULL) || ldr__norm_unnamed(m, slot) ||
-      !ldr__part_name(name + n, cap - n, m->family, slot, layer, m->inner)) return 0;
+  if (!ldr__slot_size(&m->shape, slot, NULL, NULL) || ldr__norm_unnamed(m, slot)
+      || !ldr__part_name(name + n, cap - n, m->family, slot, layer, m->inner))
+    return 0;
   if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
   return 1;
 }
@@ -157,8 +158,8 @@ static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
 static int ldr__published_of(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
   int32_t all = LDR__ENDS + ldr__published_blocks(m, l) * LDR__SLOTS;
   /* else it would not fit what is below */
-  int own = l && !l->owner && !l->d.published_head &&
-      (l->d.method == LDR_METHOD_HEAD || (l->fresh && l->d.method == LDR_METHOD_FULL));
+  int own = l && !l->owner && !l->d.published_head
+      && (l->d.method == LDR_METHOD_HEAD || (l->fresh && l->d.method == LDR_METHOD_FULL));
   p->m = m;
   p->l = l;
   for (; *at < all + 4 * own; ++*at) {
@@ -216,8 +217,8 @@ static void ldr__published_header(ldr__text *text, const ldr_model *m, const ldr
       columns = p.rows * (size_t)p.parts;
     }
     /* a bias of words beside two stacks is a matrix of one row */
-    ldr__header_matrix(text, p.name, type, !ldr__published_matrix(&p) &&
-        !(p.layer == -1 && p.slot == LDR__LM_BIAS && m->stack), rows, columns, &offset);
+    ldr__header_matrix(text, p.name, type,
+        !ldr__published_matrix(&p) && !(p.layer == -1 && p.slot == LDR__LM_BIAS && m->stack), rows, columns, &offset);
   }
   ldr__text_string(text, "}");
 }
@@ -277,8 +278,10 @@ static void ldr__published_row(float *row, const ldr__published *p, int32_t part
     ldr__block b;
     while (m->family->shared && ldr__block_index(m, layer) != p->layer) layer++; /* the file has blocks, not layers */
     b = ldr__tuned_block(l, layer);
-    const float *by = slot == LDR__K || slot == LDR__KB ? b.v[LDR__SCALE_K] : slot == LDR__V ||
-        slot == LDR__VB ? b.v[LDR__SCALE_V] : slot == LDR__DOWN ? b.v[LDR__SCALE_F] : NULL;
+    const float *by = NULL;
+    if (slot == LDR__K || slot == LDR__KB) by = b.v[LDR__SCALE_K];
+    if (slot == LDR__V || slot == LDR__VB) by = b.v[LDR__SCALE_V];
+    if (slot == LDR__DOWN) by = b.v[LDR__SCALE_F];
     if (!ldr__published_matrix(p)) {
       memcpy(row, b.v[slot], p->columns * sizeof(float));
       for (i = 0; slot >= LDR__NORM1 && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
@@ -321,10 +324,10 @@ static ldr_status ldr__publish(
   float *row = NULL, *turned = NULL;
   int32_t at;
   int pass;
-  if (ldr__fused(m, LDR__UP, &widest, &largest) > 1 ||
-      (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
-      (m->traits & (LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
-      m->shape.head_norms == LDR__NORM_EACH || m->shape.experts)
+  if (ldr__fused(m, LDR__UP, &widest, &largest) > 1
+      || (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types
+      || (m->traits & (LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) || m->shape.head_norms == LDR__NORM_EACH
+      || m->shape.experts)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "writing a %s model is not supported (matrices that lie in one, experts, or a table beside the "
         "usual ones): save the ladder file instead", m->type);
@@ -491,8 +494,9 @@ static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ld
       if (t->data == m->blocks[l].m[slot].data) return format;
     for (slot = 2; m->blocks[l].experts && slot < 3 * m->shape.experts + 5; slot++)
       if (t->data == m->blocks[l].experts[slot].data) return format;
-    if ((m->traits & LDR__OF_BY_HEAD) && ldr__part_name(fused, sizeof fused, m->family, LDR__Q, l, 1) &&
-        ldr__ends_with(t->name, fused)) return format;
+    if ((m->traits & LDR__OF_BY_HEAD) && ldr__part_name(fused, sizeof fused, m->family, LDR__Q, l, 1)
+        && ldr__ends_with(t->name, fused))
+      return format;
   }
   return t->dtype;
 }

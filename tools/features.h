@@ -243,8 +243,9 @@ static int features_json(run *r, const text *line, ldr_encoding *c, text *first,
     status = fail(r, LDR_MISSING, "%s: the model has no vocabulary: give {\"ids\":[..]}", r->o.model);
   else {
     status = json_texts(r, j, first, second, &s);
-    if (!status) status = ldr_tokenizer_encode(tokenizer, c, s.first, s.size, s.second, s.size2, r->max_len, 1, &r->err)
-        ? EXIT_FAILED : features_of(r, c, NULL);
+    if (!status && ldr_tokenizer_encode(tokenizer, c, s.first, s.size, s.second, s.size2, r->max_len, 1, &r->err))
+      status = EXIT_FAILED;
+    if (!status) status = features_of(r, c, NULL);
   }
   ldr_json_free(j);
   return status;

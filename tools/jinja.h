@@ -338,8 +338,8 @@ static void jinja_nest(jinja *j) {
     }
     p->text += k;
     p->bytes -= k;
-    ends = p->word == JINJA_ENDIF || p->word == JINJA_ENDFOR || p->word == JINJA_ENDSET ||
-        p->word == JINJA_ENDMACRO || p->word == JINJA_ENDGENERATION;
+    ends = p->word == JINJA_ENDIF || p->word == JINJA_ENDFOR || p->word == JINJA_ENDSET || p->word == JINJA_ENDMACRO
+        || p->word == JINJA_ENDGENERATION;
     if (ends || p->word == JINJA_ELSE || p->word == JINJA_ELIF) {
       int branch = inside == JINJA_IF || inside == JINJA_ELIF, fits = inside == p->word - 1;
       if (p->word == JINJA_ENDIF || p->word == JINJA_ELIF) fits = branch || (ends && inside == JINJA_ELSE);
@@ -383,8 +383,10 @@ static double jinja_double(const jinja_value *v) { return v->kind == JINJA_FLOAT
 static int jinja_equal(jinja *j, const jinja_value *a, const jinja_value *b) {
   size_t i;
   if (!jinja_step(j)) return 0;
-  if (jinja_is_number(a) && jinja_is_number(b)) return a->kind == JINJA_FLOAT ||
-      b->kind == JINJA_FLOAT ? jinja_double(a) == jinja_double(b) : a->number == b->number;
+  if (jinja_is_number(a) && jinja_is_number(b)) {
+    int real = a->kind == JINJA_FLOAT || b->kind == JINJA_FLOAT;
+    return real ? jinja_double(a) == jinja_double(b) : a->number == b->number;
+  }
   if (a->kind != b->kind) return 0;
   if (a->kind == JINJA_STRING) return a->bytes == b->bytes && memcmp(a->text, b->text, a->bytes) == 0;
   if (a->kind == JINJA_LIST || a->kind == JINJA_MAP) {
@@ -637,8 +639,8 @@ static jinja_value jinja_recase(jinja *j, jinja_value s, jinja_case how) {
   int inside = 0;
   for (i = 0; !jinja_failed(j) && i < out.bytes; i++) {
     char c = p[i];
-    int upper = how == JINJA_UPPER || (how != JINJA_LOWER && !inside), letter = (c >= 'a' && c <= 'z') ||
-        (c >= 'A' && c <= 'Z');
+    int upper = how == JINJA_UPPER || (how != JINJA_LOWER && !inside);
+    int letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if ((unsigned char)c >= 0xc3 && (unsigned char)c < 0xe2)
       jinja_fail(j, "upper and lower case of such letters is not supported: ", p + i, 2);
     if (upper && c >= 'a' && c <= 'z') p[i] = (char)(c - 32);
@@ -709,8 +711,8 @@ static jinja_value jinja_pairs(jinja *j, const jinja_value *map, int which) {
 }
 
 static int jinja_edge(jinja_value s, const jinja_value *part, int end) {
-  return part && part->kind == JINJA_STRING && part->bytes <= s.bytes &&
-      memcmp(end ? s.text + s.bytes - part->bytes : s.text, part->text, part->bytes) == 0;
+  return part && part->kind == JINJA_STRING && part->bytes <= s.bytes
+      && memcmp(end ? s.text + s.bytes - part->bytes : s.text, part->text, part->bytes) == 0;
 }
 
 static jinja_value jinja_method(jinja *j, jinja_value v, const jinja_value *name, const jinja_call *c) {
@@ -894,8 +896,8 @@ static jinja_value jinja_filter(jinja *j, jinja_value v, const jinja_value *name
   }
   if (jinja_text_filter(j, &v, name, c)) return v;
   if (jinja_is(name, "tojson")) return jinja_json(j, &v, (int)LDR__MIN(jinja_whole(c, 0, "indent", -1), 32));
-  if (jinja_is(name, "length") || jinja_is(name, "count")) return jinja_has_items(j, &v)
-      ? jinja_int((int64_t)jinja_length(&v)) : v;
+  if (jinja_is(name, "length") || jinja_is(name, "count"))
+    return jinja_has_items(j, &v) ? jinja_int((int64_t)jinja_length(&v)) : v;
   if (jinja_is(name, "join"))
     return jinja_join_all(j, v, jinja_argument(c, 0, "d"), jinja_argument(c, 1, "attribute"));
   if (jinja_is(name, "list")) return jinja_list_of(j, &v);
@@ -958,8 +960,8 @@ static int jinja_test(jinja *j, const jinja_value *v, const jinja_value *name, c
   for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (jinja_is(name, kinds[i].name))
       return kinds[i].kinds >> v->kind & 1;
-  if (jinja_is(name, "true") || jinja_is(name, "false")) return v->kind == JINJA_BOOL &&
-      v->number == jinja_is(name, "true");
+  if (jinja_is(name, "true") || jinja_is(name, "false"))
+    return v->kind == JINJA_BOOL && v->number == jinja_is(name, "true");
   if (jinja_is(name, "odd") && v->kind == JINJA_INT) return v->number % 2 != 0;
   if (jinja_is(name, "even") && v->kind == JINJA_INT) return v->number % 2 == 0;
   if (a && jinja_is(name, "divisibleby") && v->kind == JINJA_INT && a->kind == JINJA_INT && a->number)

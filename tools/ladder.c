@@ -200,8 +200,8 @@ static void print_summary(const run *r, const summary *s) {
   if (r->test) printf(" %.4f on test", s->test);
   if (!r->dev && !r->test) printf(" not measured");
   if (r->dev && r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
-  if (spoken_of(r->task) && (r->dev || r->test)) printf(", %d answers are %s", (int)(r->unspoken[0] + r->unspoken[1]),
-      spoken_none(spoken_of(r->task)));
+  if (spoken_of(r->task) && (r->dev || r->test))
+    printf(", %d answers are %s", (int)(r->unspoken[0] + r->unspoken[1]), spoken_none(spoken_of(r->task)));
   if (r->o.baselines) printf(", counting words %.4f", r->test ? s->words_test : s->words_dev);
   printf(", %" PRIu64 " parameters trained, %" PRIu64 " frozen, %.1f seconds, %.0f tokens/s", s->trainable,
       s->total - s->trainable, s->seconds, s->speed);
@@ -292,8 +292,9 @@ static void show_start(const run *r) {
 static void show_set(const run *r, const char *name, const ldr_dataset *d) {
   int32_t i, n = ldr_dataset_count(d), classes = ldr_dataset_labels(d);
   int32_t *counts = (int32_t *)calloc((size_t)classes + 1, sizeof *counts);
-  if (r->head == LDR_HEAD_CHOICE) printf("%s: %d questions, %d choices, %" PRId64 " tokens", name,
-      (int)(n / d->choices), (int)d->choices, ldr_dataset_tokens(d));
+  if (r->head == LDR_HEAD_CHOICE)
+    printf("%s: %d questions, %d choices, %" PRId64 " tokens", name, (int)(n / d->choices), (int)d->choices,
+        ldr_dataset_tokens(d));
   else printf("%s: %d %s, %" PRId64 " tokens", name, (int)n, reads_questions(r->task) ? "windows" : "texts",
       ldr_dataset_tokens(d));
   if (counts && (r->head == LDR_HEAD_CLASSIFY || r->head == LDR_HEAD_MULTI)) {
@@ -1010,8 +1011,8 @@ static int predict_spoken(run *r);
 /* --submission, if that is asked for and can be. */
 static int open_submission(run *r) {
   if (!r->o.submission) return EXIT_DONE;
-  if (!r->task || r->task->submission == SUBMIT_NONE) return fail(r, LDR_ARGUMENT,
-      "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
+  if (!r->task || r->task->submission == SUBMIT_NONE)
+    return fail(r, LDR_ARGUMENT, "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
   return submission_open(&r->submitted, r->o.submission, r->task->submission, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -1215,8 +1216,9 @@ static int predict_spoken(run *r) {
   if (!status) status = open_submission(r);
   if (!status) status = r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
   if (!status) tell_cut_texts(a.cut, a.texts, r->max_len);
-  if (!status && a.unspoken) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " answers are %s\n", a.unspoken, a.texts,
-      spoken_none(spoken_of(r->task)));
+  if (!status && a.unspoken)
+    fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " answers are %s\n", a.unspoken, a.texts,
+        spoken_none(spoken_of(r->task)));
   generate_close(&g);
   free_rows(&s);
   if (r->submitted.f && submission_close(&r->submitted, status ? LDR_IO : LDR_OK, &r->err)) status = EXIT_FAILED;

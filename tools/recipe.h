@@ -157,8 +157,8 @@ static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_trai
     if (strcmp(plan.items[i].name, "tap cache: taps") == 0) cached = plan.items[i].bytes;
   cost->memory = plan.total + l->size * sizeof(float);
   cost->seconds = ldr__recipe_seconds(l, t, set, dev, b->forward_rate);
-  return plan.total && (b->memory ? cost->memory <= b->memory : cached <= most) &&
-      !(b->seconds > 0 && cost->seconds > b->seconds);
+  return plan.total && (b->memory ? cost->memory <= b->memory : cached <= most)
+      && !(b->seconds > 0 && cost->seconds > b->seconds);
 }
 
 static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const ldr_train_desc *t,
@@ -232,14 +232,16 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
     return ldr__fail(err, LDR_ARGUMENT,
         "ldr_recipe: a limit of seconds can be kept only if the caller measures the backbone: forward_rate");
   if (size) text[0] = 0;
-  if (ladder->method != LDR_METHOD_LADDER || ladder->preset != LDR_PRESET_DEFAULT || ladder->beside ||
-      ladder->head == LDR_HEAD_WORDS) return LDR_OK;
+  if (ladder->method != LDR_METHOD_LADDER || ladder->preset != LDR_PRESET_DEFAULT || ladder->beside
+      || ladder->head == LDR_HEAD_WORDS)
+    return LDR_OK;
   a = train->alloc.alloc_fn ? train->alloc : ladder->alloc.alloc_fn ? ladder->alloc : m->alloc;
   if (!train->epochs) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
   if (!ladder->pool && !ladder->published_head && !m->shape.causal && ldr__recipe_pairs(set))
     ladder->pool = LDR_POOL_PAIR;
-  if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal &&
-      ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
+  if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal
+      && ldr__recipe_pool(ladder, m, set, dev, &a, err))
+    return err->status;
   for (i = 0; i < LDR__COUNT(ldr__recipes); i++)
     for (k = 0; k < 3; k++) {
       if (b.no_cache && ldr__recipe_caches[k].cache) continue;

@@ -1314,8 +1314,9 @@ static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels
 static void say_unseen(const ldr_dataset *d, const char *path) {
   const char *name;
   int32_t n = d ? ldr_dataset_unseen(d, &name) : 0;
-  if (n) fprintf(stderr, "%s: %d of %d examples have labels that training never saw (\"%.60s\"): they count as wrong\n",
-      path, (int)n, (int)ldr_dataset_count(d), name ? name : "");
+  if (n)
+    fprintf(stderr, "%s: %d of %d examples have labels that training never saw (\"%.60s\"): they count as wrong\n",
+        path, (int)n, (int)ldr_dataset_count(d), name ? name : "");
 }
 
 /* The task's metric of a set, as eval has it. */

@@ -265,8 +265,8 @@ static void score_marks(score_work *w, score_units *u) {
   b->count = 0;
   for (i = 0; i < a->count; i++) {
     char c = a->at[i];
-    int mark = (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') ||
-        (c >= ':' && c <= '@') || c == '/';
+    int mark = (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+')
+        || (c >= ':' && c <= '@') || c == '/';
     if (mark) score_put(w, b, " ", 1);
     score_put(w, b, &c, 1);
     if (mark) score_put(w, b, " ", 1);

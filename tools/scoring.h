@@ -335,8 +335,8 @@ static int spoken_again(run *r, const ldr_encoding *c, const char *word, size_t 
   snprintf(copy, sizeof copy, "%.*s", (int)n, word);
   one.words = copy;
   if (count && beams_ends(r->model, c->ids[count - 1])) count--;
-  again = !ldr_tokenizer_decode(ldr_model_tokenizer(r->model), &said, c->ids, count, 1, &r->err) && said.data &&
-      spoken_value(&one, said.data, said.size, &value);
+  again = !ldr_tokenizer_decode(ldr_model_tokenizer(r->model), &said, c->ids, count, 1, &r->err) && said.data
+      && spoken_value(&one, said.data, said.size, &value);
   ldr_text_free(&said);
   return again;
 }

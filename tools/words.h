@@ -771,17 +771,14 @@ static ldr_status words_write_spaced(const words_maker *m, int lower, const char
     else snprintf(piece, sizeof piece, "<extra_id_%d>", (int)(m->special - 1 - i));
     words_put(&w, err,
         "%s{\"id\":%d,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
-        "\"normalized\":false,\"special\":true}",
-        i ? ",\n" : "", (int)(i < WORDS_ENDS ? i : i + m->count), piece);
+        "\"normalized\":false,\"special\":true}", i ? ",\n" : "", (int)(i < WORDS_ENDS ? i : i + m->count), piece);
   }
   words_put(&w, err,
       "],\n\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":false,"
-      "\"strip_accents\":%s,\"lowercase\":%s},\n",
-      lower ? "true" : "false", lower ? "true" : "false");
+      "\"strip_accents\":%s,\"lowercase\":%s},\n", lower ? "true" : "false", lower ? "true" : "false");
   words_put(&w, err,
       "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},"
-      "{\"type\":\"Metaspace\",%s]},\n",
-      space);
+      "{\"type\":\"Metaspace\",%s]},\n", space);
   words_put(&w, err,
       "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
       "{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
@@ -790,8 +787,7 @@ static ldr_status words_write_spaced(const words_maker *m, int lower, const char
       "\"special_tokens\":{\"</s>\":{\"id\":\"</s>\",\"ids\":[1],\"tokens\":[\"</s>\"]}}},\n");
   words_put(&w, err,
       "\"decoder\":{\"type\":\"Metaspace\",%s,\n"
-      "\"model\":{\"type\":\"Unigram\",\"unk_id\":2,\"byte_fallback\":false,\"vocab\":[\n",
-      space);
+      "\"model\":{\"type\":\"Unigram\",\"unk_id\":2,\"byte_fallback\":false,\"vocab\":[\n", space);
   for (i = 0; i < WORDS_ENDS; i++) words_put(&w, err, "%s[\"%s\",0.0]", i ? ",\n" : "", words_end(i));
   for (i = 0; i < m->count; i++) {
     memcpy(piece, m->chars + m->pieces[i].at, m->pieces[i].bytes);
