@@ -757,7 +757,6 @@ static int parse_list(rung_list *list, const char *s, double high) {
   return list->count > 0;
 }
 
-/* Stores one value; 0 when the text is not one. */
 /* The instruction set that the library calls so. */
 static int simd_set(const char *word, int32_t *set) {
   ldr_simd of = LDR_SIMD_AUTO;
@@ -767,6 +766,7 @@ static int simd_set(const char *word, int32_t *set) {
   return ldr_simd_word(i, NULL) != NULL;
 }
 
+/* Stores one value; 0 when the text is not one. */
 static int set_option(options *o, const option *d, const char *value) {
   void *at = (char *)o + d->at;
   double number = 0;
@@ -1579,7 +1579,6 @@ static int check_effect(run *r, const ldr_ladder_desc *d) {
   return r->err.status ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */
 /* 0 in a new description is no number. */
 static ldr_ladder_desc reserved_shape(const ldr_ladder *reserved) {
   ldr_ladder_desc d = ldr_ladder_desc_get(reserved);
@@ -1590,6 +1589,7 @@ static ldr_ladder_desc reserved_shape(const ldr_ladder *reserved) {
   return d;
 }
 
+/* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */
 static int given_shape(run *r, ldr_ladder_desc *d) {
   const options *o = &r->o;
   if (o->encoder_rungs.count && !ldr_model_encoder(r->model))
