@@ -449,7 +449,6 @@ LDR__DEF ldr_status ldr_model_init(
    The block formats and their rounding are those of ggml's reference quantiser, so the blocks of a tensor have the
    bytes they would have there. */
 
-
 /* One block of LDR__QBLOCK values; returns 0 when they are not finite or the scale does not fit a half. */
 static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype format) {
   float peak = 0, scale, inverse;

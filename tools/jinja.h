@@ -25,9 +25,9 @@
 
 enum { JINJA_STEPS = 4000000, JINJA_BYTES = 64 << 20, JINJA_DEPTH = 120, JINJA_ARGUMENTS = 8 };
 
-typedef enum jinja_kind { JINJA_UNDEFINED, JINJA_NONE, JINJA_BOOL, JINJA_INT, JINJA_FLOAT, JINJA_STRING, JINJA_LIST,
-    JINJA_MAP,
-              JINJA_MACRO } jinja_kind;
+typedef enum jinja_kind {
+  JINJA_UNDEFINED, JINJA_NONE, JINJA_BOOL, JINJA_INT, JINJA_FLOAT, JINJA_STRING, JINJA_LIST, JINJA_MAP, JINJA_MACRO
+} jinja_kind;
 
 typedef struct jinja_value jinja_value;
 typedef struct jinja_list { jinja_value *items; size_t count, capacity; } jinja_list;
@@ -231,14 +231,13 @@ static jinja_value jinja_from_json(jinja *j, const ldr_json *json, int32_t node)
 
 /* ---- the template, cut into pieces -------------------------------------------------------- */
 
-typedef enum jinja_block { JINJA_IF, JINJA_ELIF, JINJA_ELSE, JINJA_ENDIF, JINJA_FOR, JINJA_ENDFOR, JINJA_SET,
-    JINJA_ENDSET,
-               JINJA_DEFINE, JINJA_ENDMACRO, JINJA_GENERATION, JINJA_ENDGENERATION, JINJA_BREAK,
-                   JINJA_CONTINUE,
-               JINJA_WORDS } jinja_block;
-static const char *const jinja_words[JINJA_WORDS] = { "if", "elif", "else", "endif", "for", "endfor", "set", "endset",
-    "macro",
-  "endmacro", "generation", "endgeneration", "break", "continue" };
+typedef enum jinja_block {
+  JINJA_IF, JINJA_ELIF, JINJA_ELSE, JINJA_ENDIF, JINJA_FOR, JINJA_ENDFOR, JINJA_SET, JINJA_ENDSET, JINJA_DEFINE,
+  JINJA_ENDMACRO, JINJA_GENERATION, JINJA_ENDGENERATION, JINJA_BREAK, JINJA_CONTINUE, JINJA_WORDS
+} jinja_block;
+static const char *const jinja_words[JINJA_WORDS] = {
+  "if", "elif", "else", "endif", "for", "endfor", "set", "endset", "macro", "endmacro", "generation", "endgeneration",
+  "break", "continue" };
 
 static int jinja_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 static int jinja_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -603,8 +602,12 @@ static int jinja_contains(jinja *j, const jinja_value *in, const jinja_value *v)
 /* ---- methods, filters, tests -------------------------------------------------------------- */
 
 /* What a call was given: by place, or by name. */
-typedef struct jinja_call { jinja_value values[JINJA_ARGUMENTS]; const char *names[JINJA_ARGUMENTS];
-    size_t bytes[JINJA_ARGUMENTS]; int count; } jinja_call;
+typedef struct jinja_call {
+  jinja_value values[JINJA_ARGUMENTS];
+  const char *names[JINJA_ARGUMENTS];
+  size_t      bytes[JINJA_ARGUMENTS];
+  int         count;
+} jinja_call;
 
 /* Argument i, or the one of that name, or NULL. */
 static const jinja_value *jinja_argument(const jinja_call *c, int i, const char *name) {
@@ -771,8 +774,8 @@ static jinja_value jinja_select(jinja *j, jinja_value v, const jinja_value *name
 
 static jinja_value jinja_map(jinja *j, jinja_value v, const jinja_call *c) {
   jinja_value all = jinja_list_of(j, &v), out = jinja_collection(j, JINJA_LIST);
-  const jinja_value *attribute = jinja_argument(c, -1, "attribute"), *filter = jinja_argument(c, 0, NULL),
-      *otherwise = jinja_argument(c, -1, "default");
+  const jinja_value *attribute = jinja_argument(c, -1, "attribute"), *filter = jinja_argument(c, 0, NULL);
+  const jinja_value *otherwise = jinja_argument(c, -1, "default");
   jinja_call rest;
   int i;
   size_t k;
@@ -862,8 +865,8 @@ static jinja_value jinja_to_number(jinja_value v, int real, const jinja_value *o
 
 /* Filters whose answer is a text made of a text. */
 static int jinja_text_filter(jinja *j, jinja_value *v, const jinja_value *name, const jinja_call *c) {
-  static const struct { const char *name; int how; } filters[] = { { "trim", 0 }, { "upper", 1 }, { "lower", 2 },
-      { "title", 3 }, { "capitalize", 4 }, { "string", 5 },
+  static const struct { const char *name; int how; } filters[] = {
+    { "trim", 0 }, { "upper", 1 }, { "lower", 2 }, { "title", 3 }, { "capitalize", 4 }, { "string", 5 },
     { "safe", 5 }, { "replace", 6 }, { "indent", 7 } };
   size_t i;
   for (i = 0; i < sizeof filters / sizeof *filters && !jinja_is(name, filters[i].name); i++) {}
@@ -876,8 +879,10 @@ static int jinja_text_filter(jinja *j, jinja_value *v, const jinja_value *name, 
     case 2: *v = jinja_recase(j, *v, JINJA_LOWER); break;
     case 3: *v = jinja_recase(j, *v, JINJA_TITLE); break;
     case 4: *v = jinja_recase(j, *v, JINJA_CAPITAL); break;
-    case 6: *v = jinja_replace(j, *v, jinja_argument(c, 0, "old"), jinja_argument(c, 1, "new"),
-        jinja_whole(c, 2, "count", -1)); break;
+    case 6:
+      *v = jinja_replace(j, *v, jinja_argument(c, 0, "old"), jinja_argument(c, 1, "new"),
+          jinja_whole(c, 2, "count", -1));
+      break;
     case 7: *v = jinja_indent(j, *v, c); break;
     default: break;
   }
@@ -946,14 +951,19 @@ static jinja_value jinja_filter(jinja *j, jinja_value v, const jinja_value *name
 }
 
 static int jinja_test(jinja *j, const jinja_value *v, const jinja_value *name, const jinja_call *c) {
-  static const struct { const char *name; unsigned kinds; } kinds[] = { { "undefined", 1u << JINJA_UNDEFINED },
-      { "none", 1u << JINJA_NONE }, { "string", 1u << JINJA_STRING },
-    { "boolean", 1u << JINJA_BOOL }, { "integer", 1u << JINJA_INT }, { "float", 1u << JINJA_FLOAT },
-        { "mapping", 1u << JINJA_MAP }, { "callable", 1u << JINJA_MACRO },
+  static const struct { const char *name; unsigned kinds; } kinds[] = {
+    { "undefined", 1u << JINJA_UNDEFINED },
+    { "none", 1u << JINJA_NONE },
+    { "string", 1u << JINJA_STRING },
+    { "boolean", 1u << JINJA_BOOL },
+    { "integer", 1u << JINJA_INT },
+    { "float", 1u << JINJA_FLOAT },
+    { "mapping", 1u << JINJA_MAP },
+    { "callable", 1u << JINJA_MACRO },
     { "number", 1u << JINJA_BOOL | 1u << JINJA_INT | 1u << JINJA_FLOAT },
-        { "sequence", 1u << JINJA_STRING | 1u << JINJA_LIST | 1u << JINJA_MAP },
+    { "sequence", 1u << JINJA_STRING | 1u << JINJA_LIST | 1u << JINJA_MAP },
     { "iterable", 1u << JINJA_STRING | 1u << JINJA_LIST | 1u << JINJA_MAP },
-        { "defined", ~(1u << JINJA_UNDEFINED) } };
+    { "defined", ~(1u << JINJA_UNDEFINED) } };
   const jinja_value *a = jinja_argument(c, 0, NULL);
   size_t i;
   if (!jinja_step(j) || name->kind != JINJA_STRING) return 0;
@@ -1416,8 +1426,9 @@ static jinja_value jinja_operate(jinja *j, jinja_value a, const char *op, jinja_
 
 /* Left to right, by level: + -, then ~, then * / // %, then **. */
 static jinja_value jinja_binary(jinja_reader *r, int level) {
-  static const char *const marks[4][5] = { { "+", "-", NULL, NULL, NULL }, { "~", NULL, NULL, NULL, NULL },
-      { "*", "//", "/", "%", NULL }, { "**", NULL, NULL, NULL, NULL } };
+  static const char *const marks[4][5] = {
+    { "+", "-", NULL, NULL, NULL }, { "~", NULL, NULL, NULL, NULL },
+    { "*", "//", "/", "%", NULL }, { "**", NULL, NULL, NULL, NULL } };
   jinja_value v = level == 3 ? jinja_unary(r, 1) : jinja_binary(r, level + 1), w;
   int k;
   while (!jinja_failed(r->j)) {
@@ -1636,8 +1647,8 @@ static void jinja_bind(jinja *j, const jinja_value *names, int n, jinja_value v)
 /* `loop` of turn i of n. */
 static jinja_value jinja_loop(jinja *j, const jinja_value *items, size_t i, size_t n) {
   jinja_value loop = jinja_collection(j, JINJA_MAP);
-  const struct { const char *name; int64_t value; } numbers[] = { { "index", (int64_t)i + 1 },
-      { "index0", (int64_t)i }, { "revindex", (int64_t)(n - i) },
+  const struct { const char *name; int64_t value; } numbers[] = {
+    { "index", (int64_t)i + 1 }, { "index0", (int64_t)i }, { "revindex", (int64_t)(n - i) },
     { "revindex0", (int64_t)(n - i) - 1 }, { "length", (int64_t)n } };
   size_t k;
   if (jinja_failed(j)) return loop;

@@ -324,7 +324,6 @@ static ldr_status add_name(name_list *l, const char *name, ldr_error *err) {
   return LDR_OK;
 }
 
-
 /* Numbers by value and before words; words by their bytes. */
 static int compare_names(const void *a, const void *b) {
   const char *x = *(char *const *)a, *y = *(char *const *)b;
@@ -1740,7 +1739,6 @@ static ldr_status read_entities(rows *s, const ldr_json *j, int32_t object, size
 }
 /* ---- CoNLL: a token a line, first column the token, last its tag, an empty line between sentences ---- */
 
-
 typedef struct sentence {
   size_t  used, begin;                   /* bytes of the text; where it begins in the file   */
   int32_t characters, open;              /* open: the last span goes on                      */
@@ -1817,7 +1815,6 @@ static ldr_status read_conll(rows *s, ldr_error *err) {
   }
   return status ? status : end_sentence(s, &c, err);
 }
-
 
 /* {"tokens":["EU","rejects"],"tags":["B-ORG","O"]}. Tags that are numbers mean nothing without their names. */
 static ldr_status read_tokens(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
