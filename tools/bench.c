@@ -251,8 +251,8 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
     { 96, 768, 2048, 2 }, { 96, 96, 2048, 2 },
     { 2048, 768, 768, 3 }, { 2048, 3072, 768, 3 }, { 2048, 768, 3072, 3 }, { 128, 768, 768, 3 },
     { 2048, 768, 768, 4 }, { 2048, 3072, 768, 4 }, { 2048, 768, 3072, 4 }, { 128, 768, 768, 4 } };
-  static const ldr_dtype types[] = { LDR_F16, LDR_Q8_0, LDR_Q4_0, LDR_Q5_1, LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K,
-    LDR_Q6_K, LDR_IQ4_XS };
+  static const ldr_dtype types[] = {
+    LDR_F16, LDR_Q8_0, LDR_Q4_0, LDR_Q5_1, LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K, LDR_Q6_K, LDR_IQ4_XS };
   int max = threads ? threads : ldr__max_threads();
   size_t i;
   for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0) {

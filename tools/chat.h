@@ -249,8 +249,9 @@ static int chat_assistant(const chat *c, const ldr_encoding *e, int32_t i) {
 
 /* ShareGPT's {"conversations":[{"from":"human","value":..}]} as messages, into b. 0: it is nothing like that. */
 static int chat_sharegpt(jinja_buffer *b, const ldr_json *j, int32_t node) {
-  static const char *const names[][2] = { { "human", "user" }, { "user", "user" }, { "gpt", "assistant" },
-    { "assistant", "assistant" }, { "system", "system" }, { "tool", "tool" } };
+  static const char *const names[][2] = {
+    { "human", "user" }, { "user", "user" }, { "gpt", "assistant" }, { "assistant", "assistant" },
+    { "system", "system" }, { "tool", "tool" } };
   const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, node, "conversations"));
   size_t said = 0;
   char *system = chat_string(j, ldr_json_get(j, node, "system"), &said);

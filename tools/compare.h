@@ -263,8 +263,8 @@ static int make_folder(comparison *c) {
 
 /* A run that was ended leaves more than it was asked for. */
 static void remove_files(const comparison *c) {
-  static const char *const names[] = { "out", "err", "log", "answers", "result", "result.partial",
-    "result.checkpoint", "result.checkpoint.partial" };
+  static const char *const names[] = {
+    "out", "err", "log", "answers", "result", "result.partial", "result.checkpoint", "result.checkpoint.partial" };
   char path[LADDER_MAX_PATH];
   size_t i;
   for (i = 0; i < sizeof names / sizeof *names; i++)
@@ -282,8 +282,8 @@ static void remove_directory(const char *path) {
 }
 
 static void remove_folder(const comparison *c) {
-  static const char *const files[] = { "train.taps", "dev.taps", "train.taps.partial", "dev.taps.partial",
-    "train.taps.lock", "dev.taps.lock" };
+  static const char *const files[] = {
+    "train.taps", "dev.taps", "train.taps.partial", "dev.taps.partial", "train.taps.lock", "dev.taps.lock" };
   char folder[LADDER_MAX_PATH], path[LADDER_MAX_PATH];
   size_t n;
   int i;
@@ -1246,8 +1246,9 @@ static void page_setting(page *p, const char *name, const char *value) {
 
 /* Options as they were given, but for those that the lines above them show. */
 static void page_options(page *p, const comparison *c) {
-  static const char *const shown[] = { "--model", "--task", "--train", "--dev", "--test", "--methods", "--seeds",
-    "--report", "--json", "--epochs", "--batch", "--max-len", "--lr", "--threads" };
+  static const char *const shown[] = {
+    "--model", "--task", "--train", "--dev", "--test", "--methods", "--seeds", "--report", "--json", "--epochs",
+    "--batch", "--max-len", "--lr", "--threads" };
   const struct command *mine = find_command("compare");
   char **a = c->r->arguments;
   int i, words, any = 0;

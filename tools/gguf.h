@@ -316,17 +316,26 @@ static uint32_t gguf_type(ldr_dtype type) { return (uint32_t)ldr__dtypes[type].g
 /* ---- tensors ---------------------------------------------------------------------------- */
 
 /* One tensor of the file. */
-typedef struct gguf_tensor { char name[64]; ldr__published from; ldr_dtype type; int paired; size_t bytes;
-    } gguf_tensor;
+typedef struct gguf_tensor {
+  char           name[64];
+  ldr__published from;
+  ldr_dtype      type;
+  int            paired;
+  size_t         bytes;
+} gguf_tensor;
 
 typedef struct gguf_model { run *r; const char *arch; int rotary; ldr_dtype type; int32_t at; } gguf_model;
 
 static const char *gguf_name(const ldr_model *m, const ldr__published *p) {
   static const struct { int end; const char *name; } ends[] = {
-    { LDR__WORD, "token_embd.weight" }, { LDR__POSITION, "position_embd.weight" },
-        { LDR__SEGMENT, "token_types.weight" },
-    { LDR__EMBED_NORM, "token_embd_norm.weight" }, { LDR__EMBED_NORMB, "token_embd_norm.bias" },
-    { LDR__FINAL, "output_norm.weight" }, { LDR__FINALB, "output_norm.bias" }, { LDR__LM_OUT, "output.weight" } };
+    { LDR__WORD, "token_embd.weight" },
+    { LDR__POSITION, "position_embd.weight" },
+    { LDR__SEGMENT, "token_types.weight" },
+    { LDR__EMBED_NORM, "token_embd_norm.weight" },
+    { LDR__EMBED_NORMB, "token_embd_norm.bias" },
+    { LDR__FINAL, "output_norm.weight" },
+    { LDR__FINALB, "output_norm.bias" },
+    { LDR__LM_OUT, "output.weight" } };
   size_t i;
   for (i = 0; p->layer < 0 && i < sizeof ends / sizeof *ends; i++)
     if (ends[i].end == p->slot) return ends[i].name;
@@ -404,8 +413,8 @@ static void gguf_write_tensor(gguf_model *k, ldr__writer *w, const gguf_tensor *
 
 /* How llama.cpp makes a vector of a text, by its numbers: as asked, as modules.json has it, or the mean. */
 static int gguf_pooling(run *r, int32_t *number) {
-  static const struct { int32_t mode, number; } kinds[] = { { POOL_NONE, 0 }, { POOL_MEAN, 1 }, { POOL_CLS, 2 },
-      { POOL_LAST, 3 } };
+  static const struct { int32_t mode, number; } kinds[] = {
+    { POOL_NONE, 0 }, { POOL_MEAN, 1 }, { POOL_CLS, 2 }, { POOL_LAST, 3 } };
   char path[LADDER_MAX_PATH];
   pooling_rule rule;
   size_t i;

@@ -163,8 +163,8 @@ static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_trai
 
 static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const ldr_train_desc *t,
     const ldr__cost *cost, const ldr_budget *b) {
-  static const char *const pools[] = { "", "the first token", "the last token", "the mean of a text",
-    "the means of two texts and how they differ" };
+  static const char *const pools[] = {
+    "", "the first token", "the last token", "the mean of a text", "the means of two texts and how they differ" };
   const char *reads = ldr__per_token(l->d.head) ? "every token" : pools[l->d.pool];
   const char *keeps = !t->cache ? "not kept" : t->cache_dir ? "kept on disk" : t->cache_type == LDR_BF16
       ? "kept as bf16" : t->cache_type == LDR_I8 ? "kept as int8" : "kept";

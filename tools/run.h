@@ -1238,8 +1238,8 @@ static int use_head(run *r, ldr_head head) {
 
 /* Options that are for some tasks only. */
 static int check_task_options(run *r) {
-  static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_POINTER, LDR_HEAD_CRF, LDR_HEAD_SPANS, LDR_HEAD_ANSWER,
-    LDR_HEAD_WORDS };
+  static const ldr_head heads[] = {
+    LDR_HEAD_TOKENS, LDR_HEAD_POINTER, LDR_HEAD_CRF, LDR_HEAD_SPANS, LDR_HEAD_ANSWER, LDR_HEAD_WORDS };
   const options *o = &r->o;
   const char *what = o->stride ? "--stride" : o->max_answer ? "--max-answer"
       : o->submission && o->command == CMD_EVAL ? "--submission" : NULL;
