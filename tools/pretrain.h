@@ -461,18 +461,18 @@ static int make_stacks(run *r, const new_model *n, const ldr_tokenizer *t) {
 
 /* A vocab.txt makes a BERT, a tokenizer.json a T5; `s` holds its bytes. */
 static int make_model_of(run *r, const new_model *n, const ldr_tokenizer *t, const ldr__source *s) {
-  static const char *const told[] = {
-    "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n",
-    "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n",
-    "{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"pad_token\": \"<pad>\", \"eos_token\": \"</s>\", "
-    "\"unk_token\": \"<unk>\"}\n" };
+  static const char fast[] = "{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"pad_token\": \"<pad>\", "
+      "\"eos_token\": \"</s>\", \"unk_token\": \"<unk>\"}\n";
+  static const char lower[] = "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n";
+  static const char cased[] = "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n";
   const options *o = &r->o;
-  int json = s->size && s->data[0] == '{', kind = json ? 2 : o->cased;
+  int json = s->size && s->data[0] == '{';
+  const char *told = json ? fast : o->cased ? cased : lower;
   if (json && (o->warm_start || o->cased))
     return fail(r, LDR_ARGUMENT, "--warm-start and --cased are for a new BERT, and %s makes a T5", o->vocab);
   if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);
   if (write_file(r, json ? "tokenizer.json" : "vocab.txt", s->data, s->size)
-      || write_file(r, "tokenizer_config.json", told[kind], strlen(told[kind])))
+      || write_file(r, "tokenizer_config.json", told, strlen(told)))
     return EXIT_FAILED;
   return json ? make_stacks(r, n, t) : make_directory_of(r, n);
 }
