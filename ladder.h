@@ -265,7 +265,7 @@
                         and files
        metric           ldr__metrics (>>metrics), and its value in ldr__tally_value
        method           ldr__methods (>>ladder), the tensors it adds (ldr__slot), their part in the passes (>>block,
-                        >>tune), ranges of its fields (ldr__ladder_ranges); its gradients in tests/test_methods.c
+                        >>tune), its fields (ldr__ladder_fields); its gradients in tests/test_methods.c
        format           ldr__formats (>>formats): how it begins and what reads it; bad files of it in tests/test_files.c
        tokenizer part   ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders (>>tokenizer): its function,
                         settings and defaults. A tokenizer with it in tests/reference/make_tokenizers.py, whose vectors
@@ -277,7 +277,7 @@
        activation       LDR__ACTIVATIONS (>>kernels), its function and slope; norm: ldr__norms (>>ops), its sums in the
                         kernels; both in tests/test_core.c
        task             task_table in tools/tasks.h; a form of file: task_forms there; tests/test_tasks.c
-       option           its field in the description and its range (ldr__ladder_ranges, ldr__train_ranges), names beside
+       option           its field in the description and its row (ldr__ladder_fields, ldr__train_fields), names beside
                         its enum, a row of option_table in tools/run.h
 
    >>options              OPTIONS (define before the implementation; those marked * also before every include)
@@ -503,6 +503,7 @@ LDR_API int32_t              ldr_json_equals(const ldr_json *j, int32_t node, co
 typedef struct ldr_tokenizer ldr_tokenizer;
 
 typedef enum ldr_choice { LDR_AUTO, LDR_ON, LDR_OFF } ldr_choice;
+#define LDR_CHOICES "auto|on|off"
 
 typedef struct ldr_tokenizer_desc {
   ldr_allocator alloc;
@@ -616,6 +617,7 @@ typedef struct ldr_model ldr_model;
    softmax, the ladder and its training stay in float. Both imply `release`: the file's own weights
    leave memory once they are rounded. So does `pack`. */
 typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8, LDR_COMPUTE_BF16 } ldr_compute;
+#define LDR_COMPUTES "f32|int8|bf16"
 
 typedef struct ldr_model_desc {
   ldr_allocator alloc;
@@ -746,6 +748,7 @@ typedef enum ldr_head {
   LDR_HEAD_CRF                   /* no overlap: the best chain of tags (Lafferty et al. 2001), of which neighbours
                                     have learned scores; tokens with LDR_IGNORE are left out. 4096 classes at most */
 } ldr_head;
+#define LDR_HEADS "classify|regress|tokens|choice|words|multi|spans|answer|pointer|crf"
 LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ... */
 
 #define LDR_IGNORE (-100)             /* a token without a label */
@@ -859,6 +862,7 @@ typedef enum ldr_method {
   LDR_METHOD_THESEUS,
   LDR_METHOD_IA3                 /* vectors that multiply keys, values and FFN's units (Liu et al. 2022) */
 } ldr_method;
+#define LDR_METHODS "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus|ia3"
 LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ... */
 
 /* Matrices LoRA may change; added up. GATE exists in gated blocks only. */
@@ -883,6 +887,7 @@ typedef enum ldr_preset {
                                     the backbone's output */
   LDR_PRESET_COUNT
 } ldr_preset;
+#define LDR_PRESETS "default|paper|clue|mlp|head|top|sliced"
 LDR_API const char *ldr_preset_name(ldr_preset preset);       /* "default", "paper", ... */
 
 /* A text beside an enum has the names of its constants in their order (less that of 0, where 0 is the preset's), for
@@ -912,6 +917,7 @@ typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } 
 
 /* Of a head's hidden layer, and of blocks. GELU is exact, GELU_TANH its approximation by a tanh. */
 typedef enum ldr_activation { LDR_TANH, LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU } ldr_activation;
+#define LDR_ACTIVATIONS "tanh|gelu|gelu_tanh|relu|silu"
 
 /* Zero-initialise; 0 means the preset's own value, shown by ldr_ladder_desc_defaults. */
 typedef struct ldr_ladder_desc {
@@ -1186,6 +1192,7 @@ typedef enum ldr_metric {
   LDR_METRIC_MICRO_F1,           /* of all labels of all examples together: 2 right / (answered + true) */
   LDR_METRIC_LIKELIHOOD          /* words: exp(-loss), the mean probability of the right one; 1 / perplexity */
 } ldr_metric;
+#define LDR_METRICS "auto|accuracy|f1|accuracy_f1|matthews|correlation|entity_f1|micro_f1|likelihood"
 
 typedef struct ldr_progress {
   int32_t  epoch, epochs, step, steps;      /* counted from 1; steps of the whole run */
@@ -1784,12 +1791,27 @@ static LDR__UNUSED ldr_status ldr__fail_in_file(ldr_error *err, const char *path
   return err->status;
 }
 
-/* A number of a struct as a row, for files (floats and doubles as their bits; an option may be missing: 0, and is not
-   written then) and for ranges. */
-enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION };
-typedef struct ldr__field { const char *key; size_t offset, size; int kind; } ldr__field;
-#define LDR__FIELD(of, type, name, kind) \
-  { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind }
+/* A number of a struct as a row, for files and for what it may be. REAL: a float or double, in files as its bits. An
+   OPTION may be missing in files: 0, and is not written then. said: `low` to `high` for people; or names with | between
+   them, which stand for the numbers from `low` (and `high`) on and are what files have. NaN is in no range. */
+enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION, LDR__FIELD_REAL_OPTION };
+typedef struct ldr__field { const char *key; unsigned short offset; unsigned char size, kind; float low, high;
+    const char *said; } ldr__field;
+#define LDR__FIELD_IN(of, type, name, kind, low, high, said) \
+  { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind, low, high, said }
+#define LDR__FIELD(of, type, name, kind) LDR__FIELD_IN(of, type, name, kind, -FLT_MAX, FLT_MAX, "a finite number")
+#define LDR__BELOW_ONE (1 - 1.0f / 16777216) /* the next float */
+
+/* The i-th of `names`, with its length; NULL: there are not so many. */
+static const char *ldr__name_at(const char *names, int64_t i, size_t *length) {
+  if (!strchr(names, '|') || i < 0) return NULL;
+  for (; names && i; i--) {
+    names = strchr(names, '|');
+    if (names) names++;
+  }
+  if (names) *length = strcspn(names, "|");
+  return names;
+}
 
 /* The bits of a field of `of`: of 1 byte as they are, of 4 with their sign. */
 static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
@@ -1801,24 +1823,19 @@ static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
   return f->size == 8 ? bits : (uint64_t)(int64_t)v;
 }
 
-/* What a field of a description may be; said: that, for people, or names with | between them, the first of which is
-   `low` (and `high`). NaN is in no range. */
-typedef struct ldr__range { ldr__field field; double low, high; const char *said; } ldr__range;
-#define LDR__BELOW_ONE (1 - 1.0 / 16777216) /* the next float */
-
-static ldr_status ldr__in_range(const ldr__range *r, size_t n, const void *of, ldr_error *err) {
+static ldr_status ldr__in_range(const ldr__field *r, size_t n, const void *of, ldr_error *err) {
   for (; n; n--, r++) {
-    const int real = r->field.kind == LDR__FIELD_FLOAT;
-    const int64_t bits = (int64_t)ldr__field_bits(&r->field, of);
+    const int real = r->kind & LDR__FIELD_FLOAT;
+    const int64_t bits = (int64_t)ldr__field_bits(r, of);
+    size_t length;
     float f = 0;
-    if (real) memcpy(&f, (const unsigned char *)of + r->field.offset, sizeof f);
+    if (real) memcpy(&f, (const unsigned char *)of + r->offset, sizeof f);
     const double v = real ? (double)f : (double)bits;
-    double high = r->high;
-    const char *bar = strchr(r->said, '|'), *one = bar ? "one of " : "";
-    for (; bar; bar = strchr(bar + 1, '|')) high += 1;
-    if (v >= r->low && v <= high) continue;
-    return real ? ldr__fail(err, LDR_ARGUMENT, "%s must be %s", r->field.key, r->said)
-        : ldr__fail(err, LDR_ARGUMENT, "%s is %I and must be %s%s", r->field.key, bits, one, r->said);
+    const char *one = strchr(r->said, '|') ? "one of " : "";
+    if (*one ? ldr__name_at(r->said, bits - (int64_t)r->low, &length) != NULL
+        : v >= (double)r->low && v <= (double)r->high) continue;
+    return real ? ldr__fail(err, LDR_ARGUMENT, "%s must be %s", r->key, r->said)
+        : ldr__fail(err, LDR_ARGUMENT, "%s is %I and must be %s%s", r->key, bits, one, r->said);
   }
   return LDR_OK;
 }
@@ -1831,6 +1848,7 @@ static ldr_status ldr__in_range(const ldr__range *r, size_t n, const void *of, l
    asked for and the size used can therefore never disagree.
    ================================ */
 
+#define LDR__HALF_ALLOCATOR "the allocator must set alloc_fn and free_fn, or neither"
 static int ldr__allocator_valid(const ldr_allocator *a) { return !a || (!a->alloc_fn == !a->free_fn); }
 
 static void *ldr__alloc(const ldr_allocator *a, size_t size) {
@@ -5029,7 +5047,7 @@ static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *e
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(alloc);
   if (!ldr__allocator_valid(alloc)) {
-    ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
+    ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
     return NULL;
   }
   ldr_weights *w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
@@ -6535,6 +6553,14 @@ static int ldr__char_combining(uint32_t c) { return c >= 0x300 && ldr__char_is(c
 /* Does c belong to the grapheme that began before it? */
 static int ldr__char_joins(uint32_t c) { return c >= 0x300 && ldr__char_is(c, LDR__MARKS, LDR__ODD_JOINING); }
 
+/* Is c a grapheme by itself, whatever follows (Grapheme_Cluster_Break = Control)? */
+static int ldr__char_alone(uint32_t c) {
+  const uint32_t set = LDR__SPAN(CC, CF) | LDR__SPAN(ZL, ZP);
+  if (c < 0x7f) return c < 32;
+  return (ldr__char_in(c, set) || c == 0x2065 || (c >= 0xfff0 && c < 0xfff9) || c >> 12 == 0xe0) &&
+      !ldr__char_joins(c) && !ldr__char_odd(LDR__ODD_PREPENDING, c);
+}
+
 /* One form for all cases of a letter. */
 static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c2 ? 0x3c3 : ldr__char_lower(c); }
 
@@ -7298,8 +7324,7 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
     *chars = 2;
     return at + 1;
   }
-  if (c < 32 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x2028 || c == 0x2029 ||
-      (c >= 0x200b && c <= 0x200f && c != 0x200c && c != 0x200d)) return at;
+  if (ldr__char_alone(c)) return at;
   for (; at < n; at += bytes, c = next, ++*chars) {
     int prepended = c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c);
     if ((unsigned char)s[at] < 0x80 && !prepended) break;
@@ -10340,15 +10365,20 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
   return NULL;
 }
 
+static const ldr__field ldr__tokenizer_fields[] = {
+  LDR__FIELD_IN("tokenizer", ldr_tokenizer_desc, lower_case, INT, 0, 0, LDR_CHOICES),
+  LDR__FIELD_IN("tokenizer", ldr_tokenizer_desc, strip_accents, INT, 0, 0, LDR_CHOICES),
+  LDR__FIELD_IN("tokenizer", ldr_tokenizer_desc, cjk_spacing, INT, 0, 0, LDR_CHOICES)
+};
+
 /* The choices, checked; why: what else is wrong, or NULL. */
 static ldr_status ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenizer_desc *desc, const char *why,
     ldr_error *err) {
   memset(d, 0, sizeof *d);
   if (desc) *d = *desc;
-  if (!ldr__allocator_valid(&d->alloc)) why = "the allocator has one function of two; set both or neither";
-  else if ((unsigned)d->lower_case > LDR_OFF || (unsigned)d->strip_accents > LDR_OFF ||
-      (unsigned)d->cjk_spacing > LDR_OFF) why = "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF";
-  return why ? ldr__fail(err, LDR_ARGUMENT, "%s", why) : LDR_OK;
+  if (!ldr__allocator_valid(&d->alloc)) why = LDR__HALF_ALLOCATOR;
+  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
+  return ldr__in_range(ldr__tokenizer_fields, LDR__COUNT(ldr__tokenizer_fields), d, err);
 }
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
@@ -13528,16 +13558,20 @@ static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
   return status;
 }
 
+static const ldr__field ldr__model_fields[] = {
+  LDR__FIELD_IN("model", ldr_model_desc, compute, INT, 0, 0, LDR_COMPUTES),
+  LDR__FIELD_IN("model", ldr_model_desc, simd, INT, 0, LDR_SIMD_COUNT - 1, "an ldr_simd"),
+  LDR__FIELD_IN("model", ldr_model_desc, threads, INT, 0, FLT_MAX, "0 or more")
+};
+
 static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
   ldr_model *m = NULL;
   LDR__ZERO(ldr_model_desc, d);
   if (desc) d = *desc;
   if (!ldr__allocator_valid(&d.alloc))
-    ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
-  else if ((unsigned)d.compute > LDR_COMPUTE_BF16 || (unsigned)d.simd >= LDR_SIMD_COUNT)
-    ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum",
-        (int)d.compute, (int)d.simd);
-  else m = (ldr_model *)ldr__new(&d.alloc, sizeof *m, "loading a model", err);
+    ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
+  else if (!ldr__in_range(ldr__model_fields, LDR__COUNT(ldr__model_fields), &d, err))
+    m = (ldr_model *)ldr__new(&d.alloc, sizeof *m, "loading a model", err);
   if (!m) return NULL;
   m->alloc = d.alloc;
   m->threads = LDR__MIN(d.threads > 0 ? d.threads : ldr__max_threads(), LADDER_MAX_THREADS);
@@ -14775,15 +14809,22 @@ static int32_t ldr__per(const ldr_dataset *d) {
   return d->head == LDR_HEAD_CHOICE || (d->head == LDR_HEAD_WORDS && d->choices) ? d->choices : 1;
 }
 
+static const ldr__field ldr__dataset_fields[] = {
+  LDR__FIELD_IN("dataset", ldr_dataset_desc, head, INT, 0, 0, LDR_HEADS),
+  LDR__FIELD_IN("dataset", ldr_dataset_desc, max_len, INT, 0, FLT_MAX, "0 or more"),
+  LDR__FIELD_IN("dataset", ldr_dataset_desc, choices, INT, 0, FLT_MAX, "0 or more")
+};
+
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
-  if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) ||
-      (desc->head == LDR_HEAD_CHOICE && desc->choices < 2) ||
-      (desc->head == LDR_HEAD_WORDS && desc->choices && desc->choices != 2)))) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_create: head, max_len, choices (at least 2; of words 2 or 0) or the "
-        "allocator cannot be");
-    return NULL;
-  }
+  LDR__OWN_ERROR(err);
+  if (!ldr__allocator_valid(&a)) ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
+  else if (desc && !ldr__in_range(ldr__dataset_fields, LDR__COUNT(ldr__dataset_fields), desc, err) &&
+      ((desc->head == LDR_HEAD_CHOICE && desc->choices < 2) ||
+      (desc->head == LDR_HEAD_WORDS && desc->choices && desc->choices != 2)))
+    ldr__fail(err, LDR_ARGUMENT, "dataset.choices is %d and must be %s", desc->choices,
+        desc->head == LDR_HEAD_CHOICE ? "2 or more" : "2, or 0, for words");
+  if (err->status) return NULL;
   ldr_dataset *d = (ldr_dataset *)ldr__new(&a, sizeof *d, "making a data set", err);
   if (!d) return NULL;
   d->alloc = a;
@@ -15896,30 +15937,37 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   return LDR_OK;
 }
 
-/* Of a description with its defaults: no choice is left to the preset. */
-static const ldr__range ldr__ladder_ranges[] = {
-#define LDR__ROW(name, kind, low, high, said) { LDR__FIELD("ladder", ldr_ladder_desc, name, kind), low, high, said }
-#define LDR__UP_TO(name, low, high) LDR__ROW(name, INT, low, high, #low " to " #high)
-#define LDR__NAME(name, names) LDR__ROW(name, INT, 1, 1, names)
-#define LDR__CHOICE(name) LDR__ROW(name, INT, LDR_ON, LDR_ON, "on|off")
-#define LDR__REAL(name) LDR__ROW(name, FLOAT, -FLT_MAX, FLT_MAX, "a finite number")
-  LDR__UP_TO(reduction, 1, 1024), LDR__UP_TO(width, 1, 65536), LDR__UP_TO(ffn, 1, 1048576), LDR__UP_TO(heads, 0, 4096),
-  LDR__UP_TO(bottleneck, 0, 65536),
-  LDR__UP_TO(prompt_hidden, 0, 65536), LDR__UP_TO(virtual_tokens, 0, 4096),
-  LDR__ROW(rank, INT, INT32_MIN, 4096, "up to 4096"), LDR__ROW(samples, INT, 1, INT32_MAX, "1 or more"),
-  LDR__ROW(dropout, FLOAT, 0, LDR__BELOW_ONE, "below 1"),
-  LDR__ROW(gate_temperature, FLOAT, 1e-45, FLT_MAX, "above 0"), LDR__REAL(gate_init), LDR__REAL(output_init),
-  LDR__REAL(alpha), LDR__REAL(value_mean), LDR__ROW(value_scale, FLOAT, 0, FLT_MAX, "0 or more"),
-  LDR__NAME(tap, LDR_TAPS), LDR__NAME(gate, LDR_GATES), LDR__NAME(mix, LDR_MIXES),
-  LDR__NAME(output, LDR_OUTPUTS), LDR__NAME(init, LDR_INITS), LDR__NAME(importance, LDR_IMPORTANCES),
-  LDR__NAME(slice_heads, LDR_HEAD_SLICES), LDR__NAME(pool, LDR_POOLS),
-  LDR__ROW(head_activation, INT, 0, LDR_SILU, "an ldr_activation"), LDR__CHOICE(standardise), LDR__CHOICE(tune_biases),
-  LDR__CHOICE(tune_norms), LDR__CHOICE(final_norm), LDR__CHOICE(down_bias)
-#undef LDR__ROW
+/* The description in files, in this order, and its ranges once it has its defaults: no choice is left to the preset. */
+static const ldr__field ldr__ladder_fields[] = {
+#define LDR__OF(name, kind, low, high, said) \
+  LDR__FIELD_IN("ladder", ldr_ladder_desc, name, kind, low, high, said)
+#define LDR__INT(name)  LDR__FIELD("ladder", ldr_ladder_desc, name, INT)
+#define LDR__REAL(name) LDR__FIELD("ladder", ldr_ladder_desc, name, FLOAT)
+#define LDR__UP_TO(name, low, high) LDR__OF(name, INT, low, high, #low " to " #high)
+#define LDR__NAME(name, low, names) LDR__OF(name, INT, low, low, names)
+#define LDR__CHOICE(name) LDR__OF(name, INT, LDR_ON, LDR_ON, "on|off")
+  LDR__NAME(method, 0, LDR_METHODS), LDR__OF(rank, INT, -FLT_MAX, 4096, "up to 4096"), LDR__REAL(alpha),
+  LDR__INT(targets), LDR__UP_TO(bottleneck, 0, 65536), LDR__UP_TO(virtual_tokens, 0, 4096), LDR__INT(successors),
+  LDR__CHOICE(tune_biases), LDR__CHOICE(tune_norms), LDR__INT(tune_layers), LDR__NAME(preset, 0, LDR_PRESETS),
+  LDR__UP_TO(reduction, 1, 1024), LDR__INT(rung_count), LDR__UP_TO(width, 1, 65536), LDR__UP_TO(heads, 0, 4096),
+  LDR__UP_TO(ffn, 1, 1048576), LDR__NAME(tap, 1, LDR_TAPS), LDR__NAME(gate, 1, LDR_GATES), LDR__REAL(gate_init),
+  LDR__OF(gate_temperature, FLOAT, 1e-45f, FLT_MAX, "above 0"), LDR__REAL(gate_fixed), LDR__NAME(mix, 1, LDR_MIXES),
+  LDR__NAME(output, 1, LDR_OUTPUTS), LDR__REAL(output_init), LDR__NAME(init, 1, LDR_INITS),
+  LDR__NAME(importance, 1, LDR_IMPORTANCES), LDR__NAME(slice_heads, 1, LDR_HEAD_SLICES),
+  LDR__OF(samples, INT, 1, FLT_MAX, "1 or more"), LDR__OF(dropout, FLOAT, 0, LDR__BELOW_ONE, "below 1"),
+  LDR__CHOICE(final_norm), LDR__CHOICE(down_bias), LDR__NAME(head, 0, LDR_HEADS), LDR__INT(classes),
+  LDR__NAME(pool, 1, LDR_POOLS), LDR__INT(head_hidden), LDR__OF(prompt_hidden, OPTION, 0, 65536, "0 to 65536"),
+  LDR__INT(top), LDR__CHOICE(standardise), LDR__OF(head_activation, OPTION, 0, 0, LDR_ACTIVATIONS),
+  LDR__FIELD("ladder", ldr_ladder_desc, span_size, OPTION),
+  LDR__FIELD("ladder", ldr_ladder_desc, encoder_rung_count, OPTION),
+  LDR__FIELD("ladder", ldr_ladder_desc, value_mean, REAL_OPTION),
+  LDR__OF(value_scale, REAL_OPTION, 0, FLT_MAX, "0 or more")
+#undef LDR__OF
+#undef LDR__INT
+#undef LDR__REAL
 #undef LDR__UP_TO
 #undef LDR__NAME
 #undef LDR__CHOICE
-#undef LDR__REAL
 };
 
 /* The dimensions of a side block, and the reasons a wish cannot be met. */
@@ -15937,7 +15985,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         "is only run, not trained: use a ladder that copies later blocks", m->type);
   if (d->classes < 1 || d->classes > 1 << 24)
     return ldr__fail(err, LDR_ARGUMENT, "the head needs classes or labels, not %d", d->classes);
-  if (ldr__in_range(ldr__ladder_ranges, LDR__COUNT(ldr__ladder_ranges), d, err)) return err->status;
+  if (ldr__in_range(ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields), d, err)) return err->status;
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
       d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
@@ -18674,6 +18722,12 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   for (i = 0; i < n; i++)
     if (labels[i] >= classes)
       return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, labels[i], classes);
+  for (i = 0; d->index_room && i < (size_t)l->d.classes; i++) { /* other names than the ladder's may be meant */
+    const int32_t place = l->labels[i] ? *ldr__label_place(d, l->labels[i]) : 0;
+    if (place && (size_t)place != i + 1)
+      return ldr__fail(err, LDR_DATA, "%s: label \"%s\" is its class %d and the ladder's %U: give "
+          "ldr_dataset_desc.labels the set whose labels the ladder has", what, l->labels[i], place - 1, (uint64_t)i);
+  }
   return LDR_OK;
 }
 
@@ -20516,21 +20570,24 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
 
-static const ldr__range ldr__train_ranges[] = {
-#define LDR__ROW(name, kind, low, high, said) { LDR__FIELD("train", ldr_train_desc, name, kind), low, high, said }
-#define LDR__INT(name, low, said) LDR__ROW(name, INT, low, INT32_MAX, said)
-#define LDR__NAME(name, names) LDR__ROW(name, INT, 0, 0, names)
-#define LDR__PART(name) LDR__ROW(name, FLOAT, 0, LDR__BELOW_ONE, "from 0 to below 1")
-#define LDR__SHARE(name, low) LDR__ROW(name, FLOAT, low, 1, "above 0 and at most 1")
-#define LDR__AMOUNT(name, low) LDR__ROW(name, FLOAT, low, FLT_MAX, "a number of 0 or more")
-  LDR__INT(epochs, 0, "0 or more"), LDR__INT(batch, 1, "1 or more"), LDR__INT(accumulate, 1, "1 or more"),
-  LDR__INT(patience, 0, "0 or more"), LDR__AMOUNT(rate, 0), LDR__AMOUNT(learn_rate, 0), LDR__AMOUNT(weight_decay, 0),
-  LDR__AMOUNT(preference, 0), LDR__ROW(epsilon, FLOAT, 1e-45, FLT_MAX, "above 0"), LDR__PART(beta1), LDR__PART(beta2),
-  LDR__PART(momentum), LDR__PART(label_smoothing), LDR__SHARE(replace_rate, 1e-45), LDR__SHARE(replace_until, 1e-45),
-  LDR__ROW(warmup, FLOAT, -FLT_MAX, 1, "at most 1"), LDR__ROW(clip, FLOAT, -FLT_MAX, FLT_MAX, "finite"),
-  LDR__NAME(optimizer, LDR_OPTIMIZERS), LDR__NAME(schedule, LDR_SCHEDULES),
-  LDR__NAME(replace_schedule, LDR_REPLACEMENTS)
-#undef LDR__ROW
+/* In a saved run, in this order: all but the last must be the same in a run that goes on. */
+static const ldr__field ldr__train_fields[] = {
+#define LDR__OF(name, kind, low, high, said) \
+  LDR__FIELD_IN("train", ldr_train_desc, name, kind, low, high, said)
+#define LDR__INT(name, low, said) LDR__OF(name, INT, low, FLT_MAX, said)
+#define LDR__NAME(name, names) LDR__OF(name, INT, 0, 0, names)
+#define LDR__PART(name) LDR__OF(name, FLOAT, 0, LDR__BELOW_ONE, "from 0 to below 1")
+#define LDR__SHARE(name) LDR__OF(name, FLOAT, 1e-45f, 1, "above 0 and at most 1")
+#define LDR__AMOUNT(name) LDR__OF(name, FLOAT, 0, FLT_MAX, "a number of 0 or more")
+  LDR__AMOUNT(rate), LDR__PART(beta1), LDR__PART(beta2), LDR__OF(epsilon, FLOAT, 1e-45f, FLT_MAX, "above 0"),
+  LDR__PART(momentum), LDR__AMOUNT(weight_decay), LDR__OF(clip, FLOAT, -FLT_MAX, FLT_MAX, "finite"),
+  LDR__OF(warmup, FLOAT, -FLT_MAX, 1, "at most 1"), LDR__PART(label_smoothing), LDR__SHARE(replace_rate),
+  LDR__SHARE(replace_until), LDR__INT(epochs, 0, "0 or more"), LDR__INT(batch, 1, "1 or more"),
+  LDR__INT(accumulate, 1, "1 or more"), LDR__NAME(optimizer, LDR_OPTIMIZERS),
+  LDR__FIELD("train", ldr_train_desc, nesterov, INT), LDR__NAME(schedule, LDR_SCHEDULES),
+  LDR__INT(patience, 0, "0 or more"), LDR__NAME(metric, LDR_METRICS), LDR__NAME(replace_schedule, LDR_REPLACEMENTS),
+  LDR__AMOUNT(preference), LDR__AMOUNT(learn_rate)
+#undef LDR__OF
 #undef LDR__INT
 #undef LDR__NAME
 #undef LDR__PART
@@ -20544,11 +20601,9 @@ static ldr_status ldr__trainer_check(
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
   if (d->balance && d->class_weights) return ldr__fail(err, LDR_ARGUMENT,
       "balance and class_weights: only one of them can say what classes weigh");
-  if (ldr__in_range(ldr__train_ranges, LDR__COUNT(ldr__train_ranges), d, err)) return LDR_ARGUMENT;
+  if (ldr__in_range(ldr__train_fields, LDR__COUNT(ldr__train_fields), d, err)) return LDR_ARGUMENT;
   if (d->accumulate > d->batch)
     return ldr__fail(err, LDR_ARGUMENT, "accumulate: %d parts of a batch of %d", d->accumulate, d->batch);
-  if (ldr__metric_row(d->metric) == LDR__METRICS)
-    return ldr__fail(err, LDR_ARGUMENT, "train.metric is %d and must be one of its names", (int)d->metric);
   if (!ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
     return ldr__fail(err, LDR_ARGUMENT, "cache_type and tap_type are f32, bf16 or int8");
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
@@ -21747,6 +21802,11 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
 
 static void ldr__session_begin(ldr_session *s);
 
+static const ldr__field ldr__session_fields[] = {
+  LDR__FIELD_IN("session", ldr_session_desc, capacity, INT, 0, FLT_MAX, "0 or more"),
+  LDR__FIELD_IN("session", ldr_session_desc, rounded, INT, 0, 1, "0 or 1")
+};
+
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
     ldr_error *err) {
   ldr_session *s;
@@ -21755,10 +21815,11 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   LDR__ZERO(ldr_session_desc, d);
   if (l && l->d.method == LDR_METHOD_PROMPT) most -= virtuals;
   if (desc) d = *desc;
-  if (!m || (l && l->m != m) || d.capacity < 0 || d.capacity > most)
-    ldr__fail(err, LDR_ARGUMENT,
-        "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions "
-        "beside a prompt's", d.capacity, most);
+  ldr__in_range(ldr__session_fields, LDR__COUNT(ldr__session_fields), &d, err);
+  if (!m || (l && l->m != m))
+    ldr__fail(err, LDR_ARGUMENT, "ldr_session_create: no model, or a ladder of another one");
+  else if (d.capacity > most) ldr__fail(err, LDR_ARGUMENT,
+      "session.capacity is %d and can be %d: the model has no more positions beside a prompt's", d.capacity, most);
   else if (!ldr__packs(d.kept_type)) ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_create: keys and values are kept as f32, bf16 or int8");
   else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
@@ -22132,23 +22193,6 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
    that must come back exactly are written as the bits of the float or double.
    ================================ */
 
-static const ldr__field ldr__fields[] = {
-#define LDR__INT(name)   LDR__FIELD("ladder", ldr_ladder_desc, name, INT)
-#define LDR__FLOAT(name) LDR__FIELD("ladder", ldr_ladder_desc, name, FLOAT)
-#define LDR__OPTION(name) LDR__FIELD("ladder", ldr_ladder_desc, name, OPTION)
-  LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck),
-  LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
-  LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn),
-  LDR__INT(tap), LDR__INT(gate), LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed),
-  LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init), LDR__INT(importance),
-  LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias),
-  LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top),
-  LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size), LDR__OPTION(encoder_rung_count),
-  LDR__OPTION(value_mean), LDR__OPTION(value_scale)
-#undef LDR__INT
-#undef LDR__FLOAT
-#undef LDR__OPTION
-};
 /* Bytes: what ARM's embedded compilers make of them (-fshort-enums). */
 LDR__STATIC_ASSERT(enums_are_ints_or_bytes, sizeof(ldr_preset) == sizeof(int32_t) || sizeof(ldr_preset) == 1);
 
@@ -22223,21 +22267,39 @@ static uint64_t ldr__fields_digest(uint64_t h, const ldr__field *f, size_t n, co
   return h;
 }
 
+/* A whole number as files have it: by its name where it has one, for the order of an enum may change. */
+static const char *ldr__field_text(char text[32], const ldr__field *f, uint64_t bits) {
+  size_t length = 0;
+  const char *name = ldr__name_at(f->said, (int64_t)bits - (int64_t)f->low, &length);
+  if (!name || length >= 32) ldr__format(text, 32, "%I", (int64_t)bits);
+  else {
+    memcpy(text, name, length);
+    text[length] = 0;
+  }
+  return text;
+}
+
 static void ldr__fields_write(ldr__text *t, const ldr__field *f, size_t n, const void *of) {
   for (; n; n--, f++) {
     uint64_t bits = ldr__field_bits(f, of);
-    if (f->kind == LDR__FIELD_OPTION && !bits) continue;
-    if (f->kind != LDR__FIELD_FLOAT) ldr__meta_i64(t, f->key, (int64_t)bits);
-    else ldr__meta_hex(t, f->key, bits, 2 * (int)f->size);
+    char text[32];
+    if (f->kind & LDR__FIELD_OPTION && !bits) continue;
+    if (f->kind == LDR__FIELD_FLOAT) ldr__meta_hex(t, f->key, bits, 2 * (int)f->size);
+    else ldr__text_meta(t, f->key, ldr__field_text(text, f, bits));
   }
 }
 
-/* 0: the file does not have it, or it is no such number. */
+/* 0: the file does not have it, or it is no such number or name. Files of earlier versions have numbers alone. */
 static int ldr__field_read(const ldr_weights *w, const ldr__field *f, uint64_t *bits) {
   const char *text = ldr_weights_meta(w, f->key);
-  int64_t v = 0, least = f->size == 1 ? 0 : INT32_MIN, most = f->size == 1 ? 255 : INT32_MAX;
+  const char *name = f->said;
+  int64_t v = 0, least = f->size == 1 ? 0 : INT32_MIN, most = f->size == 1 ? 255 : INT32_MAX, at = 0;
+  size_t length = 0;
   if (f->kind == LDR__FIELD_FLOAT) return ldr__parse_hex(text, 2 * (int)f->size, bits);
-  if (!(f->kind == LDR__FIELD_OPTION && !text) && !ldr__parse_i64(text, &v)) return 0;
+  while (text && (name = ldr__name_at(f->said, at, &length)) != NULL &&
+      (strncmp(name, text, length) != 0 || text[length])) at++;
+  if (text && name) v = at + (int64_t)f->low;
+  else if (!(f->kind & LDR__FIELD_OPTION && !text) && !ldr__parse_i64(text, &v)) return 0;
   *bits = (uint64_t)v;
   return f->size == 8 || (v >= least && v <= most);
 }
@@ -22262,7 +22324,7 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
-  ldr__fields_write(t, ldr__fields, LDR__COUNT(ldr__fields), &l->d);
+  ldr__fields_write(t, ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields), &l->d);
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
   for (int32_t i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++)
     ldr__meta_i64(t, ldr__rung_key(key, &l->d, i),
@@ -22447,10 +22509,11 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   LDR__ZERO(ldr_error, none);
   char key[64];
   int64_t v = 0;
-  for (size_t f = 0; f < LDR__COUNT(ldr__fields); f++) {
+  for (size_t i = 0; i < LDR__COUNT(ldr__ladder_fields); i++) {
+    const ldr__field *f = &ldr__ladder_fields[i];
     uint64_t bits;
-    if (!ldr__field_read(w, &ldr__fields[f], &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
-    ldr__field_set(&ldr__fields[f], bits, d);
+    if (!ldr__field_read(w, f, &bits)) return ldr__meta_missing(f->key, err);
+    ldr__field_set(f, bits, d);
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
   /* of earlier versions */
@@ -22459,7 +22522,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   if (d->method != LDR_METHOD_LADDER) d->top = 0;
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
-      ldr__in_range(ldr__ladder_ranges, LDR__COUNT(ldr__ladder_ranges), d, &none))
+      ldr__in_range(ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields), d, &none))
     return ldr__meta_missing("ladder", err);
   for (int32_t i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
     ldr__rung_key(key, d, i);
@@ -22560,19 +22623,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #ifndef LADDER_NO_TRAIN
 
-/* What must be the same in a run that goes on. */
-static const ldr__field ldr__run_fields[] = {
-#define LDR__INT(name)   LDR__FIELD("run", ldr_train_desc, name, INT)
-#define LDR__FLOAT(name) LDR__FIELD("run", ldr_train_desc, name, FLOAT)
-  LDR__FLOAT(rate), LDR__FLOAT(beta1), LDR__FLOAT(beta2), LDR__FLOAT(epsilon), LDR__FLOAT(momentum),
-  LDR__FLOAT(weight_decay), LDR__FLOAT(clip), LDR__FLOAT(warmup), LDR__FLOAT(label_smoothing),
-  LDR__FLOAT(replace_rate), LDR__FLOAT(replace_until), LDR__INT(epochs), LDR__INT(batch), LDR__INT(accumulate),
-  LDR__INT(optimizer), LDR__INT(nesterov), LDR__INT(schedule), LDR__INT(patience), LDR__INT(metric),
-  LDR__INT(replace_schedule)
-#undef LDR__INT
-#undef LDR__FLOAT
-};
-enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__run_fields)) };
+enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__train_fields)) - 2 };
 
 /* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
    sets, with train, and all. */
@@ -22580,7 +22631,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
   const ldr_dataset *sets[2] = { t->train, t->dev };
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
-  h = ldr__fields_digest(h, ldr__run_fields, LDR__COUNT(ldr__run_fields), d);
+  h = ldr__fields_digest(h, ldr__train_fields, LDR__RUN_FIELDS, d);
   /* rounded taps make another run */
   if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
   if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
@@ -22591,7 +22642,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->preference > 0) h = ldr__floats_digest(h, &d->preference, 1);
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   const size_t others = t->l->d.head == LDR_HEAD_REGRESS ? 0 : 2; /* at the end: of values */
-  h = ldr__fields_digest(h, ldr__fields, LDR__COUNT(ldr__fields) - others, &t->l->d);
+  h = ldr__fields_digest(h, ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields) - others, &t->l->d);
   for (int i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
   for (int i = 0; i < 2; i++) {
     if (marks) marks[i] = h;
@@ -22642,13 +22693,14 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
 
 /* Fixed point, for people and for comparing: printf would bring its floating point, and the locale's comma. */
 static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
-  const uint64_t bits = ldr__field_bits(&ldr__run_fields[i], &t->d);
+  const ldr__field *f = &ldr__train_fields[i];
+  const uint64_t bits = ldr__field_bits(f, &t->d);
   const float real = ldr__float_from_bits((uint32_t)bits);
   char part[10] = "";
   int64_t nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX, rest = nano;
   for (int32_t k = 8; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
-  if (ldr__run_fields[i].kind != LDR__FIELD_FLOAT) ldr__format(text, 32, "%I", (int64_t)bits);
-  else ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
+  if (f->kind != LDR__FIELD_FLOAT) return ldr__field_text(text, f, bits);
+  ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
   return text;
 }
 
@@ -22662,7 +22714,7 @@ static void ldr__state_meta(ldr__text *text, const void *of) {
   const ldr_trainer *t = (const ldr_trainer *)of;
   char value[32];
   ldr__meta_hex(text, "run", ldr__run_digest(t, NULL), 16);
-  for (int i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
+  for (int i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(text, ldr__train_fields[i].key, ldr__run_value(value, t, i));
   ldr__fields_write(text, ldr__states, LDR__COUNT(ldr__states), t);
 }
 
@@ -22687,10 +22739,10 @@ static ldr_status ldr__resume_check(
   const int same = run == ldr__run_digest(t, NULL);
   for (int i = 0; !same && i < LDR__RUN_FIELDS; i++) {
     char now[32];
-    const char *was = ldr_weights_meta(w, ldr__run_fields[i].key);
+    const char *was = ldr_weights_meta(w, ldr__train_fields[i].key);
     if (was && strcmp(was, ldr__run_value(now, t, i)) != 0)
       return ldr__fail(err, LDR_MISMATCH, "the saved run had %s %s, and this one has %s: only threads, caches of "
-          "floats and processes may differ", ldr__run_fields[i].key + 4, was, now);
+          "floats and processes may differ", ldr__train_fields[i].key + sizeof "train", was, now);
   }
   if (!same) return ldr__fail(err, LDR_MISMATCH,
       "the saved run had another backbone, ladder, data set, seed or type of taps");

@@ -617,6 +617,10 @@ TEST(a_published_classifier_is_used_and_continued) {
   CHECK(after > before && after == 1);
   ldr_json_free(j);
   free(text);
+  /* the head that went on is in the model that is written, and answers there as it does here */
+  EXPECT(0, "$L train --model published --published-head --train own.tsv --method full --epochs 3 --lr 1e-2 --seed 1 --out pf.ladder");
+  EXPECT(0, "$L export --model published --ladder pf.ladder --out went.on && ! grep note err && $L inspect went.on | grep -q classifier.weight");
+  EXPECT(0, "cut -f 2 own.tsv >own.txt; $L predict --model published --ladder pf.ladder own.txt >here && $L predict --model went.on own.txt >there && $L predict --model published own.txt >once && cmp here there && ! cmp here once");
   CHECK(put_file("other.tsv", "no\tw7 w8 w9\nmaybe\tw10 w11\n"));
   EXPECT(1, "$L train --model published --published-head --train other.tsv --out p2.ladder");
   CHECK(one_error_line());
@@ -1204,6 +1208,7 @@ TEST(ladders_are_served_together) {
 /* Half of the blocks learn the task and are a model of their own: its configuration differs in one line, its tensors are those blocks'. */
 TEST(theseus_makes_a_smaller_model) {
   char model[LADDER_MAX_PATH], options[LADDER_MAX_PATH + 256];
+  NEED_SPEED();
   NEED_PROGRAM();
   NEED_MODEL(model, "en-mini");
   CHECK(write_texts());
@@ -1224,6 +1229,7 @@ TEST(theseus_makes_a_smaller_model) {
 
 TEST(same_seed_same_bytes) {
   char model[LADDER_MAX_PATH];
+  NEED_SPEED();
   NEED_PROGRAM();
   NEED_MODEL(model, "en-mini");
   CHECK(write_texts());
@@ -1251,6 +1257,7 @@ TEST(resume_changes_nothing) {
 /* Ctrl-C at whatever step it comes; the state is found beside the result. */
 TEST(interrupt_and_resume_change_nothing) {
   char model[LADDER_MAX_PATH], options[LADDER_MAX_PATH + 256];
+  NEED_SPEED();
   NEED_PROGRAM();
   NEED_MODEL(model, "en-mini");
   CHECK(write_texts());

@@ -64,8 +64,8 @@ static int ladders_equal(const ldr_ladder *a, const ldr_ladder *b) {
   ldr_ladder_desc x = ldr_ladder_desc_get(a), y = ldr_ladder_desc_get(b);
   int32_t p, i;
   size_t f;
-  for (f = 0; f < sizeof ldr__fields / sizeof *ldr__fields; f++)
-    if (memcmp((const char *)&x + ldr__fields[f].offset, (const char *)&y + ldr__fields[f].offset, 4) != 0) return 0;
+  for (f = 0; f < sizeof ldr__ladder_fields / sizeof *ldr__ladder_fields; f++)
+    if (memcmp((const char *)&x + ldr__ladder_fields[f].offset, (const char *)&y + ldr__ladder_fields[f].offset, 4) != 0) return 0;
   if (x.seed != y.seed || ldr_ladder_params(a) != ldr_ladder_params(b)) return 0;
   for (i = 0; i < x.rung_count; i++)
     if (x.rungs[i] != y.rungs[i]) return 0;
@@ -206,7 +206,7 @@ TEST(a_small_ladder_file_cannot_take_much_memory) {
   small_run r = small_open(7);
   size_t size, changed_size, f, v;
   char *data = saved_ladder(r.l, &size);
-  for (f = 0; f < sizeof ldr__fields / sizeof *ldr__fields; f++)
+  for (f = 0; f < sizeof ldr__ladder_fields / sizeof *ldr__ladder_fields; f++)
     for (v = 0; v < sizeof values / sizeof *values; v++) {
       ldr_weights *w = ldr_weights_open_memory(data, size, NULL, NULL);
       char from[128], to[128], *changed;
@@ -214,15 +214,15 @@ TEST(a_small_ladder_file_cannot_take_much_memory) {
       ldr_allocator a = ldr_test_alloc(&h, 0);
       ldr_error err = no_error();
       ldr_ladder *l;
-      if (ldr__fields[f].kind != LDR__FIELD_INT) { ldr_weights_close(w); continue; }
-      sprintf(from, "\"%s\":\"%s\"", ldr__fields[f].key, ldr_weights_meta(w, ldr__fields[f].key));
-      sprintf(to, "\"%s\":\"%s\"", ldr__fields[f].key, values[v]);
+      if (ldr__ladder_fields[f].kind != LDR__FIELD_INT) { ldr_weights_close(w); continue; }
+      sprintf(from, "\"%s\":\"%s\"", ldr__ladder_fields[f].key, ldr_weights_meta(w, ldr__ladder_fields[f].key));
+      sprintf(to, "\"%s\":\"%s\"", ldr__ladder_fields[f].key, values[v]);
       ldr_weights_close(w);
       changed = replaced_header(data, size, from, to, &changed_size);
       l = ldr_ladder_load_memory(r.m.m, changed, changed_size, &a, &err);
       CHECK((l != NULL) == (err.status == LDR_OK));
       CHECK(err.status != LDR_MEMORY);
-      if (h.peak > (1u << 20)) printf("  %s = %s takes %llu bytes: %s\n", ldr__fields[f].key, values[v], (unsigned long long)h.peak, err.message);
+      if (h.peak > (1u << 20)) printf("  %s = %s takes %llu bytes: %s\n", ldr__ladder_fields[f].key, values[v], (unsigned long long)h.peak, err.message);
       CHECK(h.peak <= (1u << 20));
       ldr_ladder_free(l);
       CHECK(h.live == 0 && h.bad == 0);
@@ -262,6 +262,13 @@ TEST(ladders_and_runs_are_not_mixed_up) {
   u = ldr_trainer_create(r.l, r.train, r.dev, &td, &err);
   CHECK_INT(ldr_trainer_resume(u, "hostile_run.tmp", &err), LDR_MISMATCH);
   CHECK(strstr(err.message, "the saved run had epochs 3, and this one has 5") != NULL);
+  ldr_trainer_free(u);
+  td.epochs -= 2;
+  td.optimizer = LDR_ADAM;
+  err = no_error();
+  u = ldr_trainer_create(r.l, r.train, r.dev, &td, &err);
+  CHECK_INT(ldr_trainer_resume(u, "hostile_run.tmp", &err), LDR_MISMATCH);
+  CHECK(strstr(err.message, "the saved run had optimizer adamw, and this one has adam") != NULL);
   ldr_trainer_free(u);
   run = ldr_test_read("hostile_run.tmp", &size);
   CHECK(run != NULL && size > 1000);

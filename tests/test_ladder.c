@@ -470,6 +470,39 @@ static unsigned char *train_bytes(run_options o, size_t *size) {
   return bytes;
 }
 
+/* Files have choices by their names, so that the order of an enum may change; of earlier versions they have numbers. */
+TEST(files_have_names_of_choices) {
+  static const struct { const char *pool; int32_t read, pool_is; } meta[] = {
+    { "mean", 1, LDR_POOL_MEAN }, { "3", 1, LDR_POOL_MEAN }, { "first", 1, LDR_POOL_FIRST }, { "0", 1, 0 },
+    { "mea", 0, 0 }, { "mean|", 0, 0 }, { "mean|pair", 0, 0 }, { "", 0, 0 }, { "means", 0, 0 } };
+  const ldr__field *f = ldr__ladder_fields;
+  run_options o = plain_run();
+  size_t size, i;
+  unsigned char *bytes = train_bytes(o, &size);
+  while (strcmp(f->key, "ladder.pool") != 0) f++;
+  CHECK(bytes && size > 1000);
+  if (bytes) {
+    bytes[size - 1] = 0;
+    CHECK(strstr((char *)bytes + 8, "\"ladder.method\":\"ladder\"") && strstr((char *)bytes + 8, "\"ladder.preset\":\"default\"") &&
+        strstr((char *)bytes + 8, "\"ladder.head\":\"classify\"") && strstr((char *)bytes + 8, "\"ladder.standardise\":\"on\"") &&
+        strstr((char *)bytes + 8, "\"ladder.pool\":\"first\""));
+  }
+  free(bytes);
+  for (i = 0; i < sizeof meta / sizeof *meta; i++) {
+    char file[128];
+    uint64_t found = 99;
+    int n = snprintf(file + 8, sizeof file - 8, "{\"__metadata__\":{\"ladder.pool\":\"%s\"},\"x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", meta[i].pool);
+    ldr_error err = { LDR_OK, 0, "" };
+    ldr_weights *w;
+    ldr__store_u64((unsigned char *)file, (uint64_t)n);
+    w = ldr_weights_open_memory(file, 8 + (size_t)n, NULL, &err);
+    CHECK(w != NULL);
+    CHECK_INT(w && ldr__field_read(w, f, &found), meta[i].read);
+    if (meta[i].read) CHECK_INT(found, meta[i].pool_is);
+    ldr_weights_close(w);
+  }
+}
+
 static int same_run(run_options a, run_options b) {
   size_t na, nb;
   unsigned char *x = train_bytes(a, &na), *y = train_bytes(b, &nb);
@@ -1318,7 +1351,7 @@ TEST(large_batches_run_in_chunks) {
   X(a_pair_is_two_means_and_how_they_differ) X(the_last_block_runs_for_the_rows_that_are_read) X(ladders_beside_one_another_share_a_pass) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
   X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
   X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
-  X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(parts_of_a_batch_change_no_bit) X(stop_and_resume_gives_the_same_bits) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \
+  X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(parts_of_a_batch_change_no_bit) X(stop_and_resume_gives_the_same_bits) X(files_have_names_of_choices) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \
   X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near) X(parts_of_the_backbone_change_no_bit) X(packed_floats_change_no_bit) X(large_tensors_are_stepped_in_pieces)                 \
   X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
   X(balanced_class_weights) X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)

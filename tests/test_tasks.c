@@ -268,24 +268,31 @@ static int tiny_folder(const char *name, ldr_task task, ldr_task said) {
 /* The words of an option stand in the order of the constants they mean: each is what the header's row calls that. */
 static const char *of_method(int32_t i) { return ldr_method_name((ldr_method)i); }
 static const char *of_preset(int32_t i) { return ldr_preset_name((ldr_preset)i); }
+static const char *of_head(int32_t i) { return ldr_head_name((ldr_head)i); }
+static const char *of_metric(int32_t i) { return ldr_metric_name((ldr_metric)i); }
 
 TEST(options_have_the_words_of_the_rows) {
-  static const struct { const char *option; const char *(*name)(int32_t); unsigned command; } lists[] = { { "--method", of_method, CMD_TRAIN }, { "--preset", of_preset, CMD_TRAIN } };
+  static const struct { const char *option; unsigned command; } lists[] = { { "--method", CMD_TRAIN }, { "--preset", CMD_TRAIN } };
+  static const struct { const char *words; const char *(*name)(int32_t); } rows[] = { { LDR_METHODS, of_method }, { LDR_PRESETS, of_preset }, { LDR_HEADS, of_head }, { LDR_METRICS, of_metric } };
   static const struct { const char *words, *name; int32_t place; } named[] = {      /* from 1; of enums whose 0 has no name the constant */
     { LDR_TAPS, "output", LDR_TAP_OUTPUT }, { LDR_GATES, "fixed", LDR_GATE_FIXED }, { LDR_MIXES, "after", LDR_MIX_AFTER }, { LDR_OUTPUTS, "residual", LDR_OUTPUT_RESIDUAL },
     { LDR_INITS, "slice", LDR_INIT_SLICE }, { LDR_IMPORTANCES, "energy", LDR_ENERGY }, { LDR_POOLS, "pair", LDR_POOL_PAIR }, { LDR_HEAD_SLICES, "within", LDR_HEADS_WITHIN },
     { LDR_OPTIMIZERS, "sgd", 1 + LDR_SGD }, { LDR_OPTIMIZERS, "adafactor", 1 + LDR_ADAFACTOR }, { LDR_SCHEDULES, "constant", 1 + LDR_CONSTANT },
-    { LDR_REPLACEMENTS, "constant", 1 + LDR_REPLACE_CONSTANT }, { LDR_INITS "|reserved", "reserved", INIT_RESERVED }, { LDR_TARGETS, "down", 7 }, { LDR_TARGETS, "cross_output", 11 } };
+    { LDR_REPLACEMENTS, "constant", 1 + LDR_REPLACE_CONSTANT }, { LDR_INITS "|reserved", "reserved", INIT_RESERVED }, { LDR_TARGETS, "down", 7 }, { LDR_TARGETS, "cross_output", 11 },
+    { LDR_ACTIVATIONS, "gelu_tanh", 1 + LDR_GELU_TANH }, { LDR_ACTIVATIONS, "silu", 1 + LDR_SILU }, { LDR_COMPUTES, "bf16", 1 + LDR_COMPUTE_BF16 }, { LDR_CHOICES, "off", 1 + LDR_OFF } };
   size_t i, k;
-  for (i = 0; i < 2; i++) {
+  for (i = 0; i < sizeof rows / sizeof *rows; i++) {
     char words[256] = "";
     int32_t n;
-    for (n = 0; strcmp(lists[i].name(n), "?") != 0 && n < 100; n++) sprintf(words + strlen(words), "%s%s", n ? "|" : "", lists[i].name(n));
+    for (n = 0; strcmp(rows[i].name(n), "?") != 0 && n < 100; n++) sprintf(words + strlen(words), "%s%s", n ? "|" : "", rows[i].name(n));
     CHECK(n > 5 && n < 100);
+    CHECK_STR(rows[i].words, words);
+  }
+  for (i = 0; i < 2; i++) {
     for (k = 0; k < sizeof option_table / sizeof *option_table; k++)
       if (strcmp(option_table[k].name, lists[i].option) == 0 && (option_table[k].commands & lists[i].command)) break;
     CHECK(k < sizeof option_table / sizeof *option_table);
-    if (k < sizeof option_table / sizeof *option_table) CHECK_STR(option_table[k].value, words);
+    if (k < sizeof option_table / sizeof *option_table) CHECK_STR(option_table[k].value, rows[i].words);
   }
   for (i = 0; i < sizeof named / sizeof *named; i++) CHECK_INT(word_index(named[i].words, named[i].name), named[i].place);
 }

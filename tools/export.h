@@ -17,9 +17,9 @@ extern "C" {
 /* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and
    shapes): tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS
    as layers 0, 1, ... instead of the backbone's (the configuration changes: ldr_ladder_export_config), a ladder's
-   copies as the blocks they are copies of; a model of two stacks with both. The head of the ladder is not in it; with
-   method HEAD, which changes nothing below, and with FULL before any training, the head for a task that the model was
-   published with is.
+   copies as the blocks they are copies of; a model of two stacks with both. The head of the ladder is in it where the
+   model was published with one of the same shape and labels (as with published_head). Otherwise it is not; the
+   published one is then with method HEAD, which changes nothing below it, and with FULL before any training.
    type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use are left out. LDR_UNSUPPORTED for
    adapters, prompts, prefixes and narrow rungs, which have no place in it, for biases the family has no names for, and
    for one stack of two alone.
@@ -149,6 +149,29 @@ static int ldr__task_published(ldr__published *p, const ldr_model *m, int32_t sl
   return 1;
 }
 
+/* Is the ladder's head one that the model is published with, so that it has a place there? */
+static int ldr__head_published(const ldr_ladder *l) {
+  const ldr__task_head *t = &l->m->task;
+  const ldr_ladder_desc *d = &l->d;
+  const int dense = t->hidden > 0;
+  int32_t i;
+  if (t->task == LDR_TASK_NONE || !ldr__task_row_of(l->m) || t->head != d->head || t->classes != d->classes || t->norm
+      || !t->out.data || !t->out_bias || dense != (l->head_dense.weight >= 0)
+      || l->head_width != (size_t)l->m->shape.width
+      || (d->head == LDR_HEAD_REGRESS && (d->value_mean != 0 || d->value_scale != 1))
+      || (!ldr__per_token(d->head) && t->pool != d->pool))
+    return 0;
+  if (dense
+      && (!t->dense.data || !t->dense_bias || t->activation != d->head_activation
+          || t->hidden != ldr_ladder_param(l, l->head_dense.weight).rows))
+    return 0;
+  for (i = 0; i < d->classes; i++) {
+    const char *here = ldr_ladder_label(l, i), *there = ldr_model_label(l->m, i);
+    if (!here != !there || (here && strcmp(here, there) != 0)) return 0;
+  }
+  return ldr_ladder_param(l, l->head_out.weight).rows == t->classes;
+}
+
 /* Blocks of the file. l NULL: of a random start. */
 static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
   return m->family->shared ? ldr__distinct_blocks(m) : l ? ldr__final_blocks(l) : m->layers;
@@ -158,8 +181,8 @@ static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
 static int ldr__published_of(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
   int32_t all = LDR__ENDS + ldr__published_blocks(m, l) * LDR__SLOTS;
   /* else it would not fit what is below */
-  int own = l && !l->owner && !l->d.published_head
-      && (l->d.method == LDR_METHOD_HEAD || (l->fresh && l->d.method == LDR_METHOD_FULL));
+  int own = l && !l->owner
+      && (ldr__head_published(l) || l->d.method == LDR_METHOD_HEAD || (l->fresh && l->d.method == LDR_METHOD_FULL));
   p->m = m;
   p->l = l;
   for (; *at < all + 4 * own; ++*at) {
@@ -265,6 +288,10 @@ static void ldr__published_row(float *row, const ldr__published *p, int32_t part
   size_t i, k, n;
   if (!l) {
     ldr__random_row(row, p, slot, r, key);
+  } else if (p->layer == LDR__OF_TASK && ldr__head_published(l)) {
+    const ldr__linear *map = slot < 2 ? &l->head_dense : &l->head_out;
+    memcpy(row, ldr_ladder_param(l, slot % 2 ? map->bias : map->weight).value + r * p->columns,
+        p->columns * sizeof(float));
   } else if (p->layer == LDR__OF_TASK) {
     if (slot % 2 == 0) ldr__mat_row(m->kernels, row, slot ? &m->task.out : &m->task.dense, r, p->columns);
     else memcpy(row, slot == 1 ? m->task.dense_bias : m->task.out_bias, p->columns * sizeof(float));

@@ -1493,6 +1493,17 @@ static int export_ladder(run *r) {
 
 #include "gguf.h"
 
+/* A head that answers only from the ladder's file is named, that nobody looks for it in the model. */
+static void say_head_left_out(const run *r, int gguf) {
+  const ldr_ladder_desc d = ldr_ladder_desc_get(r->ladder);
+  const int trained = r->o.ladder && d.head != LDR_HEAD_WORDS;
+  if (trained && (gguf || !ldr__head_published(r->ladder)))
+    fprintf(stderr, "ladder: note: the %s head that the ladder learned is not in it, and answers with the ladder's "
+        "file alone\n", ldr_head_name(d.head));
+  if (ldr_model_info_get(r->model).task != LDR_TASK_NONE && (gguf || (r->o.ladder && !ldr__head_published(r->ladder))))
+    fprintf(stderr, "ladder: note: the head for a task that the model was published with is not in it\n");
+}
+
 static int command_export(run *r) {
   char file[LADDER_MAX_PATH];
   const char *path = r->o.out;
@@ -1504,8 +1515,7 @@ static int command_export(run *r) {
   if (!status && gguf) status = export_gguf(r, path);
   else if (!status && (export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)))
     status = EXIT_FAILED;
-  if (!status && ldr_model_info_get(r->model).task != LDR_TASK_NONE && (gguf || r->o.ladder))
-    fprintf(stderr, "ladder: note: the head for a task that the model was published with is not in it\n");
+  if (!status) say_head_left_out(r, gguf);
   r->incomplete = r->incomplete && status;
   if (!status) printf("%s written\n", path);
   return status;

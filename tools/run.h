@@ -421,8 +421,8 @@ static const option option_table[] = {
     "questions: most tokens of an answer, 30 if not given" },
   { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0,
     "without a task: labels are numbers to be predicted" },
-  { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus|ia3",
-    0, 0, "what is trained; all but the first two go back through the backbone" },
+  { "--method", KIND_WORD, AT(method), CMD_ONE, 0, LDR_METHODS, 0, 0,
+    "what is trained; all but the first two go back through the backbone" },
   { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096,
     "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
   { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6,
@@ -455,7 +455,7 @@ static const option option_table[] = {
     "a ladder that is expected to be trained in this time" },
   { "--budget-memory", KIND_NUMBER, AT(budget_memory), CMD_FIT, 0, "MB", 0, 1e9,
     "a ladder whose training needs no more memory beside the weights" },
-  { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp|head|top|sliced", 0, 0,
+  { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, LDR_PRESETS, 0, 0,
     "the shape of the ladder; top: copies of the last blocks and no narrow rungs" },
   { "--top", KIND_COUNT_OFF, AT(top), CMD_FIT | CMD_PRETRAIN, 0, "N", 0, 65536,
     "copies of the backbone's last N blocks learn above the rungs; 0: none" },
@@ -1197,9 +1197,10 @@ static void use_encoder(run *r, int words) {
 /* 1: the ladder of that file has a head for words. */
 static int ladder_of_words(run *r, const char *path) {
   ldr_weights *w = ldr__weights_open_one(path, NULL, &r->err);
-  const char *head = w ? ldr_weights_meta(w, "ladder.head") : NULL;
-  uint64_t v = 0;
-  int words = head && parse_u64(head, 0, &v) && v == (uint64_t)LDR_HEAD_WORDS;
+  const ldr__field *f = ldr__ladder_fields;
+  uint64_t head = 0;
+  while (strcmp(f->key, "ladder.head") != 0) f++;
+  int words = w && ldr__field_read(w, f, &head) && head == (uint64_t)LDR_HEAD_WORDS;
   ldr_weights_close(w);
   return words;
 }
