@@ -1,5 +1,5 @@
-/* answers.h: what a trained ladder answers, example by example, and what needs no model at all: counted words. For ladder.c, which
-   includes it behind the implementation of ladder.h. */
+/* answers.h: what a trained ladder answers, example by example, and what needs no model at all: counted words. For
+   ladder.c, which includes it behind the implementation of ladder.h. */
 #ifndef LADDER_ANSWERS_H
 #define LADDER_ANSWERS_H
 
@@ -7,7 +7,8 @@
 
 /* ---- counting words: softmax regression on the pieces a text has ------------------------- */
 
-/* score of class c for a text with n different pieces = sum over its pieces of weight[piece,c] / sqrt(n); AdaGrad, an example a step. */
+/* score of class c for a text with n different pieces = sum over its pieces of weight[piece,c] / sqrt(n); AdaGrad, an
+   example a step. */
 typedef struct word_counter {
   int32_t  classes, words;
   int32_t *index;                 /* [vocabulary] row of a piece, -1: training never had it          */
@@ -96,8 +97,8 @@ static void word_counter_close(word_counter *w) {
 }
 
 /* Accuracy of counted words on dev and test (NULL: 0), of the epoch that is best on dev. 0: out of memory. */
-static int count_words(const ldr_dataset *train, const ldr_dataset *dev, const ldr_dataset *test, int32_t vocabulary, int32_t max_len,
-    double *dev_score, double *test_score) {
+static int count_words(const ldr_dataset *train, const ldr_dataset *dev, const ldr_dataset *test, int32_t vocabulary,
+    int32_t max_len, double *dev_score, double *test_score) {
   word_counter w;
   int32_t epoch, i, n = ldr_dataset_count(train);
   double work = (double)ldr_dataset_tokens(train) * ldr_dataset_labels(train);
@@ -124,10 +125,10 @@ static int count_words(const ldr_dataset *train, const ldr_dataset *dev, const l
 
 /* ---- answers, example by example ------------------------------------------------------- */
 
-/* {"label":"a","answer":"b","score":0.7,"text":"..."} for every example of a set with one label a text. The text is what the tokens
-   say: it may have lost its capitals. */
-static ldr_status put_answer(FILE *f, const ldr_model *m, ldr_ladder *l, ldr_predictor *p, const ldr_example *e, float *scores, ldr_text *said,
-    ldr_error *err) {
+/* {"label":"a","answer":"b","score":0.7,"text":"..."} for every example of a set with one label a text. The text
+   is what the tokens say: it may have lost its capitals. */
+static ldr_status put_answer(FILE *f, const ldr_model *m, ldr_ladder *l, ldr_predictor *p, const ldr_example *e,
+    float *scores, ldr_text *said, ldr_error *err) {
   const ldr_tokenizer *t = ldr_model_tokenizer(m);
   int32_t c, best = 0, offsets[2] = { 0, 0 };
   const char *label = e->labels[0] >= 0 ? ldr_ladder_label(l, e->labels[0]) : NULL, *answer;
@@ -155,7 +156,8 @@ static ldr_status put_answer(FILE *f, const ldr_model *m, ldr_ladder *l, ldr_pre
   return LDR_OK;
 }
 
-static ldr_status write_answers(const char *path, const ldr_model *m, ldr_ladder *l, const ldr_dataset *d, int32_t max_len, ldr_error *err) {
+static ldr_status write_answers(const char *path, const ldr_model *m, ldr_ladder *l, const ldr_dataset *d,
+    int32_t max_len, ldr_error *err) {
   ldr_predictor *p = ldr_predictor_create(l, 1, max_len, err);
   float *scores = (float *)malloc((size_t)LDR__MAX(ldr_ladder_desc_get(l).classes, 1) * sizeof *scores);
   ldr__writer w;

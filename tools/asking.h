@@ -137,8 +137,9 @@ static ldr_status read_question_line(questions *q, const text *line, int64_t num
   else if (!status && (!tab || memchr(line->data, 0, line->used)))
     status = ldr__reader_fail(&s.r, 0, err, "a question and its text are wanted, with a TAB between them, or "
         "{\"question\": ..., \"context\": ...}");
-  else if (!status) status = add_question(q, line->data, (size_t)(tab - line->data), tab + 1,
-      line->used - (size_t)(tab - line->data) - 1, err);
+  else if (!status)
+    status = add_question(q, line->data, (size_t)(tab - line->data), tab + 1,
+        line->used - (size_t)(tab - line->data) - 1, err);
   ldr__reader_free(&s.r);
   return status;
 }

@@ -15,8 +15,9 @@ static void axes_turn(double *LDR__RESTRICT p, double *LDR__RESTRICT q, size_t n
     }
 }
 
-/* Eigenvalues of the symmetric g on its diagonal and eigenvectors as rows of e, by Jacobi's turns: few sweeps where the columns come from a
-   subspace iteration and are nearly sorted out already, about ten from anywhere. k is a multiple of AXES_LANES. */
+/* Eigenvalues of the symmetric g on its diagonal and eigenvectors as rows of e, by Jacobi's turns: few sweeps where
+   the columns come from a subspace iteration and are nearly sorted out already, about ten from anywhere. k is a
+   multiple of AXES_LANES. */
 static void axes_eigen(double *g, double *e, size_t k) {
   size_t i, p, q;
   int sweep, any = 1;

@@ -25,8 +25,8 @@ static int chat_file(ldr__source *s, const char *dir, const char *name) {
   ldr_error none;
   memset(&none, 0, sizeof none);
   memset(s, 0, sizeof *s);
-  return ldr__path_join(path, sizeof path, dir, name) && ldr__file_exists(path) &&
-      !ldr__source_open(s, path, NULL, &none);
+  return ldr__path_join(path, sizeof path, dir, name) && ldr__file_exists(path)
+      && !ldr__source_open(s, path, NULL, &none);
 }
 
 /* The string of a node, or of its member "content"; NULL: none. free() it. */
@@ -129,8 +129,8 @@ static char *chat_read(const char *file, ldr_error *err) {
   return copy;
 }
 
-/* From the template `own` or, NULL, from what lies beside the tokenizer (path NULL: nothing does). answer: the text ends
-   where the model's answer begins, unless a line says otherwise. */
+/* From the template `own` or, NULL, from what lies beside the tokenizer (path NULL: nothing does). answer: the text
+   ends where the model's answer begins, unless a line says otherwise. */
 static ldr_status chat_open(chat *c, const char *own, const char *path, const ldr_tokenizer *t, int answer,
     ldr_error *err) {
   jinja_buffer members = { NULL, NULL, 0, 0 };
@@ -152,11 +152,12 @@ static ldr_status chat_open(chat *c, const char *own, const char *path, const ld
     ldr_json_free(j);
     ldr__source_close(&s);
   } else if (!err->status && path && t && chat_is_gguf(path)) chat_gguf(c, path, t, &members, err);
-  if (answer) jinja_put_string(&members, members.used > 1 ? ",\"add_generation_prompt\":true"
-      : "\"add_generation_prompt\":true");
+  if (answer)
+    jinja_put_string(&members,
+        members.used > 1 ? ",\"add_generation_prompt\":true" : "\"add_generation_prompt\":true");
   jinja_put_string(&members, "}");
-  if (!err->status && !c->j.count) ldr__fail(err, LDR_MISSING,
-      "%s has no chat template: --template FILE gives one", path ? path : "the tokenizer");
+  if (!err->status && !c->j.count)
+    ldr__fail(err, LDR_MISSING, "%s has no chat template: --template FILE gives one", path ? path : "the tokenizer");
   c->text = members.data;
   if (!err->status) c->given = ldr_json_parse(members.data, members.used, NULL, err);
   if (c->given && t) {
@@ -241,21 +242,23 @@ static ldr_status chat_answers(chat *c, const ldr_json *j, ldr_error *err) {
 static int chat_assistant(const chat *c, const ldr_encoding *e, int32_t i) {
   size_t k;
   for (k = 0; k < c->j.span_count; k++)
-    if (e->begin[i] < e->end[i] && (size_t)e->begin[i] < c->j.spans[k].end &&
-        (size_t)e->end[i] > c->j.spans[k].begin) return 1;
+    if (e->begin[i] < e->end[i] && (size_t)e->begin[i] < c->j.spans[k].end && (size_t)e->end[i] > c->j.spans[k].begin)
+      return 1;
   return 0;
 }
 
 /* ShareGPT's {"conversations":[{"from":"human","value":..}]} as messages, into b. 0: it is nothing like that. */
 static int chat_sharegpt(jinja_buffer *b, const ldr_json *j, int32_t node) {
-  static const char *const names[][2] = { { "human", "user" }, { "user", "user" }, { "gpt", "assistant" },
-    { "assistant", "assistant" }, { "system", "system" }, { "tool", "tool" } };
+  static const char *const names[][2] = {
+    { "human", "user" }, { "user", "user" }, { "gpt", "assistant" }, { "assistant", "assistant" },
+    { "system", "system" }, { "tool", "tool" } };
   const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, node, "conversations"));
   size_t said = 0;
   char *system = chat_string(j, ldr_json_get(j, node, "system"), &said);
   jinja_value own = jinja_view(system, said);
   int32_t k;
-  if (list && list->type == LDR_JSON_ARRAY && ldr_json_equals(j, ldr_json_get(j, list->first, "from"), "system")) said = 0;      /* it says so itself */
+  if (list && list->type == LDR_JSON_ARRAY && ldr_json_equals(j, ldr_json_get(j, list->first, "from"), "system"))
+    said = 0;      /* it says so itself */
   b->used = 0;
   jinja_put_string(b, "{\"messages\":[");
   if (said) {

@@ -1,7 +1,9 @@
-/* compare.h: the compare command of tools/ladder.c, which includes this file. Methods x seeds on one task, each run a process of its
-   own, because a process has one peak of memory. The result is a table and, with --report, one HTML file without scripts.
+/* compare.h: the compare command of tools/ladder.c, which includes this file. Methods x seeds on one task, each run a
+   process of its own, because a process has one peak of memory. The result is a table and, with --report, one HTML
+   file without scripts.
 
-   Order of the file: methods and what is kept of a run, running the program, reading what it left, the table, JSON, charts, the page. */
+   Order of the file: methods and what is kept of a run, running the program, reading what it left, the table, JSON,
+   charts, the page. */
 #ifndef LADDER_COMPARE_H
 #define LADDER_COMPARE_H
 
@@ -11,15 +13,25 @@ enum { COMPARE_ROWS = 10, CURVE_BINS = 192, STEP_TIMES = 4096, MAX_TICKS = 16 };
 
 #define COMPARE_METHODS "head|ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full|ia3"
 
-/* owner: whose options it takes. top, scale: a ladder of --search, with so many copies and so many times the usual rate. */
-typedef struct compare_method { const char *word, *title, *method, *owner; int32_t number, top; double scale; } compare_method;
+/* owner: whose options it takes. top, scale: a ladder of --search, with so many copies and so many times the
+   usual rate. */
+typedef struct compare_method {
+  const char *word, *title, *method, *owner;
+  int32_t     number, top;
+  double      scale;
+} compare_method;
 
 #define COMPARE_METHOD(number, word, title, method) { word, title, method, word, number, 0, 0 }
 static const compare_method compare_methods[COMPARE_ROWS] = {
-  COMPARE_METHOD(0, "head", "head", "head"), COMPARE_METHOD(1, "ladder", "ladder", "ladder"),
-  COMPARE_METHOD(2, "ladder-cached", "ladder, cached", "ladder"), COMPARE_METHOD(3, "bitfit", "bitfit", "bitfit"),
-  COMPARE_METHOD(4, "lora", "lora", "lora"), COMPARE_METHOD(5, "adapter", "adapter", "adapter"),
-  COMPARE_METHOD(6, "prefix", "prefix", "prefix"), COMPARE_METHOD(7, "prompt", "prompt", "prompt"), COMPARE_METHOD(8, "full", "full", "full"),
+  COMPARE_METHOD(0, "head", "head", "head"),
+  COMPARE_METHOD(1, "ladder", "ladder", "ladder"),
+  COMPARE_METHOD(2, "ladder-cached", "ladder, cached", "ladder"),
+  COMPARE_METHOD(3, "bitfit", "bitfit", "bitfit"),
+  COMPARE_METHOD(4, "lora", "lora", "lora"),
+  COMPARE_METHOD(5, "adapter", "adapter", "adapter"),
+  COMPARE_METHOD(6, "prefix", "prefix", "prefix"),
+  COMPARE_METHOD(7, "prompt", "prompt", "prompt"),
+  COMPARE_METHOD(8, "full", "full", "full"),
   COMPARE_METHOD(9, "ia3", "ia3", "ia3") };
 
 enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8, ROW_SEARCH = 100 };
@@ -28,14 +40,37 @@ enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8, ROW_SEARCH = 
 static const char *const compare_copies[] = { "--rank", "--alpha", "--targets", "--standardise", "--head-epochs" };
 
 /* Options that train would refuse, or that mean nothing, with another method. */
+#define LADDERS "ladder|ladder-cached"
+#define THROUGH_BACKBONE "bitfit|lora|adapter|prefix|prompt|full|ia3"
 static const struct { const char *option, *methods; } compare_owned[] = {
-  { "--rank", "lora|ladder|ladder-cached" }, { "--alpha", "lora|ladder|ladder-cached" }, { "--targets", "lora|ladder|ladder-cached" }, { "--bottleneck", "adapter" }, { "--virtual-tokens", "prefix|prompt" }, { "--prompt-hidden", "prompt" },
-  { "--preset", "ladder|ladder-cached" }, { "--reduction", "ladder|ladder-cached" }, { "--rungs", "ladder|ladder-cached" }, { "--encoder-rungs", "ladder|ladder-cached" }, { "--init", "ladder|ladder-cached" },
-  { "--importance", "ladder|ladder-cached" }, { "--slice-heads", "ladder|ladder-cached" }, { "--cache-type", "ladder-cached" }, { "--cache-fill", "ladder-cached" },
-  { "--tune-layers", "bitfit|lora|adapter|prefix|prompt|full|ia3" }, { "--tune-biases", "bitfit|lora|adapter|prefix|prompt|full|ia3" },
-  { "--tune-norms", "bitfit|lora|adapter|prefix|prompt|full|ia3" }, { "--recompute", "ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full|ia3" },
-  { "--tap-type", "ladder" }, { "--top", "ladder|ladder-cached" }, { "--standardise", "head|ladder|ladder-cached" }, { "--head-epochs", "head|ladder|ladder-cached" },
-  { "--recipe", "ladder|ladder-cached" }, { "--budget-seconds", "ladder|ladder-cached" }, { "--budget-memory", "ladder|ladder-cached" } };
+  { "--rank", "lora|" LADDERS },
+  { "--alpha", "lora|" LADDERS },
+  { "--targets", "lora|" LADDERS },
+  { "--bottleneck", "adapter" },
+  { "--virtual-tokens", "prefix|prompt" },
+  { "--prompt-hidden", "prompt" },
+  { "--preset", LADDERS },
+  { "--reduction", LADDERS },
+  { "--rungs", LADDERS },
+  { "--encoder-rungs", LADDERS },
+  { "--init", LADDERS },
+  { "--importance", LADDERS },
+  { "--slice-heads", LADDERS },
+  { "--cache-type", "ladder-cached" },
+  { "--cache-fill", "ladder-cached" },
+  { "--tune-layers", THROUGH_BACKBONE },
+  { "--tune-biases", THROUGH_BACKBONE },
+  { "--tune-norms", THROUGH_BACKBONE },
+  { "--recompute", LADDERS "|" THROUGH_BACKBONE },
+  { "--tap-type", "ladder" },
+  { "--top", LADDERS },
+  { "--standardise", "head|" LADDERS },
+  { "--head-epochs", "head|" LADDERS },
+  { "--recipe", LADDERS },
+  { "--budget-seconds", LADDERS },
+  { "--budget-memory", LADDERS } };
+#undef LADDERS
+#undef THROUGH_BACKBONE
 
 /* Mean and standard deviation as values come (Welford). */
 typedef struct spread { double mean, squares; int n; } spread;
@@ -49,8 +84,8 @@ static void spread_add(spread *s, double v) {
 
 static double spread_deviation(const spread *s) { return s->n > 1 ? sqrt(s->squares / (s->n - 1)) : 0; }
 
-/* Losses in bins of `width` steps, which doubles when they are full. This program must stay small: on Linux a child's peak of memory
-   begins at what its parent held. */
+/* Losses in bins of `width` steps, which doubles when they are full. This program must stay small: on Linux a child's
+   peak of memory begins at what its parent held. */
 typedef struct curve { double sum[CURVE_BINS]; int64_t count[CURVE_BINS]; int32_t width, used; } curve;
 
 static void curve_add(curve *c, int32_t step, double loss) {
@@ -97,7 +132,8 @@ static double sample_median(sample *s) {
   return (s->values[(s->used - 1) / 2] + s->values[s->used / 2]) / 2;
 }
 
-/* What one run answered on the scored set, one label a text: how often each class was taken for which, and the mistakes it was surest of. */
+/* What one run answered on the scored set, one label a text: how often each class was taken for which, and the
+   mistakes it was surest of. */
 enum { MAX_CLASSES = 24, MAX_MISTAKES = 12 };
 
 typedef struct mistake { double score; char label[40], answer[40], said[200]; } mistake;
@@ -136,8 +172,8 @@ typedef struct comparison {
   double   words_dev, words_test;        /* what counting words reaches, -1: not known               */
   char   **arguments;
   sample   times;
-  char     folder[LADDER_MAX_PATH], out[LADDER_MAX_PATH], err[LADDER_MAX_PATH], log[LADDER_MAX_PATH], result[LADDER_MAX_PATH],
-       answers[LADDER_MAX_PATH], cache[LADDER_MAX_PATH], top[16], scale[16];
+  char     folder[LADDER_MAX_PATH], out[LADDER_MAX_PATH], err[LADDER_MAX_PATH], log[LADDER_MAX_PATH];
+  char     result[LADDER_MAX_PATH], answers[LADDER_MAX_PATH], cache[LADDER_MAX_PATH], top[16], scale[16];
   compare_method searched[COMPARE_ROWS];
   char     names[COMPARE_ROWS][2][40];   /* of those                                                 */
 } comparison;
@@ -214,7 +250,8 @@ static int make_folder(comparison *c) {
   if (!mkdtemp(c->folder)) return fail(c->r, LDR_IO, "%s: no folder for temporary files can be made there", c->folder);
 #else
   if (!report) strcpy(c->folder, "ladder-compare-runs");
-  if (!make_directory(c->folder)) return fail(c->r, LDR_IO, "%s: no folder for temporary files can be made there", c->folder);
+  if (!make_directory(c->folder))
+    return fail(c->r, LDR_IO, "%s: no folder for temporary files can be made there", c->folder);
 #endif
   ldr__path_join(c->out, sizeof c->out, c->folder, "out");
   ldr__path_join(c->err, sizeof c->err, c->folder, "err");
@@ -226,7 +263,8 @@ static int make_folder(comparison *c) {
 
 /* A run that was ended leaves more than it was asked for. */
 static void remove_files(const comparison *c) {
-  static const char *const names[] = { "out", "err", "log", "answers", "result", "result.partial", "result.checkpoint", "result.checkpoint.partial" };
+  static const char *const names[] = {
+    "out", "err", "log", "answers", "result", "result.partial", "result.checkpoint", "result.checkpoint.partial" };
   char path[LADDER_MAX_PATH];
   size_t i;
   for (i = 0; i < sizeof names / sizeof *names; i++)
@@ -244,7 +282,8 @@ static void remove_directory(const char *path) {
 }
 
 static void remove_folder(const comparison *c) {
-  static const char *const files[] = { "train.taps", "dev.taps", "train.taps.partial", "dev.taps.partial", "train.taps.lock", "dev.taps.lock" };
+  static const char *const files[] = {
+    "train.taps", "dev.taps", "train.taps.partial", "dev.taps.partial", "train.taps.lock", "dev.taps.lock" };
   char folder[LADDER_MAX_PATH], path[LADDER_MAX_PATH];
   size_t n;
   int i;
@@ -263,15 +302,17 @@ static void remove_folder(const comparison *c) {
 /* 1: a run of that method takes the option. */
 static int option_is_for(const run *r, const compare_method *m, const char *name) {
   const ldr__preset *preset = r->o.preset ? ldr__preset_of((ldr_preset)(r->o.preset - 1)) : NULL;
+  int rungs_alone = preset && !preset->copies && strcmp(m->method, "ladder") == 0;
   size_t i;
-  for (i = 0; preset && !preset->copies && strcmp(m->method, "ladder") == 0 && i < sizeof compare_copies / sizeof *compare_copies; i++)
+  for (i = 0; rungs_alone && i < sizeof compare_copies / sizeof *compare_copies; i++)
     if (strcmp(compare_copies[i], name) == 0 && (i < 3 || r->o.standardise != LDR_ON)) return 0;
   for (i = 0; i < sizeof compare_owned / sizeof *compare_owned; i++)
     if (strcmp(compare_owned[i].option, name) == 0) return word_index(compare_owned[i].methods, m->owner) > 0;
   return 1;
 }
 
-/* This program's arguments become those of `command` for one method: what it knows and what is for the method goes on as it was given. */
+/* This program's arguments become those of `command` for one method: what it knows and what is for the method goes on
+   as it was given. */
 static void make_arguments(comparison *c, const char *name, const compare_method *m, char *seed) {
   const struct command *mine = find_command("compare"), *command = find_command(name);
   char **from = c->r->arguments, **to = c->arguments;
@@ -291,7 +332,7 @@ static void make_arguments(comparison *c, const char *name, const compare_method
   *to++ = (char *)(uintptr_t)"--seed";
   *to++ = seed;
   *to++ = (char *)(uintptr_t)"--json";
-  if (m->number <= ROW_CACHED) {         /* a head and two ladders, one of which shows what reading the backbone costs */
+  if (m->number <= ROW_CACHED) {      /* a head and two ladders, one of which shows what reading the backbone costs */
     *to++ = (char *)(uintptr_t)"--cache";
     *to++ = (char *)(uintptr_t)(m->number == ROW_LADDER ? "off" : "ram");
   }
@@ -342,7 +383,9 @@ static char *last_line(const char *path) {
 static void find_reason(const comparison *c, int status, char reason[480]) {
   char *line = last_line(c->err);
   const char *said = line && strncmp(line, "ladder: ", 8) == 0 ? line + 8 : line;
-  if (status < 0) snprintf(reason, 480, "ended by signal %d%s", -status, status == -9 ? ", as a system without memory left does it" : "");
+  if (status < 0)
+    snprintf(reason, 480, "ended by signal %d%s", -status,
+        status == -9 ? ", as a system without memory left does it" : "");
   else if (said) snprintf(reason, 480, "%s", said);
   else snprintf(reason, 480, status == 127 ? "the program could not be started again" : "exit status %d", status);
   free(line);
@@ -359,9 +402,12 @@ static ldr_json *run_for_json(comparison *c, char **line, char reason[480]) {
   return j;
 }
 
-static double member(const ldr_json *j, const char *key, double otherwise) { return ldr_json_number(j, ldr_json_get(j, 0, key), otherwise); }
+static double member(const ldr_json *j, const char *key, double otherwise) {
+  return ldr_json_number(j, ldr_json_get(j, 0, key), otherwise);
+}
 
-/* Losses into the curve; returns the median time of a step. The last step of an epoch does not count: it scores the dev set, too. */
+/* Losses into the curve; returns the median time of a step. The last step of an epoch does not count: it scores the
+   dev set, too. */
 static double read_log(comparison *c, contender *k) {
   FILE *f = fopen(c->log, "rb");
   text line = { NULL, 0, 0 };
@@ -431,7 +477,8 @@ static void read_answers(const comparison *c, confusion *a) {
 
 static void read_trial(comparison *c, contender *k, trial *t, const ldr_json *j) {
   double step = read_log(c, k), majority = member(j, "majority", -1);
-  const ldr_json_node *dev = ldr_json_node_at(j, ldr_json_get(j, 0, "dev")), *test = ldr_json_node_at(j, ldr_json_get(j, 0, "test"));
+  const ldr_json_node *dev = ldr_json_node_at(j, ldr_json_get(j, 0, "dev"));
+  const ldr_json_node *test = ldr_json_node_at(j, ldr_json_get(j, 0, "test"));
   t->done = 1;
   t->has_dev = dev && dev->type == LDR_JSON_NUMBER;
   t->has_test = test && test->type == LDR_JSON_NUMBER;
@@ -497,7 +544,10 @@ static void run_trial(comparison *c, contender *k, int seed) {
 /* ---- the table ------------------------------------------------------------------------ */
 
 /* What matters comes first: a phone shows few columns at once. */
-enum { CELL_DEV, CELL_TEST, CELL_STEP, CELL_STEP_RATIO, CELL_PEAK, CELL_PEAK_RATIO, CELL_TRAINED, CELL_SHARE, CELL_WHOLE, CELL_PLANNED, CELLS };
+enum {
+  CELL_DEV, CELL_TEST, CELL_STEP, CELL_STEP_RATIO, CELL_PEAK, CELL_PEAK_RATIO, CELL_TRAINED, CELL_SHARE, CELL_WHOLE,
+  CELL_PLANNED, CELLS
+};
 typedef char cells[CELLS][48];
 
 /* 1234567 as 1,234,567. */
@@ -517,8 +567,12 @@ static void format_score(char to[48], const spread *s, int html) {
   else snprintf(to, 48, html ? "%.4f \xc2\xb1 %.4f" : "%.4f +- %.4f", s->mean, spread_deviation(s));
 }
 
-static void format_ms(char to[48], double seconds) { snprintf(to, 48, seconds < 0.1 ? "%.2f" : seconds < 1 ? "%.1f" : "%.0f", 1e3 * seconds); }
-static void format_mib(char to[48], double bytes) { snprintf(to, 48, bytes < 104857600.0 ? "%.1f" : "%.0f", bytes / 1048576.0); }
+static void format_ms(char to[48], double seconds) {
+  snprintf(to, 48, seconds < 0.1 ? "%.2f" : seconds < 1 ? "%.1f" : "%.0f", 1e3 * seconds);
+}
+static void format_mib(char to[48], double bytes) {
+  snprintf(to, 48, bytes < 104857600.0 ? "%.1f" : "%.0f", bytes / 1048576.0);
+}
 
 static void format_ratio(char to[48], const spread *v, const spread *full) {
   if (v->n && full && full->n && full->mean > 0) snprintf(to, 48, "%.2f", v->mean / full->mean);
@@ -540,17 +594,23 @@ static void fill_cells(const comparison *c, const contender *k, cells to, int ht
   format_ratio(to[CELL_PEAK_RATIO], &k->peak, c->full ? &c->full->peak : NULL);
 }
 
-static int cell_shown(const comparison *c, int cell) { return cell == CELL_DEV ? c->has_dev : cell == CELL_TEST ? c->has_test : cell == CELL_STEP_RATIO || cell == CELL_PEAK_RATIO ? c->full != NULL : 1; }
+static int cell_shown(const comparison *c, int cell) {
+  if (cell == CELL_DEV) return c->has_dev;
+  if (cell == CELL_TEST) return c->has_test;
+  return c->full || (cell != CELL_STEP_RATIO && cell != CELL_PEAK_RATIO);
+}
 
 static void print_failures(const comparison *c) {
   int i, s;
   for (i = 0; i < c->rows; i++)
     for (s = 0; s < c->seeds && c->row[i].done; s++)
-      if (!c->row[i].trials[s].done) printf("%s, seed %d failed: %s\n", c->row[i].method->title, s + 1, c->row[i].trials[s].error);
+      if (!c->row[i].trials[s].done)
+        printf("%s, seed %d failed: %s\n", c->row[i].method->title, s + 1, c->row[i].trials[s].error);
 }
 
 static void print_table(const comparison *c) {
-  static const char *const heads[CELLS] = { "dev", "test", "ms/step", "to full", "peak MiB", "to full", "trained", "share", "seconds", "plan MiB" };
+  static const char *const heads[CELLS] = { "dev", "test", "ms/step", "to full", "peak MiB", "to full", "trained",
+    "share", "seconds", "plan MiB" };
   static cells text_of[COMPARE_ROWS];
   int width[CELLS], i, j, names = 14;
   for (i = 0; i < c->rows; i++) names = LDR__MAX(names, (int)strlen(c->row[i].method->title));
@@ -573,7 +633,8 @@ static void print_table(const comparison *c) {
   if (c->majority >= 0) printf("always the commonest class of dev: %.4f of the answers are right\n", c->majority);
   if (c->words_dev >= 0) printf("counting words, without a model: %.4f on dev\n", c->words_dev);
   if (c->words_test >= 0) printf("counting words, without a model: %.4f on test\n", c->words_test);
-  if (c->has_dev || c->has_test) printf("scores are %s%s\n", c->metric, c->seeds > 1 ? ": mean +- standard deviation over the seeds" : "");
+  if (c->has_dev || c->has_test)
+    printf("scores are %s%s\n", c->metric, c->seeds > 1 ? ": mean +- standard deviation over the seeds" : "");
   print_failures(c);
 }
 
@@ -729,7 +790,8 @@ static int axis_ticks(const axis *a, double ticks[MAX_TICKS]) {
   power = pow(10, floor(log10((a->high - a->low) / 4)));
   for (i = 0; i < 3 && power * steps[i] * 5 < a->high - a->low; i++) {}
   step = power * steps[i];
-  for (v = ceil(a->low / step - 1e-9); v * step <= a->high + 1e-9 * step && n < MAX_TICKS; v++) ticks[n++] = fabs(v) < 0.5 ? 0 : v * step;      /* no -0 */
+  for (v = ceil(a->low / step - 1e-9); v * step <= a->high + 1e-9 * step && n < MAX_TICKS; v++)
+    ticks[n++] = fabs(v) < 0.5 ? 0 : v * step;      /* no -0 */
   return n;
 }
 
@@ -759,38 +821,53 @@ static int method_number(const contender *k) { return k->method->number; }
 static int colour_of(const contender *k) { return k->method->number % ROW_SEARCH; }
 
 static void begin_chart(page *p, const char *id, const char *title, int height) {
-  say(p, "<figure><figcaption>%s</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\"><title id=\"%s-t\">%s</title><desc id=\"%s-d\">", title, CHART_WIDTH, height, id, id, id, title, id);
+  say(p,
+      "<figure><figcaption>%s</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\">"
+      "<title id=\"%s-t\">%s</title><desc id=\"%s-d\">", title, CHART_WIDTH, height, id, id, id, title, id);
 }
 
 static void end_chart(page *p, const char *note) { say(p, "</svg>\n<p>%s</p></figure>\n", note); }
+
+static void draw_line(page *p, const char *kind, double x1, double x2, double y1, double y2) {
+  say(p, "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", kind, x1, x2, y1, y2);
+}
 
 static void draw_axes(page *p, const axis *x, const axis *y, const char *x_name, const char *y_name) {
   double ticks[MAX_TICKS], last = -1e9;
   int i, n = axis_ticks(y, ticks);
   for (i = 0; i < n; i++) {
     double at = axis_place(y, ticks[i]);
-    say(p, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%.1f\" y=\"%.1f\" class=\"tick end\">%.4g</text>\n", x->from, x->to, at, at, x->from - 6, at + 4, ticks[i]);
+    draw_line(p, "grid", x->from, x->to, at, at);
+    say(p, "<text x=\"%.1f\" y=\"%.1f\" class=\"tick end\">%.4g</text>\n", x->from - 6, at + 4, ticks[i]);
   }
   n = axis_ticks(x, ticks);
   for (i = 0; i < n; i++) {
     double at = axis_place(x, ticks[i]);
-    say(p, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", at, at, y->from, y->to);
+    draw_line(p, "grid", at, at, y->from, y->to);
     if (at - last < 34 || at > CHART_WIDTH - 12) continue;
     say(p, "<text x=\"%.1f\" y=\"%.1f\" class=\"tick mid\">%.4g</text>\n", at, y->from + 16, ticks[i]);
     last = at;
   }
-  say(p, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", x->from, x->to, y->from, y->from);
-  say(p, "<text x=\"%.1f\" y=\"%.1f\" class=\"tick mid\">%s%s</text>", (x->from + x->to) / 2, y->from + 36, x_name, x->log ? " (logarithmic)" : "");
+  draw_line(p, "axis", x->from, x->to, y->from, y->from);
+  say(p, "<text x=\"%.1f\" y=\"%.1f\" class=\"tick mid\">%s%s</text>", (x->from + x->to) / 2, y->from + 36, x_name,
+      x->log ? " (logarithmic)" : "");
   say(p, "<text x=\"%.1f\" y=\"%.1f\" class=\"tick\">%s</text>\n", 4.0, y->to - 12, y_name);
 }
 
 /* Four shapes beside nine colours. */
 static void draw_mark(page *p, int number, double x, double y) {
   switch (number % 4) {
-    case 0: say(p, "<circle class=\"mark c%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"5.5\"/>", number, x, y); break;
-    case 1: say(p, "<rect class=\"mark c%d\" x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\"/>", number, x - 5, y - 5); break;
-    case 2: say(p, "<path class=\"mark c%d\" d=\"M%.1f %.1fl6 11h-12z\"/>", number, x, y - 7); break;
-    default: say(p, "<path class=\"mark c%d\" d=\"M%.1f %.1fl6.5 6.5l-6.5 6.5l-6.5 -6.5z\"/>", number, x, y - 6.5); break;
+    case 0:
+      say(p, "<circle class=\"mark c%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"5.5\"/>", number, x, y);
+      break;
+    case 1:
+      say(p, "<rect class=\"mark c%d\" x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\"/>", number, x - 5, y - 5);
+      break;
+    case 2:
+      say(p, "<path class=\"mark c%d\" d=\"M%.1f %.1fl6 11h-12z\"/>", number, x, y - 7);
+      break;
+    default:
+      say(p, "<path class=\"mark c%d\" d=\"M%.1f %.1fl6.5 6.5l-6.5 6.5l-6.5 -6.5z\"/>", number, x, y - 6.5);
   }
 }
 
@@ -812,7 +889,8 @@ static double covered(const boxes *b, const box *a) {
   int i;
   for (i = 0; i < b->count; i++) {
     const box *o = &b->list[i];
-    double w = LDR__MIN(a->x + a->width, o->x + o->width) - LDR__MAX(a->x, o->x), h = LDR__MIN(a->y + a->height, o->y + o->height) - LDR__MAX(a->y, o->y);
+    double w = LDR__MIN(a->x + a->width, o->x + o->width) - LDR__MAX(a->x, o->x);
+    double h = LDR__MIN(a->y + a->height, o->y + o->height) - LDR__MAX(a->y, o->y);
     if (w > 0 && h > 0) sum += w * h;
   }
   return sum;
@@ -820,9 +898,11 @@ static double covered(const boxes *b, const box *a) {
 
 static double nearest(double v, double from, double to) { return v < from ? from : v > to ? to : v; }
 
-/* How often the line from (x,y) to a label meets what is drawn, its own mark left out: such a line seems to lead to the other mark. */
+/* How often the line from (x,y) to a label meets what is drawn, its own mark left out: such a line seems to lead to
+   the other mark. */
 static int crossed(const boxes *b, double x, double y, const box *label) {
-  double dx = nearest(x, label->x, label->x + label->width) - x, dy = nearest(y, label->y, label->y + label->height) - y, length = sqrt(dx * dx + dy * dy), t;
+  double dx = nearest(x, label->x, label->x + label->width) - x;
+  double dy = nearest(y, label->y, label->y + label->height) - y, length = sqrt(dx * dx + dy * dy), t;
   int i, hits = 0;
   for (t = 10; t < length; t += 3)
     for (i = 0; i < b->count; i++) {
@@ -832,9 +912,11 @@ static int crossed(const boxes *b, double x, double y, const box *label) {
   return hits;
 }
 
-/* The place for a label around (x,y) that covers least, the nearest of those; a line leads to it when it is not beside its point. */
+/* The place for a label around (x,y) that covers least, the nearest of those; a line leads to it when it is not
+   beside its point. */
 static void place_label(page *p, boxes *b, const axis *ax, const axis *ay, double x, double y, const char *label) {
-  static const double directions[][2] = { { 1, 0 }, { -1, 0 }, { 0, -1 }, { 0, 1 }, { 0.8, -0.7 }, { 0.8, 0.7 }, { -0.8, -0.7 }, { -0.8, 0.7 } };
+  static const double directions[][2] = {
+    { 1, 0 }, { -1, 0 }, { 0, -1 }, { 0, 1 }, { 0.8, -0.7 }, { 0.8, 0.7 }, { -0.8, -0.7 }, { -0.8, 0.7 } };
   static const double radii[] = { 9, 20, 34, 50, 70, 95 };
   double best = 1e30, best_radius = 0, side = 0;
   size_t r, d;
@@ -849,7 +931,8 @@ static void place_label(page *p, boxes *b, const axis *ax, const axis *ay, doubl
       double dx = directions[d][0], cover;
       at.x = x + dx * radii[r] - (dx > 0 ? 0 : dx < 0 ? at.width : at.width / 2);
       at.y = y + directions[d][1] * (radii[r] + 4) - at.height / 2;
-      if (at.x < ax->from || at.x + at.width > CHART_WIDTH - 2 || at.y < ay->to || at.y + at.height > ay->from) continue;
+      if (at.x < ax->from || at.x + at.width > CHART_WIDTH - 2 || at.y < ay->to || at.y + at.height > ay->from)
+        continue;
       cover = covered(b, &at) + 40.0 * crossed(b, x, y, &at);
       if (cover < best - 1e-9) {
         best = cover;
@@ -858,8 +941,11 @@ static void place_label(page *p, boxes *b, const axis *ax, const axis *ay, doubl
         chosen = at;
       }
     }
-  if (best_radius > 9) say(p, "<line class=\"lead\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x, y, nearest(x, chosen.x, chosen.x + chosen.width), nearest(y, chosen.y, chosen.y + chosen.height));
-  say(p, "<text class=\"label%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", side > 0.5 ? " end" : side > 0 ? " mid" : "", chosen.x + side * chosen.width, chosen.y + 12, label);
+  if (best_radius > 9)
+    say(p, "<line class=\"lead\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x, y,
+        nearest(x, chosen.x, chosen.x + chosen.width), nearest(y, chosen.y, chosen.y + chosen.height));
+  say(p, "<text class=\"label%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+      side > 0.5 ? " end" : side > 0 ? " mid" : "", chosen.x + side * chosen.width, chosen.y + 12, label);
   add_box(b, chosen.x, chosen.y, chosen.width, chosen.height);
 }
 
@@ -869,15 +955,23 @@ static int plotted(const comparison *c, const contender *k) { return k->done && 
 /* What a score can be drawn against. */
 enum { COST_TIME, COST_MEMORY, COST_TRAINED, COST_RUN };
 static const struct { const char *id, *title, *name, *unit; } costs[] = {
-  { "time", "Score against time per step", "time per step, ms", "ms" }, { "memory", "Score against peak memory", "peak memory, MiB", "MiB" },
+  { "time", "Score against time per step", "time per step, ms", "ms" },
+  { "memory", "Score against peak memory", "peak memory, MiB", "MiB" },
   { "trained", "Score against trained numbers", "trained numbers, thousands", "thousand" },
   { "run", "Score against seconds of the whole run", "whole run, s", "s" } };
 
 static double cost_of(const contender *k, int cost) {
-  return cost == COST_MEMORY ? k->peak.mean / 1048576.0 : cost == COST_TRAINED ? (double)k->trainable / 1e3 : cost == COST_RUN ? k->seconds.mean : 1e3 * k->step.mean;
+  switch (cost) {
+    case COST_MEMORY: return k->peak.mean / 1048576.0;
+    case COST_TRAINED: return (double)k->trainable / 1e3;
+    case COST_RUN: return k->seconds.mean;
+    default: return 1e3 * k->step.mean;
+  }
 }
 
-static int majority_plotted(const comparison *c) { return c->has_dev && c->majority >= 0 && strcmp(c->metric, "accuracy") == 0; }
+static int majority_plotted(const comparison *c) {
+  return c->has_dev && c->majority >= 0 && strcmp(c->metric, "accuracy") == 0;
+}
 
 static void scatter_axes(const comparison *c, int kind, axis *x, axis *y) {
   double least = 1e300, most = 0, low = 1e300, high = -1e300;
@@ -908,13 +1002,16 @@ static void draw_scatter(page *p, const comparison *c, int kind) {
   scatter_axes(c, kind, &x, &y);
   begin_chart(p, costs[kind].id, costs[kind].title, CHART_HEIGHT);
   for (i = 0; i < c->rows; i++)
-    if (plotted(c, &c->row[i])) say(p, "%s: %.4f at %.1f %s. ", c->row[i].method->title, score_of(c, &c->row[i])->mean, cost_of(&c->row[i], kind), costs[kind].unit);
+    if (plotted(c, &c->row[i]))
+      say(p, "%s: %.4f at %.1f %s. ", c->row[i].method->title, score_of(c, &c->row[i])->mean,
+          cost_of(&c->row[i], kind), costs[kind].unit);
   say(p, "</desc>\n");
   snprintf(y_name, sizeof y_name, "%s on %s", c->metric, c->has_dev ? "dev" : "test");
   draw_axes(p, &x, &y, costs[kind].name, y_name);
   if (majority_plotted(c)) {
     double at = axis_place(&y, c->majority);
-    say(p, "<line class=\"base\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"tick end\" x=\"%.1f\" y=\"%.1f\">always the commonest class</text>\n", x.from, x.to, at, at, x.to, at + 14);
+    draw_line(p, "base", x.from, x.to, at, at);
+    say(p, "<text class=\"tick end\" x=\"%.1f\" y=\"%.1f\">always the commonest class</text>\n", x.to, at + 14);
     add_box(&b, x.to - 26 * LETTER, at, 26 * LETTER, 18);
   }
   for (i = 0; i < c->rows; i++) {
@@ -923,21 +1020,28 @@ static void draw_scatter(page *p, const comparison *c, int kind) {
     if (!plotted(c, &c->row[i])) continue;
     if (d > 0) {
       double top = axis_place(&y, s->mean + d), bottom = axis_place(&y, s->mean - d);
-      say(p, "<line class=\"whisker c%d\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", colour_of(&c->row[i]), px, px, top, bottom);
+      say(p, "<line class=\"whisker c%d\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", colour_of(&c->row[i]),
+          px, px, top, bottom);
       add_box(&b, px - 1, top, 2, bottom - top);
     }
     draw_mark(p, colour_of(&c->row[i]), px, py);
     add_box(&b, px - 7, py - 7, 14, 14);
   }
-  for (i = 0; i < c->rows; i++)
-    if (plotted(c, &c->row[i])) place_label(p, &b, &x, &y, axis_place(&x, cost_of(&c->row[i], kind)), axis_place(&y, score_of(c, &c->row[i])->mean), c->row[i].method->title);
-  end_chart(p, c->seeds > 1 ? "Upper left is better. A bar through a point is one standard deviation over the seeds each way." : "Upper left is better.");
+  for (i = 0; i < c->rows; i++) {
+    const contender *k = &c->row[i];
+    if (plotted(c, k))
+      place_label(p, &b, &x, &y, axis_place(&x, cost_of(k, kind)), axis_place(&y, score_of(c, k)->mean),
+          k->method->title);
+  }
+  end_chart(p, c->seeds > 1
+      ? "Upper left is better. A bar through a point is one standard deviation over the seeds each way."
+      : "Upper left is better.");
 }
 
 /* One bar a method; memory: two, what was planned above what was measured. */
 static void draw_bars(page *p, const comparison *c, int memory) {
   const double left = 112, most_width = CHART_WIDTH - 112 - 74;
-  double most = 0, y = 10;
+  double most = 0, y = 10, scale;
   int i, n = 0, row = memory ? 36 : 28;
   for (i = 0; i < c->rows; i++) {
     if (!c->row[i].done) continue;
@@ -949,10 +1053,15 @@ static void draw_bars(page *p, const comparison *c, int memory) {
   for (i = 0; i < c->rows; i++)
     if (c->row[i].done) say(p, "%s: %.1f. ", c->row[i].method->title, cost_of(&c->row[i], memory));
   say(p, "</desc>\n");
-  if (memory) say(p, "<defs><pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line class=\"hatch\" x1=\"0\" x2=\"0\" y1=\"0\" y2=\"5\"/></pattern></defs>\n");
+  if (memory)
+    say(p,
+        "<defs><pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" "
+        "patternTransform=\"rotate(45)\"><line class=\"hatch\" x1=\"0\" x2=\"0\" y1=\"0\" y2=\"5\"/></pattern>"
+        "</defs>\n");
+  scale = most > 0 ? most_width / most : 0;
   for (i = 0; i < c->rows; i++) {
     const contender *k = &c->row[i];
-    double cost = cost_of(k, memory), planned = (double)k->planned / 1048576.0, scale = most > 0 ? most_width / most : 0;
+    double cost = cost_of(k, memory), planned = (double)k->planned / 1048576.0;
     char number[48];
     if (!k->done) continue;
     if (memory) format_mib(number, k->peak.mean);
@@ -964,11 +1073,15 @@ static void draw_bars(page *p, const comparison *c, int memory) {
       say(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>", left + planned * scale + 5, y + 10, number);
       format_mib(number, k->peak.mean);
     }
-    say(p, "<rect class=\"bar c%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>", colour_of(k), left, memory ? y + 14 : y + 3, cost * scale, memory ? 12 : 16);
-    say(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", left + cost * scale + 5, memory ? y + 25 : y + 16, number);
+    say(p, "<rect class=\"bar c%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>", colour_of(k), left,
+        memory ? y + 14 : y + 3, cost * scale, memory ? 12 : 16);
+    say(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", left + cost * scale + 5,
+        memory ? y + 25 : y + 16, number);
     y += row;
   }
-  end_chart(p, memory ? "Solid: the measured peak of the process. Hatched, above it: what <code>ladder plan</code> says." : "Median over the steps, mean over the seeds.");
+  end_chart(p, memory
+      ? "Solid: the measured peak of the process. Hatched, above it: what <code>ladder plan</code> says."
+      : "Median over the steps, mean over the seeds.");
 }
 
 /* Mean loss around bin i, over a twentieth of the run. */
@@ -1031,7 +1144,9 @@ static void label_ends(page *p, line_end *e, int n, const axis *y) {
     double limit = i == n - 1 ? y->from : e[i + 1].at - gap;
     if (e[i].at > limit) e[i].at = limit;
   }
-  for (i = 0; i < n; i++) say(p, "<path class=\"lead\" d=\"M%.1f %.1fL%d %.1f\"/><text class=\"label\" x=\"%d\" y=\"%.1f\">%s</text>\n", e[i].x, e[i].y, CHART_WIDTH - 58, e[i].at, CHART_WIDTH - 55, e[i].at + 4, e[i].k->method->title);
+  for (i = 0; i < n; i++)
+    say(p, "<path class=\"lead\" d=\"M%.1f %.1fL%d %.1f\"/><text class=\"label\" x=\"%d\" y=\"%.1f\">%s</text>\n",
+        e[i].x, e[i].y, CHART_WIDTH - 58, e[i].at, CHART_WIDTH - 55, e[i].at + 4, e[i].k->method->title);
 }
 
 static void draw_curves(page *p, const comparison *c) {
@@ -1066,32 +1181,60 @@ static void draw_curves(page *p, const comparison *c) {
     n++;
   }
   label_ends(p, ends, n, &y);
-  end_chart(p, left_out ? "Mean over the seeds, smoothed. The cached ladder's line is the ladder's." : "Mean over the seeds, smoothed.");
+  end_chart(p, left_out
+      ? "Mean over the seeds, smoothed. The cached ladder's line is the ladder's."
+      : "Mean over the seeds, smoothed.");
 }
 
 /* ---- the page ------------------------------------------------------------------------- */
 
 static const char compare_style[] =
-  ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--paper:#fff;--panel:#f6f8fa;--rule:#d1d9e0;--grid:#e6eaef}\n"
-  ".c0{--c:#6e7781}.c1{--c:#0a69c7}.c2{--c:#0b8a9e}.c3{--c:#9a6700}.c4{--c:#8250df}.c5{--c:#1a7f37}.c6{--c:#c2417c}.c7{--c:#7a4b2a}.c8{--c:#cf222e}\n"
-  "@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa5b1;--paper:#0d1117;--panel:#161b22;--rule:#3d444d;--grid:#262d36}\n"
-  ".c0{--c:#a3adb8}.c1{--c:#58a6ff}.c2{--c:#39c5cf}.c3{--c:#e3b341}.c4{--c:#bc8cff}.c5{--c:#56d364}.c6{--c:#ff7bb5}.c7{--c:#d8a27a}.c8{--c:#ff7b72}}\n"
-  "*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,sans-serif}\n"
-  "main{max-width:1180px;margin:0 auto;padding:24px 16px 48px}h1{font-size:1.6rem;line-height:1.25;margin:0 0 .5em}h2{font-size:1.2rem;margin:2em 0 .6em}\n"
-  "p,dd,li{overflow-wrap:anywhere}p,ul{max-width:46em}code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;unicode-bidi:isolate}\n"
-  "dl.set{display:grid;grid-template-columns:max-content 1fr;gap:.15em 1em;margin:1em 0;padding:.8em 1em;background:var(--panel);border:1px solid var(--rule);border-radius:8px}dl.set dt{color:var(--soft)}dd{margin:0}\n"
+  ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--paper:#fff;--panel:#f6f8fa;--rule:#d1d9e0;"
+  "--grid:#e6eaef}\n"
+  ".c0{--c:#6e7781}.c1{--c:#0a69c7}.c2{--c:#0b8a9e}.c3{--c:#9a6700}.c4{--c:#8250df}.c5{--c:#1a7f37}.c6{--c:#c2417c}"
+  ".c7{--c:#7a4b2a}.c8{--c:#cf222e}\n"
+  "@media(prefers-color-scheme:dark){"
+  ":root{--ink:#e6edf3;--soft:#9aa5b1;--paper:#0d1117;--panel:#161b22;--rule:#3d444d;--grid:#262d36}\n"
+  ".c0{--c:#a3adb8}.c1{--c:#58a6ff}.c2{--c:#39c5cf}.c3{--c:#e3b341}.c4{--c:#bc8cff}.c5{--c:#56d364}.c6{--c:#ff7bb5}"
+  ".c7{--c:#d8a27a}.c8{--c:#ff7b72}}\n"
+  "*{box-sizing:border-box}"
+  "body{margin:0;background:var(--paper);color:var(--ink);"
+  "font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,sans-serif}\n"
+  "main{max-width:1180px;margin:0 auto;padding:24px 16px 48px}h1{font-size:1.6rem;line-height:1.25;margin:0 0 .5em}"
+  "h2{font-size:1.2rem;margin:2em 0 .6em}\n"
+  "p,dd,li{overflow-wrap:anywhere}p,ul{max-width:46em}"
+  "code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;unicode-bidi:isolate}\n"
+  "dl.set{display:grid;grid-template-columns:max-content 1fr;gap:.15em 1em;margin:1em 0;padding:.8em 1em;"
+  "background:var(--panel);border:1px solid var(--rule);border-radius:8px}dl.set dt{color:var(--soft)}dd{margin:0}\n"
   "dl.columns dt{font-weight:600;margin-top:.6em}dl.columns{max-width:46em}\n"
-  ".scroll{overflow-x:auto;border:1px solid var(--rule);border-radius:8px}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
-  "th,td{padding:.45em .6em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}thead th{vertical-align:bottom;color:var(--soft);font-weight:600;font-size:.88em;border-bottom-color:var(--rule)}\n"
-  "tbody th,tfoot th,thead th:first-child{text-align:left;position:sticky;left:0;background:var(--paper)}tr:last-child>*{border-bottom:0}tfoot>tr>*{border-top:1px solid var(--rule);color:var(--soft);font-weight:400}tfoot th{white-space:normal;min-width:8.5em}\n"
+  ".scroll{overflow-x:auto;border:1px solid var(--rule);border-radius:8px}"
+  "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
+  "th,td{padding:.45em .6em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}"
+  "thead th{vertical-align:bottom;color:var(--soft);font-weight:600;font-size:.88em;"
+  "border-bottom-color:var(--rule)}\n"
+  "tbody th,tfoot th,thead th:first-child{text-align:left;position:sticky;left:0;background:var(--paper)}"
+  "tr:last-child>*{border-bottom:0}tfoot>tr>*{border-top:1px solid var(--rule);color:var(--soft);font-weight:400}"
+  "tfoot th{white-space:normal;min-width:8.5em}\n"
   "td.failed{text-align:left;white-space:normal;min-width:24em}td.failed b{color:var(--ink)}\n"
-  ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:28px 32px;align-items:start}figure{margin:0;min-width:0}figcaption{font-weight:600;margin-bottom:.3em}figure p{color:var(--soft);font-size:.88rem;margin:.3em 0 0}\n"
-  "svg{display:block;width:100%;height:auto;max-width:560px;font:13px system-ui,-apple-system,\"Segoe UI\",Roboto,Arial,sans-serif}svg text{fill:var(--ink)}svg .tick{fill:var(--soft);font-size:12px}.end{text-anchor:end}.mid{text-anchor:middle}\n"
-  ".grid{stroke:var(--grid)}.axis{stroke:var(--soft)}.base{stroke:var(--soft);stroke-dasharray:5 4}.lead{stroke:var(--soft);stroke-width:.7;fill:none}.mark{fill:var(--c);stroke:var(--paper);stroke-width:1}.whisker{stroke:var(--c);stroke-width:1.5;opacity:.6}.bar{fill:var(--c)}\n"
-  ".planned{fill:url(#hatch);stroke:var(--soft)}.hatch{stroke:var(--soft);stroke-width:1.6}.line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.d1{stroke-dasharray:7 3}.d2{stroke-dasharray:2 3}.d3{stroke-dasharray:9 3 2 3}.d4{stroke-dasharray:4 2}\n"
+  ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:28px 32px;"
+  "align-items:start}figure{margin:0;min-width:0}figcaption{font-weight:600;margin-bottom:.3em}"
+  "figure p{color:var(--soft);font-size:.88rem;margin:.3em 0 0}\n"
+  "svg{display:block;width:100%;height:auto;max-width:560px;"
+  "font:13px system-ui,-apple-system,\"Segoe UI\",Roboto,Arial,sans-serif}svg text{fill:var(--ink)}"
+  "svg .tick{fill:var(--soft);font-size:12px}.end{text-anchor:end}.mid{text-anchor:middle}\n"
+  ".grid{stroke:var(--grid)}.axis{stroke:var(--soft)}.base{stroke:var(--soft);stroke-dasharray:5 4}"
+  ".lead{stroke:var(--soft);stroke-width:.7;fill:none}.mark{fill:var(--c);stroke:var(--paper);stroke-width:1}"
+  ".whisker{stroke:var(--c);stroke-width:1.5;opacity:.6}.bar{fill:var(--c)}\n"
+  ".planned{fill:url(#hatch);stroke:var(--soft)}.hatch{stroke:var(--soft);stroke-width:1.6}"
+  ".line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.d1{stroke-dasharray:7 3}"
+  ".d2{stroke-dasharray:2 3}.d3{stroke-dasharray:9 3 2 3}.d4{stroke-dasharray:4 2}\n"
   ".conclusion{font-size:1.15rem;font-weight:600;border-left:4px solid var(--rule);padding-left:.8em}\n"
-  "table.confusion td,table.confusion th{padding:.3em .45em;font-size:.85rem}table.confusion thead th{writing-mode:vertical-rl;text-align:left}table.confusion thead th:first-child{writing-mode:horizontal-tb}\n"
-  "table.confusion td.right{font-weight:700}table.confusion td.wrong{background:color-mix(in srgb,#cf222e var(--much),transparent)}table.mistakes td{white-space:normal;text-align:left}table.mistakes td:nth-child(2){min-width:16em}\n"
+  "table.confusion td,table.confusion th{padding:.3em .45em;font-size:.85rem}"
+  "table.confusion thead th{writing-mode:vertical-rl;text-align:left}"
+  "table.confusion thead th:first-child{writing-mode:horizontal-tb}\n"
+  "table.confusion td.right{font-weight:700}"
+  "table.confusion td.wrong{background:color-mix(in srgb,#cf222e var(--much),transparent)}"
+  "table.mistakes td{white-space:normal;text-align:left}table.mistakes td:nth-child(2){min-width:16em}\n"
   "footer{margin-top:3em;color:var(--soft);font-size:.88rem}\n";
 
 static void page_setting(page *p, const char *name, const char *value) {
@@ -1103,7 +1246,9 @@ static void page_setting(page *p, const char *name, const char *value) {
 
 /* Options as they were given, but for those that the lines above them show. */
 static void page_options(page *p, const comparison *c) {
-  static const char *const shown[] = { "--model", "--task", "--train", "--dev", "--test", "--methods", "--seeds", "--report", "--json", "--epochs", "--batch", "--max-len", "--lr", "--threads" };
+  static const char *const shown[] = {
+    "--model", "--task", "--train", "--dev", "--test", "--methods", "--seeds", "--report", "--json", "--epochs",
+    "--batch", "--max-len", "--lr", "--threads" };
   const struct command *mine = find_command("compare");
   char **a = c->r->arguments;
   int i, words, any = 0;
@@ -1135,14 +1280,16 @@ static const char *base_name(const char *path) {
 static void page_settings(page *p, const comparison *c) {
   const options *o = &c->r->o;
   const ldr_train_desc *d = &c->r->train_desc;
+  int32_t max_len = o->max_len ? o->max_len : c->r->task ? c->r->task->max_len : 128;
   say(p, "<dl class=\"set\">\n");
   page_setting(p, "Model", o->model);
   page_setting(p, "Task", o->task);
   page_setting(p, "Training set", o->train);
   page_setting(p, "Dev set", o->dev);
   page_setting(p, "Test set", o->test);
-  say(p, "<dt>Training</dt><dd>%d %s of batches of %d%s; texts of up to %d tokens; ", (int)d->epochs, d->epochs == 1 ? "epoch" : "epochs", (int)d->batch, d->patience ? ", fewer when the dev score stands still" : "",
-    (int)(o->max_len ? o->max_len : c->r->task ? c->r->task->max_len : 128));
+  say(p, "<dt>Training</dt><dd>%d %s of batches of %d%s; texts of up to %d tokens; ", (int)d->epochs,
+      d->epochs == 1 ? "epoch" : "epochs", (int)d->batch,
+      d->patience ? ", fewer when the dev score stands still" : "", (int)max_len);
   if (o->lr > 0) say(p, "learning rate %.4g for every method</dd>\n", (double)o->lr);
   else say(p, "each method's own learning rate</dd>\n");
   say(p, "<dt>Seeds</dt><dd>%s%d</dd>\n", c->seeds > 1 ? "1 to " : "", c->seeds);
@@ -1163,14 +1310,17 @@ static const contender *row_of(const comparison *c, int number) {
 }
 
 /* The ladder, with its taps kept if that ran. */
-static const contender *ladder_row(const comparison *c) { return row_of(c, ROW_CACHED) ? row_of(c, ROW_CACHED) : row_of(c, ROW_LADDER); }
+static const contender *ladder_row(const comparison *c) {
+  return row_of(c, ROW_CACHED) ? row_of(c, ROW_CACHED) : row_of(c, ROW_LADDER);
+}
 
 /* ", 3.5 points above the linear head": of two scores, both parts of 1. */
 static void say_beside(page *p, const spread *a, const spread *b, const char *what) {
   double d = 100 * (a->mean - b->mean);
   if (fabs(d) < 0.05) say(p, ", equal to %s", what);
   else say(p, ", %.1f points %s %s", fabs(d), d > 0 ? "above" : "below", what);
-  if (a->n > 1 && fabs(d) < 100 * (spread_deviation(a) + spread_deviation(b))) say(p, " (within the spread of the seeds)");
+  if (a->n > 1 && fabs(d) < 100 * (spread_deviation(a) + spread_deviation(b)))
+    say(p, " (within the spread of the seeds)");
 }
 
 /* The ladder that is best on dev, and how to train it again. */
@@ -1180,8 +1330,9 @@ static void conclude_search(page *p, const comparison *c) {
   for (i = 0; i < c->rows; i++)
     if (plotted(c, &c->row[i]) && (!best || score_of(c, &c->row[i])->mean > score_of(c, best)->mean)) best = &c->row[i];
   if (!best) return;
-  say(p, "Best on %s: copies of the last %d blocks at %g times the %s rate, %s %.4f. Train it with --top %d", c->has_dev ? "dev" : "test",
-      (int)best->method->top, best->method->scale, c->r->o.lr > 0 ? "given" : "usual", c->metric, score_of(c, best)->mean, (int)best->method->top);
+  say(p, "Best on %s: copies of the last %d blocks at %g times the %s rate, %s %.4f. Train it with --top %d",
+      c->has_dev ? "dev" : "test", (int)best->method->top, best->method->scale, c->r->o.lr > 0 ? "given" : "usual",
+      c->metric, score_of(c, best)->mean, (int)best->method->top);
   if (c->r->o.lr > 0) say(p, " --lr %g.", (double)c->r->o.lr * best->method->scale);
   else say(p, " --lr-scale %g.", best->method->scale);
 }
@@ -1198,8 +1349,9 @@ static void conclude(page *p, const comparison *c) {
   if (words >= 0 && strcmp(c->metric, "accuracy") == 0) say(p, "; counting words reaches %.1f %%", 100 * words);
   say(p, ".");
   if (full && full->step.mean > 0 && full->peak.mean > 0)
-    say(p, " A step takes %.2f of full fine-tuning's time%s, the run %.2f of its memory.", k->step.mean / full->step.mean,
-      method_number(k) == ROW_CACHED ? " with taps kept" : "", k->peak.mean / full->peak.mean);
+    say(p, " A step takes %.2f of full fine-tuning's time%s, the run %.2f of its memory.",
+        k->step.mean / full->step.mean, method_number(k) == ROW_CACHED ? " with taps kept" : "",
+        k->peak.mean / full->peak.mean);
 }
 
 static void page_conclusion(page *p, const comparison *c) {
@@ -1225,9 +1377,16 @@ static void page_summary(page *p, const comparison *c) {
     return;
   }
   say(p, "<p>");
-  if (best) say(p, "The highest %s on %s is %.4f (<strong>%s</strong>). ", c->metric, c->has_dev ? "dev" : "test", score_of(c, best)->mean, best->method->title);
-  say(p, "The smallest peak of memory is %.0f MiB (<strong>%s</strong>), the shortest step %.1f ms (<strong>%s</strong>).", small->peak.mean / 1048576.0, small->method->title, 1e3 * fast->step.mean, fast->method->title);
-  if (best) say(p, c->seeds > 1 ? " Scores closer together than their spread over the seeds are no ranking." : " With one seed the scores' own spread is not known: small differences are no ranking.");
+  if (best)
+    say(p, "The highest %s on %s is %.4f (<strong>%s</strong>). ", c->metric, c->has_dev ? "dev" : "test",
+        score_of(c, best)->mean, best->method->title);
+  say(p,
+      "The smallest peak of memory is %.0f MiB (<strong>%s</strong>), the shortest step %.1f ms (<strong>%s</strong>).",
+      small->peak.mean / 1048576.0, small->method->title, 1e3 * fast->step.mean, fast->method->title);
+  if (best)
+    say(p, c->seeds > 1
+        ? " Scores closer together than their spread over the seeds are no ranking."
+        : " With one seed the scores' own spread is not known: small differences are no ranking.");
   if (c->failed) say(p, " %d of %d runs failed.", c->failed, c->rows * c->seeds);
   say(p, "</p>\n");
 }
@@ -1259,10 +1418,16 @@ static void page_baseline(page *p, const comparison *c, const char *what, double
   say(p, "</tr>\n");
 }
 
+/* kind: attributes of the table, which scrolls by itself where the page is narrow. */
+static void begin_table(page *p, const char *label, const char *kind) {
+  say(p, "<div class=\"scroll\" role=\"region\" aria-label=\"%s\" tabindex=\"0\"><table%s>", label, kind);
+}
+
 /* Rows: what is true; columns: what was answered. */
 static void page_confusion(page *p, const confusion *a) {
   int32_t i, k;
-  say(p, "<div class=\"scroll\" role=\"region\" aria-label=\"Confusion table\" tabindex=\"0\"><table class=\"confusion\"><thead><tr><th>true, answered</th>");
+  begin_table(p, "Confusion table", " class=\"confusion\"");
+  say(p, "<thead><tr><th>true, answered</th>");
   for (k = 0; k < a->classes; k++) {
     say(p, "<th scope=\"col\">");
     escape(p, a->name[k]);
@@ -1292,11 +1457,14 @@ static void page_mistakes(page *p, const comparison *c) {
   int32_t i;
   if (!k || !k->answers.examples) return;
   a = &k->answers;
-  say(p, "<h2>What the ladder answers</h2>\n<p>Seed 1, %d examples of the %s set, %d answered wrongly.</p>\n", (int)a->examples, c->has_test ? "test" : "dev", (int)a->mistakes);
+  say(p, "<h2>What the ladder answers</h2>\n<p>Seed 1, %d examples of the %s set, %d answered wrongly.</p>\n",
+      (int)a->examples, c->has_test ? "test" : "dev", (int)a->mistakes);
   if (!a->many) page_confusion(p, a);
   if (!a->mistakes) return;
-  say(p, "<h3>The mistakes it was surest of</h3>\n<div class=\"scroll\" role=\"region\" aria-label=\"Mistakes\" tabindex=\"0\"><table class=\"mistakes\"><thead><tr><th scope=\"col\">sure</th>"
-         "<th scope=\"col\">text, as tokens</th><th scope=\"col\">true</th><th scope=\"col\">answered</th></tr></thead><tbody>\n");
+  say(p, "<h3>The mistakes it was surest of</h3>\n");
+  begin_table(p, "Mistakes", " class=\"mistakes\"");
+  say(p, "<thead><tr><th scope=\"col\">sure</th><th scope=\"col\">text, as tokens</th><th scope=\"col\">true</th>"
+      "<th scope=\"col\">answered</th></tr></thead><tbody>\n");
   for (i = 0; i < LDR__MIN(a->mistakes, MAX_MISTAKES); i++) {
     say(p, "<tr><td>%.2f</td><td>", a->worst[i].score);
     escape(p, a->worst[i].said);
@@ -1311,14 +1479,16 @@ static void page_mistakes(page *p, const comparison *c) {
 
 static void page_table(page *p, const comparison *c) {
   char dev[64], test[64];
-  const char *heads[CELLS] = { NULL, NULL, "ms per step", "to full", "Peak, MiB", "to full", "Trained", "Share", "Whole run, s", "Planned, MiB" };
+  const char *heads[CELLS] = { NULL, NULL, "ms per step", "to full", "Peak, MiB", "to full", "Trained", "Share",
+    "Whole run, s", "Planned, MiB" };
   cells cell;
   int i, j, columns = 0, partly = 0;
   snprintf(dev, sizeof dev, "%s, dev", c->metric);
   snprintf(test, sizeof test, "%s, test", c->metric);
   heads[CELL_DEV] = dev;
   heads[CELL_TEST] = test;
-  say(p, "<div class=\"scroll\" role=\"region\" aria-label=\"Results\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">Method</th>");
+  begin_table(p, "Results", "");
+  say(p, "\n<thead><tr><th scope=\"col\">Method</th>");
   for (j = 0; j < CELLS; j++)
     if (cell_shown(c, j)) {
       say(p, "<th scope=\"col\">%s</th>", heads[j]);
@@ -1350,14 +1520,22 @@ static void page_table(page *p, const comparison *c) {
 static void page_columns(page *p, const comparison *c) {
   say(p, "<h2>What the columns mean</h2>\n<dl class=\"columns\">\n");
   if (c->has_dev || c->has_test)
-    say(p, "<dt>Scores</dt><dd>%s, higher is better%s.%s%s</dd>\n", c->metric, c->seeds > 1 ? ": mean \xc2\xb1 standard deviation over the seeds" : "",
-      c->has_dev ? " On the dev set: of the epoch that was best on it, so it is a little too good." : "", c->has_test ? " On the test set: of that same epoch." : "");
-  say(p, "<dt>Time per step</dt><dd>The median over a run's steps, without those that also score the dev set. A cached ladder runs the backbone in its first epoch only; the whole run shows that epoch, too.</dd>\n"
-         "<dt>Peak</dt><dd>The most memory the process of a run ever held, as the system counts it: the plan, the program itself, and pages of files it has read.</dd>\n"
-         "<dt>Trained, share</dt><dd>Numbers that training changes, and what part they are of all numbers of the model and of what the method adds to it.</dd>\n"
-         "<dt>Whole run</dt><dd>All steps and all scoring, without reading the model and the texts.</dd>\n"
-         "<dt>Planned</dt><dd>What <code>ladder plan</code> says before anything is trained: everything the library will hold, mapped weights included.</dd>\n"
-         "%s</dl>\n", c->full ? "<dt>To full</dt><dd>The column before it, divided by that of full fine-tuning.</dd>\n" : "");
+    say(p, "<dt>Scores</dt><dd>%s, higher is better%s.%s%s</dd>\n", c->metric,
+        c->seeds > 1 ? ": mean \xc2\xb1 standard deviation over the seeds" : "",
+        c->has_dev ? " On the dev set: of the epoch that was best on it, so it is a little too good." : "",
+        c->has_test ? " On the test set: of that same epoch." : "");
+  say(p,
+      "<dt>Time per step</dt><dd>The median over a run's steps, without those that also score the dev set. "
+      "A cached ladder runs the backbone in its first epoch only; the whole run shows that epoch, too.</dd>\n"
+      "<dt>Peak</dt><dd>The most memory the process of a run ever held, as the system counts it: "
+      "the plan, the program itself, and pages of files it has read.</dd>\n"
+      "<dt>Trained, share</dt><dd>Numbers that training changes, "
+      "and what part they are of all numbers of the model and of what the method adds to it.</dd>\n"
+      "<dt>Whole run</dt><dd>All steps and all scoring, without reading the model and the texts.</dd>\n"
+      "<dt>Planned</dt><dd>What <code>ladder plan</code> says before anything is trained: "
+      "everything the library will hold, mapped weights included.</dd>\n"
+      "%s</dl>\n",
+      c->full ? "<dt>To full</dt><dd>The column before it, divided by that of full fine-tuning.</dd>\n" : "");
 }
 
 static void make_page(page *p, const comparison *c, const page *json) {
@@ -1367,14 +1545,20 @@ static void make_page(page *p, const comparison *c, const page *json) {
   int i, any = 0;
   if (utc) strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", utc);
   for (i = 0; i < c->rows; i++) any |= plotted(c, &c->row[i]);
-  say(p, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>Ways to fine-tune ");
+  say(p,
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+      "<title>Ways to fine-tune ");
   escape(p, base_name(c->r->o.model));
   say(p, "</title>\n<style>\n%s</style></head>\n<body><main>\n<h1>Ways to fine-tune <code>", compare_style);
   escape(p, base_name(c->r->o.model));
   say(p, "</code>%s", c->r->o.task ? " on " : "");
   if (c->r->o.task) escape(p, c->r->o.task);
-  say(p, "</h1>\n<p>%d %s, %d %s each, trained on the same examples with the same settings, every run in a process of its own.</p>\n", c->rows, c->rows == 1 ? "method" : "methods", c->seeds, c->seeds == 1 ? "run" : "runs");
+  say(p,
+      "</h1>\n<p>%d %s, %d %s each, trained on the same examples with the same settings, "
+      "every run in a process of its own.</p>\n",
+      c->rows, c->rows == 1 ? "method" : "methods", c->seeds, c->seeds == 1 ? "run" : "runs");
   page_conclusion(p, c);
   page_summary(p, c);
   page_settings(p, c);
@@ -1391,7 +1575,10 @@ static void make_page(page *p, const comparison *c, const page *json) {
   }
   page_mistakes(p, c);
   page_columns(p, c);
-  say(p, "<footer>ladder %s, %s, %.0f seconds for all runs. The numbers of every run are in this page's source as JSON.</footer>\n</main>\n<script type=\"application/json\" id=\"numbers\">", LADDER_VERSION, date, c->seconds);
+  say(p,
+      "<footer>ladder %s, %s, %.0f seconds for all runs. "
+      "The numbers of every run are in this page's source as JSON.</footer>\n</main>\n"
+      "<script type=\"application/json\" id=\"numbers\">", LADDER_VERSION, date, c->seconds);
   say(p, "%s</script>\n</body></html>\n", json->t.data ? json->t.data : "");
 }
 
@@ -1435,8 +1622,9 @@ static const char *usual_methods(run *r) {
   int32_t layers;
   if (reads_preferences(k)) return "ladder,ladder-cached";
   if (words && peek_model(r, &layers, &stacks)) return NULL;
-  return !words ? "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full" : stacks > 1 ? "ladder,ladder-cached,bitfit,lora,adapter,prompt,full"
-      : "ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full";
+  if (!words) return "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full";
+  return stacks > 1 ? "ladder,ladder-cached,bitfit,lora,adapter,prompt,full"
+                    : "ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full";
 }
 
 /* An option that none of the runs would take is no option. */
@@ -1445,7 +1633,8 @@ static int check_owners(const comparison *c) {
   for (i = 2; i < c->r->argument_count; i++) {
     const option *d = find_option(find_command("compare"), c->r->arguments[i], strcspn(c->r->arguments[i], "="));
     for (k = 0; d && k < c->rows && !option_is_for(c->r, c->row[k].method, d->name); k++) {}
-    if (d && k == c->rows) return usage_error(find_command("compare"), d->name, "is for methods that are not among those of this run");
+    if (d && k == c->rows)
+      return usage_error(find_command("compare"), d->name, "is for methods that are not among those of this run");
     if (d && d->kind != KIND_FLAG && !strchr(c->r->arguments[i], '=')) i++;
   }
   return EXIT_DONE;
@@ -1540,6 +1729,7 @@ static int give_results(comparison *c) {
 }
 
 static int command_compare(run *r) {
+  const struct command *mine = find_command("compare");
   comparison *c = (comparison *)calloc(1, sizeof *c);
   trial *trials = NULL;
   int i, status;
@@ -1547,11 +1737,12 @@ static int command_compare(run *r) {
   c->r = r;
   c->majority = c->words_dev = c->words_test = -1;
   c->seeds = r->o.seeds ? (int)r->o.seeds : 1;
-  if (r->o.search && r->o.methods) status = usage_error(find_command("compare"), "--methods", "does not go with --search, which tries ladders");
-  else if ((r->o.train && strcmp(r->o.train, "-") == 0) || (r->o.dev && strcmp(r->o.dev, "-") == 0) || (r->o.test && strcmp(r->o.test, "-") == 0))
-    status = usage_error(find_command("compare"), "-", "is standard input, which is read once: every run here reads its files");
+  if (r->o.search && r->o.methods)
+    status = usage_error(mine, "--methods", "does not go with --search, which tries ladders");
+  else if (is_standard_input(r->o.train) || is_standard_input(r->o.dev) || is_standard_input(r->o.test))
+    status = usage_error(mine, "-", "is standard input, which is read once: every run here reads its files");
   else if (r->o.search && (r->o.top || r->o.lr_scale > 0))
-    status = usage_error(find_command("compare"), r->o.top ? "--top" : "--lr-scale", "does not go with --search, which tries several");
+    status = usage_error(mine, r->o.top ? "--top" : "--lr-scale", "does not go with --search, which tries several");
   else if (r->o.search) status = choose_ladders(c);
   else {
     const char *methods = r->o.methods ? r->o.methods : usual_methods(r);

@@ -1,14 +1,16 @@
-/* distil.h: the distil command of tools/ladder.c, which includes this file after pretrain.h. A small encoder, the student, learns from a
-   large one, the teacher:
+/* distil.h: the distil command of tools/ladder.c, which includes this file after pretrain.h. A small encoder, the
+   student, learns from a large one, the teacher:
 
-       targets    y_l = V^T ((h_l - mean_l) / deviation_l)      h_l: the teacher's state after layer l, V: principal axes, as many as the student is wide
+       targets    y_l = V^T ((h_l - mean_l) / deviation_l)      h_l: the teacher's state after layer l
+                  V: principal axes, as many as the student is wide
        states     |s_l - y_l|^2 for each word, in parts of the variance of y_l; most for the last layer
        texts      the same for the mean of a text's last states
        words      cross-entropy of masked words
 
-   Mean, deviation and V come from a sample of the texts, so nothing has to be learned between the two widths. A student as wide as its teacher
-   keeps the teacher's own coordinates, y = h, and errors are counted in deviations of each channel. Where the two cut a word differently, the
-   means of its pieces are compared. The student starts from the teacher's weights in the same coordinates. */
+   Mean, deviation and V come from a sample of the texts, so nothing has to be learned between the two widths. A
+   student as wide as its teacher keeps the teacher's own coordinates, y = h, and errors are counted in deviations of
+   each channel. Where the two cut a word differently, the means of its pieces are compared. The student starts from
+   the teacher's weights in the same coordinates. */
 #ifndef LADDER_DISTIL_H
 #define LADDER_DISTIL_H
 
@@ -19,8 +21,8 @@ enum { SAMPLE_TEXTS = 1024, HELD_TEXTS = 256, FIT_TEXTS = 512, TEXT_POOL = 4096 
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-/* Lines of the files wait in a pool, from which they are drawn in disorder, a few sentences at a time. What comes is a function of files,
-   seed and the student's vocabulary. */
+/* Lines of the files wait in a pool, from which they are drawn in disorder, a few sentences at a time. What comes is
+   a function of files, seed and the student's vocabulary. */
 typedef struct text_source {
   stream       files;
   text        *pool;
@@ -101,7 +103,8 @@ static int draw_text(run *r, text_source *s, const char **data, size_t *size) {
   int32_t most = s->files.length - 2, tries = 0;
   for (;;) {
     uint64_t key = ldr__mix64(s->files.seed + 77), at2 = 2 * s->files.drawn++;
-    int32_t at = (int32_t)ldr__random_below(key, at2, (uint32_t)s->pooled), want = 1 + (int32_t)ldr__random_below(key, at2 + 1, (uint32_t)most);
+    int32_t at = (int32_t)ldr__random_below(key, at2, (uint32_t)s->pooled);
+    int32_t want = 1 + (int32_t)ldr__random_below(key, at2 + 1, (uint32_t)most);
     text *line = &s->pool[at];
     const char *from = line->data + s->taken[at];
     size_t rest = line->used - s->taken[at], room = LDR__MIN(rest, (size_t)16 * (size_t)s->files.length), cut;
@@ -109,7 +112,8 @@ static int draw_text(run *r, text_source *s, const char **data, size_t *size) {
     if (ldr_tokenizer_encode(t, &s->pieces, from, room, NULL, 0, 0, 0, &r->err)) return EXIT_FAILED;
     cut = s->pieces.count ? cut_text(t, &s->pieces, room, want, most) : room;
     s->taken[at] += cut;
-    if (s->taken[at] == line->used) {          /* the line is needed until the next call: it changes places with the room for the next */
+    /* a line that is used up is needed until the next call: it changes places with the room for the next */
+    if (s->taken[at] == line->used) {
       text now = s->files.line;
       s->files.line = *line;
       *line = now;
@@ -153,9 +157,10 @@ typedef struct distil {
   ldr_model     *teacher;
   const ldr_tokenizer *theirs;
   ldr__viewer    viewer;
-  size_t         from, to, most_tokens;      /* widths of teacher and student; tokens of the teacher a lesson has room for */
+  size_t         from, to;       /* widths of teacher and student                             */
+  size_t         most_tokens;    /* tokens of the teacher a lesson has room for               */
   int32_t        layers, their_layers, length, batch;
-  int32_t       *of;             /* [layers] the teacher's layer that each of the student's learns from, counted from 1 */
+  int32_t       *of;             /* [layers] the teacher's that each learns from, from 1      */
   view          *views;          /* [their_layers + 1]                                        */
   float         *axes;           /* V^T: [to,from]                                            */
   double         text_variance, kept;        /* kept: share of the last layer's variance that the axes hold */
@@ -171,11 +176,14 @@ typedef struct distil {
   double         since_layer, since_text, since_words;       /* sums since the last report   */
   int32_t        since;
   float         *room;           /* [most_tokens, max(from, to)]                              */
-  int32_t       *our_ids, *position, *labels, *index;        /* [tokens] of a sample; [tokens]; room to mask a text; [batch] */
+  int32_t       *our_ids, *position;      /* [tokens] of a sample; [tokens]                   */
+  int32_t       *labels, *index;          /* room to mask a text; [batch]                     */
   float        **states;         /* [their_layers + 1] of a lesson, where a view looks; else NULL */
 } distil;
 
-static float *floats(size_t count, size_t columns) { return (float *)calloc(LDR__MAX(count * columns, (size_t)1), sizeof(float)); }
+static float *floats(size_t count, size_t columns) {
+  return (float *)calloc(LDR__MAX(count * columns, (size_t)1), sizeof(float));
+}
 
 static void free_distil(distil *d) {
   int32_t i;
@@ -213,7 +221,9 @@ static void free_distil(distil *d) {
 
 /* 1: the student's layer (from 0) is compared with the teacher's. */
 static int compared(const distil *d, int32_t layer) { return layer == d->layers - 1 || d->r->o.layer_weight > 0; }
-static double weight_of(const distil *d, int32_t layer) { return layer == d->layers - 1 ? 1.0 : (double)d->r->o.layer_weight / LDR__MAX(1, d->layers - 1); }
+static double weight_of(const distil *d, int32_t layer) {
+  return layer == d->layers - 1 ? 1.0 : (double)d->r->o.layer_weight / LDR__MAX(1, d->layers - 1);
+}
 
 /* Everything whose size is known once both models are open. */
 static int place_distil(distil *d) {
@@ -239,8 +249,9 @@ static int place_distil(distil *d) {
   d->row_error = (double *)calloc(many, sizeof(double));
   d->layer_error = (double *)calloc(layers, sizeof(double));
   d->room = floats(d->most_tokens, LDR__MAX(d->from, d->to));
-  ok = n->ours && n->theirs && n->pair_at && n->their_ids && n->pairs && n->masked && n->targets && n->text_targets && d->of && d->our_ids && d->views && d->states && d->axes && d->counts && d->row_error &&
-       d->layer_error && d->room;
+  ok = n->ours && n->theirs && n->pair_at && n->their_ids && n->pairs && n->masked && n->targets && n->text_targets
+      && d->of && d->our_ids && d->views && d->states && d->axes && d->counts && d->row_error && d->layer_error
+      && d->room;
   if (ok) {
     d->position = d->our_ids + tokens;
     d->labels = d->position + tokens;
@@ -293,7 +304,8 @@ static void look(const distil *d, float *y, float *z, const float *h, const view
     size_t i, at = (size_t)r * d->from;
     for (i = 0; i < d->from; i++) z[at + i] = (h[at + i] - v->mean[i]) / v->deviation[i];
   }
-  ldr__linear_forward(&d->viewer.ex, y, d->to, z, d->from, ldr__mat_float(d->axes, d->from, 1), NULL, count, d->to, d->from);
+  ldr__linear_forward(&d->viewer.ex, y, d->to, z, d->from, ldr__mat_float(d->axes, d->from, 1), NULL, count, d->to,
+      d->from);
 }
 
 /* One more text for the lesson: s->pieces and the teacher's tokens of the same bytes, paired. */
@@ -325,10 +337,12 @@ static int make_targets(distil *d) {
     float *h = d->states[d->of[l]];
     if (!n->targets[l]) continue;
     if (l == d->layers - 1) {
-      for (i = 0; i < n->texts; i++) mean_rows(d->room + (size_t)i * d->from, h, n->theirs[i], n->theirs[i + 1], d->from);
+      for (i = 0; i < n->texts; i++)
+        mean_rows(d->room + (size_t)i * d->from, h, n->theirs[i], n->theirs[i + 1], d->from);
       look(d, n->text_targets, d->room, d->room, &d->views[d->of[l]], (size_t)n->texts);
     }
-    for (i = 0; i < count; i++) mean_rows(d->room + (size_t)i * d->from, h, n->pairs[i].theirs, n->pairs[i].theirs_end, d->from);
+    for (i = 0; i < count; i++)
+      mean_rows(d->room + (size_t)i * d->from, h, n->pairs[i].theirs, n->pairs[i].theirs_end, d->from);
     look(d, n->targets[l], d->room, d->room, &d->views[d->of[l]], (size_t)count);
   }
   return EXIT_DONE;
@@ -336,8 +350,10 @@ static int make_targets(distil *d) {
 
 /* ---- losses --------------------------------------------------------------------------------------- */
 
-/* Error of one text at a layer, of all its pairs, in parts of the variance; dy (may be NULL) gets its gradient times scale. */
-static double pairs_error(const distil *d, int32_t layer, int32_t k, const float *y, float *dy, int32_t shift, double scale) {
+/* Error of one text at a layer, of all its pairs, in parts of the variance; dy (may be NULL) gets its gradient
+   times scale. */
+static double pairs_error(const distil *d, int32_t layer, int32_t k, const float *y, float *dy, int32_t shift,
+    double scale) {
   const lesson *n = &d->now;
   double sum = 0, variance = d->views[d->of[layer]].variance;
   int32_t i, t;
@@ -377,22 +393,32 @@ static double text_error(const distil *d, int32_t k, const float *y, float *dy, 
   return sum / d->text_variance;
 }
 
-/* Errors of states y at a layer, of the lesson's texts index[0..count), whose rows begin at offsets[0..count); added to d->layer_error and
-   d->text_error. dy (may be NULL) gets the gradient, in units of the words' loss. A text has one owner. */
-static void state_errors(distil *d, const int32_t *index, const int32_t *offsets, int32_t count, int32_t layer, const float *y, float *dy, int32_t threads) {
+/* Errors of states y at a layer, of the lesson's texts index[0..count), whose rows begin at offsets[0..count); added
+   to d->layer_error and d->text_error. dy (may be NULL) gets the gradient, in units of the words' loss. A text has
+   one owner. */
+static void state_errors(distil *d, const int32_t *index, const int32_t *offsets, int32_t count, int32_t layer,
+    const float *y, float *dy, int32_t threads) {
   const lesson *n = &d->now;
   const options *o = &d->r->o;
-  double pairs = LDR__MAX(1, n->pair_at[n->texts]), over = 1.0 / (double)o->word_weight, one = over * weight_of(d, layer) / pairs, whole = n->plain > 0 ? over * (double)o->text_weight / n->plain : 0;
+  double pairs = LDR__MAX(1, n->pair_at[n->texts]), over = 1.0 / (double)o->word_weight;
+  double one = over * weight_of(d, layer) / pairs;
+  double whole = n->plain > 0 ? over * (double)o->text_weight / n->plain : 0;
   int32_t k;
   if (!n->targets[layer]) return;
-  LDR__FOR(q, (int64_t)count, threads) d->row_error[q] = pairs_error(d, layer, index[q], y, dy, n->ours[index[q]] - offsets[q], one);
+  LDR__FOR(q, (int64_t)count, threads) {
+    d->row_error[q] = pairs_error(d, layer, index[q], y, dy, n->ours[index[q]] - offsets[q], one);
+  }
   for (k = 0; k < count; k++) d->layer_error[layer] += d->row_error[k] / pairs;
   if (layer < d->layers - 1 || !(n->plain > 0)) return;
-  LDR__FOR(q, (int64_t)count, threads) d->row_error[q] = n->masked[index[q]] ? 0 : text_error(d, index[q], y, dy, n->ours[index[q]] - offsets[q], whole);
+  LDR__FOR(q, (int64_t)count, threads) {
+    int32_t t = index[q];
+    d->row_error[q] = n->masked[t] ? 0 : text_error(d, t, y, dy, n->ours[t] - offsets[q], whole);
+  }
   for (k = 0; k < count; k++) d->text_error += d->row_error[k] / n->plain;
 }
 
-/* ldr__pass.pull: sequence q of the pass is example order[ordinals[q]] of the training set, which is text number that of the lesson. */
+/* ldr__pass.pull: sequence q of the pass is example order[ordinals[q]] of the training set, which is text number that
+   of the lesson. */
 static void pull_states(void *context, const ldr__pass *s, int32_t place, const float *y, float *dy) {
   distil *d = (distil *)context;
   const ldr_trainer *t = d->r->trainer;
@@ -409,7 +435,8 @@ static void begin_lesson(distil *d) {
 }
 
 /* One text for both: a row of the set, with some of its words masked or as it is. */
-static int add_example(distil *d, ldr_dataset *set, text_source *s, const char *data, size_t size, int masked, uint64_t key) {
+static int add_example(distil *d, ldr_dataset *set, text_source *s, const char *data, size_t size, int masked,
+    uint64_t key) {
   run *r = d->r;
   ldr_encoding *e = &s->pieces;
   int32_t *labels = d->labels, i;
@@ -438,8 +465,9 @@ static int fill_lesson(distil *d, int64_t step, int taught) {
   begin_lesson(d);
   if (taught) ldr_dataset_clear(r->train);
   for (i = 0; i < d->batch; i++) {
+    uint64_t key = ldr__mix64(ldr__mix64(r->o.seed + 99) + (uint64_t)step * 65536u + (uint64_t)i);
     if (draw_text(r, &d->texts, &data, &size)) return EXIT_FAILED;
-    if (taught && add_example(d, r->train, &d->texts, data, size, i < masked, ldr__mix64(ldr__mix64(r->o.seed + 99) + (uint64_t)step * 65536u + (uint64_t)i))) return EXIT_FAILED;
+    if (taught && add_example(d, r->train, &d->texts, data, size, i < masked, key)) return EXIT_FAILED;
   }
   return taught ? make_targets(d) : EXIT_DONE;
 }
@@ -470,7 +498,8 @@ static void after_distil(run *r, void *context, ldr_progress *p) {
 
 /* ---- the sample: means, deviations, axes ------------------------------------------------------------ */
 
-typedef struct moments { double *sum, *square, *cross; float *origin; } moments;       /* of h - origin: [from], [from], [from,from]; origin: the first lesson's mean */
+/* Of h - origin: [from], [from], [from,from]; origin: the first lesson's mean. */
+typedef struct moments { double *sum, *square, *cross; float *origin; } moments;
 
 static void free_moments(moments *m, int32_t layers) {
   int32_t l;
@@ -501,11 +530,13 @@ static void add_moments(const distil *d, moments *m, const float *h, float *prod
       m->square[i] += (double)x * (double)x;
     }
   if (!cross) return;
-  ldr__gemm(&d->viewer.ex, product, n, d->room, 1, n, ldr__mat_float(d->room, n, 1), ldr__finish_bias(NULL), n, n, count, 0);
+  ldr__gemm(&d->viewer.ex, product, n, d->room, 1, n, ldr__mat_float(d->room, n, 1), ldr__finish_bias(NULL), n, n,
+      count, 0);
   for (i = 0; i < n * n; i++) m->cross[i] += (double)product[i];
 }
 
-/* Covariances of standardised channels, in place of m->cross. A channel that hardly moves must not become noise: deviations have a floor. */
+/* Covariances of standardised channels, in place of m->cross. A channel that hardly moves must not become noise:
+   deviations have a floor. */
 static void finish_view(view *v, moments *m, size_t n, double tokens, int cross) {
   double floor_of = 0;
   size_t i, j;
@@ -520,7 +551,11 @@ static void finish_view(view *v, moments *m, size_t n, double tokens, int cross)
     v->deviation[i] = (float)LDR__MAX(sqrt(m->square[i]), floor_of);
   }
   for (i = 0; cross && i < n; i++)
-    for (j = 0; j < n; j++) m->cross[i * n + j] = (m->cross[i * n + j] / tokens - m->sum[i] / tokens * (m->sum[j] / tokens)) / ((double)v->deviation[i] * (double)v->deviation[j]);
+    for (j = 0; j < n; j++) {
+      double *at = &m->cross[i * n + j];
+      *at = (*at / tokens - m->sum[i] / tokens * (m->sum[j] / tokens))
+          / ((double)v->deviation[i] * (double)v->deviation[j]);
+    }
 }
 
 /* Variance of the standardised states, all of it and what the axes keep. */
@@ -563,7 +598,8 @@ static double texts_variance(distil *d, float *means, size_t many) {
 static int32_t most_at_once(const distil *d) { return d->r->trainer ? d->r->trainer->part : d->batch; }
 
 /* Runs a sample of the texts through the teacher: lesson(d, context, first) is called for each lesson. */
-static int sample_lessons(distil *d, int32_t many, int (*each)(distil *d, void *context, int32_t first), void *context) {
+static int sample_lessons(distil *d, int32_t many, int (*each)(distil *d, void *context, int32_t first),
+    void *context) {
   text_source s;
   const char *data;
   size_t size;
@@ -589,8 +625,11 @@ static int sample_moments(distil *d, void *context, int32_t first) {
   const lesson *n = &d->now;
   int32_t l, i;
   if (ask_teacher(d)) return EXIT_FAILED;
-  for (l = 0; l <= d->their_layers; l++) add_moments(d, &s->m[l], d->states[l], s->product, first == 0, looked_at(d, l));
-  for (i = 0; i < n->texts; i++) mean_rows(s->means + (size_t)(first + i) * d->from, d->states[d->their_layers], n->theirs[i], n->theirs[i + 1], d->from);
+  for (l = 0; l <= d->their_layers; l++)
+    add_moments(d, &s->m[l], d->states[l], s->product, first == 0, looked_at(d, l));
+  for (i = 0; i < n->texts; i++)
+    mean_rows(s->means + (size_t)(first + i) * d->from, d->states[d->their_layers], n->theirs[i], n->theirs[i + 1],
+        d->from);
   for (i = 0; i < n->ours[n->texts]; i++) d->counts[d->our_ids[i]] += 1;
   s->tokens += (double)n->theirs[n->texts];
   return EXIT_DONE;
@@ -604,12 +643,17 @@ static int make_axes(distil *d, const gathered *s) {
   int ok = c != NULL;
   for (l = 0; l < d->their_layers; l++) inner += looked_at(d, l);
   for (l = 0; ok && l <= d->their_layers; l++)
-    for (i = 0; looked_at(d, l) && i < n * n; i++) c[i] += s->m[l].cross[i] * (l == d->their_layers ? 1.0 : 1.0 / inner);
-  if (ok && n == d->to) for (i = 0; i < n; i++) d->axes[i * n + i] = 1;      /* as wide as the teacher: its own channels */
+    for (i = 0; looked_at(d, l) && i < n * n; i++)
+      c[i] += s->m[l].cross[i] * (l == d->their_layers ? 1.0 : 1.0 / inner);
+  if (ok && n == d->to)
+    for (i = 0; i < n; i++) d->axes[i * n + i] = 1;            /* its own channels */
   else ok = ok && principal_axes(d->axes, NULL, c, n, d->to);
   free(c);
   for (l = 0; ok && l <= d->their_layers; l++)
-    for (i = 0; i < d->to; i++) d->views[l].weight[i] = n == d->to ? 1.0f / (d->views[l].deviation[i] * d->views[l].deviation[i]) : 1.0f;
+    for (i = 0; i < d->to; i++) {
+      const float *deviation = d->views[l].deviation;
+      d->views[l].weight[i] = n == d->to ? 1.0f / (deviation[i] * deviation[i]) : 1.0f;
+    }
   for (l = 0; ok && l <= d->their_layers; l++)
     if (looked_at(d, l)) d->views[l].variance = LDR__MAX(kept_variance(d, s->m[l].cross, &whole), 1e-9);
   if (ok) d->kept = kept_variance(d, s->m[d->their_layers].cross, &whole) / LDR__MAX(whole, 1e-9);
@@ -645,7 +689,9 @@ static int learn_views(distil *d) {
 
 /* ---- the student's start --------------------------------------------------------------------------- */
 
-static float *value_of(const run *r, int32_t param) { return param < 0 ? NULL : r->ladder->values + r->ladder->params[param].offset; }
+static float *value_of(const run *r, int32_t param) {
+  return param < 0 ? NULL : r->ladder->values + r->ladder->params[param].offset;
+}
 static float *end_of(const run *r, int end) { return value_of(r, r->ladder->end[end]); }
 
 static void fill(float *v, size_t n, double value) {
@@ -653,8 +699,8 @@ static void fill(float *v, size_t n, double value) {
   for (i = 0; v && i < n; i++) v[i] = (float)value;
 }
 
-/* Word, position and segment tables along the principal axes of the teacher's word embeddings, without their means: a sum before the norm turns
-   with them. ids: the teacher's id of each of the student's pieces. */
+/* Word, position and segment tables along the principal axes of the teacher's word embeddings, without their means: a
+   sum before the norm turns with them. ids: the teacher's id of each of the student's pieces. */
 static int start_tables(distil *d, const int32_t *ids) {
   run *r = d->r;
   const ldr_model *m = d->teacher, *mine = r->model;
@@ -666,7 +712,8 @@ static int start_tables(distil *d, const int32_t *ids) {
   for (which = 0; ok && which < 3; which++) {
     const ldr__mat *from = &m->ends.m[ends[which]];
     float *table = end_of(r, ends[which]);
-    size_t theirs = which == 0 ? (size_t)m->vocabulary : which == 1 ? (size_t)(m->positions - m->position_offset) : (size_t)m->segments, first = which == 1 ? (size_t)m->position_offset : 0;
+    size_t first = which == 1 ? (size_t)m->position_offset : 0;
+    size_t theirs = (size_t)(which == 0 ? m->vocabulary : which == 1 ? m->positions : m->segments) - first;
     if (!table || !from->data) continue;
     n = which == 0 ? (size_t)mine->vocabulary : which == 1 ? (size_t)mine->positions : (size_t)mine->segments;
     memset(mean, 0, e * sizeof *mean);
@@ -677,7 +724,8 @@ static int start_tables(distil *d, const int32_t *ids) {
     for (t = 0; which == 0 && t < n; t++) {
       ldr__mat_run(m->kernels, row, from, (size_t)ids[t], 0, e);
       for (i = 0; i < e; i++)
-        for (j = i; j < e; j++) c[i * e + j] += (0.2 + sqrt(d->counts[t])) * ((double)row[i] - mean[i]) * ((double)row[j] - mean[j]);
+        for (j = i; j < e; j++)
+          c[i * e + j] += (0.2 + sqrt(d->counts[t])) * ((double)row[i] - mean[i]) * ((double)row[j] - mean[j]);
     }
     if (which == 0) ok = principal_axes(axes, NULL, c, e, k);
     for (t = 0; ok && t < n; t++) {
@@ -698,8 +746,9 @@ static int start_tables(distil *d, const int32_t *ids) {
   return ok ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
 }
 
-/* Least squares from what the student's tables give to how the teacher's embeddings are seen. */
-typedef struct fit { double *a, *b; float *x; size_t in; } fit;       /* a[in+1,in+1], b[in+1,to]: the last row is of a constant 1 */
+/* Least squares from what the student's tables give to how the teacher's embeddings are seen: a[in+1,in+1], b[in+1,to];
+   the last row is of a constant 1. */
+typedef struct fit { double *a, *b; float *x; size_t in; } fit;
 
 static int fit_lesson(distil *d, void *context, int32_t first) {
   fit *f = (fit *)context;
@@ -727,7 +776,9 @@ static int fit_lesson(distil *d, void *context, int32_t first) {
     memset(x, 0, k * sizeof *x);
     for (q = pair->ours; q < pair->ours_end; q++) {
       ldr__embed_sum(&d->viewer.ex, r->model, &ends, sum, d->our_ids, NULL, &t, (size_t)q);
-      if (ldr__projects(r->model)) d->viewer.ex.kernels->rows->norm(sum, NULL, sum, ends.v[LDR__EMBED_NORM], ends.v[LDR__EMBED_NORMB], f->in, 0, r->model->shape.eps);
+      if (ldr__projects(r->model))
+        d->viewer.ex.kernels->rows->norm(sum, NULL, sum, ends.v[LDR__EMBED_NORM], ends.v[LDR__EMBED_NORMB], f->in, 0,
+            r->model->shape.eps);
       for (i = 0; i < f->in; i++) x[i] += sum[i] / (float)(pair->ours_end - pair->ours);
     }
     x[f->in] = 1;
@@ -767,7 +818,8 @@ static int start_projection(distil *d) {
   f.x = floats(3, LDR__MAX(k, d->to));
   fill(end_of(r, LDR__EMBED_NORM), in, 1);
   fill(end_of(r, LDR__EMBED_NORMB), in, 0);
-  status = f.a && f.b && f.x ? sample_lessons(d, SAMPLE_TEXTS / 4, fit_lesson, &f) : fail(r, LDR_MEMORY, "out of memory", "");
+  if (f.a && f.b && f.x) status = sample_lessons(d, SAMPLE_TEXTS / 4, fit_lesson, &f);
+  else status = fail(r, LDR_MEMORY, "out of memory", "");
   if (!status) {
     solve_symmetric(f.a, f.b, k, d->to, 1e-6);
     if (ldr__projects(mine)) {
@@ -787,15 +839,18 @@ static int start_projection(distil *d) {
   return status;
 }
 
-/* 1: the teacher's blocks can be read in the student's coordinates: the same kind, heads of one size, and no fewer of anything. */
+/* 1: the teacher's blocks can be read in the student's coordinates: the same kind, heads of one size, and no fewer
+   of anything. */
 static int same_kind(const distil *d) {
   const ldr__shape *a = &d->teacher->shape, *b = &d->r->model->shape;
-  return a->place == LDR__POST && !ldr__norm_rms(a->norm) && !a->gated && !a->rotary && !a->causal && a->biases && a->kv_heads == a->heads && a->head_dim == b->head_dim && a->heads >= b->heads &&
-         a->ffn >= b->ffn && a->width >= b->width;
+  return a->place == LDR__POST && !ldr__norm_rms(a->norm) && !a->gated && !a->rotary && !a->causal && a->biases
+      && a->kv_heads == a->heads && a->head_dim == b->head_dim && a->heads >= b->heads && a->ffn >= b->ffn
+      && a->width >= b->width;
 }
 
 /* The `keep` groups of `size` rows of `in` (and columns of `out`) that weigh most, ascending. 0: out of memory. */
-static int heaviest(int32_t *keep, int32_t keep_count, const ldr_model *m, const ldr__mat *in, const ldr__mat *out, int32_t groups, int32_t size) {
+static int heaviest(int32_t *keep, int32_t keep_count, const ldr_model *m, const ldr__mat *in, const ldr__mat *out,
+    int32_t groups, int32_t size) {
   size_t w = (size_t)m->shape.width, inner = (size_t)groups * (size_t)size, r, i;
   float *row = floats(1, LDR__MAX(w, inner));
   double *weight = (double *)calloc(2 * (size_t)groups, sizeof *weight);
@@ -824,7 +879,8 @@ static int heaviest(int32_t *keep, int32_t keep_count, const ldr_model *m, const
 typedef struct frame { const float *mean, *deviation; } frame;
 
 /* w'[r] = V^T (deviation w[row]), b' = b + w mean: a row that reads states. */
-static void start_reading(const distil *d, float *w, float *b, const ldr__mat *from, const float *bias, size_t row, frame s, float *room) {
+static void start_reading(const distil *d, float *w, float *b, const ldr__mat *from, const float *bias, size_t row,
+    frame s, float *room) {
   size_t i, a, n = d->from;
   double shift = (double)bias[row];
   ldr__mat_run(d->teacher->kernels, room, from, row, 0, n);
@@ -840,8 +896,10 @@ static void start_reading(const distil *d, float *w, float *b, const ldr__mat *f
   *b = (float)shift;
 }
 
-/* w' = V^T (w / deviation), b' = V^T (b / deviation): a matrix that writes states; keep names the columns that stay. room[from, columns] */
-static void start_writing(const distil *d, float *w, float *b, const ldr__mat *from, const float *bias, const int32_t *keep, int32_t size, size_t columns, size_t inner, frame s, float *room) {
+/* w' = V^T (w / deviation), b' = V^T (b / deviation): a matrix that writes states; keep names the columns that stay.
+   room[from, columns] */
+static void start_writing(const distil *d, float *w, float *b, const ldr__mat *from, const float *bias,
+    const int32_t *keep, int32_t size, size_t columns, size_t inner, frame s, float *room) {
   size_t i, a, c, n = d->from;
   for (i = 0; i < n; i++) ldr__mat_run(d->teacher->kernels, room + i * inner, from, i, 0, inner);
   for (a = 0; a < d->to; a++) {
@@ -850,14 +908,15 @@ static void start_writing(const distil *d, float *w, float *b, const ldr__mat *f
     for (i = 0; i < n; i++) {
       float v = d->axes[a * n + i] / s.deviation[i];
       shift += (double)v * (double)bias[i];
-      for (c = 0; c < columns; c++) w[a * columns + c] += v * room[i * inner + (size_t)keep[c / (size_t)size] * (size_t)size + c % (size_t)size];
+      for (c = 0; c < columns; c++)
+        w[a * columns + c] += v * room[i * inner + (size_t)keep[c / (size_t)size] * (size_t)size + c % (size_t)size];
     }
     b[a] = (float)shift;
   }
 }
 
-/* Block `layer` from the teacher's block `from`. Between attention and FFN the teacher's states are seen as its first norm makes them, with the
-   statistics of normed states after the block. */
+/* Block `layer` from the teacher's block `from`. Between attention and FFN the teacher's states are seen as its first
+   norm makes them, with the statistics of normed states after the block. */
 static int start_block(distil *d, int32_t layer, int32_t from) {
   run *r = d->r;
   const ldr_model *m = d->teacher;
@@ -866,11 +925,13 @@ static int start_block(distil *d, int32_t layer, int32_t from) {
   const int32_t *slot = r->ladder->tuned[layer].slot;
   const view *before = &d->views[from], *after = &d->views[from + 1];
   size_t n = d->from, h = (size_t)mine->heads * (size_t)mine->head_dim, i, k;
-  int32_t *heads = (int32_t *)calloc((size_t)mine->heads, sizeof *heads), *units = (int32_t *)calloc((size_t)mine->ffn, sizeof *units);
+  int32_t *heads = (int32_t *)calloc((size_t)mine->heads, sizeof *heads);
+  int32_t *units = (int32_t *)calloc((size_t)mine->ffn, sizeof *units);
   float *mean = floats(1, n), *deviation = floats(1, n), *room = floats(n, LDR__MAX((size_t)s->ffn, n));
   frame in, between;
   int ok = heads && units && mean && deviation && room, which;
-  ok = ok && heaviest(heads, mine->heads, m, &b->m[LDR__V], &b->m[LDR__O], s->heads, s->head_dim) && heaviest(units, mine->ffn, m, &b->m[LDR__UP], &b->m[LDR__DOWN], s->ffn, 1);
+  ok = ok && heaviest(heads, mine->heads, m, &b->m[LDR__V], &b->m[LDR__O], s->heads, s->head_dim)
+      && heaviest(units, mine->ffn, m, &b->m[LDR__UP], &b->m[LDR__DOWN], s->ffn, 1);
   for (i = 0; ok && i < n; i++) {
     float g1 = b->v[LDR__NORM1][i], g2 = b->v[LDR__NORM2][i], safe = fabsf(g2) > 1e-6f ? g2 : 1e-6f;
     mean[i] = b->v[LDR__NORM1B][i] + g1 * (after->mean[i] - b->v[LDR__NORM2B][i]) / safe;
@@ -887,14 +948,19 @@ static int start_block(distil *d, int32_t layer, int32_t from) {
   }
   for (which = 0; ok && which < 3; which++)
     for (k = 0; k < h; k++)
-      start_reading(d, value_of(r, slot[LDR__Q + which]) + k * d->to, value_of(r, slot[LDR__QB + which]) + k, &b->m[LDR__Q + which], b->v[LDR__QB + which],
-                    (size_t)heads[k / (size_t)mine->head_dim] * (size_t)mine->head_dim + k % (size_t)mine->head_dim, in, room);
+      start_reading(d, value_of(r, slot[LDR__Q + which]) + k * d->to, value_of(r, slot[LDR__QB + which]) + k,
+          &b->m[LDR__Q + which], b->v[LDR__QB + which],
+          (size_t)heads[k / (size_t)mine->head_dim] * (size_t)mine->head_dim + k % (size_t)mine->head_dim, in, room);
   for (k = 0; ok && k < (size_t)mine->ffn; k++)
-    start_reading(d, value_of(r, slot[LDR__UP]) + k * d->to, value_of(r, slot[LDR__UPB]) + k, &b->m[LDR__UP], b->v[LDR__UPB], (size_t)units[k], between, room);
+    start_reading(d, value_of(r, slot[LDR__UP]) + k * d->to, value_of(r, slot[LDR__UPB]) + k, &b->m[LDR__UP],
+        b->v[LDR__UPB], (size_t)units[k], between, room);
   if (ok) {
-    start_writing(d, value_of(r, slot[LDR__O]), value_of(r, slot[LDR__OB]), &b->m[LDR__O], b->v[LDR__OB], heads, mine->head_dim, h, (size_t)s->heads * (size_t)s->head_dim, in, room);
-    start_writing(d, value_of(r, slot[LDR__DOWN]), value_of(r, slot[LDR__DOWNB]), &b->m[LDR__DOWN], b->v[LDR__DOWNB], units, 1, (size_t)mine->ffn, (size_t)s->ffn, between, room);
-    for (which = LDR__NORM1; n == d->to && which <= LDR__NORM2B; which++) memcpy(value_of(r, slot[which]), b->v[which], n * sizeof(float));
+    start_writing(d, value_of(r, slot[LDR__O]), value_of(r, slot[LDR__OB]), &b->m[LDR__O], b->v[LDR__OB], heads,
+        mine->head_dim, h, (size_t)s->heads * (size_t)s->head_dim, in, room);
+    start_writing(d, value_of(r, slot[LDR__DOWN]), value_of(r, slot[LDR__DOWNB]), &b->m[LDR__DOWN], b->v[LDR__DOWNB],
+        units, 1, (size_t)mine->ffn, (size_t)s->ffn, between, room);
+    for (which = LDR__NORM1; n == d->to && which <= LDR__NORM2B; which++)
+      memcpy(value_of(r, slot[which]), b->v[which], n * sizeof(float));
   }
   free(heads);
   free(units);
@@ -904,7 +970,8 @@ static int start_block(distil *d, int32_t layer, int32_t from) {
   return ok ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
 }
 
-/* Runs the student over the lesson's texts, as examples of the set: states, and what each block keeps, are in the trainer's pass. */
+/* Runs the student over the lesson's texts, as examples of the set: states, and what each block keeps, are in the
+   trainer's pass. */
 static ldr__pass *run_student(distil *d, const ldr_dataset *set) {
   ldr__pass *s = &d->r->trainer->pass;
   int32_t i;
@@ -914,9 +981,32 @@ static ldr__pass *run_student(distil *d, const ldr_dataset *set) {
   return s;
 }
 
-/* Least squares for the matrix that ends a half of a block: what its inputs x[in] must add to the state z for the norm that follows to make the
-   target of it: n s = z + W x, where gain n + shift is the target and the norm takes the scale s away, so s is free. y = [n, z]. */
-typedef struct half { int32_t layer, ffn; size_t in; double *a, *b, *inner; float *x, *y, *product; } half;      /* a, b: see fit; x[T,in], y[T,2 to]; inner[2 to]: n z, z z */
+/* Least squares for the matrix that ends a half of a block: what its inputs x[in] must add to the state z for the
+   norm that follows to make the target of it: n s = z + W x, where gain n + shift is the target and the norm takes
+   the scale s away, so s is free. y = [n, z]. a, b: see fit; x[T,in], y[T,2 to]; inner[2 to]: n z, z z. */
+typedef struct half {
+  int32_t layer, ffn;
+  size_t  in;
+  double *a, *b, *inner;
+  float  *x, *y, *product;
+} half;
+
+/* The lesson's texts as examples of d->held, with nothing to tell. */
+static int hold_lesson(distil *d) {
+  const lesson *n = &d->now;
+  int32_t i;
+  for (i = 0; i < d->length; i++) d->labels[i] = LDR_IGNORE;
+  ldr_dataset_clear(d->held);
+  for (i = 0; i < n->texts; i++) {
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    e.ids = d->our_ids + n->ours[i];
+    e.count = n->ours[i + 1] - n->ours[i];
+    e.labels = d->labels;
+    if (ldr_dataset_add(d->held, &e, &d->r->err)) return EXIT_FAILED;
+  }
+  return EXIT_DONE;
+}
 
 static int half_lesson(distil *d, void *context, int32_t first) {
   half *f = (half *)context;
@@ -925,29 +1015,21 @@ static int half_lesson(distil *d, void *context, int32_t first) {
   const ldr__acts *kept;
   const ldr__pass *s;
   const float *base;
-  const float *gain = value_of(r, r->ladder->tuned[f->layer].slot[f->ffn ? LDR__NORM2 : LDR__NORM1]), *shift = value_of(r, r->ladder->tuned[f->layer].slot[f->ffn ? LDR__NORM2B : LDR__NORM1B]);
+  const float *gain = value_of(r, r->ladder->tuned[f->layer].slot[f->ffn ? LDR__NORM2 : LDR__NORM1]);
+  const float *shift = value_of(r, r->ladder->tuned[f->layer].slot[f->ffn ? LDR__NORM2B : LDR__NORM1B]);
   size_t two = 2 * d->to, k = f->in + 1, ld = f->ffn ? ldr__ffn_ld(&r->model->shape) : f->in, i, j, silent, count = 0;
   int32_t p, q;
   float length;
   (void)first;
-  for (i = 0; i < (size_t)d->length; i++) d->labels[i] = LDR_IGNORE;
-  ldr_dataset_clear(d->held);
-  for (p = 0; p < n->texts; p++) {
-    ldr_example e;
-    memset(&e, 0, sizeof e);
-    e.ids = d->our_ids + n->ours[p];
-    e.count = n->ours[p + 1] - n->ours[p];
-    e.labels = d->labels;
-    if (ldr_dataset_add(d->held, &e, &r->err)) return EXIT_FAILED;
-  }
-  if (make_targets(d)) return EXIT_FAILED;
+  if (hold_lesson(d) || make_targets(d)) return EXIT_FAILED;
   s = run_student(d, d->held);
   kept = &s->deep.acts[f->layer];
   base = f->ffn ? kept->n2 : s->deep.state[f->layer];
   for (p = 0; p < n->pair_at[n->texts]; p++)
     for (q = n->pairs[p].ours; q < n->pairs[p].ours_end; q++, count++) {
       float *x = f->x + count * f->in, *y = f->y + count * two;
-      const float *from = (f->ffn ? kept->u : kept->attention) + (size_t)q * ld, *target = n->targets[f->layer] + (size_t)p * d->to;
+      const float *from = (f->ffn ? kept->u : kept->attention) + (size_t)q * ld;
+      const float *target = n->targets[f->layer] + (size_t)p * d->to;
       if (f->ffn) s->ex.kernels->rows->activate(x, from, f->in, (int32_t)r->model->shape.activation);
       else memcpy(x, from, f->in * sizeof *x);
       for (j = 0, silent = d->to, length = 0; j < d->to; j++) {
@@ -959,7 +1041,8 @@ static int half_lesson(distil *d, void *context, int32_t first) {
         f->inner[j] += (double)y[j] * (double)z;
         f->inner[d->to + j] += (double)z * (double)z;
       }
-      if (silent < d->to) {                  /* a channel that the gain hides held what the others lack to the norm's length */
+      /* a channel that the gain hides held what the others lack to the norm's length */
+      if (silent < d->to) {
         y[silent] = sqrtf(LDR__MAX((float)d->to - length, 0.0f));
         f->inner[silent] += (double)y[silent] * (double)y[d->to + silent];
       }
@@ -967,20 +1050,24 @@ static int half_lesson(distil *d, void *context, int32_t first) {
       for (j = 0; j < two; j++) f->b[f->in * two + j] += (double)y[j];
       f->a[k * k - 1] += 1;
     }
-  ldr__gemm(&s->ex, f->product, f->in, f->x, 1, f->in, ldr__mat_float(f->x, f->in, 1), ldr__finish_bias(NULL), f->in, f->in, count, 0);
+  ldr__gemm(&s->ex, f->product, f->in, f->x, 1, f->in, ldr__mat_float(f->x, f->in, 1), ldr__finish_bias(NULL), f->in,
+      f->in, count, 0);
   for (i = 0; i < f->in; i++)
     for (j = 0; j < f->in; j++) f->a[i * k + j] += (double)f->product[i * f->in + j];
-  ldr__gemm(&s->ex, f->product, two, f->x, 1, f->in, ldr__mat_float(f->y, two, 1), ldr__finish_bias(NULL), f->in, two, count, 0);
+  ldr__gemm(&s->ex, f->product, two, f->x, 1, f->in, ldr__mat_float(f->y, two, 1), ldr__finish_bias(NULL), f->in, two,
+      count, 0);
   for (i = 0; i < f->in * two; i++) f->b[i] += (double)f->product[i];
   return EXIT_DONE;
 }
 
-/* The scale that leaves the least error in parts of s^2: with the residuals e_n and e_z of both parts of y, 1/s = <e_n, e_z> / <e_z, e_z>. */
+/* The scale that leaves the least error in parts of s^2: with the residuals e_n and e_z of both parts of y, 1/s =
+   <e_n, e_z> / <e_z, e_z>. */
 static double best_scale(const distil *d, const half *f, const double *b, const double *x, const float *gain) {
   size_t k = f->in + 1, two = 2 * d->to, i, j;
   double across = 0, own = 0;
   for (j = 0; j < d->to; j++) {
-    double w = (double)gain[j] * (double)gain[j] * (double)d->views[d->of[f->layer]].weight[j], nz = f->inner[j], zz = f->inner[d->to + j];
+    double w = (double)gain[j] * (double)gain[j] * (double)d->views[d->of[f->layer]].weight[j], nz = f->inner[j];
+    double zz = f->inner[d->to + j];
     for (i = 0; i < k; i++) {
       nz -= b[i * two + j] * x[i * two + d->to + j];
       zz -= b[i * two + d->to + j] * x[i * two + d->to + j];
@@ -1011,7 +1098,8 @@ static int fit_half(distil *d, int32_t layer, int32_t ffn) {
   f.y = floats(tokens, two);
   f.product = floats(f.in, LDR__MAX(f.in, two));
   b = (double *)malloc(k * two * sizeof *b);
-  status = f.a && f.b && f.inner && f.x && f.y && f.product && b ? sample_lessons(d, FIT_TEXTS, half_lesson, &f) : fail(r, LDR_MEMORY, "out of memory", "");
+  if (f.a && f.b && f.inner && f.x && f.y && f.product && b) status = sample_lessons(d, FIT_TEXTS, half_lesson, &f);
+  else status = fail(r, LDR_MEMORY, "out of memory", "");
   if (!status) {
     for (i = 0; i < f.in; i++) f.a[f.in * k + i] = f.a[i * k + f.in];
     memcpy(b, f.b, k * two * sizeof *b);
@@ -1054,8 +1142,9 @@ static int start_student(distil *d, const int32_t *ids) {
 
 /* ---- the student's vocabulary ------------------------------------------------------------------------ */
 
-/* A piece of the teacher's vocabulary and what speaks for keeping it. */
-typedef struct piece_rank { double count; int32_t id, class_of; } piece_rank;      /* class 0: always; 1: by count; 2: placeholders, last */
+/* A piece of the teacher's vocabulary and what speaks for keeping it; class 0: always, 1: by count, 2: placeholders,
+   last. */
+typedef struct piece_rank { double count; int32_t id, class_of; } piece_rank;
 
 static int by_rank(const void *a, const void *b) {
   const piece_rank *x = (const piece_rank *)a, *y = (const piece_rank *)b;
@@ -1095,7 +1184,8 @@ static int count_pieces(distil *d, piece_rank *ranks) {
     FILE *f = fopen(paths[i], "rb");
     if (!f) status = fail(d->r, LDR_IO, "%s: cannot be opened", paths[i]);
     while (!status && !interrupted && (got = read_line(f, &line)) > 0) {
-      if (ldr_tokenizer_encode(d->theirs, &d->encoding, line.data, line.used, NULL, 0, 0, 0, &d->r->err)) status = EXIT_FAILED;
+      if (ldr_tokenizer_encode(d->theirs, &d->encoding, line.data, line.used, NULL, 0, 0, 0, &d->r->err))
+        status = EXIT_FAILED;
       for (k = 0; !status && k < d->encoding.count; k++) ranks[d->encoding.ids[k]].count += 1;
     }
     if (!status && got < 0) status = fail(d->r, LDR_MEMORY, "out of memory", "");
@@ -1121,7 +1211,9 @@ static int cut_pieces(distil *d, int32_t keep) {
     always += ranks[i].class_of == 0;
   }
   if (!status && keep < always) {
-    ldr__fail(&r->err, LDR_ARGUMENT, "--vocabulary %d: the teacher's special tokens and single characters are %d already, and all of them are kept", keep, always);
+    ldr__fail(&r->err, LDR_ARGUMENT,
+        "--vocabulary %d: the teacher's special tokens and single characters are %d already, and all of them are kept",
+        keep, always);
     status = EXIT_FAILED;
   }
   if (!status) status = count_pieces(d, ranks);
@@ -1152,7 +1244,8 @@ static int reads_alike(distil *d, const char *a, const char *b) {
   if (ldr_tokenizer_encode(d->theirs, e, a, strlen(a), NULL, 0, 0, 0, &d->r->err)) return 0;
   n = LDR__MIN(e->count, 16);
   memcpy(ids, e->ids, (size_t)n * sizeof *ids);
-  return !ldr_tokenizer_encode(d->theirs, e, b, strlen(b), NULL, 0, 0, 0, &d->r->err) && e->count == n && memcmp(ids, e->ids, (size_t)n * sizeof *ids) == 0;
+  return !ldr_tokenizer_encode(d->theirs, e, b, strlen(b), NULL, 0, 0, 0, &d->r->err) && e->count == n
+      && memcmp(ids, e->ids, (size_t)n * sizeof *ids) == 0;
 }
 
 /* The student's tokenizer: the teacher's files, or fewer pieces and settings that read texts in the same way. */
@@ -1169,10 +1262,16 @@ static int make_pieces(distil *d, int32_t positions, int32_t *count) {
     r->o.model = NULL;
     return status;
   }
-  if (strcmp(d->theirs->cutter->name, "WordPiece") != 0) return fail(r, LDR_UNSUPPORTED, "--vocabulary: only WordPiece can do without some of its pieces, and the teacher's tokenizer is %s", d->theirs->cutter->name);
+  if (strcmp(d->theirs->cutter->name, "WordPiece") != 0)
+    return fail(r, LDR_UNSUPPORTED,
+        "--vocabulary: only WordPiece can do without some of its pieces, and the teacher's tokenizer is %s",
+        d->theirs->cutter->name);
   *count = r->o.vocabulary;
-  size = snprintf(settings, sizeof settings, "{\"do_lower_case\": %s, \"strip_accents\": %s, \"tokenize_chinese_chars\": %s, \"tokenizer_class\": \"BertTokenizer\", \"model_max_length\": %d}\n",
-                  reads_alike(d, "A", "a") ? "true" : "false", reads_alike(d, "\303\251", "e") ? "true" : "false", reads_alike(d, "\344\270\200\344\270\200", "\344\270\200 \344\270\200") ? "true" : "false", (int)positions);
+  size = snprintf(settings, sizeof settings,
+      "{\"do_lower_case\": %s, \"strip_accents\": %s, \"tokenize_chinese_chars\": %s, "
+      "\"tokenizer_class\": \"BertTokenizer\", \"model_max_length\": %d}\n",
+      reads_alike(d, "A", "a") ? "true" : "false", reads_alike(d, "\303\251", "e") ? "true" : "false",
+      reads_alike(d, "\344\270\200\344\270\200", "\344\270\200 \344\270\200") ? "true" : "false", (int)positions);
   return cut_pieces(d, r->o.vocabulary) ? EXIT_FAILED : write_file(r, "tokenizer_config.json", settings, (size_t)size);
 }
 
@@ -1189,10 +1288,12 @@ static int make_student(distil *d) {
   n.ffn = o->ffn ? o->ffn : 4 * o->width;
   n.positions = o->positions ? o->positions : LDR__MIN(512, d->teacher->positions - d->teacher->position_offset);
   if (n.width > s->width) {
-    ldr__fail(&r->err, LDR_ARGUMENT, "--width %d: the student may not be wider than the teacher, which is %d wide", n.width, s->width);
+    ldr__fail(&r->err, LDR_ARGUMENT, "--width %d: the student may not be wider than the teacher, which is %d wide",
+        n.width, s->width);
     return EXIT_FAILED;
   }
-  if (n.embedding > n.width) return fail(r, LDR_ARGUMENT, "--embedding: embeddings may be narrower than the states, not wider", "");
+  if (n.embedding > n.width)
+    return fail(r, LDR_ARGUMENT, "--embedding: embeddings may be narrower than the states, not wider", "");
   if (n.width % n.heads) {
     ldr__fail(&r->err, LDR_ARGUMENT, "%d heads do not divide a width of %d: give --heads", n.heads, n.width);
     return EXIT_FAILED;
@@ -1216,7 +1317,9 @@ static int open_teacher(distil *d) {
   if (!d->teacher) return EXIT_FAILED;
   d->theirs = ldr_model_tokenizer(d->teacher);
   if (!d->theirs) return fail(r, LDR_MISSING, "%s: has no vocabulary to read text with", r->o.teacher);
-  if (d->teacher->shape.causal) return fail(r, LDR_UNSUPPORTED, "%s: the teacher must be an encoder, which reads a text in both directions", r->o.teacher);
+  if (d->teacher->shape.causal)
+    return fail(r, LDR_UNSUPPORTED, "%s: the teacher must be an encoder, which reads a text in both directions",
+        r->o.teacher);
   d->from = (size_t)d->teacher->shape.width;
   d->their_layers = d->teacher->layers;
   return EXIT_DONE;
@@ -1274,12 +1377,18 @@ static int held_lesson(distil *d, int32_t first, double *words, double *told, do
   ldr_dataset_clear(d->held);
   for (i = 0; i < count; i++) {
     const text *t = &d->held_texts[first + i];
-    if (ldr_tokenizer_encode(d->texts.files.tokenizer, &d->texts.pieces, t->data, t->used, NULL, 0, d->length, 1, &r->err)) return EXIT_FAILED;
-    if (add_example(d, d->held, &d->texts, t->data, t->used, (first + i) % 4 == 0, ldr__mix64((uint64_t)(first + i) + 7))) return EXIT_FAILED;
+    const ldr_tokenizer *ours = d->texts.files.tokenizer;
+    uint64_t key = ldr__mix64((uint64_t)(first + i) + 7);
+    if (ldr_tokenizer_encode(ours, &d->texts.pieces, t->data, t->used, NULL, 0, d->length, 1, &r->err))
+      return EXIT_FAILED;
+    if (add_example(d, d->held, &d->texts, t->data, t->used, (first + i) % 4 == 0, key)) return EXIT_FAILED;
   }
   if (make_targets(d)) return EXIT_FAILED;
   s = run_student(d, d->held);
-  for (place = 0; place < s->places; place++) state_errors(d, d->index, s->t.offsets, count, s->route[place], s->deep.state[place - s->deep.from + 1], NULL, s->ex.threads);
+  for (place = 0; place < s->places; place++) {
+    const float *state = s->deep.state[place - s->deep.from + 1];
+    state_errors(d, d->index, s->t.offsets, count, s->route[place], state, NULL, s->ex.threads);
+  }
   ldr__head_forward(s);
   target = ldr__pass_targets(s, NULL, 0, 1);
   if (s->row_count) *words += ldr__pass_loss(s, &target, 0);
@@ -1290,9 +1399,11 @@ static int held_lesson(distil *d, int32_t first, double *words, double *told, do
 
 static int report_distil(run *r, void *context, const ldr_progress *p) {
   distil *d = (distil *)context;
-  double n = LDR__MAX(1, d->since), *layer, states = 0, vectors = 0, words = 0, told = 0, right = 0, loss = 0, lessons = 0;
+  double n = LDR__MAX(1, d->since), *layer, states = 0, vectors = 0, words = 0, told = 0, right = 0, loss = 0;
+  double lessons = 0;
   int32_t i;
-  printf("step %d: states %.4f, texts %.4f, words %.4f\n", (int)p->step, d->since_layer / n, d->since_text / n, d->since_words / n);
+  printf("step %d: states %.4f, texts %.4f, words %.4f\n", (int)p->step, d->since_layer / n, d->since_text / n,
+      d->since_words / n);
   d->since_layer = d->since_text = d->since_words = 0;
   d->since = 0;
   if (!d->held_count) {
@@ -1314,7 +1425,8 @@ static int report_distil(run *r, void *context, const ldr_progress *p) {
   loss = whole_loss(d, words, layer, vectors);
   free(layer);
   if (r->err.status) return EXIT_FAILED;
-  printf("step %d: held-out loss %.4f, states %.4f, texts %.4f, words %.4f, told right %.4f\n", (int)p->step, loss, states, vectors, words, right / LDR__MAX(told, 1));
+  printf("step %d: held-out loss %.4f, states %.4f, texts %.4f, words %.4f, told right %.4f\n", (int)p->step, loss,
+      states, vectors, words, right / LDR__MAX(told, 1));
   fflush(stdout);
   if (r->log) {
     fprintf(r->log, "{\"step\":%d", (int)p->step);
@@ -1328,8 +1440,8 @@ static int report_distil(run *r, void *context, const ldr_progress *p) {
   return EXIT_DONE;
 }
 
-/* The teacher's ids of the student's pieces, for free(); NULL: a piece is not the teacher's, or out of memory. A whole vocabulary is the same one,
-   with ids that no piece has. */
+/* The teacher's ids of the student's pieces, for free(); NULL: a piece is not the teacher's, or out of memory. A
+   whole vocabulary is the same one, with ids that no piece has. */
 static int32_t *their_pieces(distil *d) {
   const ldr_tokenizer *ours = ldr_model_tokenizer(d->r->model);
   int32_t n = d->r->info.vocabulary, i, *ids = (int32_t *)calloc((size_t)n, sizeof *ids);
@@ -1349,7 +1461,11 @@ static int32_t *their_pieces(distil *d) {
 static uint64_t distil_digest(const distil *d) {
   const options *o = &d->r->o;
   float f[5];
-  f[0] = o->word_weight, f[1] = o->text_weight, f[2] = o->layer_weight, f[3] = o->masked, f[4] = (float)d->text_variance;
+  f[0] = o->word_weight;
+  f[1] = o->text_weight;
+  f[2] = o->layer_weight;
+  f[3] = o->masked;
+  f[4] = (float)d->text_variance;
   return ldr__floats_digest(ldr__floats_digest(o->seed, f, 5), d->axes, d->to * d->from);
 }
 
@@ -1365,10 +1481,13 @@ static int open_distil(distil *d) {
   d->layers = r->info.layers;
   d->length = r->max_len;
   d->batch = o->batch;
-  if (d->layers > d->their_layers) return fail(r, LDR_ARGUMENT, "--layers: the student may not have more than the teacher", "");
+  if (d->layers > d->their_layers)
+    return fail(r, LDR_ARGUMENT, "--layers: the student may not have more than the teacher", "");
   r->ladder = ldr_ladder_create(r->model, &l, &r->err);
   if (!r->ladder || place_distil(d)) return EXIT_FAILED;
-  if (ldr__viewer_open(&d->viewer, d->teacher, d->most_tokens, (size_t)d->batch, (size_t)longest, 0, &r->err) || learn_views(d)) return EXIT_FAILED;
+  if (ldr__viewer_open(&d->viewer, d->teacher, d->most_tokens, (size_t)d->batch, (size_t)longest, 0, &r->err)
+      || learn_views(d))
+    return EXIT_FAILED;
   printf("the states keep %.1f %% of the variance of the teacher's last layer\n", 100 * d->kept);
   fflush(stdout);
   o->seed = distil_digest(d);
@@ -1376,7 +1495,9 @@ static int open_distil(distil *d) {
   o->seed = seed;
   r->train = word_set(r);
   r->dev = d->held = word_set(r);
-  if (!r->train || !d->held || make_room(d) || open_held(d) || open_texts(r, &d->texts, o->texts, d->length, TEXT_POOL)) return EXIT_FAILED;
+  if (!r->train || !d->held || make_room(d) || open_held(d)
+      || open_texts(r, &d->texts, o->texts, d->length, TEXT_POOL))
+    return EXIT_FAILED;
   r->trainer = ldr_trainer_create(r->ladder, r->train, NULL, &r->train_desc, &r->err);
   if (!r->trainer) return EXIT_FAILED;
   r->trainer->pass.pull = pull_states;
@@ -1388,7 +1509,9 @@ static int open_distil(distil *d) {
       return EXIT_FAILED;
     }
     free(ids);
-    if (o->init != INIT_RANDOM && !same_kind(d)) fputs("ladder: note: the teacher's blocks are of another kind or smaller than the student's: its blocks start at random\n", stderr);
+    if (o->init != INIT_RANDOM && !same_kind(d))
+      fputs("ladder: note: the teacher's blocks are of another kind or smaller than the student's: "
+          "its blocks start at random\n", stderr);
   }
   if (o->resume && ldr_trainer_resume(r->trainer, o->resume, &r->err)) return EXIT_FAILED;
   p = ldr_trainer_progress(r->trainer);
@@ -1408,8 +1531,9 @@ static int command_distil(run *r) {
   w.opened = seconds_now();
   w.terminal = on_terminal();
   d.r = r;
-  if (!ldr__path_join(path, sizeof path, o->out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", o->out);
-  if (!o->resume && ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
+  if (out_path(r, path, "model.safetensors")) return EXIT_FAILED;
+  if (!o->resume && ldr__file_exists(path))
+    return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
   if (!o->steps) o->steps = 10000;
   o->epochs = o->steps;                  /* a batch is a data set of its own, an epoch one step */
   if (!o->batch) o->batch = 64;
@@ -1437,7 +1561,9 @@ static int command_distil(run *r) {
   if (!status) status = stream_steps(r, &f, &w);
   if (!status && ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) status = EXIT_FAILED;
   if (!status) r->unfinished = 0;
-  if (!status) printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", path, ldr_ladder_trainable(r->ladder), seconds_now() - w.opened);
+  if (!status)
+    printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", path, ldr_ladder_trainable(r->ladder),
+        seconds_now() - w.opened);
   free_distil(&d);
   return status;
 }

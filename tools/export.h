@@ -1,8 +1,8 @@
 /* export.h: writes whole models: a backbone as its family publishes it, one in blocks of 8 or 4 bits, one of a random
    start. A program that learns and answers needs none of this, so it stands beside ladder.h, not in it.
 
-   Include it after ladder.h. Where that has LADDER_IMPLEMENTATION this is compiled too, elsewhere it only declares. With
-   LADDER_NO_STDIO nothing is left of it. */
+   Include it after ladder.h. Where that has LADDER_IMPLEMENTATION this is compiled too, elsewhere it only declares.
+   With LADDER_NO_STDIO nothing is left of it. */
 
 #ifndef LADDER_EXPORT_H
 #define LADDER_EXPORT_H
@@ -30,18 +30,18 @@ LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
    whole or not at all. */
 LDR_API ldr_status ldr_ladder_export_config(
     const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err);
-/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0; of T5 and
-   kin as Raffel et al. 2020 have it, word embeddings N(0, 1), matrices N(0, 1/columns), queries d_kv times less, as
-   their scores are not divided. What a model that is to be trained from nothing starts as. Written like the above, as
-   F32. */
+/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0; of T5
+   and kin as Raffel et al. 2020 have it, word embeddings N(0, 1), matrices N(0, 1/columns), queries d_kv times less,
+   as their scores are not divided. What a model that is to be trained from nothing starts as. Written like the above,
+   as F32. */
 LDR_API ldr_status ldr_model_init(
     const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err);
 
-/* Writes the model's weights to one safetensors file in blocks (see >>api-tensors of ladder.h): the matrices of the blocks as
-   `format`, LDR_Q8_0 or LDR_Q4_0; word embeddings and the output matrix always as Q8_0. Vectors, position and
-   segment tables and matrices whose rows are no multiple of 32 long stay as they are. With the model's own
-   config.json and vocabulary beside it the file is a model: it is trained on and predicted with in place, 8.5
-   or 4.5 bits a weight. To ladder files it is another backbone: its fingerprint is another.
+/* Writes the model's weights to one safetensors file in blocks (see >>api-tensors of ladder.h): the matrices of the
+   blocks as `format`, LDR_Q8_0 or LDR_Q4_0; word embeddings and the output matrix always as Q8_0. Vectors, position
+   and segment tables and matrices whose rows are no multiple of 32 long stay as they are. With the model's own
+   config.json and vocabulary beside it the file is a model: it is trained on and predicted with in place, 8.5 or 4.5
+   bits a weight. To ladder files it is another backbone: its fingerprint is another.
    Appears whole or not at all (written as PATH.partial, then renamed); needs memory for the header only. The model is
    only read, so others may use it meanwhile. Reads the weights the files hold, whatever `compute` is.
    LDR_ARGUMENT: another format, or a model that holds blocks already (start from the float one). LDR_UNSUPPORTED:
@@ -104,11 +104,11 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
   stems[LDR__LM_BIAS] = m->stack == LDR__ENCODER ? NULL : f->head_bias;
   if (end == LDR__PROJECT || end == LDR__EMBED_NORM || end == LDR__FINAL || end == LDR__LM_DENSE || end == LDR__LM_NORM)
     after = ".weight";
-  if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB ||
-      end == LDR__LM_NORMB)
+  if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB
+      || end == LDR__LM_NORMB)
     after = ".bias";
-  if ((end == LDR__LM_DENSE && !narrow) || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB ||
-      end == LDR__LM_OUT || end == LDR__LM_BIAS)
+  if ((end == LDR__LM_DENSE && !narrow) || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB
+      || end == LDR__LM_OUT || end == LDR__LM_BIAS)
     prefix = stack = "";
   if (!stems[end]) return 0;
   if (m->weights && (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])) return 0;
@@ -122,8 +122,9 @@ static int ldr__block_published(char *name, size_t cap, const ldr_model *m, int 
   size_t n;
   ldr__format(name, cap, "%s%s", m->family->prefix, ldr__stack_prefix(m));
   n = strlen(name);
-  if (!ldr__slot_size(&m->shape, slot, NULL, NULL) || ldr__norm_unnamed(m, slot) ||
-      !ldr__part_name(name + n, cap - n, m->family, slot, layer, m->inner)) return 0;
+  if (!ldr__slot_size(&m->shape, slot, NULL, NULL) || ldr__norm_unnamed(m, slot)
+      || !ldr__part_name(name + n, cap - n, m->family, slot, layer, m->inner))
+    return 0;
   if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
   return 1;
 }
@@ -154,12 +155,16 @@ static int ldr__head_published(const ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
   const int dense = t->hidden > 0;
   int32_t i;
-  if (t->task == LDR_TASK_NONE || !ldr__task_row_of(l->m) || t->head != d->head || t->classes != d->classes ||
-      t->norm || !t->out.data || !t->out_bias || dense != (l->head_dense.weight >= 0) ||
-      l->head_width != (size_t)l->m->shape.width || (d->head == LDR_HEAD_REGRESS && (d->value_mean != 0 ||
-      d->value_scale != 1)) || (!ldr__per_token(d->head) && t->pool != d->pool)) return 0;
-  if (dense && (!t->dense.data || !t->dense_bias || t->activation != d->head_activation ||
-      t->hidden != ldr_ladder_param(l, l->head_dense.weight).rows)) return 0;
+  if (t->task == LDR_TASK_NONE || !ldr__task_row_of(l->m) || t->head != d->head || t->classes != d->classes || t->norm
+      || !t->out.data || !t->out_bias || dense != (l->head_dense.weight >= 0)
+      || l->head_width != (size_t)l->m->shape.width
+      || (d->head == LDR_HEAD_REGRESS && (d->value_mean != 0 || d->value_scale != 1))
+      || (!ldr__per_token(d->head) && t->pool != d->pool))
+    return 0;
+  if (dense
+      && (!t->dense.data || !t->dense_bias || t->activation != d->head_activation
+          || t->hidden != ldr_ladder_param(l, l->head_dense.weight).rows))
+    return 0;
   for (i = 0; i < d->classes; i++) {
     const char *here = ldr_ladder_label(l, i), *there = ldr_model_label(l->m, i);
     if (!here != !there || (here && strcmp(here, there) != 0)) return 0;
@@ -176,8 +181,8 @@ static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
 static int ldr__published_of(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
   int32_t all = LDR__ENDS + ldr__published_blocks(m, l) * LDR__SLOTS;
   /* else it would not fit what is below */
-  int own = l && !l->owner && (ldr__head_published(l) ||
-      l->d.method == LDR_METHOD_HEAD || (l->fresh && l->d.method == LDR_METHOD_FULL));
+  int own = l && !l->owner
+      && (ldr__head_published(l) || l->d.method == LDR_METHOD_HEAD || (l->fresh && l->d.method == LDR_METHOD_FULL));
   p->m = m;
   p->l = l;
   for (; *at < all + 4 * own; ++*at) {
@@ -235,8 +240,8 @@ static void ldr__published_header(ldr__text *text, const ldr_model *m, const ldr
       columns = p.rows * (size_t)p.parts;
     }
     /* a bias of words beside two stacks is a matrix of one row */
-    ldr__header_matrix(text, p.name, type, !ldr__published_matrix(&p) &&
-        !(p.layer == -1 && p.slot == LDR__LM_BIAS && m->stack), rows, columns, &offset);
+    ldr__header_matrix(text, p.name, type,
+        !ldr__published_matrix(&p) && !(p.layer == -1 && p.slot == LDR__LM_BIAS && m->stack), rows, columns, &offset);
   }
   ldr__text_string(text, "}");
 }
@@ -300,8 +305,10 @@ static void ldr__published_row(float *row, const ldr__published *p, int32_t part
     ldr__block b;
     while (m->family->shared && ldr__block_index(m, layer) != p->layer) layer++; /* the file has blocks, not layers */
     b = ldr__tuned_block(l, layer);
-    const float *by = slot == LDR__K || slot == LDR__KB ? b.v[LDR__SCALE_K] : slot == LDR__V ||
-        slot == LDR__VB ? b.v[LDR__SCALE_V] : slot == LDR__DOWN ? b.v[LDR__SCALE_F] : NULL;
+    const float *by = NULL;
+    if (slot == LDR__K || slot == LDR__KB) by = b.v[LDR__SCALE_K];
+    if (slot == LDR__V || slot == LDR__VB) by = b.v[LDR__SCALE_V];
+    if (slot == LDR__DOWN) by = b.v[LDR__SCALE_F];
     if (!ldr__published_matrix(p)) {
       memcpy(row, b.v[slot], p->columns * sizeof(float));
       for (i = 0; slot >= LDR__NORM1 && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
@@ -344,13 +351,13 @@ static ldr_status ldr__publish(
   float *row = NULL, *turned = NULL;
   int32_t at;
   int pass;
-  if (ldr__fused(m, LDR__UP, &widest, &largest) > 1 ||
-      (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
-      (m->traits & (LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
-      m->shape.head_norms == LDR__NORM_EACH || m->shape.experts)
+  if (ldr__fused(m, LDR__UP, &widest, &largest) > 1
+      || (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types
+      || (m->traits & (LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) || m->shape.head_norms == LDR__NORM_EACH
+      || m->shape.experts)
     return ldr__fail(err, LDR_UNSUPPORTED,
-        "writing a %s model is not supported (matrices that lie in one, experts, or a table beside the usual ones): save the "
-        "ladder file instead", m->type);
+        "writing a %s model is not supported (matrices that lie in one, experts, or a table beside the "
+        "usual ones): save the ladder file instead", m->type);
   widest = 1;
   largest = 0;
   for (at = 0; ldr__published_next(&p, m, l, &at);) {
@@ -466,9 +473,8 @@ LDR__DEF ldr_status ldr_model_init(
 }
 
 /* ---- a backbone in blocks of 8 or 4 bits ----
-   The block formats and their rounding are those of ggml's reference quantiser, so the blocks of a tensor have the bytes they
-   would have there. */
-
+   The block formats and their rounding are those of ggml's reference quantiser, so the blocks of a tensor have the
+   bytes they would have there. */
 
 /* One block of LDR__QBLOCK values; returns 0 when they are not finite or the scale does not fit a half. */
 static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype format) {
@@ -514,8 +520,9 @@ static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ld
       if (t->data == m->blocks[l].m[slot].data) return format;
     for (slot = 2; m->blocks[l].experts && slot < 3 * m->shape.experts + 5; slot++)
       if (t->data == m->blocks[l].experts[slot].data) return format;
-    if ((m->traits & LDR__OF_BY_HEAD) && ldr__part_name(fused, sizeof fused, m->family, LDR__Q, l, 1) &&
-        ldr__ends_with(t->name, fused)) return format;
+    if ((m->traits & LDR__OF_BY_HEAD) && ldr__part_name(fused, sizeof fused, m->family, LDR__Q, l, 1)
+        && ldr__ends_with(t->name, fused))
+      return format;
   }
   return t->dtype;
 }

@@ -15,8 +15,12 @@ static ldr_json *features_file(run *r, ldr__source *s, const char *name) {
 }
 
 static int features_pooling(run *r, const char *dir, pooling_rule *p) {
-  static const struct { const char *key; int32_t mode; } modes[] = { { "pooling_mode_cls_token", POOL_CLS }, { "pooling_mode_mean_tokens", POOL_MEAN },
-    { "pooling_mode_max_tokens", POOL_MAX }, { "pooling_mode_mean_sqrt_len_tokens", POOL_MEAN_SQRT }, { "pooling_mode_lasttoken", POOL_LAST },
+  static const struct { const char *key; int32_t mode; } modes[] = {
+    { "pooling_mode_cls_token", POOL_CLS },
+    { "pooling_mode_mean_tokens", POOL_MEAN },
+    { "pooling_mode_max_tokens", POOL_MAX },
+    { "pooling_mode_mean_sqrt_len_tokens", POOL_MEAN_SQRT },
+    { "pooling_mode_lasttoken", POOL_LAST },
     { "pooling_mode_weightedmean_tokens", POOL_NONE } };
   char name[300];
   ldr__source s;
@@ -44,22 +48,27 @@ static int features_modules(run *r, pooling_rule *p) {
   ldr__source s;
   ldr_json *j;
   int32_t k;
-  if (!ldr__path_join(path, sizeof path, r->o.model, "modules.json")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.model);
+  if (!ldr__path_join(path, sizeof path, r->o.model, "modules.json"))
+    return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.model);
   if (!ldr__file_exists(path)) {
     if (r->info.task == LDR_TASK_POOLER) return EXIT_DONE;
-    return fail(r, LDR_MISSING, "%s: neither modules.json nor a pooler says how a text becomes one vector: --pool cls or mean", r->o.model);
+    return fail(r, LDR_MISSING,
+        "%s: neither modules.json nor a pooler says how a text becomes one vector: --pool cls or mean", r->o.model);
   }
   p->mode = POOL_NONE;
   j = features_file(r, &s, "modules.json");
   for (k = j ? ldr_json_node_at(j, 0)->first : -1; k >= 0 && !r->err.status; k = ldr_json_node_at(j, k)->next) {
     const char *kind;
-    if (ldr_json_string(type, sizeof type, j, ldr_json_get(j, k, "type")) < 0 || ldr_json_string(dir, sizeof dir, j, ldr_json_get(j, k, "path")) < 0)
+    if (ldr_json_string(type, sizeof type, j, ldr_json_get(j, k, "type")) < 0
+        || ldr_json_string(dir, sizeof dir, j, ldr_json_get(j, k, "path")) < 0)
       fail(r, LDR_FORMAT, "%s: each module has a type and a path", path);
     kind = strrchr(type, '.') ? strrchr(type, '.') + 1 : type;
     if (r->err.status || strcmp(kind, "Transformer") == 0) continue;
     if (strcmp(kind, "Pooling") == 0) features_pooling(r, dir, p);
     else if (strcmp(kind, "Normalize") == 0) p->normalise = 1;
-    else fail(r, LDR_UNSUPPORTED, "modules.json: a module \"%s\" is not supported (Transformer, Pooling and Normalize are)", kind);
+    else
+      fail(r, LDR_UNSUPPORTED,
+          "modules.json: a module \"%s\" is not supported (Transformer, Pooling and Normalize are)", kind);
   }
   ldr_json_free(j);
   ldr__source_close(&s);
@@ -85,7 +94,8 @@ static void features_pool(const pooling_rule *p, float *hidden, int32_t n, int32
       sum += v;
       most = LDR__MAX(most, v);
     }
-    if (p->mode == POOL_MEAN || p->mode == POOL_MEAN_SQRT) hidden[k] = (float)(sum / (p->mode == POOL_MEAN ? n : sqrt((double)n)));
+    if (p->mode == POOL_MEAN || p->mode == POOL_MEAN_SQRT)
+      hidden[k] = (float)(sum / (p->mode == POOL_MEAN ? n : sqrt((double)n)));
     if (p->mode == POOL_MAX) hidden[k] = (float)most;
     length += (double)hidden[k] * (double)hidden[k];
   }
@@ -105,7 +115,8 @@ static void print_features(const run *r, const ldr_encoding *c, const float *out
   fputs(vector ? "}\n" : "]}\n", stdout);
 }
 
-/* Scores of the head in the file of hidden[T,d]: out[*count,*width], to be freed. A head for a task comes before that for words. */
+/* Scores of the head in the file of hidden[T,d]: out[*count,*width], to be freed. A head for a task comes before that
+   for words. */
 static float *features_scores(run *r, const float *hidden, const ldr_batch *b, int32_t *count, int32_t *width) {
   const ldr_task task = r->info.task;
   int words = task == LDR_TASK_NONE || (task == LDR_TASK_POOLER && r->o.pool <= POOL_NONE);
@@ -114,7 +125,8 @@ static float *features_scores(run *r, const float *hidden, const ldr_batch *b, i
   *width = words ? r->info.vocabulary : r->info.classes;
   out = (float *)malloc((size_t)*count * (size_t)*width * sizeof *out);
   if (!out) fail(r, LDR_MEMORY, "out of memory", "");
-  else if (words ? ldr_model_logits(r->model, out, hidden, *count, &r->err) : ldr_model_scores(r->model, out, hidden, b, &r->err)) {
+  else if (words ? ldr_model_logits(r->model, out, hidden, *count, &r->err)
+                 : ldr_model_scores(r->model, out, hidden, b, &r->err)) {
     free(out);
     out = NULL;
   }
@@ -152,7 +164,8 @@ static int features_of(run *r, const ldr_encoding *c, const ldr_encoding *decode
       ids = NULL;
     }
     if (!decoder || !decoder->count)
-      return fail(r, LDR_DATA, "the decoder of %s reads ids of its own: {\"ids\":[..],\"decoder_ids\":[..]}", r->o.model);
+      return fail(r, LDR_DATA, "the decoder of %s reads ids of its own: {\"ids\":[..],\"decoder_ids\":[..]}",
+          r->o.model);
     source = batch;
     ends[1] = count = decoder->count;
     batch.offsets = ends;
@@ -180,13 +193,15 @@ static int features_list(run *r, const ldr_json *j, int32_t node, int32_t **to, 
   const ldr_json_node *list = ldr_json_node_at(j, node);
   int64_t v = -1;
   int32_t k, *grown;
-  if (!list || list->type != LDR_JSON_ARRAY) return fail(r, LDR_DATA, "\"ids\" and \"types\" are lists of whole numbers", "");
+  if (!list || list->type != LDR_JSON_ARRAY)
+    return fail(r, LDR_DATA, "\"ids\" and \"types\" are lists of whole numbers", "");
   grown = (int32_t *)realloc(*to, ((size_t)list->count + 1) * sizeof **to);
   if (!grown) return fail(r, LDR_MEMORY, "out of memory", "");
   *to = grown;
   *count = 0;
   for (k = list->first; k >= 0; k = ldr_json_node_at(j, k)->next) {
-    if (!ldr__json_integer(j, k, &v) || v > INT32_MAX) return fail(r, LDR_DATA, "\"ids\" and \"types\" are lists of whole numbers", "");
+    if (!ldr__json_integer(j, k, &v) || v > INT32_MAX)
+      return fail(r, LDR_DATA, "\"ids\" and \"types\" are lists of whole numbers", "");
     grown[(*count)++] = (int32_t)v;
   }
   return EXIT_DONE;
@@ -194,10 +209,12 @@ static int features_list(run *r, const ldr_json *j, int32_t node, int32_t **to, 
 
 /* {"ids":[..],"types":[..]}: the arrays of c are ours. */
 static int features_ids(run *r, const ldr_json *j, ldr_encoding *c, ldr_encoding *decoder) {
-  int32_t types = ldr_json_get(j, 0, "types"), own = ldr_model_encoder(r->model) ? ldr_json_get(j, 0, "decoder_ids") : -1, n = 0;
+  int32_t types = ldr_json_get(j, 0, "types"), n = 0;
+  int32_t own = ldr_model_encoder(r->model) ? ldr_json_get(j, 0, "decoder_ids") : -1;
   int status;
   if (ldr_json_node_at(j, 0)->count > 1 + (types >= 0) + (own >= 0))
-    return fail(r, LDR_DATA, "a line has a member that is none of \"ids\", \"types\" and, for two stacks, \"decoder_ids\"", "");
+    return fail(r, LDR_DATA,
+        "a line has a member that is none of \"ids\", \"types\" and, for two stacks, \"decoder_ids\"", "");
   status = features_list(r, j, ldr_json_get(j, 0, "ids"), &c->ids, &c->count);
   if (!status && types >= 0) status = features_list(r, j, types, &c->segments, &n);
   if (!status && types >= 0 && n != c->count)
@@ -222,11 +239,13 @@ static int features_json(run *r, const text *line, ldr_encoding *c, text *first,
     free(decoder.ids);
     free(own.ids);
     free(own.segments);
-  } else if (!tokenizer) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary: give {\"ids\":[..]}", r->o.model);
+  } else if (!tokenizer)
+    status = fail(r, LDR_MISSING, "%s: the model has no vocabulary: give {\"ids\":[..]}", r->o.model);
   else {
     status = json_texts(r, j, first, second, &s);
-    if (!status) status = ldr_tokenizer_encode(tokenizer, c, s.first, s.size, s.second, s.size2, r->max_len, 1, &r->err)
-        ? EXIT_FAILED : features_of(r, c, NULL);
+    if (!status && ldr_tokenizer_encode(tokenizer, c, s.first, s.size, s.second, s.size2, r->max_len, 1, &r->err))
+      status = EXIT_FAILED;
+    if (!status) status = features_of(r, c, NULL);
   }
   ldr_json_free(j);
   return status;
@@ -238,7 +257,8 @@ static int features_lines(run *r, text *line, ldr_encoding *c) {
   int32_t capacity = 0;
   int64_t lines = 0, cut = 0;
   int more, status = EXIT_DONE;
-  if (!tokenizer && !r->o.ids && !r->o.json) return fail(r, LDR_MISSING, "%s: the model has no vocabulary; --ids reads token ids", r->o.model);
+  if (!tokenizer && !r->o.ids && !r->o.json)
+    return fail(r, LDR_MISSING, "%s: the model has no vocabulary; --ids reads token ids", r->o.model);
   while (!status && (more = read_line(stdin, line)) != 0) {
     texts t = split_line(line, r->o.pair);
     c->cut = 0;
@@ -246,12 +266,13 @@ static int features_lines(run *r, text *line, ldr_encoding *c) {
     else if (r->o.json) {
       if (line->used) status = features_json(r, line, c, &first, &second);
     } else if (r->o.ids) status = parse_ids(r, line, c, &capacity);
-    else if (ldr_tokenizer_encode(tokenizer, c, t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err)) status = EXIT_FAILED;
+    else if (ldr_tokenizer_encode(tokenizer, c, t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err))
+      status = EXIT_FAILED;
     if (!status && !r->o.json) status = features_of(r, c, NULL);
     lines += line->used || !r->o.json;
     cut += c->cut > 0;
   }
-  if (!status && cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", cut, lines, (int)r->max_len);
+  if (!status) tell_cut_texts(cut, lines, r->max_len);
   free(first.data);
   free(second.data);
   return status;

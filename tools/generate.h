@@ -1,4 +1,5 @@
-/* generate.h: ladder generate, part of tools/ladder.c. Prompts by lines, or (--json) by JSON values, to their continuations. */
+/* generate.h: ladder generate, part of tools/ladder.c. Prompts by lines, or (--json) by JSON values, to their
+   continuations. */
 #ifndef LADDER_GENERATE_H
 #define LADDER_GENERATE_H
 
@@ -31,7 +32,8 @@ typedef struct generation {
 enum { GENERATE_LEADS = 4 };             /* a character's bytes may be as many tokens        */
 
 static int generate_tokens(generation *g, int32_t leads) {
-  return ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out - leads, g->made + leads, 1, &g->r->err) ? EXIT_FAILED : EXIT_DONE;
+  const ldr_tokenizer *t = ldr_model_tokenizer(g->r->model);
+  return ldr_tokenizer_decode(t, &g->text, g->out - leads, g->made + leads, 1, &g->r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* Tokens of g->out as text, behind g->lead bytes. What continues a prompt is decoded with the prompt's end before it:
@@ -57,7 +59,9 @@ static int generate_lead(generation *g, const ldr_encoding *c) {
   int32_t n = 0;
   g->lead = g->shown = 0;
   g->leads = g->made = 0;
-  if (r->o.chat || g->mode || (task && task->form != FORM_LINES) || ldr_model_encoder(r->model) || !ldr_model_tokenizer(r->model)) return EXIT_DONE;
+  if (r->o.chat || g->mode || (task && task->form != FORM_LINES) || ldr_model_encoder(r->model)
+      || !ldr_model_tokenizer(r->model))
+    return EXIT_DONE;
   do {                                   /* until no character is cut                        */
     if (n == LDR__MIN(c->count, GENERATE_LEADS)) return EXIT_DONE;
     n++;
@@ -76,7 +80,8 @@ static int generate_decode(generation *g, int last) {
   size_t n;
   if (generate_text(g)) return EXIT_FAILED;
   n = g->text.size;
-  while (g->shown < n && ((unsigned char)g->text.data[g->shown] & 0xc0) == 0x80) g->shown++;      /* what was shown is read otherwise now: whole characters go on */
+  /* what was shown may be read otherwise now: whole characters go on */
+  while (g->shown < n && ((unsigned char)g->text.data[g->shown] & 0xc0) == 0x80) g->shown++;
   while (!last && n > g->shown && generate_broken(g->text.data, n)) n -= 3;
   if (!g->r->o.json && n > g->shown) {
     fwrite(g->text.data + g->shown, 1, n - g->shown, stdout);
@@ -150,21 +155,25 @@ static void generate_hold(generation *g, const ldr_encoding *c) {
 
 enum { BEAMS_NO = 1, BEAMS_YES, BEAMS_NEVER };
 
-/* A text that grows, or one that has ended: its tokens and the sum of their log-probabilities, or what that is worth. */
+/* A text that grows, or one that has ended: its tokens and the sum of their log-probabilities, or what that is
+   worth. */
 typedef struct beam_text { int32_t *ids, count; double score; } beam_text;
 typedef struct beam_choice { int32_t beam, id; double score; } beam_choice;
 
 /* Tokens that may never come, of which each is a list of one; longer ones are refused. */
 static void beams_never(generation *g, const ldr_json *j, const char *path) {
   const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "bad_words_ids")), *word;
+  double id;
   int32_t k;
   for (k = list && list->type == LDR_JSON_ARRAY ? list->first : -1; k >= 0; k = j->nodes[k].next) {
     word = ldr_json_node_at(j, k);
-    if (word->type != LDR_JSON_ARRAY || word->count != 1 || g->nevers == 16 || !(ldr_json_number(j, word->first, -1) >= 0 && ldr_json_number(j, word->first, -1) <= INT32_MAX)) {
-      fail(g->r, LDR_UNSUPPORTED, "%s: \"bad_words_ids\" can be 16 single tokens here (--greedy takes no notice of them)", path);
+    id = word->type == LDR_JSON_ARRAY && word->count == 1 ? ldr_json_number(j, word->first, -1) : -1;
+    if (g->nevers == 16 || !(id >= 0 && id <= INT32_MAX)) {
+      fail(g->r, LDR_UNSUPPORTED,
+          "%s: \"bad_words_ids\" can be 16 single tokens here (--greedy takes no notice of them)", path);
       return;
     }
-    g->never[g->nevers++] = (int32_t)ldr_json_number(j, word->first, -1);
+    g->never[g->nevers++] = (int32_t)id;
   }
 }
 
@@ -178,23 +187,32 @@ static int beams_defaults(generation *g) {
   ldr__source s;
   g->min_new = o->min_new;
   g->no_repeat = o->no_repeat;
-  if (!ldr__path_join(path, sizeof path, o->model, "generation_config.json") || !ldr__file_exists(path)) return EXIT_DONE;
+  if (!ldr__path_join(path, sizeof path, o->model, "generation_config.json") || !ldr__file_exists(path))
+    return EXIT_DONE;
   j = features_file(r, &s, "generation_config.json");
   if (j) {
     stop = ldr_json_node_at(j, ldr_json_get(j, 0, "early_stopping"));
-    if (!o->beams && !o->greedy && ldr_model_encoder(r->model)) o->beams = (int32_t)LDR__MIN(1024.0, ldr_json_number(j, ldr_json_get(j, 0, "num_beams"), 1));
+    if (!o->beams && !o->greedy && ldr_model_encoder(r->model))
+      o->beams = (int32_t)LDR__MIN(1024.0, ldr_json_number(j, ldr_json_get(j, 0, "num_beams"), 1));
     if (o->length_penalty == 0) {
       o->length_penalty = (float)ldr_json_number(j, ldr_json_get(j, 0, "length_penalty"), 1);
       if (o->length_penalty < 0) fail(r, LDR_UNSUPPORTED, "%s: a length_penalty below 0 is not supported", path);
       if (o->length_penalty == 0) o->length_penalty = -1;
     }
     if (!o->greedy && ldr_model_encoder(r->model)) {
-      double most = LDR__MAX(ldr_json_number(j, ldr_json_get(j, 0, "min_length"), 0) - 1, ldr_json_number(j, ldr_json_get(j, 0, "min_new_tokens"), 0));
-      if (!g->min_new && most > 0) g->min_new = (int32_t)LDR__MIN(most, 1e9);
-      if (!g->no_repeat) g->no_repeat = (int32_t)LDR__MIN(1e9, LDR__MAX(0.0, ldr_json_number(j, ldr_json_get(j, 0, "no_repeat_ngram_size"), 0)));
+      double length = ldr_json_number(j, ldr_json_get(j, 0, "min_length"), 0) - 1;
+      double fresh = ldr_json_number(j, ldr_json_get(j, 0, "min_new_tokens"), 0);
+      double repeat = ldr_json_number(j, ldr_json_get(j, 0, "no_repeat_ngram_size"), 0);
+      fresh = LDR__MAX(length, fresh);
+      if (!g->min_new && fresh > 0) g->min_new = (int32_t)LDR__MIN(fresh, 1e9);
+      if (!g->no_repeat) g->no_repeat = (int32_t)LDR__MIN(1e9, LDR__MAX(0.0, repeat));
       beams_never(g, j, path);
     }
-    if (!o->early_stopping && stop) o->early_stopping = stop->type == LDR_JSON_TRUE ? BEAMS_YES : stop->type == LDR_JSON_STRING ? BEAMS_NEVER : BEAMS_NO;
+    if (!o->early_stopping && stop) {
+      o->early_stopping = BEAMS_NO;
+      if (stop->type == LDR_JSON_TRUE) o->early_stopping = BEAMS_YES;
+      if (stop->type == LDR_JSON_STRING) o->early_stopping = BEAMS_NEVER;
+    }
     ldr_json_free(j);
   }
   ldr__source_close(&s);
@@ -205,9 +223,9 @@ static double beams_worth(const options *o, double score, int32_t length) {
   return score / pow((double)length, (double)(o->length_penalty == 0 ? 1.0f : LDR__MAX(o->length_penalty, 0.0f)));
 }
 
-/* What may not come next of a text has no chance: an end before min_new tokens, a run of no_repeat tokens that stands in
-   the text already (the decoder's own first token, or the prompt, is a part of it), and some tokens always. The others'
-   log-probabilities stay what they are. */
+/* What may not come next of a text has no chance: an end before min_new tokens, a run of no_repeat tokens that stands
+   in the text already (the decoder's own first token, or the prompt, is a part of it), and some tokens always. The
+   others' log-probabilities stay what they are. */
 static void beams_forbid(const generation *g, float *z, const beam_text *t, const int32_t *first, int32_t firsts) {
   const ldr_model *m = g->r->model;
   const float none = -(float)HUGE_VAL;
@@ -226,7 +244,8 @@ static void beams_forbid(const generation *g, float *z, const beam_text *t, cons
 static int32_t beams_choose(const generation *g, beam_choice *best, const beam_text *now, int32_t live, int32_t most,
     const int32_t *first, int32_t firsts) {
   const ldr_model *m = g->r->model;
-  int32_t v = g->r->info.vocabulary, b, i, k, count = 0, forced = now->count + 1 == most ? m->forced[1] : now->count == 0 ? m->forced[0] : -1;
+  int32_t v = g->r->info.vocabulary, b, i, k, count = 0;
+  int32_t forced = now->count + 1 == most ? m->forced[1] : now->count == 0 ? m->forced[0] : -1;
   for (b = 0; b < live; b++) {
     float *z = g->scores + (size_t)b * (size_t)v;
     double peak = (double)z[ldr__argmax(z, (size_t)v)], sum = 0;
@@ -239,7 +258,8 @@ static int32_t beams_choose(const generation *g, beam_choice *best, const beam_t
       c.id = i;
       c.score = now[b].score + (forced < 0 ? (double)z[i] - peak - log(sum) : 0);
       if (count == 2 * g->beams && !(c.score > best[count - 1].score)) continue;
-      for (k = count < 2 * g->beams ? count++ : count - 1; k > 0 && c.score > best[k - 1].score; k--) best[k] = best[k - 1];
+      for (k = count < 2 * g->beams ? count++ : count - 1; k > 0 && c.score > best[k - 1].score; k--)
+        best[k] = best[k - 1];
       best[k] = c;
     }
   }
@@ -291,7 +311,8 @@ static int beams_go_on(generation *g, const beam_choice *next, int32_t live) {
 static int beams_done(const generation *g, double best, int32_t length, int32_t most) {
   const options *o = &g->r->o;
   if (g->ended < g->beams) return 0;
-  if (o->early_stopping == BEAMS_YES || g->beams == 1) return 1;      /* one beam is the likeliest token at every step */
+  /* one beam is the likeliest token at every step */
+  if (o->early_stopping == BEAMS_YES || g->beams == 1) return 1;
   if (o->early_stopping == BEAMS_NEVER && o->length_penalty >= 0) length = most;
   return g->done[g->ended - 1].score >= beams_worth(o, best, length);
 }
@@ -300,17 +321,20 @@ static int beams_search(generation *g, const ldr_encoding *c, int32_t most) {
   const ldr_model *m = g->r->model;
   beam_text *now = g->now, *next = g->next, *swap;
   beam_choice best[2048], chosen[1024];
-  int32_t live = 1, made, i, k, n;
+  const int32_t *first = ldr_model_encoder(m) ? &m->start : c->ids;
+  int32_t firsts = ldr_model_encoder(m) ? 1 : c->count, live = 1, made, i, k, n;
   int status = EXIT_DONE, done = 0;
   g->ended = now[0].count = 0;
   now[0].score = 0;
-  if (ldr_model_encoder(m) ? ldr_session_source(g->sessions[0], c->ids, c->count, &g->r->err) || ldr_session_read(g->sessions[0], g->scores, &m->start, 1, &g->r->err)
-      : ldr_session_rewind(g->sessions[0], 0, &g->r->err) || ldr_session_read(g->sessions[0], g->scores, c->ids, c->count, &g->r->err)) return EXIT_FAILED;
+  if (ldr_model_encoder(m) ? ldr_session_source(g->sessions[0], c->ids, c->count, &g->r->err)
+                           : ldr_session_rewind(g->sessions[0], 0, &g->r->err)) return EXIT_FAILED;
+  if (ldr_session_read(g->sessions[0], g->scores, first, firsts, &g->r->err)) return EXIT_FAILED;
   for (made = 0; made < most && !done && !status; made++) {
-    n = ldr_model_encoder(m) ? beams_choose(g, best, now, live, most, &m->start, 1) : beams_choose(g, best, now, live, most, c->ids, c->count);
+    n = beams_choose(g, best, now, live, most, first, firsts);
     for (i = k = 0; i < n && k < g->beams; i++) {
       const beam_text *from = &now[best[i].beam];
-      if (!(best[i].score - best[i].score == 0)) return fail(g->r, LDR_NUMERIC, "a score of the next token is not finite", "");
+      if (!(best[i].score - best[i].score == 0))
+        return fail(g->r, LDR_NUMERIC, "a score of the next token is not finite", "");
       if (beams_ends(m, best[i].id)) {
         if (i < g->beams) beams_keep(g, from, best[i].id, beams_worth(&g->r->o, best[i].score, made + 1));
         continue;
@@ -329,8 +353,10 @@ static int beams_search(generation *g, const ldr_encoding *c, int32_t most) {
     for (i = k; i < g->beams && k; i++) chosen[i] = chosen[0];
     if (!done && made + 1 < most) status = beams_go_on(g, chosen, live);
   }
-  for (i = 0; i < live && !status && !done; i++) beams_keep(g, &now[i], -1, beams_worth(&g->r->o, now[i].score, now[i].count));
-  if (status || !g->ended) return status ? status : fail(g->r, LDR_DATA, "the search was stopped before a text ended", "");
+  for (i = 0; i < live && !status && !done; i++)
+    beams_keep(g, &now[i], -1, beams_worth(&g->r->o, now[i].score, now[i].count));
+  if (status || !g->ended)
+    return status ? status : fail(g->r, LDR_DATA, "the search was stopped before a text ended", "");
   g->made = g->done[0].count;
   memcpy(g->out, g->done[0].ids, (size_t)g->made * sizeof *g->out);
   status = generate_print(g);
@@ -339,7 +365,8 @@ static int beams_search(generation *g, const ldr_encoding *c, int32_t most) {
 
 static void beams_close(generation *g) {
   int32_t i;
-  for (i = 1; g->sessions && i < g->beams; i++) ldr_session_free(g->sessions[i] == g->session ? g->sessions[0] : g->sessions[i]);
+  for (i = 1; g->sessions && i < g->beams; i++)
+    ldr_session_free(g->sessions[i] == g->session ? g->sessions[0] : g->sessions[i]);
   for (i = 0; g->now && i < 3 * g->beams; i++) free(g->now[i].ids);
   free(g->sessions);
   free(g->scores);
@@ -400,15 +427,19 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   d.user = g;
   if (generate_lead(g, c)) return EXIT_FAILED;
   ldr_session_rewind(g->session, known, NULL);
-  if (!c->count && g->mode == GENERATE_PREDICTED) return generate_print(g) ? EXIT_FAILED : flush_answers(g->r);      /* an answer a line */
+  if (!c->count && g->mode == GENERATE_PREDICTED)
+    return generate_print(g) ? EXIT_FAILED : flush_answers(g->r);      /* an answer a line */
   if (!c->count) return fail(g->r, LDR_DATA, "a prompt holds no tokens", "");
   if (!ldr_model_encoder(g->r->model) && c->count > g->capacity) {
-    ldr__fail(&g->r->err, LDR_LIMIT, "a prompt of %d tokens leaves no room for an answer: prompt and answer have %d, the model's positions or --max-len", c->count, g->capacity);
+    ldr__fail(&g->r->err, LDR_LIMIT,
+        "a prompt of %d tokens leaves no room for an answer: prompt and answer have %d, "
+        "the model's positions or --max-len", c->count, g->capacity);
     return EXIT_FAILED;
   }
   g->texts++;
   g->cut += c->cut > 0;
-  if (beams_are(g)) return beams_search(g, c, LDR__MIN(d.most, g->capacity - (ldr_model_encoder(g->r->model) ? 0 : c->count - 1)));
+  if (beams_are(g))
+    return beams_search(g, c, LDR__MIN(d.most, g->capacity - (ldr_model_encoder(g->r->model) ? 0 : c->count - 1)));
   if (ldr_generate(g->session, g->out, &made, c->ids + known, c->count - known, &d, &g->r->err)) return EXIT_FAILED;
   generate_hold(g, c);
   status = generate_print(g);
@@ -437,14 +468,19 @@ static int generate_chat(generation *g, const text *line, ldr_encoding *c) {
   ldr_json *j;
   int status;
   if (!r->o.json) generate_say(g, "user", line->data, line->used);
-  j = r->err.status ? NULL : ldr_json_parse(r->o.json ? line->data : g->said.data, r->o.json ? line->used : g->said.used, NULL, &r->err);
+  if (r->err.status) return EXIT_FAILED;
+  if (r->o.json) j = ldr_json_parse(line->data, line->used, NULL, &r->err);
+  else j = ldr_json_parse(g->said.data, g->said.used, NULL, &r->err);
   if (!j) return EXIT_FAILED;
   memset(&d, 0, sizeof d);
   d.no_special = 1;
   status = chat_render(&g->talk, j, &r->err) ? EXIT_FAILED : EXIT_DONE;
   ldr_json_free(j);
-  if (!status && ldr_tokenizer_encode_with(ldr_model_tokenizer(r->model), c, g->talk.j.out ? g->talk.j.out : "", g->talk.j.used, NULL, 0, &d, &r->err)) status = EXIT_FAILED;
-  if (!status && c->count >= g->capacity) status = fail(r, LDR_LIMIT, "the conversation is longer than the model's positions (or --max-len)", "");
+  if (!status && ldr_tokenizer_encode_with(ldr_model_tokenizer(r->model), c, g->talk.j.out ? g->talk.j.out : "",
+                     g->talk.j.used, NULL, 0, &d, &r->err))
+    status = EXIT_FAILED;
+  if (!status && c->count >= g->capacity)
+    status = fail(r, LDR_LIMIT, "the conversation is longer than the model's positions (or --max-len)", "");
   if (!status) status = generate_from(g, c);
   if (status || r->o.json) return status;
   if (generate_text(g)) return EXIT_FAILED;
@@ -453,7 +489,9 @@ static int generate_chat(generation *g, const text *line, ldr_encoding *c) {
 }
 
 /* On a line a source is cut as training cuts it, and a prompt is whole, or refused. */
-static int32_t generate_longest(const generation *g) { return ldr_model_encoder(g->r->model) ? g->r->max_len : INT32_MAX; }
+static int32_t generate_longest(const generation *g) {
+  return ldr_model_encoder(g->r->model) ? g->r->max_len : INT32_MAX;
+}
 
 /* For generate_open: a decoder's prompt is as long as in training, and the answer stands behind it. */
 static int32_t generate_room(const run *r) {
@@ -461,12 +499,13 @@ static int32_t generate_room(const run *r) {
   return (int32_t)LDR__MIN((int64_t)r->max_len + generate_most(r), (int64_t)r->info.positions);
 }
 
-/* A source or prompt of a task, cut as training cuts it: an encoder's at its end, a decoder's at its beginning, with room
-   for an answer behind it. */
+/* A source or prompt of a task, cut as training cuts it: an encoder's at its end, a decoder's at its beginning, with
+   room for an answer behind it. */
 static int generate_encode(const generation *g, ldr_encoding *c, const char *source) {
   run *r = g->r;
+  const ldr_tokenizer *t = ldr_model_tokenizer(r->model);
   int32_t longest = r->max_len, over;
-  if (ldr_tokenizer_encode(ldr_model_tokenizer(r->model), c, source, strlen(source), NULL, 0, generate_longest(g), 1, &r->err)) return EXIT_FAILED;
+  if (ldr_tokenizer_encode(t, c, source, strlen(source), NULL, 0, generate_longest(g), 1, &r->err)) return EXIT_FAILED;
   if (ldr_model_encoder(r->model)) return EXIT_DONE;
   longest = LDR__MIN(longest, LDR__MAX(g->capacity - generate_most(r), (g->capacity + 1) / 2));
   over = c->count - longest;
@@ -482,8 +521,9 @@ static int32_t generate_text_node(const ldr_json *j) {
   static const char *const names[] = { "prompt", "source", "text" };
   const ldr_json_node *n = ldr_json_node_at(j, 0);
   int32_t at = n->type == LDR_JSON_STRING ? 0 : -1;
+  int object = n->type == LDR_JSON_OBJECT && n->count == 1;
   size_t i;
-  for (i = 0; at < 0 && n->type == LDR_JSON_OBJECT && n->count == 1 && i < sizeof names / sizeof *names; i++) at = ldr_json_get(j, 0, names[i]);
+  for (i = 0; at < 0 && object && i < sizeof names / sizeof *names; i++) at = ldr_json_get(j, 0, names[i]);
   return at >= 0 && ldr_json_node_at(j, at)->type == LDR_JSON_STRING ? at : -1;
 }
 
@@ -497,22 +537,28 @@ static int generate_line(generation *g, text *line, ldr_encoding *c, int32_t *id
   if (r->o.chat) return generate_chat(g, line, c);
   if (!r->o.json) {
     if (r->o.ids) status = parse_ids(r, line, c, ids_room);
-    else if (!t) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary; --ids reads and writes token ids", r->o.model);
-    else if (ldr_tokenizer_encode(t, c, line->data, line->used, NULL, 0, generate_longest(g), 1, &r->err)) status = EXIT_FAILED;
+    else if (!t)
+      status = fail(r, LDR_MISSING, "%s: the model has no vocabulary; --ids reads and writes token ids", r->o.model);
+    else if (ldr_tokenizer_encode(t, c, line->data, line->used, NULL, 0, generate_longest(g), 1, &r->err))
+      status = EXIT_FAILED;
     return status ? status : generate_from(g, c);
   }
   j = ldr_json_parse(line->data, line->used, NULL, &r->err);
   if (!j) return EXIT_FAILED;
   memset(&own, 0, sizeof own);
-  if (ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT && ldr_json_get(j, 0, "ids") >= 0 && ldr_json_node_at(j, 0)->count == 1) {
+  if (ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT && ldr_json_get(j, 0, "ids") >= 0
+      && ldr_json_node_at(j, 0)->count == 1) {
     status = features_list(r, j, ldr_json_get(j, 0, "ids"), &own.ids, &own.count);
     if (!status) status = generate_from(g, &own);
     free(own.ids);
-  } else if (generate_text_node(j) < 0) status = fail(r, LDR_DATA, "a line is a \"prompt\", {\"prompt\":..}, {\"source\":..}, {\"text\":..} or {\"ids\":[..]}", "");
+  } else if (generate_text_node(j) < 0)
+    status = fail(r, LDR_DATA,
+        "a line is a \"prompt\", {\"prompt\":..}, {\"source\":..}, {\"text\":..} or {\"ids\":[..]}", "");
   else if (!t) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary: give {\"ids\":[..]}", r->o.model);
   else {
     status = json_text(r, first, j, generate_text_node(j));
-    if (!status && ldr_tokenizer_encode(t, c, first->data, first->used, NULL, 0, generate_longest(g), 1, &r->err)) status = EXIT_FAILED;
+    if (!status && ldr_tokenizer_encode(t, c, first->data, first->used, NULL, 0, generate_longest(g), 1, &r->err))
+      status = EXIT_FAILED;
     if (!status) status = generate_from(g, c);
   }
   ldr_json_free(j);
@@ -525,11 +571,15 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
   memset(g, 0, sizeof *g);
   g->r = r;
   g->mode = mode;
-  if (mode && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+  if (mode && !ldr_model_tokenizer(r->model))
+    status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (!status && !room) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
   if (!status) {
     g->capacity = room ? room : r->max_len;
-    if (ldr_model_encoder(r->model)) g->capacity = LDR__MAX(g->capacity, LDR__MIN(1 + generate_most(r), r->info.positions));      /* of the answer alone */
+    if (ldr_model_encoder(r->model)) {               /* of the answer alone */
+      int32_t answer = LDR__MIN(1 + generate_most(r), r->info.positions);
+      g->capacity = LDR__MAX(g->capacity, answer);
+    }
     g->session = generate_session(g);
     g->room = (int32_t *)malloc(((size_t)g->capacity + 1 + GENERATE_LEADS) * sizeof *g->room);
     g->out = g->room ? g->room + GENERATE_LEADS : NULL;
@@ -540,10 +590,15 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
   if (!status) status = beams_defaults(g);
   g->beams = LDR__MAX(r->o.beams, 1);
   if (!status && beams_are(g) && (r->o.chat || r->o.temperature > 0 || r->o.repetition > 0))
-    status = fail(r, LDR_ARGUMENT, "--beams, --min-new, --no-repeat and bad_words_ids go neither with --chat nor with draws (if the model's generation_config.json says them, take them out of it)", "");
+    status = fail(r, LDR_ARGUMENT,
+        "--beams, --min-new, --no-repeat and bad_words_ids go neither with --chat nor with draws (if the model's "
+        "generation_config.json says them, take them out of it)", "");
   if (!status && beams_are(g)) status = beams_open(g);
-  if (!status && r->o.chat && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-  if (!status && r->o.chat && chat_open(&g->talk, r->chat_text, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
+  if (!status && r->o.chat && !ldr_model_tokenizer(r->model))
+    status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+  if (!status && r->o.chat
+      && chat_open(&g->talk, r->chat_text, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err))
+    status = EXIT_FAILED;
   g->said.j = &g->talk.j;
   signal(SIGINT, on_signal);
   return status;
@@ -576,8 +631,9 @@ static int generate_lines(run *r, FILE *f, int mode) {
     if (line.used || mode == GENERATE_PREDICTED) status = generate_line(&g, &line, &c, &ids_room, &first);
   }
   if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
-  if (!status && interrupted && (mode || r->o.json)) status = fail(r, LDR_DATA, "stopped before every text was answered", "");
-  if (!status && g.cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", g.cut, g.texts, (int)r->max_len);
+  if (!status && interrupted && (mode || r->o.json))
+    status = fail(r, LDR_DATA, "stopped before every text was answered", "");
+  if (!status) tell_cut_texts(g.cut, g.texts, r->max_len);
   generate_close(&g);
   if (r->o.ids) free(c.ids);
   else ldr_encoding_free(&c);
@@ -590,9 +646,13 @@ static int generate_lines(run *r, FILE *f, int mode) {
 static int check_rounded(run *r) {
   const ldr_weights *w = r->model->weights;
   size_t i;
-  if (!r->model->kernels->dots_rounded) return fail(r, LDR_UNSUPPORTED, "--rounded needs an x86 processor with AVX2, and kernels are those of \"%s\" here", r->model->kernels->name);
+  if (!r->model->kernels->dots_rounded)
+    return fail(r, LDR_UNSUPPORTED,
+        "--rounded needs an x86 processor with AVX2, and kernels are those of \"%s\" here", r->model->kernels->name);
   for (i = 0; i < w->count && ldr_dtype_block(w->tensors[i].dtype) == 1; i++) {}
-  return i < w->count ? EXIT_DONE : fail(r, LDR_ARGUMENT, "%s: --rounded is for weights in blocks (Q8_0, Q4_0, Q4_K...), and this file has none: `ladder quantize` makes them", r->o.model);
+  if (i < w->count) return EXIT_DONE;
+  return fail(r, LDR_ARGUMENT, "%s: --rounded is for weights in blocks (Q8_0, Q4_0, Q4_K...), and this file has none: "
+      "`ladder quantize` makes them", r->o.model);
 }
 
 static int command_generate(run *r) {
@@ -610,13 +670,23 @@ static int predict_said(run *r);
 /* predict, where the ladder's head is for words. */
 static int predict_words(run *r) {
   const options *o = &r->o;
-  const char *without = o->more_count ? "a second --ladder" : o->columns ? "--columns" : o->encoding ? "--encoding" : o->submission ? "--submission" : o->batch ? "--batch" : NULL;
+  const char *without = o->more_count ? "a second --ladder"
+      : o->columns ? "--columns"
+      : o->encoding ? "--encoding"
+      : o->submission ? "--submission"
+      : o->batch ? "--batch"
+      : NULL;
   FILE *f;
   int status;
-  if (without) return fail(r, LDR_ARGUMENT, "%s: the ladder generates words, for lines of text, and this has no effect there", without);
-  if (o->file && !o->json && r->task && r->task->form == FORM_TEXTS && !reads_preferences(r->task)) return predict_said(r);
-  if (o->file && !o->json && (ldr__ends_with(o->file, ".json") || ldr__ends_with(o->file, ".jsonl") || ldr__ends_with(o->file, ".csv")))
-    return fail(r, LDR_ARGUMENT, "%s: a ladder of this task answers lines of text, or with --json \"text\" lines", o->file);
+  if (without)
+    return fail(r, LDR_ARGUMENT, "%s: the ladder generates words, for lines of text, and this has no effect there",
+        without);
+  if (o->file && !o->json && r->task && r->task->form == FORM_TEXTS && !reads_preferences(r->task))
+    return predict_said(r);
+  if (o->file && !o->json
+      && (ldr__ends_with(o->file, ".json") || ldr__ends_with(o->file, ".jsonl") || ldr__ends_with(o->file, ".csv")))
+    return fail(r, LDR_ARGUMENT, "%s: a ladder of this task answers lines of text, or with --json \"text\" lines",
+        o->file);
   f = o->file ? fopen(o->file, "rb") : stdin;
   if (!f) return fail(r, LDR_IO, "%s: the file cannot be read", r->o.file);
   status = generate_lines(r, f, GENERATE_PREDICTED);

@@ -192,7 +192,8 @@ static void gguf_tokenizer(gguf_text *g, const ldr_model *m, const char *kind, c
   gguf_list(g, "tokenizer.ggml.token_type", GGUF_I32, (uint64_t)n);
   for (id = 0; id < n; id++) {
     gguf_token(t, id, bert, name, &size, &type);
-    for (i = 0; i < 256 && !bytes && !bert && type == LDR__SP_NORMAL; i++) if (t->bytes[i] == id)
+    for (i = 0; i < 256 && !bytes && !bert && type == LDR__SP_NORMAL; i++)
+      if (t->bytes[i] == id)
         type = LDR__SP_BYTE;
     gguf_u32(g, (uint32_t)type);
   }
@@ -248,9 +249,9 @@ static int gguf_same(const gguf_text *g, const ldr_tokenizer *t, const char **fi
   same = u != NULL;
   for (i = 0; same && i < sizeof gguf_probes / sizeof *gguf_probes; i++) {
     const char *s = gguf_probes[i];
-    same = !ldr_tokenizer_encode(t, &a, s, strlen(s), NULL, 0, 0, 1, &err) &&
-        !ldr_tokenizer_encode(u, &b, s, strlen(s), NULL, 0, 0, 1, &err) &&
-           a.count == b.count && memcmp(a.ids, b.ids, (size_t)a.count * sizeof *a.ids) == 0;
+    same = !ldr_tokenizer_encode(t, &a, s, strlen(s), NULL, 0, 0, 1, &err)
+        && !ldr_tokenizer_encode(u, &b, s, strlen(s), NULL, 0, 0, 1, &err) && a.count == b.count
+        && memcmp(a.ids, b.ids, (size_t)a.count * sizeof *a.ids) == 0;
     if (!same) *first = s;
   }
   ldr_encoding_free(&a);
@@ -315,25 +316,34 @@ static uint32_t gguf_type(ldr_dtype type) { return (uint32_t)ldr__dtypes[type].g
 /* ---- tensors ---------------------------------------------------------------------------- */
 
 /* One tensor of the file. */
-typedef struct gguf_tensor { char name[64]; ldr__published from; ldr_dtype type; int paired; size_t bytes;
-    } gguf_tensor;
+typedef struct gguf_tensor {
+  char           name[64];
+  ldr__published from;
+  ldr_dtype      type;
+  int            paired;
+  size_t         bytes;
+} gguf_tensor;
 
 typedef struct gguf_model { run *r; const char *arch; int rotary; ldr_dtype type; int32_t at; } gguf_model;
 
 static const char *gguf_name(const ldr_model *m, const ldr__published *p) {
   static const struct { int end; const char *name; } ends[] = {
-    { LDR__WORD, "token_embd.weight" }, { LDR__POSITION, "position_embd.weight" },
-        { LDR__SEGMENT, "token_types.weight" },
-    { LDR__EMBED_NORM, "token_embd_norm.weight" }, { LDR__EMBED_NORMB, "token_embd_norm.bias" },
-    { LDR__FINAL, "output_norm.weight" }, { LDR__FINALB, "output_norm.bias" }, { LDR__LM_OUT, "output.weight" } };
+    { LDR__WORD, "token_embd.weight" },
+    { LDR__POSITION, "position_embd.weight" },
+    { LDR__SEGMENT, "token_types.weight" },
+    { LDR__EMBED_NORM, "token_embd_norm.weight" },
+    { LDR__EMBED_NORMB, "token_embd_norm.bias" },
+    { LDR__FINAL, "output_norm.weight" },
+    { LDR__FINALB, "output_norm.bias" },
+    { LDR__LM_OUT, "output.weight" } };
   size_t i;
   for (i = 0; p->layer < 0 && i < sizeof ends / sizeof *ends; i++)
     if (ends[i].end == p->slot) return ends[i].name;
   for (i = 0; p->layer >= 0 && i < sizeof ldr__gguf_slots / sizeof *ldr__gguf_slots; i++) {
     int slot = ldr__gguf_slots[i].slot, bias = slot < LDR__MATRICES ? slot + LDR__QB : slot + 1;
     if (strcmp(ldr__gguf_slots[i].pre, "attn_qkv") == 0) continue;
-    if (p->slot == slot || p->slot == bias) return m->family->place == LDR__POST ? ldr__gguf_slots[i].post
-        : ldr__gguf_slots[i].pre;
+    if (p->slot == slot || p->slot == bias)
+      return m->family->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
   }
   return NULL;
 }
@@ -349,10 +359,11 @@ static int gguf_next(gguf_model *k, gguf_tensor *t) {
     int matrix = ldr__published_matrix(&t->from), slot = t->from.slot;
     if (!name) continue;
     if (t->from.layer < 0) ldr__format(t->name, sizeof t->name, "%s", name);
-    else ldr__format(t->name, sizeof t->name, "blk.%d.%s.%s", t->from.layer, name, slot < LDR__MATRICES ||
-        (slot >= LDR__NORM1 && !ldr__norm_shift(slot)) ? "weight" : "bias");
-    t->paired = t->from.layer >= 0 && k->rotary == LDR__PAIRS && m->shape.rotary == LDR__HALVES &&
-          (slot == LDR__Q || slot == LDR__K || slot == LDR__QB || slot == LDR__KB);
+    else
+      ldr__format(t->name, sizeof t->name, "blk.%d.%s.%s", t->from.layer, name,
+          slot < LDR__MATRICES || (slot >= LDR__NORM1 && !ldr__norm_shift(slot)) ? "weight" : "bias");
+    t->paired = t->from.layer >= 0 && k->rotary == LDR__PAIRS && m->shape.rotary == LDR__HALVES
+        && (slot == LDR__Q || slot == LDR__K || slot == LDR__QB || slot == LDR__KB);
     t->type = !matrix || (t->from.layer < 0 && slot != LDR__WORD && slot != LDR__LM_OUT) ? LDR_F32 : k->type;
     if (ldr_dtype_block(t->type) > 1 && t->from.columns % ldr_dtype_block(t->type)) t->type = LDR_F16;
     n = matrix ? t->from.rows * t->from.columns : t->from.columns;
@@ -402,15 +413,16 @@ static void gguf_write_tensor(gguf_model *k, ldr__writer *w, const gguf_tensor *
 
 /* How llama.cpp makes a vector of a text, by its numbers: as asked, as modules.json has it, or the mean. */
 static int gguf_pooling(run *r, int32_t *number) {
-  static const struct { int32_t mode, number; } kinds[] = { { POOL_NONE, 0 }, { POOL_MEAN, 1 }, { POOL_CLS, 2 },
-      { POOL_LAST, 3 } };
+  static const struct { int32_t mode, number; } kinds[] = {
+    { POOL_NONE, 0 }, { POOL_MEAN, 1 }, { POOL_CLS, 2 }, { POOL_LAST, 3 } };
   char path[LADDER_MAX_PATH];
   pooling_rule rule;
   size_t i;
   memset(&rule, 0, sizeof rule);
   rule.mode = r->o.pool ? r->o.pool : POOL_MEAN;
-  if (!r->o.pool && ldr__path_join(path, sizeof path, r->o.model, "modules.json") && ldr__file_exists(path) &&
-      features_modules(r, &rule)) return EXIT_FAILED;
+  if (!r->o.pool && ldr__path_join(path, sizeof path, r->o.model, "modules.json") && ldr__file_exists(path)
+      && features_modules(r, &rule))
+    return EXIT_FAILED;
   for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (kinds[i].mode == rule.mode) {
       *number = kinds[i].number;
@@ -448,12 +460,12 @@ static int gguf_describe(gguf_model *k, gguf_text *g) {
   gguf_whole(g, a, ".rope.dimension_count", m->shape.head_dim);
   gguf_real(g, a, ".rope.freq_base", rope->theta);
   if (rope->kind == LDR__ROPE_PLAIN) return EXIT_DONE;
-  if (rope->kind == LDR__ROPE_LLAMA3) return fail(r, LDR_UNSUPPORTED,
-      "%s: rotary positions of the kind llama3 are not written as GGUF", r->o.model);
+  if (rope->kind == LDR__ROPE_LLAMA3)
+    return fail(r, LDR_UNSUPPORTED, "%s: rotary positions of the kind llama3 are not written as GGUF", r->o.model);
   gguf_words(g, a, ".rope.scaling.type", rope->kind == LDR__ROPE_YARN ? "yarn" : "linear");
   gguf_real(g, a, ".rope.scaling.factor", rope->factor);
-  if (rope->kind == LDR__ROPE_YARN) gguf_whole(g, a, ".rope.scaling.original_context_length",
-      (int64_t)rope->original);
+  if (rope->kind == LDR__ROPE_YARN)
+    gguf_whole(g, a, ".rope.scaling.original_context_length", (int64_t)rope->original);
   return EXIT_DONE;
 }
 
@@ -470,14 +482,15 @@ static int gguf_fits(gguf_model *k) {
     k->arch = ldr__gguf_kin[0].arch;
     k->rotary = ldr__gguf_kin[0].rotary;
   }
-  if (!k->arch || !ldr__in_words(written, m->type, strlen(m->type)) ||
-      ldr__fused(m, LDR__UP, &i, &all) > 1 || ldr__fused(m, LDR__K, &i, &all) > 1)
-    return fail(k->r, LDR_UNSUPPORTED,
-        "a %s model is not written as GGUF: llama, mistral, qwen2, qwen3 and bert are", m->type);
-  if (m->shape.activation != (k->rotary ? LDR_SILU : LDR_GELU)) return fail(k->r, LDR_UNSUPPORTED,
-      "%s: GGUF has no word for an activation that is not the family's own", k->r->o.model);
-  if (m->window) return fail(k->r, LDR_UNSUPPORTED, "%s: windows of attention are not written as GGUF",
-      k->r->o.model);
+  if (!k->arch || !ldr__in_words(written, m->type, strlen(m->type)) || ldr__fused(m, LDR__UP, &i, &all) > 1
+      || ldr__fused(m, LDR__K, &i, &all) > 1)
+    return fail(k->r, LDR_UNSUPPORTED, "a %s model is not written as GGUF: llama, mistral, qwen2, qwen3 and bert are",
+        m->type);
+  if (m->shape.activation != (k->rotary ? LDR_SILU : LDR_GELU))
+    return fail(k->r, LDR_UNSUPPORTED, "%s: GGUF has no word for an activation that is not the family's own",
+        k->r->o.model);
+  if (m->window)
+    return fail(k->r, LDR_UNSUPPORTED, "%s: windows of attention are not written as GGUF", k->r->o.model);
   return EXIT_DONE;
 }
 
@@ -502,9 +515,12 @@ static int gguf_write(gguf_model *k, gguf_text *g, const char *path) {
     narrow += ldr_dtype_block(k->type) > 1 && t.type == LDR_F16;
     tensors++;
   }
-  if (narrow && !wanted) return fail(r, LDR_UNSUPPORTED,
-      "%s: a block holds 32 weights, and no row of its matrices has a multiple of 32: use --type f16", r->o.model);
-  if (narrow) fprintf(stderr, "ladder: note: %d matrices are written as f16: the length of their rows is not a multiple of 32\n", (int)narrow);
+  if (narrow && !wanted)
+    return fail(r, LDR_UNSUPPORTED,
+        "%s: a block holds 32 weights, and no row of its matrices has a multiple of 32: use --type f16", r->o.model);
+  if (narrow)
+    fprintf(stderr, "ladder: note: %d matrices are written as f16: the length of their rows is not a multiple of "
+        "32\n", (int)narrow);
   gguf_counts(g, tensors);
   while (g->used % GGUF_ALIGN && !g->failed) gguf_put(g, "", 1);
   row = (float *)malloc(3 * widest * sizeof *row);

@@ -25,9 +25,9 @@
 
 enum { JINJA_STEPS = 4000000, JINJA_BYTES = 64 << 20, JINJA_DEPTH = 120, JINJA_ARGUMENTS = 8 };
 
-typedef enum jinja_kind { JINJA_UNDEFINED, JINJA_NONE, JINJA_BOOL, JINJA_INT, JINJA_FLOAT, JINJA_STRING, JINJA_LIST,
-    JINJA_MAP,
-              JINJA_MACRO } jinja_kind;
+typedef enum jinja_kind {
+  JINJA_UNDEFINED, JINJA_NONE, JINJA_BOOL, JINJA_INT, JINJA_FLOAT, JINJA_STRING, JINJA_LIST, JINJA_MAP, JINJA_MACRO
+} jinja_kind;
 
 typedef struct jinja_value jinja_value;
 typedef struct jinja_list { jinja_value *items; size_t count, capacity; } jinja_list;
@@ -212,7 +212,7 @@ static jinja_value jinja_from_json(jinja *j, const ldr_json *json, int32_t node)
     case LDR_JSON_FALSE: return jinja_bool(0);
     case LDR_JSON_NUMBER:
       if (!memchr(json->text + n->begin, '.', n->end - n->begin) && ldr__json_integer(json, node, &whole))
-          return jinja_whole_number(j, whole);
+        return jinja_whole_number(j, whole);
       return jinja_real(ldr_json_number(json, node, 0));
     case LDR_JSON_STRING: {
       ptrdiff_t size = ldr_json_string(NULL, 0, json, node);
@@ -224,21 +224,20 @@ static jinja_value jinja_from_json(jinja *j, const ldr_json *json, int32_t node)
     default:
       v = jinja_collection(j, n->type == LDR_JSON_ARRAY ? JINJA_LIST : JINJA_MAP);
       for (k = n->first; k >= 0 && !jinja_failed(j); k = ldr_json_node_at(json, k)->next)
-          jinja_push(j, &v, jinja_from_json(j, json, k));
+        jinja_push(j, &v, jinja_from_json(j, json, k));
       return v;
   }
 }
 
 /* ---- the template, cut into pieces -------------------------------------------------------- */
 
-typedef enum jinja_block { JINJA_IF, JINJA_ELIF, JINJA_ELSE, JINJA_ENDIF, JINJA_FOR, JINJA_ENDFOR, JINJA_SET,
-    JINJA_ENDSET,
-               JINJA_DEFINE, JINJA_ENDMACRO, JINJA_GENERATION, JINJA_ENDGENERATION, JINJA_BREAK,
-                   JINJA_CONTINUE,
-               JINJA_WORDS } jinja_block;
-static const char *const jinja_words[JINJA_WORDS] = { "if", "elif", "else", "endif", "for", "endfor", "set", "endset",
-    "macro",
-  "endmacro", "generation", "endgeneration", "break", "continue" };
+typedef enum jinja_block {
+  JINJA_IF, JINJA_ELIF, JINJA_ELSE, JINJA_ENDIF, JINJA_FOR, JINJA_ENDFOR, JINJA_SET, JINJA_ENDSET, JINJA_DEFINE,
+  JINJA_ENDMACRO, JINJA_GENERATION, JINJA_ENDGENERATION, JINJA_BREAK, JINJA_CONTINUE, JINJA_WORDS
+} jinja_block;
+static const char *const jinja_words[JINJA_WORDS] = {
+  "if", "elif", "else", "endif", "for", "endfor", "set", "endset", "macro", "endmacro", "generation", "endgeneration",
+  "break", "continue" };
 
 static int jinja_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 static int jinja_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -309,8 +308,8 @@ static void jinja_cut(jinja *j, size_t n) {
     }
     sign = close > inner ? close[-1] : 0;
     if (sign != '-' && sign != '+') sign = 0;
-    if (kind != '#') jinja_add_piece(j, kind == '%' ? JINJA_BLOCK : JINJA_PRINT, inner,
-        (size_t)(close - inner) - (sign != 0));
+    if (kind != '#')
+      jinja_add_piece(j, kind == '%' ? JINJA_BLOCK : JINJA_PRINT, inner, (size_t)(close - inner) - (sign != 0));
     from = close + 2;
     eat = sign == '-';
     fresh = 0;
@@ -329,21 +328,22 @@ static void jinja_nest(jinja *j) {
     int inside = depth ? j->pieces[open[depth - 1]].word : -1, ends;
     if (p->part != JINJA_BLOCK) continue;
     for (k = 0; k < p->bytes && jinja_name_char(p->text[k]); k++) {}
-    for (p->word = 0; p->word < JINJA_WORDS && (strlen(jinja_words[p->word]) != k ||
-        memcmp(jinja_words[p->word], p->text, k) != 0); p->word++) {}
+    for (p->word = 0;
+        p->word < JINJA_WORDS && (strlen(jinja_words[p->word]) != k || memcmp(jinja_words[p->word], p->text, k) != 0);
+        p->word++) {}
     if (p->word == JINJA_WORDS) {
       jinja_fail(j, "this block is not supported: ", p->text, k);
       return;
     }
     p->text += k;
     p->bytes -= k;
-    ends = p->word == JINJA_ENDIF || p->word == JINJA_ENDFOR || p->word == JINJA_ENDSET ||
-        p->word == JINJA_ENDMACRO || p->word == JINJA_ENDGENERATION;
+    ends = p->word == JINJA_ENDIF || p->word == JINJA_ENDFOR || p->word == JINJA_ENDSET || p->word == JINJA_ENDMACRO
+        || p->word == JINJA_ENDGENERATION;
     if (ends || p->word == JINJA_ELSE || p->word == JINJA_ELIF) {
-      int fits = p->word == JINJA_ENDIF || p->word == JINJA_ELIF ? inside == JINJA_IF || inside == JINJA_ELIF ||
-          (ends && inside == JINJA_ELSE)
-        : p->word == JINJA_ELSE ? inside == JINJA_IF || inside == JINJA_ELIF || inside == JINJA_FOR
-        : p->word == JINJA_ENDFOR ? inside == JINJA_FOR || inside == JINJA_ELSE : inside == p->word - 1;
+      int branch = inside == JINJA_IF || inside == JINJA_ELIF, fits = inside == p->word - 1;
+      if (p->word == JINJA_ENDIF || p->word == JINJA_ELIF) fits = branch || (ends && inside == JINJA_ELSE);
+      if (p->word == JINJA_ELSE) fits = branch || inside == JINJA_FOR;
+      if (p->word == JINJA_ENDFOR) fits = inside == JINJA_FOR || inside == JINJA_ELSE;
       if (!fits) {
         jinja_fail(j, "nothing is open here for ", jinja_words[p->word], strlen(jinja_words[p->word]));
         return;
@@ -351,15 +351,15 @@ static void jinja_nest(jinja *j) {
       j->pieces[open[depth - 1]].next = i;
       if (ends) depth--;
       else open[depth - 1] = i;
-    } else if (p->word == JINJA_IF || p->word == JINJA_FOR || p->word == JINJA_DEFINE ||
-        p->word == JINJA_GENERATION ||
-               (p->word == JINJA_SET && !memchr(p->text, '=', p->bytes))) {
+    } else if (p->word == JINJA_IF || p->word == JINJA_FOR || p->word == JINJA_DEFINE || p->word == JINJA_GENERATION
+        || (p->word == JINJA_SET && !memchr(p->text, '=', p->bytes))) {
       if (depth == JINJA_DEPTH) jinja_fail(j, "blocks lie too deep", NULL, 0);
       else open[depth++] = i;
     }
   }
-  if (depth) jinja_fail(j, "a block does not end: ", jinja_words[j->pieces[open[depth - 1]].word],
-      strlen(jinja_words[j->pieces[open[depth - 1]].word]));
+  if (depth)
+    jinja_fail(j, "a block does not end: ", jinja_words[j->pieces[open[depth - 1]].word],
+        strlen(jinja_words[j->pieces[open[depth - 1]].word]));
 }
 
 /* ---- values as text, order and truth ------------------------------------------------------ */
@@ -382,8 +382,10 @@ static double jinja_double(const jinja_value *v) { return v->kind == JINJA_FLOAT
 static int jinja_equal(jinja *j, const jinja_value *a, const jinja_value *b) {
   size_t i;
   if (!jinja_step(j)) return 0;
-  if (jinja_is_number(a) && jinja_is_number(b)) return a->kind == JINJA_FLOAT ||
-      b->kind == JINJA_FLOAT ? jinja_double(a) == jinja_double(b) : a->number == b->number;
+  if (jinja_is_number(a) && jinja_is_number(b)) {
+    int real = a->kind == JINJA_FLOAT || b->kind == JINJA_FLOAT;
+    return real ? jinja_double(a) == jinja_double(b) : a->number == b->number;
+  }
   if (a->kind != b->kind) return 0;
   if (a->kind == JINJA_STRING) return a->bytes == b->bytes && memcmp(a->text, b->text, a->bytes) == 0;
   if (a->kind == JINJA_LIST || a->kind == JINJA_MAP) {
@@ -403,8 +405,8 @@ static int jinja_equal(jinja *j, const jinja_value *a, const jinja_value *b) {
 }
 
 static int jinja_order(jinja *j, const jinja_value *a, const jinja_value *b) {
-  if (jinja_is_number(a) && jinja_is_number(b)) return jinja_double(a) < jinja_double(b) ? -1 : jinja_double(a)
-      > jinja_double(b);
+  if (jinja_is_number(a) && jinja_is_number(b))
+    return jinja_double(a) < jinja_double(b) ? -1 : jinja_double(a) > jinja_double(b);
   if (a->kind == JINJA_STRING && b->kind == JINJA_STRING) {
     int c = memcmp(a->text, b->text, LDR__MIN(a->bytes, b->bytes));      /* UTF-8 keeps the order of characters */
     return c ? c : a->bytes < b->bytes ? -1 : a->bytes > b->bytes;
@@ -492,8 +494,7 @@ static void jinja_put_nested(jinja_buffer *b, const jinja_value *v, int json, in
   if (!jinja_step(b->j)) return;
   switch (v->kind) {
     case JINJA_NONE: jinja_put_string(b, json ? "null" : "None"); return;
-    case JINJA_BOOL: jinja_put_string(b, json ? v->number ? "true" : "false" : v->number ? "True"
-        : "False"); return;
+    case JINJA_BOOL: jinja_put_string(b, json ? v->number ? "true" : "false" : v->number ? "True" : "False"); return;
     case JINJA_INT:
       snprintf(number, sizeof number, "%lld", (long long)v->number);
       jinja_put_string(b, number);
@@ -589,27 +590,31 @@ static int jinja_contains(jinja *j, const jinja_value *in, const jinja_value *v)
   if (in->kind == JINJA_STRING) {
     if (v->kind != JINJA_STRING) jinja_fail(j, "only a text can be in a text", NULL, 0);
     for (i = 0; v->kind == JINJA_STRING && i + v->bytes <= in->bytes; i++)
-        if (memcmp(in->text + i, v->text, v->bytes) == 0) return 1;
+      if (memcmp(in->text + i, v->text, v->bytes) == 0) return 1;
     return 0;
   }
   if (!jinja_has_items(j, in)) return 0;
-  for (i = 0; i < in->list->count; i += in->kind == JINJA_MAP ? 2 : 1) if (jinja_equal(j, &in->list->items[i], v))
-      return 1;
+  for (i = 0; i < in->list->count; i += in->kind == JINJA_MAP ? 2 : 1)
+    if (jinja_equal(j, &in->list->items[i], v)) return 1;
   return 0;
 }
 
 /* ---- methods, filters, tests -------------------------------------------------------------- */
 
 /* What a call was given: by place, or by name. */
-typedef struct jinja_call { jinja_value values[JINJA_ARGUMENTS]; const char *names[JINJA_ARGUMENTS];
-    size_t bytes[JINJA_ARGUMENTS]; int count; } jinja_call;
+typedef struct jinja_call {
+  jinja_value values[JINJA_ARGUMENTS];
+  const char *names[JINJA_ARGUMENTS];
+  size_t      bytes[JINJA_ARGUMENTS];
+  int         count;
+} jinja_call;
 
 /* Argument i, or the one of that name, or NULL. */
 static const jinja_value *jinja_argument(const jinja_call *c, int i, const char *name) {
   int k;
   for (k = 0; k < c->count; k++)
     if (c->names[k] ? name && strlen(name) == c->bytes[k] && memcmp(c->names[k], name, c->bytes[k]) == 0 : k == i)
-        return &c->values[k];
+      return &c->values[k];
   return NULL;
 }
 
@@ -637,10 +642,10 @@ static jinja_value jinja_recase(jinja *j, jinja_value s, jinja_case how) {
   int inside = 0;
   for (i = 0; !jinja_failed(j) && i < out.bytes; i++) {
     char c = p[i];
-    int upper = how == JINJA_UPPER || (how != JINJA_LOWER && !inside), letter = (c >= 'a' && c <= 'z') ||
-        (c >= 'A' && c <= 'Z');
-    if ((unsigned char)c >= 0xc3 && (unsigned char)c < 0xe2) jinja_fail(j,
-        "upper and lower case of such letters is not supported: ", p + i, 2);
+    int upper = how == JINJA_UPPER || (how != JINJA_LOWER && !inside);
+    int letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if ((unsigned char)c >= 0xc3 && (unsigned char)c < 0xe2)
+      jinja_fail(j, "upper and lower case of such letters is not supported: ", p + i, 2);
     if (upper && c >= 'a' && c <= 'z') p[i] = (char)(c - 32);
     if (!upper && c >= 'A' && c <= 'Z') p[i] = (char)(c + 32);
     inside = how == JINJA_CAPITAL ? 1 : letter || (unsigned char)c >= 0x80;
@@ -654,7 +659,7 @@ static jinja_value jinja_replace(jinja *j, jinja_value s, const jinja_value *fro
   size_t i = 0;
   b.j = j;
   if (!from || !to || from->kind != JINJA_STRING || to->kind != JINJA_STRING || !from->bytes)
-      return jinja_fail(j, "replace needs two texts", NULL, 0);
+    return jinja_fail(j, "replace needs two texts", NULL, 0);
   while (i < s.bytes) {
     if (most != 0 && i + from->bytes <= s.bytes && memcmp(s.text + i, from->text, from->bytes) == 0) {
       jinja_put(&b, to->text, to->bytes);
@@ -672,8 +677,7 @@ static jinja_value jinja_split(jinja *j, jinja_value s, const jinja_value *by, i
   if (!blanks && (by->kind != JINJA_STRING || !by->bytes)) return jinja_fail(j, "split needs a text", NULL, 0);
   if (blanks) while (i < s.bytes && jinja_blank(s.text[i])) i++;
   for (from = i; i < s.bytes && most != 0 && !jinja_failed(j);) {
-    if (blanks ? !jinja_blank(s.text[i]) : i + by->bytes > s.bytes || memcmp(s.text + i, by->text, by->bytes) != 0)
-        {
+    if (blanks ? !jinja_blank(s.text[i]) : i + by->bytes > s.bytes || memcmp(s.text + i, by->text, by->bytes) != 0) {
       i++;
       continue;
     }
@@ -683,8 +687,10 @@ static jinja_value jinja_split(jinja *j, jinja_value s, const jinja_value *by, i
     while (blanks && i < s.bytes && jinja_blank(s.text[i])) i++;
     from = i;
   }
-  if (!blanks || from < s.bytes) jinja_push(j, &out, blanks ? jinja_strip(jinja_view(s.text + from, s.bytes - from),
-      NULL, 2) : jinja_view(s.text + from, s.bytes - from));
+  if (!blanks || from < s.bytes) {
+    jinja_value rest = jinja_view(s.text + from, s.bytes - from);
+    jinja_push(j, &out, blanks ? jinja_strip(rest, NULL, 2) : rest);
+  }
   return out;
 }
 
@@ -708,8 +714,8 @@ static jinja_value jinja_pairs(jinja *j, const jinja_value *map, int which) {
 }
 
 static int jinja_edge(jinja_value s, const jinja_value *part, int end) {
-  return part && part->kind == JINJA_STRING && part->bytes <= s.bytes &&
-      memcmp(end ? s.text + s.bytes - part->bytes : s.text, part->text, part->bytes) == 0;
+  return part && part->kind == JINJA_STRING && part->bytes <= s.bytes
+      && memcmp(end ? s.text + s.bytes - part->bytes : s.text, part->text, part->bytes) == 0;
 }
 
 static jinja_value jinja_method(jinja *j, jinja_value v, const jinja_value *name, const jinja_call *c) {
@@ -721,8 +727,8 @@ static jinja_value jinja_method(jinja *j, jinja_value v, const jinja_value *name
     if (jinja_is(name, "split")) return jinja_split(j, v, a, jinja_whole(c, 1, "maxsplit", -1));
     if (jinja_is(name, "startswith")) return jinja_bool(jinja_edge(v, a, 0));
     if (jinja_is(name, "endswith")) return jinja_bool(jinja_edge(v, a, 1));
-    if (jinja_is(name, "removeprefix")) return jinja_edge(v, a, 0) ? jinja_view(v.text + a->bytes,
-        v.bytes - a->bytes) : v;
+    if (jinja_is(name, "removeprefix"))
+      return jinja_edge(v, a, 0) ? jinja_view(v.text + a->bytes, v.bytes - a->bytes) : v;
     if (jinja_is(name, "removesuffix")) return jinja_edge(v, a, 1) ? jinja_view(v.text, v.bytes - a->bytes) : v;
     if (jinja_is(name, "replace")) return jinja_replace(j, v, a, b, jinja_whole(c, 2, "count", -1));
     if (jinja_is(name, "upper")) return jinja_recase(j, v, JINJA_UPPER);
@@ -756,8 +762,8 @@ static jinja_value jinja_select(jinja *j, jinja_value v, const jinja_value *name
   size_t k;
   memset(&rest, 0, sizeof rest);
   for (i = of + 1; i < c->count; i++) rest.values[rest.count++] = c->values[i];
-  if (of && (!attribute || attribute->kind != JINJA_STRING)) return jinja_fail(j, "an attribute is needed by ",
-      name->text, name->bytes);
+  if (of && (!attribute || attribute->kind != JINJA_STRING))
+    return jinja_fail(j, "an attribute is needed by ", name->text, name->bytes);
   for (k = 0; !jinja_failed(j) && k < all.list->count; k++) {
     jinja_value item = all.list->items[k], seen = of ? jinja_get(j, item, *attribute) : item;
     int yes = test ? jinja_test(j, &seen, test, &rest) : jinja_true(&seen);
@@ -768,17 +774,17 @@ static jinja_value jinja_select(jinja *j, jinja_value v, const jinja_value *name
 
 static jinja_value jinja_map(jinja *j, jinja_value v, const jinja_call *c) {
   jinja_value all = jinja_list_of(j, &v), out = jinja_collection(j, JINJA_LIST);
-  const jinja_value *attribute = jinja_argument(c, -1, "attribute"), *filter = jinja_argument(c, 0, NULL),
-      *otherwise = jinja_argument(c, -1, "default");
+  const jinja_value *attribute = jinja_argument(c, -1, "attribute"), *filter = jinja_argument(c, 0, NULL);
+  const jinja_value *otherwise = jinja_argument(c, -1, "default");
   jinja_call rest;
   int i;
   size_t k;
   memset(&rest, 0, sizeof rest);
   for (i = 1; i < c->count; i++) if (!c->names[i]) rest.values[rest.count++] = c->values[i];
   for (k = 0; !jinja_failed(j) && k < all.list->count; k++) {
-    jinja_value got = attribute ? jinja_get(j, all.list->items[k], *attribute) : filter
-        ? jinja_filter(j, all.list->items[k], filter, &rest)
-      : jinja_fail(j, "map needs an attribute or a filter", NULL, 0);
+    jinja_value got = attribute ? jinja_get(j, all.list->items[k], *attribute)
+        : filter ? jinja_filter(j, all.list->items[k], filter, &rest)
+        : jinja_fail(j, "map needs an attribute or a filter", NULL, 0);
     if (attribute && got.kind == JINJA_UNDEFINED && otherwise) got = *otherwise;
     jinja_push(j, &out, got);
   }
@@ -805,8 +811,8 @@ static jinja_value jinja_sorted(jinja *j, jinja_value v, const jinja_value *by, 
   size_t i, k;
   for (i = 1; !jinja_failed(j) && i < out.list->count; i++)
     for (k = i; k > 0 && jinja_step(j); k--) {
-      jinja_value a = out.list->items[k - 1], b = out.list->items[k], x = by ? jinja_get(j, a, *by) : a,
-          y = by ? jinja_get(j, b, *by) : b;
+      jinja_value a = out.list->items[k - 1], b = out.list->items[k];
+      jinja_value x = by ? jinja_get(j, a, *by) : a, y = by ? jinja_get(j, b, *by) : b;
       int c = jinja_order(j, &x, &y);
       if (down ? c >= 0 : c <= 0) break;
       out.list->items[k - 1] = b;
@@ -835,7 +841,7 @@ static jinja_value jinja_indent(jinja *j, jinja_value s, const jinja_call *c) {
   for (k = 0; k < s.bytes && !jinja_failed(j); k++) {
     int begins = k == 0 ? first && jinja_true(first) : s.text[k - 1] == '\n';
     for (i = 0; begins && (s.text[k] != '\n' || (empty && jinja_true(empty))) && i < width && !jinja_failed(j); i++)
-        jinja_put_string(&b, " ");
+      jinja_put_string(&b, " ");
     jinja_put(&b, s.text + k, 1);
   }
   return jinja_kept(&b);
@@ -845,8 +851,8 @@ static jinja_value jinja_to_number(jinja_value v, int real, const jinja_value *o
   char digits[64];
   char *end;
   double d;
-  if (jinja_is_number(&v)) return real ? jinja_real(jinja_double(&v)) : v.kind == JINJA_FLOAT
-      ? jinja_int((int64_t)v.real) : jinja_int(v.number);
+  if (jinja_is_number(&v))
+    return real ? jinja_real(jinja_double(&v)) : jinja_int(v.kind == JINJA_FLOAT ? (int64_t)v.real : v.number);
   v = jinja_strip(v.kind == JINJA_STRING ? v : jinja_word(""), NULL, 3);
   if (v.bytes && v.bytes < sizeof digits) {
     memcpy(digits, v.text, v.bytes);
@@ -859,8 +865,8 @@ static jinja_value jinja_to_number(jinja_value v, int real, const jinja_value *o
 
 /* Filters whose answer is a text made of a text. */
 static int jinja_text_filter(jinja *j, jinja_value *v, const jinja_value *name, const jinja_call *c) {
-  static const struct { const char *name; int how; } filters[] = { { "trim", 0 }, { "upper", 1 }, { "lower", 2 },
-      { "title", 3 }, { "capitalize", 4 }, { "string", 5 },
+  static const struct { const char *name; int how; } filters[] = {
+    { "trim", 0 }, { "upper", 1 }, { "lower", 2 }, { "title", 3 }, { "capitalize", 4 }, { "string", 5 },
     { "safe", 5 }, { "replace", 6 }, { "indent", 7 } };
   size_t i;
   for (i = 0; i < sizeof filters / sizeof *filters && !jinja_is(name, filters[i].name); i++) {}
@@ -873,8 +879,10 @@ static int jinja_text_filter(jinja *j, jinja_value *v, const jinja_value *name, 
     case 2: *v = jinja_recase(j, *v, JINJA_LOWER); break;
     case 3: *v = jinja_recase(j, *v, JINJA_TITLE); break;
     case 4: *v = jinja_recase(j, *v, JINJA_CAPITAL); break;
-    case 6: *v = jinja_replace(j, *v, jinja_argument(c, 0, "old"), jinja_argument(c, 1, "new"),
-        jinja_whole(c, 2, "count", -1)); break;
+    case 6:
+      *v = jinja_replace(j, *v, jinja_argument(c, 0, "old"), jinja_argument(c, 1, "new"),
+          jinja_whole(c, 2, "count", -1));
+      break;
     case 7: *v = jinja_indent(j, *v, c); break;
     default: break;
   }
@@ -893,18 +901,19 @@ static jinja_value jinja_filter(jinja *j, jinja_value v, const jinja_value *name
   }
   if (jinja_text_filter(j, &v, name, c)) return v;
   if (jinja_is(name, "tojson")) return jinja_json(j, &v, (int)LDR__MIN(jinja_whole(c, 0, "indent", -1), 32));
-  if (jinja_is(name, "length") || jinja_is(name, "count")) return jinja_has_items(j, &v)
-      ? jinja_int((int64_t)jinja_length(&v)) : v;
-  if (jinja_is(name, "join")) return jinja_join_all(j, v, jinja_argument(c, 0, "d"),
-      jinja_argument(c, 1, "attribute"));
+  if (jinja_is(name, "length") || jinja_is(name, "count"))
+    return jinja_has_items(j, &v) ? jinja_int((int64_t)jinja_length(&v)) : v;
+  if (jinja_is(name, "join"))
+    return jinja_join_all(j, v, jinja_argument(c, 0, "d"), jinja_argument(c, 1, "attribute"));
   if (jinja_is(name, "list")) return jinja_list_of(j, &v);
   if (jinja_is(name, "first") || jinja_is(name, "last")) {
     size_t n = jinja_has_items(j, &v) ? jinja_length(&v) : 0;
     return n ? jinja_item(&v, jinja_is(name, "first") ? 0 : n - 1) : jinja_of(JINJA_UNDEFINED);
   }
   if (jinja_is(name, "map")) return jinja_map(j, v, c);
-  if (jinja_is(name, "select") || jinja_is(name, "reject") || jinja_is(name, "selectattr") ||
-      jinja_is(name, "rejectattr")) return jinja_select(j, v, name, c);
+  if (jinja_is(name, "select") || jinja_is(name, "reject") || jinja_is(name, "selectattr")
+      || jinja_is(name, "rejectattr"))
+    return jinja_select(j, v, name, c);
   if (jinja_is(name, "items") && v.kind == JINJA_UNDEFINED) return jinja_collection(j, JINJA_LIST);
   if (jinja_is(name, "items") && v.kind == JINJA_MAP) return jinja_pairs(j, &v, 2);
   if (jinja_is(name, "dictsort") && v.kind == JINJA_MAP) {
@@ -912,27 +921,29 @@ static jinja_value jinja_filter(jinja *j, jinja_value v, const jinja_value *name
     all = jinja_pairs(j, &v, 2);
     return jinja_sorted(j, all, &zero, 0);
   }
-  if (jinja_is(name, "sort")) return jinja_sorted(j, v, jinja_argument(c, 2, "attribute"),
-      a ? jinja_true(a) : jinja_argument(c, -1, "reverse") && jinja_true(jinja_argument(c, -1, "reverse")));
+  if (jinja_is(name, "sort"))
+    return jinja_sorted(j, v, jinja_argument(c, 2, "attribute"),
+        a ? jinja_true(a) : jinja_argument(c, -1, "reverse") && jinja_true(jinja_argument(c, -1, "reverse")));
   if (jinja_is(name, "reverse") || jinja_is(name, "unique")) {
     all = jinja_unique(j, v, jinja_is(name, "reverse"));
     return v.kind == JINJA_STRING && jinja_is(name, "reverse") ? jinja_join_all(j, all, NULL, NULL) : all;
   }
-  if (jinja_is(name, "int") || jinja_is(name, "float")) return jinja_to_number(v, jinja_is(name, "float"),
-      jinja_argument(c, 0, "default"));
-  if (jinja_is(name, "abs") && jinja_is_number(&v)) return v.kind == JINJA_FLOAT ? jinja_real(fabs(v.real))
-      : jinja_int(v.number < 0 ? -v.number : v.number);
+  if (jinja_is(name, "int") || jinja_is(name, "float"))
+    return jinja_to_number(v, jinja_is(name, "float"), jinja_argument(c, 0, "default"));
+  if (jinja_is(name, "abs") && jinja_is_number(&v))
+    return v.kind == JINJA_FLOAT ? jinja_real(fabs(v.real)) : jinja_int(v.number < 0 ? -v.number : v.number);
   if (jinja_is(name, "sum") || jinja_is(name, "min") || jinja_is(name, "max")) {
     jinja_value best = jinja_is(name, "sum") ? jinja_int(0) : jinja_of(JINJA_UNDEFINED);
     all = jinja_list_of(j, &v);
     for (i = 0; !jinja_failed(j) && i < all.list->count; i++) {
       jinja_value x = all.list->items[i];
-      if (!jinja_is(name, "sum")) best = i == 0 || (jinja_is(name, "min") ? jinja_order(j, &x, &best) < 0
-          : jinja_order(j, &x, &best) > 0) ? x : best;
-      else if (!jinja_is_number(&x)) return jinja_fail(j, "sum needs numbers", NULL, 0);
-      else best = best.kind == JINJA_FLOAT || x.kind == JINJA_FLOAT
-          ? jinja_real(jinja_double(&best) + jinja_double(&x))
-          : jinja_whole_number(j, best.number + x.number);
+      if (!jinja_is(name, "sum")) {
+        int order = i ? jinja_order(j, &x, &best) : 0;
+        if (i == 0 || (jinja_is(name, "min") ? order < 0 : order > 0)) best = x;
+      } else if (!jinja_is_number(&x)) return jinja_fail(j, "sum needs numbers", NULL, 0);
+      else if (best.kind == JINJA_FLOAT || x.kind == JINJA_FLOAT)
+        best = jinja_real(jinja_double(&best) + jinja_double(&x));
+      else best = jinja_whole_number(j, best.number + x.number);
     }
     return best;
   }
@@ -940,27 +951,33 @@ static jinja_value jinja_filter(jinja *j, jinja_value v, const jinja_value *name
 }
 
 static int jinja_test(jinja *j, const jinja_value *v, const jinja_value *name, const jinja_call *c) {
-  static const struct { const char *name; unsigned kinds; } kinds[] = { { "undefined", 1u << JINJA_UNDEFINED },
-      { "none", 1u << JINJA_NONE }, { "string", 1u << JINJA_STRING },
-    { "boolean", 1u << JINJA_BOOL }, { "integer", 1u << JINJA_INT }, { "float", 1u << JINJA_FLOAT },
-        { "mapping", 1u << JINJA_MAP }, { "callable", 1u << JINJA_MACRO },
+  static const struct { const char *name; unsigned kinds; } kinds[] = {
+    { "undefined", 1u << JINJA_UNDEFINED },
+    { "none", 1u << JINJA_NONE },
+    { "string", 1u << JINJA_STRING },
+    { "boolean", 1u << JINJA_BOOL },
+    { "integer", 1u << JINJA_INT },
+    { "float", 1u << JINJA_FLOAT },
+    { "mapping", 1u << JINJA_MAP },
+    { "callable", 1u << JINJA_MACRO },
     { "number", 1u << JINJA_BOOL | 1u << JINJA_INT | 1u << JINJA_FLOAT },
-        { "sequence", 1u << JINJA_STRING | 1u << JINJA_LIST | 1u << JINJA_MAP },
+    { "sequence", 1u << JINJA_STRING | 1u << JINJA_LIST | 1u << JINJA_MAP },
     { "iterable", 1u << JINJA_STRING | 1u << JINJA_LIST | 1u << JINJA_MAP },
-        { "defined", ~(1u << JINJA_UNDEFINED) } };
+    { "defined", ~(1u << JINJA_UNDEFINED) } };
   const jinja_value *a = jinja_argument(c, 0, NULL);
   size_t i;
   if (!jinja_step(j) || name->kind != JINJA_STRING) return 0;
-  for (i = 0; i < sizeof kinds / sizeof *kinds; i++) if (jinja_is(name, kinds[i].name))
+  for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (jinja_is(name, kinds[i].name))
       return kinds[i].kinds >> v->kind & 1;
-  if (jinja_is(name, "true") || jinja_is(name, "false")) return v->kind == JINJA_BOOL &&
-      v->number == jinja_is(name, "true");
+  if (jinja_is(name, "true") || jinja_is(name, "false"))
+    return v->kind == JINJA_BOOL && v->number == jinja_is(name, "true");
   if (jinja_is(name, "odd") && v->kind == JINJA_INT) return v->number % 2 != 0;
   if (jinja_is(name, "even") && v->kind == JINJA_INT) return v->number % 2 == 0;
   if (a && jinja_is(name, "divisibleby") && v->kind == JINJA_INT && a->kind == JINJA_INT && a->number)
-      return v->number % a->number == 0;
+    return v->number % a->number == 0;
   if (a && (jinja_is(name, "equalto") || jinja_is(name, "eq") || jinja_is(name, "==") || jinja_is(name, "sameas")))
-      return jinja_equal(j, v, a);
+    return jinja_equal(j, v, a);
   if (a && (jinja_is(name, "ne") || jinja_is(name, "!="))) return !jinja_equal(j, v, a);
   if (a && jinja_is(name, "in")) return jinja_contains(j, a, v);
   if (a && (jinja_is(name, "lt") || jinja_is(name, "lessthan"))) return jinja_order(j, v, a) < 0;
@@ -1036,8 +1053,9 @@ static int jinja_mark(jinja_reader *r, const char *mark) {
   jinja_skip(r);
   if ((size_t)(r->end - r->at) < n || memcmp(r->at, mark, n) != 0) return 0;
   if (jinja_letter(*mark) && r->at + n < r->end && jinja_name_char(r->at[n])) return 0;
-  if (n == 1 && r->at + 1 < r->end && ((strchr("<>=!", *mark) && r->at[1] == '=') ||
-      (strchr("*/", *mark) && r->at[1] == *mark))) return 0;
+  if (n == 1 && r->at + 1 < r->end
+      && ((strchr("<>=!", *mark) && r->at[1] == '=') || (strchr("*/", *mark) && r->at[1] == *mark)))
+    return 0;
   r->at += n;
   return 1;
 }
@@ -1050,8 +1068,8 @@ static int jinja_ahead(jinja_reader *r, const char *mark) {
 }
 
 static void jinja_expect(jinja_reader *r, const char *mark) {
-  if (!jinja_mark(r, mark)) jinja_fail(r->j, "it cannot be read here: ", r->at,
-      (size_t)LDR__MIN(r->end - r->at, 40) + (r->at == r->end));
+  if (!jinja_mark(r, mark))
+    jinja_fail(r->j, "it cannot be read here: ", r->at, (size_t)LDR__MIN(r->end - r->at, 40) + (r->at == r->end));
 }
 
 static jinja_value jinja_name(jinja_reader *r) {
@@ -1098,9 +1116,10 @@ static jinja_value jinja_number(jinja_reader *r) {
   char digits[64];
   size_t n = 0;
   int real = 0;
-  while (r->at < r->end && n < sizeof digits - 1 && ((*r->at >= '0' && *r->at <= '9') || *r->at == '_' ||
-      *r->at == '.' || ((*r->at == 'e' || *r->at == 'E') && n) ||
-      ((*r->at == '-' || *r->at == '+') && n && (digits[n - 1] == 'e' || digits[n - 1] == 'E')))) {
+  while (r->at < r->end && n < sizeof digits - 1
+      && ((*r->at >= '0' && *r->at <= '9') || *r->at == '_' || *r->at == '.'
+          || ((*r->at == 'e' || *r->at == 'E') && n)
+          || ((*r->at == '-' || *r->at == '+') && n && (digits[n - 1] == 'e' || digits[n - 1] == 'E')))) {
     if (*r->at == '.' && (r->at + 1 == r->end || r->at[1] < '0' || r->at[1] > '9')) break;
     real |= *r->at == '.' || *r->at == 'e' || *r->at == 'E';
     if (*r->at != '_') digits[n++] = *r->at;
@@ -1141,7 +1160,7 @@ static jinja_value jinja_function(jinja *j, jinja_value f, const jinja_call *c) 
     time_t now = time(NULL);
     const struct tm *local = localtime(&now);
     if (!a || a->kind != JINJA_STRING || a->bytes >= sizeof format || !local)
-        return jinja_fail(j, "strftime_now needs a short format", NULL, 0);
+      return jinja_fail(j, "strftime_now needs a short format", NULL, 0);
     memcpy(format, a->text, a->bytes);
     format[a->bytes] = 0;
     return jinja_join(j, when, strftime(when, sizeof when, format, local), NULL, 0);
@@ -1161,77 +1180,88 @@ static jinja_value jinja_function(jinja *j, jinja_value f, const jinja_call *c) 
     return out;
   }
   if (jinja_is(&f, "range") && c->count >= 1) {
-    int64_t from = c->count > 1 ? jinja_whole(c, 0, NULL, 0) : 0, to = jinja_whole(c, c->count > 1, NULL, 0),
-        step = jinja_whole(c, 2, NULL, 1);
+    int64_t from = c->count > 1 ? jinja_whole(c, 0, NULL, 0) : 0, to = jinja_whole(c, c->count > 1, NULL, 0);
+    int64_t step = jinja_whole(c, 2, NULL, 1);
     if (!step) return jinja_fail(j, "range needs a step", NULL, 0);
     out = jinja_collection(j, JINJA_LIST);
-    for (; !jinja_failed(j) && (step > 0 ? from < to : from > to); from += step)
-        jinja_push(j, &out, jinja_int(from));
+    for (; !jinja_failed(j) && (step > 0 ? from < to : from > to); from += step) jinja_push(j, &out, jinja_int(from));
     return out;
   }
   return jinja_fail(j, "this is undefined and cannot be called: ", f.text, f.bytes);
 }
 
-static jinja_value jinja_primary(jinja_reader *r) {
-  static const struct { const char *word; jinja_kind kind; int number; } constants[] = { { "true", JINJA_BOOL, 1 },
-      { "True", JINJA_BOOL, 1 }, { "false", JINJA_BOOL, 0 },
-    { "False", JINJA_BOOL, 0 }, { "none", JINJA_NONE, 0 }, { "None", JINJA_NONE, 0 } };
-  jinja_value v, key, item;
+/* Literals in a row are one text. */
+static jinja_value jinja_read_strings(jinja_reader *r) {
+  jinja_value v = jinja_string(r);
+  for (jinja_skip(r); !jinja_failed(r->j) && r->at < r->end && (*r->at == '"' || *r->at == '\''); jinja_skip(r)) {
+    jinja_value next = jinja_string(r);
+    v = jinja_join(r->j, v.text, v.bytes, next.text, next.bytes);
+  }
+  return v;
+}
+
+/* Behind ( or [: a list, a tuple, or an expression in parentheses. */
+static jinja_value jinja_read_list(jinja_reader *r) {
+  int round = r->at[-1] == '(', list = !round;
+  jinja_value v = jinja_collection(r->j, JINJA_LIST);
+  while (!jinja_failed(r->j) && !jinja_mark(r, round ? ")" : "]")) {
+    jinja_value item = jinja_expression(r);
+    jinja_push(r->j, &v, item);
+    if (jinja_mark(r, ",")) list = 1;
+    else if (!jinja_ahead(r, round ? ")" : "]")) jinja_expect(r, ",");
+  }
+  v.number = round;
+  return list || jinja_failed(r->j) || !v.list->count ? v : v.list->items[0];
+}
+
+/* Behind {. */
+static jinja_value jinja_read_map(jinja_reader *r) {
+  jinja_value v = jinja_collection(r->j, JINJA_MAP), key, item;
+  while (!jinja_failed(r->j) && !jinja_mark(r, "}")) {
+    key = jinja_expression(r);
+    jinja_expect(r, ":");
+    if (r->live && !jinja_failed(r->j) && key.kind != JINJA_STRING)
+      return jinja_fail(r->j, "keys are texts", NULL, 0);
+    item = jinja_failed(r->j) ? key : jinja_expression(r);
+    if (r->live && !jinja_failed(r->j)) jinja_set_member(r->j, &v, key.text, key.bytes, item);
+    if (!jinja_ahead(r, "}")) jinja_expect(r, ",");
+  }
+  return v;
+}
+
+/* What a name stands for. */
+static jinja_value jinja_read_name(jinja_reader *r) {
+  static const struct { const char *word; jinja_kind kind; int number; } constants[] = {
+    { "true", JINJA_BOOL, 1 }, { "True", JINJA_BOOL, 1 }, { "false", JINJA_BOOL, 0 }, { "False", JINJA_BOOL, 0 },
+    { "none", JINJA_NONE, 0 }, { "None", JINJA_NONE, 0 } };
+  jinja_value v = jinja_name(r), known;
   jinja_variable *found;
   size_t i;
-  jinja_skip(r);
-  if (r->at == r->end) return jinja_fail(r->j, "an expression ends too early", NULL, 0);
-  if (*r->at == '"' || *r->at == '\'') {
-    v = jinja_string(r);
-    for (jinja_skip(r); !jinja_failed(r->j) && r->at < r->end && (*r->at == '"' || *r->at == '\''); jinja_skip(r)) {
-      key = jinja_string(r);
-      v = jinja_join(r->j, v.text, v.bytes, key.text, key.bytes);
-    }
-    return v;
-  }
-  if (*r->at >= '0' && *r->at <= '9') return jinja_number(r);
-  if (jinja_mark(r, "(") || jinja_mark(r, "[")) {
-    int round = r->at[-1] == '(', list = !round;
-    v = jinja_collection(r->j, JINJA_LIST);
-    while (!jinja_failed(r->j) && !jinja_mark(r, round ? ")" : "]")) {
-      key = jinja_expression(r);
-      jinja_push(r->j, &v, key);
-      if (jinja_mark(r, ",")) list = 1;
-      else if (!jinja_ahead(r, round ? ")" : "]")) jinja_expect(r, ",");
-    }
-    v.number = round;
-    return list || jinja_failed(r->j) || !v.list->count ? v : v.list->items[0];
-  }
-  if (jinja_mark(r, "{")) {
-    v = jinja_collection(r->j, JINJA_MAP);
-    while (!jinja_failed(r->j) && !jinja_mark(r, "}")) {
-      key = jinja_expression(r);
-      jinja_expect(r, ":");
-      if (r->live && !jinja_failed(r->j) && key.kind != JINJA_STRING)
-          return jinja_fail(r->j, "keys are texts", NULL, 0);
-      item = jinja_failed(r->j) ? key : jinja_expression(r);
-      if (r->live && !jinja_failed(r->j)) jinja_set_member(r->j, &v, key.text, key.bytes, item);
-      if (!jinja_ahead(r, "}")) jinja_expect(r, ",");
-    }
-    return v;
-  }
-  v = jinja_name(r);
   if (jinja_failed(r->j)) return v;
   for (i = 0; i < sizeof constants / sizeof *constants; i++)
     if (jinja_is(&v, constants[i].word)) {
-      key = jinja_of(constants[i].kind);
-      key.number = constants[i].number;
-      return key;
+      known = jinja_of(constants[i].kind);
+      known.number = constants[i].number;
+      return known;
     }
   found = jinja_find(r->j, v.text, v.bytes, 0);
   if (found) return found->value;
   if (jinja_is(&v, "strftime_now")) {
-    key = jinja_of(JINJA_MACRO);
-    key.number = -1;
-    return key;
+    known = jinja_of(JINJA_MACRO);
+    known.number = -1;
+    return known;
   }
   v.kind = JINJA_UNDEFINED;                  /* its name stays, for messages and functions    */
   return v;
+}
+
+static jinja_value jinja_primary(jinja_reader *r) {
+  jinja_skip(r);
+  if (r->at == r->end) return jinja_fail(r->j, "an expression ends too early", NULL, 0);
+  if (*r->at == '"' || *r->at == '\'') return jinja_read_strings(r);
+  if (*r->at >= '0' && *r->at <= '9') return jinja_number(r);
+  if (jinja_mark(r, "(") || jinja_mark(r, "[")) return jinja_read_list(r);
+  return jinja_mark(r, "{") ? jinja_read_map(r) : jinja_read_name(r);
 }
 
 /* [a], [a:b:c] behind the opening bracket. */
@@ -1250,10 +1280,10 @@ static jinja_value jinja_subscript(jinja_reader *r, jinja_value v) {
   jinja_expect(r, "]");
   if (!r->live || jinja_failed(r->j)) return jinja_of(JINJA_UNDEFINED);
   if (k == 0) return jinja_get(r->j, v, part[0]);
-  if (v.kind != JINJA_LIST && v.kind != JINJA_STRING) return jinja_fail(r->j,
-      "a part can be taken of lists and texts", NULL, 0);
-  for (k = 0; k < 3; k++) if (have[k] && part[k].kind != JINJA_INT) return jinja_fail(r->j,
-      "a part is taken by whole numbers", NULL, 0);
+  if (v.kind != JINJA_LIST && v.kind != JINJA_STRING)
+    return jinja_fail(r->j, "a part can be taken of lists and texts", NULL, 0);
+  for (k = 0; k < 3; k++)
+    if (have[k] && part[k].kind != JINJA_INT) return jinja_fail(r->j, "a part is taken by whole numbers", NULL, 0);
   n = (int64_t)jinja_length(&v);
   step = have[2] ? part[2].number : 1;
   if (!step) return jinja_fail(r->j, "a part has no step of 0", NULL, 0);
@@ -1272,7 +1302,7 @@ static jinja_value jinja_subscript(jinja_reader *r, jinja_value v) {
   all = jinja_list_of(r->j, &v);
   out = jinja_collection(r->j, JINJA_LIST);
   for (; !jinja_failed(r->j) && (step > 0 ? from < to : from > to); from += step)
-      jinja_push(r->j, &out, all.list->items[from]);
+    jinja_push(r->j, &out, all.list->items[from]);
   return v.kind == JINJA_STRING ? jinja_join_all(r->j, out, NULL, NULL) : out;
 }
 
@@ -1287,8 +1317,8 @@ static jinja_value jinja_postfix(jinja_reader *r, jinja_value v) {
         jinja_mark(r, "(");
         jinja_arguments(r, &c);
         if (!r->live || jinja_failed(r->j)) continue;
-        v = v.kind == JINJA_UNDEFINED ? jinja_fail(r->j, "this is undefined and has no methods: ", v.text,
-            v.bytes) : jinja_method(r->j, v, &name, &c);
+        if (v.kind != JINJA_UNDEFINED) v = jinja_method(r->j, v, &name, &c);
+        else v = jinja_fail(r->j, "this is undefined and has no methods: ", v.text, v.bytes);
       } else if (r->live) v = jinja_get(r->j, v, name);
     } else if (jinja_mark(r, "[")) v = jinja_subscript(r, v);
     else if (jinja_mark(r, "(")) {
@@ -1308,13 +1338,18 @@ static jinja_value jinja_is_test(jinja_reader *r, jinja_value v) {
   if (jinja_mark(r, "(")) jinja_arguments(r, &c);
   else if (!jinja_failed(r->j)) {
     jinja_skip(r);
-    if (r->at < r->end && (jinja_name_char(*r->at) || strchr("\"'[{", *r->at)) && !jinja_ahead(r, "else") &&
-        !jinja_ahead(r, "or") && !jinja_ahead(r, "and") &&
-        !jinja_ahead(r, "if") && !jinja_ahead(r, "is") && !jinja_ahead(r, "not") && !jinja_ahead(r, "in"))
+    if (r->at < r->end && (jinja_name_char(*r->at) || strchr("\"'[{", *r->at)) && !jinja_ahead(r, "else")
+        && !jinja_ahead(r, "or") && !jinja_ahead(r, "and") && !jinja_ahead(r, "if") && !jinja_ahead(r, "is")
+        && !jinja_ahead(r, "not") && !jinja_ahead(r, "in"))
       c.values[c.count++] = jinja_postfix(r, jinja_primary(r));
   }
   if (!r->live || jinja_failed(r->j)) return jinja_bool(0);
   return jinja_bool(jinja_test(r->j, &v, &name, &c) != not_so);
+}
+
+static jinja_value jinja_negative(jinja *j, jinja_value v) {
+  if (!jinja_is_number(&v)) return jinja_fail(j, "only a number can be negative", NULL, 0);
+  return v.kind == JINJA_FLOAT ? jinja_real(-v.real) : jinja_int(-v.number);
 }
 
 static jinja_value jinja_unary(jinja_reader *r, int filters) {
@@ -1327,9 +1362,7 @@ static jinja_value jinja_unary(jinja_reader *r, int filters) {
   }
   if (jinja_mark(r, "-")) {
     v = jinja_unary(r, 0);
-    if (r->live && !jinja_failed(r->j)) v = !jinja_is_number(&v) ? jinja_fail(r->j, "only a number can be negative",
-        NULL, 0)
-      : v.kind == JINJA_FLOAT ? jinja_real(-v.real) : jinja_int(-v.number);
+    if (r->live && !jinja_failed(r->j)) v = jinja_negative(r->j, v);
   } else if (jinja_mark(r, "+")) v = jinja_unary(r, 0);
   else v = jinja_postfix(r, jinja_primary(r));
   while (filters && !jinja_failed(r->j)) {
@@ -1355,7 +1388,7 @@ static jinja_value jinja_operate(jinja *j, jinja_value a, const char *op, jinja_
   int64_t i;
   jinja_value out;
   if (*op == '+' && a.kind == JINJA_STRING && b.kind == JINJA_STRING)
-      return jinja_join(j, a.text, a.bytes, b.text, b.bytes);
+    return jinja_join(j, a.text, a.bytes, b.text, b.bytes);
   if (*op == '+' && a.kind == JINJA_LIST && b.kind == JINJA_LIST) {
     size_t k;
     out = jinja_list_of(j, &a);
@@ -1372,15 +1405,13 @@ static jinja_value jinja_operate(jinja *j, jinja_value a, const char *op, jinja_
     const jinja_value *u = a.kind == JINJA_UNDEFINED ? &a : &b;
     return jinja_fail(j, "this is undefined: ", u->text, u->bytes);
   }
-  if (!jinja_is_number(&a) || !jinja_is_number(&b)) return jinja_fail(j, "these values cannot be combined by ", op,
-      strlen(op));
+  if (!jinja_is_number(&a) || !jinja_is_number(&b))
+    return jinja_fail(j, "these values cannot be combined by ", op, strlen(op));
   x = jinja_double(&a);
   y = jinja_double(&b);
   if ((*op == '/' || *op == '%') && y == 0) return jinja_fail(j, "a division by 0", NULL, 0);
-  if (strcmp(op, "+") == 0) return whole ? jinja_whole_number(j, a.number + b.number)
-      : jinja_real(x + y);
-  if (strcmp(op, "-") == 0) return whole ? jinja_whole_number(j, a.number - b.number)
-      : jinja_real(x - y);
+  if (strcmp(op, "+") == 0) return whole ? jinja_whole_number(j, a.number + b.number) : jinja_real(x + y);
+  if (strcmp(op, "-") == 0) return whole ? jinja_whole_number(j, a.number - b.number) : jinja_real(x - y);
   if (strcmp(op, "/") == 0) return jinja_real(x / y);
   if (strcmp(op, "*") == 0) x *= y;
   else if (strcmp(op, "//") == 0) x = floor(x / y);
@@ -1395,8 +1426,9 @@ static jinja_value jinja_operate(jinja *j, jinja_value a, const char *op, jinja_
 
 /* Left to right, by level: + -, then ~, then * / // %, then **. */
 static jinja_value jinja_binary(jinja_reader *r, int level) {
-  static const char *const marks[4][5] = { { "+", "-", NULL, NULL, NULL }, { "~", NULL, NULL, NULL, NULL },
-      { "*", "//", "/", "%", NULL }, { "**", NULL, NULL, NULL, NULL } };
+  static const char *const marks[4][5] = {
+    { "+", "-", NULL, NULL, NULL }, { "~", NULL, NULL, NULL, NULL },
+    { "*", "//", "/", "%", NULL }, { "**", NULL, NULL, NULL, NULL } };
   jinja_value v = level == 3 ? jinja_unary(r, 1) : jinja_binary(r, level + 1), w;
   int k;
   while (!jinja_failed(r->j)) {
@@ -1413,25 +1445,36 @@ static jinja_value jinja_binary(jinja_reader *r, int level) {
   return v;
 }
 
+static const char *const jinja_comparisons[] = { "==", "!=", "<=", ">=", "<", ">", "not in", "in" };
+
+/* k: of these. */
+static int jinja_holds(jinja *j, int k, const jinja_value *a, const jinja_value *b) {
+  switch (k) {
+    case 0: return jinja_equal(j, a, b);
+    case 1: return !jinja_equal(j, a, b);
+    case 2: return jinja_order(j, a, b) <= 0;
+    case 3: return jinja_order(j, a, b) >= 0;
+    case 4: return jinja_order(j, a, b) < 0;
+    case 5: return jinja_order(j, a, b) > 0;
+    default: return jinja_contains(j, b, a) == (k == 7);
+  }
+}
+
 /* a < b < c is a < b and b < c. */
 static jinja_value jinja_compare(jinja_reader *r) {
-  static const char *const marks[] = { "==", "!=", "<=", ">=", "<", ">", "not in", "in" };
   jinja_value v = jinja_binary(r, 0), w;
   int k, chained = 0, holds = 1;
   while (!jinja_failed(r->j)) {
     const char *at = r->at;
     for (k = 0; k < 8; k++) {
-      if (k != 6 ? jinja_mark(r, marks[k]) : jinja_mark(r, "not") && jinja_mark(r, "in")) break;
+      if (k != 6 ? jinja_mark(r, jinja_comparisons[k]) : jinja_mark(r, "not") && jinja_mark(r, "in")) break;
       r->at = at;
     }
     if (k == 8) break;
     w = jinja_binary(r, 0);
     chained = 1;
     if (!r->live || jinja_failed(r->j)) continue;
-    holds = holds && (k == 0 ? jinja_equal(r->j, &v, &w) : k == 1 ? !jinja_equal(r->j, &v, &w) : k == 2
-        ? jinja_order(r->j, &v, &w) <= 0 : k == 3 ? jinja_order(r->j, &v, &w) >= 0
-      : k == 4 ? jinja_order(r->j, &v, &w) < 0 : k == 5 ? jinja_order(r->j, &v, &w) > 0
-          : jinja_contains(r->j, &w, &v) == (k == 7));
+    holds = holds && jinja_holds(r->j, k, &v, &w);
     v = w;
   }
   return chained ? jinja_bool(holds) : v;
@@ -1604,13 +1647,13 @@ static void jinja_bind(jinja *j, const jinja_value *names, int n, jinja_value v)
 /* `loop` of turn i of n. */
 static jinja_value jinja_loop(jinja *j, const jinja_value *items, size_t i, size_t n) {
   jinja_value loop = jinja_collection(j, JINJA_MAP);
-  const struct { const char *name; int64_t value; } numbers[] = { { "index", (int64_t)i + 1 },
-      { "index0", (int64_t)i }, { "revindex", (int64_t)(n - i) },
+  const struct { const char *name; int64_t value; } numbers[] = {
+    { "index", (int64_t)i + 1 }, { "index0", (int64_t)i }, { "revindex", (int64_t)(n - i) },
     { "revindex0", (int64_t)(n - i) - 1 }, { "length", (int64_t)n } };
   size_t k;
   if (jinja_failed(j)) return loop;
-  for (k = 0; k < 5; k++) jinja_set_member(j, &loop, numbers[k].name, strlen(numbers[k].name),
-      jinja_int(numbers[k].value));
+  for (k = 0; k < 5; k++)
+    jinja_set_member(j, &loop, numbers[k].name, strlen(numbers[k].name), jinja_int(numbers[k].value));
   jinja_set_member(j, &loop, "first", 5, jinja_bool(i == 0));
   jinja_set_member(j, &loop, "last", 4, jinja_bool(i + 1 == n));
   if (i) jinja_set_member(j, &loop, "previtem", 8, items[i - 1]);
@@ -1675,7 +1718,7 @@ static size_t jinja_run_set(jinja *j, size_t i) {
     v = jinja_expression(&r);
     jinja_ended(&r);
     if (!jinja_failed(j) && (!space || space->value.kind != JINJA_MAP))
-        jinja_fail(j, "this is no namespace: ", names[0].text, names[0].bytes);
+      jinja_fail(j, "this is no namespace: ", names[0].text, names[0].bytes);
     if (!jinja_failed(j)) jinja_set_member(j, &space->value, member.text, member.bytes, v);
     return i;
   }
@@ -1849,8 +1892,8 @@ static ldr_status jinja_render(jinja *j, const ldr_json *given, int32_t object, 
   all = jinja_of(JINJA_NONE);
   for (both = given == NULL; both < 2; both++) {
     all = jinja_from_json(j, both ? json : given, object);
-    if (!jinja_failed(j) && all.kind != JINJA_MAP) jinja_fail(j, "its variables are the members of an object", NULL,
-        0);
+    if (!jinja_failed(j) && all.kind != JINJA_MAP)
+      jinja_fail(j, "its variables are the members of an object", NULL, 0);
     for (i = 0; !jinja_failed(j) && i + 1 < all.list->count; i += 2) {
       jinja_value *v = &all.list->items[i + 1];
       if (j->most && v->kind == JINJA_LIST && jinja_is(&all.list->items[i], "messages"))

@@ -3,9 +3,9 @@
 
        cc -std=c99 -O2 -fopenmp ladder.c -lm -o ladder        (or: make -C tools)
 
-   What commands share is in run.h, with the table of options; tasks and their readers in tasks.h, files of answers in submit.h, other commands in parts
-   of their names, each of which compiles alone. Here: one section a command, main. Exit status: 0 success, 1 failure with one line on standard error,
-   2 wrong usage. */
+   What commands share is in run.h, with the table of options; tasks and their readers in tasks.h, files of answers in
+   submit.h, other commands in parts of their names, each of which compiles alone. Here: one section a command, main.
+   Exit status: 0 success, 1 failure with one line on standard error, 2 wrong usage. */
 
 #include "run.h"
 
@@ -80,7 +80,8 @@ static int check_spoken(run *r) {
 static int open_trainer(run *r) {
   if (check_answers(r, r->test ? r->test : r->dev) || check_spoken(r)) return EXIT_FAILED;
   if (check_writable(r, r->o.out) || (r->o.checkpoint && check_writable(r, r->o.checkpoint))) return EXIT_FAILED;
-  if (r->train_desc.cache && r->train_desc.cache_layers && on_terminal()) fputs("filling the tap cache, layer by layer ...\n", stderr);
+  if (r->train_desc.cache && r->train_desc.cache_layers && on_terminal())
+    fputs("filling the tap cache, layer by layer ...\n", stderr);
   r->trainer = ldr_trainer_create(r->ladder, r->train, r->dev, &r->train_desc, &r->err);
   if (!r->trainer || (r->o.resume && ldr_trainer_resume(r->trainer, r->o.resume, &r->err))) return EXIT_FAILED;
   show_cache_notes(r);
@@ -96,7 +97,8 @@ static int stop_early(run *r, const watch *w, const ldr_progress *p) {
   char beside[LADDER_MAX_PATH];
   const char *path = r->o.checkpoint;
   if (!path) {
-    if (strlen(r->o.out) + sizeof ".checkpoint" > sizeof beside) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+    if (strlen(r->o.out) + sizeof ".checkpoint" > sizeof beside)
+      return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
     strcpy(beside, r->o.out);
     strcat(beside, ".checkpoint");
     path = beside;
@@ -139,7 +141,9 @@ static int save_ladder(run *r) {
   if (keep_count(r, "max_len", r->max_len)) return EXIT_FAILED;
   if (r->task && ldr_ladder_note(r->ladder, "task", r->task->name, &r->err)) return EXIT_FAILED;
   if (r->chat_text && chat_keep(r->ladder, r->chat_text, &r->err)) return EXIT_FAILED;
-  if (reads_questions(r->task) && (keep_count(r, "stride", stride_of(r)) || keep_count(r, "max_answer", max_answer_of(r)))) return EXIT_FAILED;
+  if (reads_questions(r->task)
+      && (keep_count(r, "stride", stride_of(r)) || keep_count(r, "max_answer", max_answer_of(r))))
+    return EXIT_FAILED;
   return ldr_ladder_save(r->ladder, r->o.out, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -159,7 +163,8 @@ static void print_summary_json(const run *r, const summary *s) {
     fputs(",\"recipe\":", stdout);
     put_string(stdout, r->recipe);
   }
-  printf(",\"best_epoch\":%d,\"trainable\":%" PRIu64 ",\"total\":%" PRIu64 ",\"steps\":%d,\"seconds\":", (int)s->best_epoch, s->trainable, s->total, (int)s->steps);
+  printf(",\"best_epoch\":%d,\"trainable\":%" PRIu64 ",\"total\":%" PRIu64 ",\"steps\":%d,\"seconds\":",
+      (int)s->best_epoch, s->trainable, s->total, (int)s->steps);
   put_number(stdout, s->seconds);
   fputs(",\"tokens_per_second\":", stdout);
   put_number(stdout, s->speed);
@@ -195,10 +200,11 @@ static void print_summary(const run *r, const summary *s) {
   if (r->test) printf(" %.4f on test", s->test);
   if (!r->dev && !r->test) printf(" not measured");
   if (r->dev && r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
-  if (spoken_of(r->task) && (r->dev || r->test)) printf(", %d answers are %s", (int)(r->unspoken[0] + r->unspoken[1]),
-      spoken_none(spoken_of(r->task)));
+  if (spoken_of(r->task) && (r->dev || r->test))
+    printf(", %d answers are %s", (int)(r->unspoken[0] + r->unspoken[1]), spoken_none(spoken_of(r->task)));
   if (r->o.baselines) printf(", counting words %.4f", r->test ? s->words_test : s->words_dev);
-  printf(", %" PRIu64 " parameters trained, %" PRIu64 " frozen, %.1f seconds, %.0f tokens/s", s->trainable, s->total - s->trainable, s->seconds, s->speed);
+  printf(", %" PRIu64 " parameters trained, %" PRIu64 " frozen, %.1f seconds, %.0f tokens/s", s->trainable,
+      s->total - s->trainable, s->seconds, s->speed);
   if (s->peak) printf(", peak memory %.0f MiB", (double)s->peak / 1048576.0);
   printf(", saved to %s\n", r->o.out);
 }
@@ -210,8 +216,10 @@ static uint64_t replaced_parameters(const ldr_ladder *l) {
   for (i = 0; i < ldr_ladder_params(l); i++) {
     ldr_param p = ldr_ladder_param(l, i);
     const char *name = p.name + (strncmp(p.name, "encoder.", 8) == 0 ? 8 : 0);
-    int backbone = strncmp(name, "layer.", 6) == 0 || strncmp(name, "embeddings.", 11) == 0 || strncmp(name, "backbone.", 9) == 0;
-    int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix") || strstr(p.name, ".scale.") || strstr(p.name, ".prompt");
+    int backbone = strncmp(name, "layer.", 6) == 0 || strncmp(name, "embeddings.", 11) == 0
+        || strncmp(name, "backbone.", 9) == 0;
+    int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix")
+        || strstr(p.name, ".scale.") || strstr(p.name, ".prompt");
     if (backbone && !added) n += (uint64_t)p.rows * (uint64_t)p.columns;
   }
   return n;
@@ -254,13 +262,17 @@ static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) 
     if (score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;
     s->dev = score.value;
   }
-  if (r->o.answers && write_answers(r->o.answers, r->model, r->ladder, r->test ? r->test : r->dev, r->max_len, &r->err)) return EXIT_FAILED;
-  if (r->o.baselines && !count_words(r->train, r->dev, r->test, r->info.vocabulary, r->max_len, &s->words_dev, &s->words_test))
+  if (r->o.answers
+      && write_answers(r->o.answers, r->model, r->ladder, r->test ? r->test : r->dev, r->max_len, &r->err))
+    return EXIT_FAILED;
+  if (r->o.baselines
+      && !count_words(r->train, r->dev, r->test, r->info.vocabulary, r->max_len, &s->words_dev, &s->words_test))
     return fail(r, LDR_MEMORY, "out of memory while counting words", "");
   s->trainable = ldr_ladder_trainable(r->ladder);
   s->total = s->trainable + r->info.parameters - replaced_parameters(r->ladder);
   s->peak = peak_bytes();
-  if (!s->peak) s->peak = ldr_model_memory(r->model).total + ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc).total;
+  if (!s->peak)
+    s->peak = ldr_model_memory(r->model).total + ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc).total;
   return EXIT_DONE;
 }
 
@@ -268,8 +280,11 @@ static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) 
 static void show_start(const run *r) {
   ldr_start s = ldr_trainer_start(r->trainer);
   if (*r->recipe) printf("recipe: %s\n", r->recipe);
-  if (s.random_instead) printf("the sliced rungs told no texts apart (similarity %.2f): they start from random numbers\n", (double)s.similarity);
-  if (s.head_fitted && r->dev) printf("the head alone, fitted to %d texts: dev %s %.4f\n", (int)s.texts, ldr_metric_name(r->metric), s.metric);
+  if (s.random_instead)
+    printf("the sliced rungs told no texts apart (similarity %.2f): they start from random numbers\n",
+        (double)s.similarity);
+  if (s.head_fitted && r->dev)
+    printf("the head alone, fitted to %d texts: dev %s %.4f\n", (int)s.texts, ldr_metric_name(r->metric), s.metric);
   fflush(stdout);
 }
 
@@ -277,8 +292,9 @@ static void show_start(const run *r) {
 static void show_set(const run *r, const char *name, const ldr_dataset *d) {
   int32_t i, n = ldr_dataset_count(d), classes = ldr_dataset_labels(d);
   int32_t *counts = (int32_t *)calloc((size_t)classes + 1, sizeof *counts);
-  if (r->head == LDR_HEAD_CHOICE) printf("%s: %d questions, %d choices, %" PRId64 " tokens", name,
-      (int)(n / d->choices), (int)d->choices, ldr_dataset_tokens(d));
+  if (r->head == LDR_HEAD_CHOICE)
+    printf("%s: %d questions, %d choices, %" PRId64 " tokens", name, (int)(n / d->choices), (int)d->choices,
+        ldr_dataset_tokens(d));
   else printf("%s: %d %s, %" PRId64 " tokens", name, (int)n, reads_questions(r->task) ? "windows" : "texts",
       ldr_dataset_tokens(d));
   if (counts && (r->head == LDR_HEAD_CLASSIFY || r->head == LDR_HEAD_MULTI)) {
@@ -289,7 +305,10 @@ static void show_set(const run *r, const char *name, const ldr_dataset *d) {
         if (of[k] >= 0 && of[k] < classes) counts[of[k]]++;
     }
     printf(", %d classes:", (int)classes);
-    for (i = 0; i < classes && i < 20; i++) printf(" %s %d%s", ldr_dataset_label_name(d, i) ? ldr_dataset_label_name(d, i) : "?", (int)counts[i], i + 1 < classes ? "," : "");
+    for (i = 0; i < classes && i < 20; i++) {
+      const char *class_name = ldr_dataset_label_name(d, i);
+      printf(" %s %d%s", class_name ? class_name : "?", (int)counts[i], i + 1 < classes ? "," : "");
+    }
     if (classes > 20) fputs(" ...", stdout);
   }
   if (is_entity_head(r->head))
@@ -343,10 +362,14 @@ static int open_ladder(run *r) {
   int status = open_model(r);
   ldr_ladder_desc own;
   const task_info *k = find_task(r->o.task);
-  int words = !r->o.ladder && r->o.command == CMD_EVAL && k && k->head == LDR_HEAD_WORDS;      /* of the model as it is */
+  /* of the model as it is */
+  int words = !r->o.ladder && r->o.command == CMD_EVAL && k && k->head == LDR_HEAD_WORDS;
   if (status) return status;
-  if (words && (!r->info.causal || !r->info.has_logits)) return fail(r, LDR_UNSUPPORTED, "%s: the model does not say what comes next: --ladder FILE is missing", r->o.model);
-  if (words && reads_preferences(k)) return fail(r, LDR_ARGUMENT, "preferences are measured beside the model as it is: --ladder FILE is missing", "");
+  if (words && (!r->info.causal || !r->info.has_logits))
+    return fail(r, LDR_UNSUPPORTED, "%s: the model does not say what comes next: --ladder FILE is missing",
+        r->o.model);
+  if (words && reads_preferences(k))
+    return fail(r, LDR_ARGUMENT, "preferences are measured beside the model as it is: --ladder FILE is missing", "");
   memset(&own, 0, sizeof own);
   own.method = words ? LDR_METHOD_LADDER : LDR_METHOD_HEAD;
   own.published_head = !words;
@@ -363,7 +386,8 @@ static int open_ladder(run *r) {
   r->head = ldr_ladder_desc_get(r->ladder).head;
   if (!r->task && r->head == LDR_HEAD_CHOICE) r->task = find_task(TASK_OF_CHOICES);
   if (!r->task) r->metric = metric_of_head(r->head);
-  else if (!use_head(r, r->head)) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
+  else if (!use_head(r, r->head))
+    return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
   if (!r->o.ladder) usual = (uint64_t)LDR__MIN(r->info.positions, words ? k->max_len : 512);
   length = ldr_ladder_note_get(r->ladder, "max_len");
   if (length && (!parse_u64(length, 0, &usual) || usual > INT32_MAX)) usual = 0;
@@ -372,7 +396,9 @@ static int open_ladder(run *r) {
 
 static int ladder_labels(run *r) {
   int status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
-  if (!status && has_classes(r->head) && ldr_dataset_labels(r->labels) < ldr_ladder_desc_get(r->ladder).classes) return fail(r, LDR_MISSING, "%s: no names of classes are there, so labels cannot be read", r->o.ladder ? r->o.ladder : r->o.model);
+  if (!status && has_classes(r->head) && ldr_dataset_labels(r->labels) < ldr_ladder_desc_get(r->ladder).classes)
+    return fail(r, LDR_MISSING, "%s: no names of classes are there, so labels cannot be read",
+        r->o.ladder ? r->o.ladder : r->o.model);
   return status;
 }
 
@@ -471,7 +497,8 @@ static void print_entity(const char *type, const char *s, size_t n, int32_t begi
   if (!first) putchar(',');
   fputs("{\"type\":", stdout);
   put_string(stdout, type);
-  printf(",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"text\":", chars_before(s, n, (size_t)begin), chars_before(s, n, (size_t)end));
+  printf(",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"text\":", chars_before(s, n, (size_t)begin),
+      chars_before(s, n, (size_t)end));
   put_bytes(stdout, s + begin, (size_t)(end - begin));
   putchar('}');
 }
@@ -739,8 +766,8 @@ static int is_label(const run *r, char *label) {
 }
 
 /* Do lines begin with the ladder's labels, before another column? Then these are no texts to be answered. Some labels
-   may be new, so most lines are enough; of a ladder that reads two texts two columns are these. *others: lines that begin
-   otherwise. */
+   may be new, so most lines are enough; of a ladder that reads two texts two columns are these. *others: lines that
+   begin otherwise. */
 static int looks_labelled(ldr__reader *s, const run *r, int *others, ldr_error *err) {
   size_t at = s->begin, next = at;
   int count = 0, labelled = 0, pairs = ldr_ladder_desc_get(r->ladder).pool == LDR_POOL_PAIR;
@@ -763,9 +790,11 @@ static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
   answers *a = s->answers;
   queue *q = a->q;
   text *line = &q->lines[q->count], *name = &q->names[q->count];
-  const char *first = (const char *)s->r.field[LDR__FIELD_TEXT], *second = pair ? (const char *)s->r.field[LDR__FIELD_TEXT2] : NULL;
+  const char *first = (const char *)s->r.field[LDR__FIELD_TEXT];
+  const char *second = pair ? (const char *)s->r.field[LDR__FIELD_TEXT2] : NULL;
   size_t n = strlen(first);
-  ldr_status status = ldr_tokenizer_encode(s->r.tokenizer, &q->encodings[q->count], first, n, second, second ? strlen(second) : 0, a->r->max_len, 1, err);
+  ldr_status status = ldr_tokenizer_encode(s->r.tokenizer, &q->encodings[q->count], first, n, second,
+      second ? strlen(second) : 0, a->r->max_len, 1, err);
   (void)at;
   if (status) return status;
   line->used = name->used = 0;
@@ -826,7 +855,9 @@ static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *e
   if (err->status) return err->status;
   if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r, &others, err)) {
     s->r.unlabelled = 0;
-    if (others) fprintf(stderr, "ladder: %s: most lines begin with a label, so the first column is none of the texts; %d begin otherwise (--columns text,text2 reads it as a text)\n", path, others);
+    if (others)
+      fprintf(stderr, "ladder: %s: most lines begin with a label, so the first column is none of the texts; "
+          "%d begin otherwise (--columns text,text2 reads it as a text)\n", path, others);
   }
   return ldr__reader_rows(&s->r, err);
 }
@@ -897,7 +928,8 @@ static int predict_lines(run *r, rows *s) {
   ldr_status status = LDR_OK;
   int more = 0;
   while (!status && (more = read_line(stdin, &line)) > 0) {
-    size_t mark = s->r.lines == 0 && line.used >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;      /* of UTF-8 */
+    int has_mark = s->r.lines == 0 && line.used >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0;
+    size_t mark = has_mark ? 3 : 0;      /* of UTF-8 */
     memmove(line.data, line.data + mark, line.used - mark + 1);
     line.used -= mark;
     s->r.data = line.data;
@@ -939,7 +971,8 @@ static int open_more_ladders(run *r, answers *a) {
     head = ldr_ladder_desc_get(a->ladder[i]).head;
     length = ldr_ladder_note_get(a->ladder[i], "max_len");
     if (r->o.more_count && head != LDR_HEAD_CLASSIFY && head != LDR_HEAD_MULTI && head != LDR_HEAD_REGRESS)
-      return fail(r, LDR_UNSUPPORTED, "%s: beside other ladders there are only those that classify or give a number", path);
+      return fail(r, LDR_UNSUPPORTED, "%s: beside other ladders there are only those that classify or give a number",
+          path);
     if (!r->o.max_len && length && parse_u64(length, 0, &tokens) && tokens != (uint64_t)r->max_len)
       return fail(r, LDR_MISMATCH, "%s: it was trained on texts of another length than the first: say --max-len", path);
   }
@@ -951,7 +984,8 @@ static int make_predictors(answers *a, int32_t capacity) {
   run *r = a->r;
   int32_t i;
   for (i = 0; i < a->count; i++) {
-    size_t n = (size_t)capacity * (is_entity_head(r->head) ? (size_t)r->max_len : 1) * (size_t)score_count(a->ladder[i]);
+    size_t places = (size_t)capacity * (is_entity_head(r->head) ? (size_t)r->max_len : 1);
+    size_t n = places * (size_t)score_count(a->ladder[i]);
     a->p[i] = ldr_predictor_create(a->ladder[i], capacity, capacity * r->max_len, &r->err);
     if (!a->p[i]) return EXIT_FAILED;
     a->scores[i] = (float *)calloc(n, sizeof(float));
@@ -977,14 +1011,9 @@ static int predict_spoken(run *r);
 /* --submission, if that is asked for and can be. */
 static int open_submission(run *r) {
   if (!r->o.submission) return EXIT_DONE;
-  if (!r->task || r->task->submission == SUBMIT_NONE) return fail(r, LDR_ARGUMENT,
-      "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
+  if (!r->task || r->task->submission == SUBMIT_NONE)
+    return fail(r, LDR_ARGUMENT, "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
   return submission_open(&r->submitted, r->o.submission, r->task->submission, &r->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
-static void tell_cut_texts(const run *r, const answers *a) {
-  if (a->cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n",
-      a->cut, a->texts, (int)r->max_len);
 }
 
 static int command_predict(run *r) {
@@ -1011,10 +1040,11 @@ static int command_predict(run *r) {
   if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (open_submission(r)) return EXIT_FAILED;
   rows_begin(&s, r, &a, row_answer);
-  status = make_queue(&q, capacity, r->max_len) ? make_predictors(&a, capacity) : fail(r, LDR_MEMORY, "out of memory", "");
+  if (make_queue(&q, capacity, r->max_len)) status = make_predictors(&a, capacity);
+  else status = fail(r, LDR_MEMORY, "out of memory", "");
   if (!status) status = r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
   if (!status) status = predict_queue(&a);
-  if (!status) tell_cut_texts(r, &a);
+  if (!status) tell_cut_texts(a.cut, a.texts, r->max_len);
   free_answers(&a);
   free_rows(&s);
   free_queue(&q);
@@ -1032,7 +1062,8 @@ static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacit
     while (*s == ' ' || *s == '\t') s++;
     if (!*s) return EXIT_DONE;
     n = strcspn(s, " \t");
-    if (n > 9 || parse_u64(s, s[n], &v) != n) return fail(r, LDR_DATA, "the line goes on with \"%s\", which is not a token id", s);
+    if (n > 9 || parse_u64(s, s[n], &v) != n)
+      return fail(r, LDR_DATA, "the line goes on with \"%s\", which is not a token id", s);
     if (c->count == *capacity) {
       int32_t *ids = (int32_t *)realloc(c->ids, (size_t)(*capacity * 2 + 64) * sizeof *ids);
       if (!ids) return fail(r, LDR_MEMORY, "out of memory", "");
@@ -1142,7 +1173,7 @@ static int predict_said(run *r) {
     ldr__source_close(&source);
     if (status && r->err.status != LDR_IO) ldr__fail_in_file(&r->err, r->o.file);
   }
-  if (!status) tell_cut_texts(r, &a);
+  if (!status) tell_cut_texts(a.cut, a.texts, r->max_len);
   generate_close(&g);
   free_rows(&s);
   return status;
@@ -1184,9 +1215,10 @@ static int predict_spoken(run *r) {
   status = spoken_open(&g, r, r->max_len);
   if (!status) status = open_submission(r);
   if (!status) status = r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
-  if (!status) tell_cut_texts(r, &a);
-  if (!status && a.unspoken) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " answers are %s\n", a.unspoken, a.texts,
-      spoken_none(spoken_of(r->task)));
+  if (!status) tell_cut_texts(a.cut, a.texts, r->max_len);
+  if (!status && a.unspoken)
+    fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " answers are %s\n", a.unspoken, a.texts,
+        spoken_none(spoken_of(r->task)));
   generate_close(&g);
   free_rows(&s);
   if (r->submitted.f && submission_close(&r->submitted, status ? LDR_IO : LDR_OK, &r->err)) status = EXIT_FAILED;
@@ -1239,12 +1271,15 @@ static void inspect_json(const run *r, const ldr_weights *w) {
   putchar('}');
   if (r->model) {
     const ldr_model_info *m = &r->info;
+    const ldr_tokenizer *t = ldr_model_tokenizer(r->model);
     fputs(",\"model\":{\"family\":", stdout);
     put_string(stdout, m->family);
-    printf(",\"layers\":%d,\"width\":%d,\"heads\":%d,\"kv_heads\":%d,\"head_dim\":%d,\"ffn\":%d,\"vocabulary\":%d,\"positions\":%d", (int)m->layers, (int)m->width,
-           (int)m->heads, (int)m->kv_heads, (int)m->head_dim, (int)m->ffn, (int)m->vocabulary, (int)m->positions);
-    printf(",\"causal\":%s,\"has_logits\":%s,\"parameters\":%" PRIu64 ",\"fingerprint\":\"%016" PRIx64 "\",\"tokenizer\":%d}", m->causal ? "true" : "false",
-           m->has_logits ? "true" : "false", m->parameters, ldr_model_fingerprint(r->model), (int)(ldr_model_tokenizer(r->model) ? ldr_tokenizer_size(ldr_model_tokenizer(r->model)) : 0));
+    printf(",\"layers\":%d,\"width\":%d,\"heads\":%d,\"kv_heads\":%d,\"head_dim\":%d,\"ffn\":%d",
+        (int)m->layers, (int)m->width, (int)m->heads, (int)m->kv_heads, (int)m->head_dim, (int)m->ffn);
+    printf(",\"vocabulary\":%d,\"positions\":%d,\"causal\":%s,\"has_logits\":%s", (int)m->vocabulary,
+        (int)m->positions, m->causal ? "true" : "false", m->has_logits ? "true" : "false");
+    printf(",\"parameters\":%" PRIu64 ",\"fingerprint\":\"%016" PRIx64 "\",\"tokenizer\":%d}", m->parameters,
+        ldr_model_fingerprint(r->model), (int)(t ? ldr_tokenizer_size(t) : 0));
   }
   fputs("}\n", stdout);
 }
@@ -1264,9 +1299,11 @@ static void inspect_plain(const run *r, const ldr_weights *w) {
   }
   if (r->model) {
     const ldr_model_info *m = &r->info;
-    printf("model %s: %d layers, width %d, %d heads (%d for keys and values) of %d, feed-forward %d, %d tokens, %d positions, %s, %s\n", m->family, (int)m->layers, (int)m->width,
-           (int)m->heads, (int)m->kv_heads, (int)m->head_dim, (int)m->ffn, (int)m->vocabulary, (int)m->positions, m->causal ? "decoder" : "encoder",
-           m->has_logits ? "with a language-model head" : "without a language-model head");
+    printf("model %s: %d layers, width %d, %d heads (%d for keys and values) of %d, feed-forward %d, %d tokens, "
+        "%d positions, %s, %s\n",
+        m->family, (int)m->layers, (int)m->width, (int)m->heads, (int)m->kv_heads, (int)m->head_dim, (int)m->ffn,
+        (int)m->vocabulary, (int)m->positions, m->causal ? "decoder" : "encoder",
+        m->has_logits ? "with a language-model head" : "without a language-model head");
   }
   printf("%d tensors, %" PRIu64 " elements, %" PRIu64 " bytes\n", (int)ldr_weights_count(w), elements, bytes);
 }
@@ -1278,7 +1315,8 @@ static int command_inspect(run *r) {
   int status = EXIT_DONE;
   if (!w) return EXIT_FAILED;
   r->o.model = r->o.file;
-  if (ldr__path_join(config, sizeof config, r->o.file, "config.json") && ldr__file_exists(config)) status = open_model(r);
+  if (ldr__path_join(config, sizeof config, r->o.file, "config.json") && ldr__file_exists(config))
+    status = open_model(r);
   if (r->o.json) inspect_json(r, w);
   else inspect_plain(r, w);
   ldr_weights_close(w);
@@ -1305,8 +1343,10 @@ static void plan_group(const char *group, const ldr_memory *m, int json, int fir
 /* Of a set's arrays, what is in use: pages behind it are never touched. */
 static uint64_t dataset_bytes(const ldr_dataset *d) {
   uint64_t tokens = d ? d->tokens : 0, count = d ? d->count : 0;
+  uint64_t labels = !d || !d->labels_cap ? 0 : ldr__per_token(d->head) ? tokens : count;
   if (!d) return 0;
-  return tokens * 2 * sizeof(int32_t) + (d->labels_cap ? ldr__per_token(d->head) ? tokens : count : 0) * sizeof(int32_t) + (d->values_cap ? count : 0) * sizeof(float) + (count + 1) * sizeof(uint64_t);
+  return (tokens * 2 + labels) * sizeof(int32_t) + (d->values_cap ? count : 0) * sizeof(float)
+      + (count + 1) * sizeof(uint64_t);
 }
 
 /* What is held outside the model and the trainer. */
@@ -1339,7 +1379,8 @@ static int command_plan(run *r) {
   if (status) return status;
   d = ldr_train_desc_defaults(r->ladder, &r->train_desc);
   if (ldr__trainer_check(r->ladder, r->train, r->dev, &d, &r->err)) return EXIT_FAILED;
-  if (r->o.importance > 1) fprintf(stderr, "ladder: note: what is needed for a while to choose by --importance is not in the plan\n");
+  if (r->o.importance > 1)
+    fprintf(stderr, "ladder: note: what is needed for a while to choose by --importance is not in the plan\n");
   other = other_memory(r, program);
   model = ldr_model_memory(r->model);
   trainer = ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc);
@@ -1384,7 +1425,9 @@ static int export_config(run *r) {
   char from[LADDER_MAX_PATH], to[LADDER_MAX_PATH];
   ldr__source s;
   ldr_status status;
-  if (!ldr__path_join(from, sizeof from, r->o.model, "config.json") || !ldr__path_join(to, sizeof to, r->o.out, "config.json")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+  if (!ldr__path_join(from, sizeof from, r->o.model, "config.json")
+      || !ldr__path_join(to, sizeof to, r->o.out, "config.json"))
+    return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
   if (ldr__source_open(&s, from, NULL, &r->err)) return EXIT_FAILED;
   status = ldr_ladder_export_config(r->ladder, s.data, s.size, to, &r->err);
   ldr__source_close(&s);
@@ -1399,7 +1442,9 @@ static int open_stopped(run *r, const ldr_weights *w) {
   uint64_t wanted = 0, backbone = 0, h = 0;
   size_t i, at, take;
   memset(&d, 0, sizeof d);
-  if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted) || !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &backbone)) return fail(r, LDR_FORMAT, "%s: holds no checksum", r->o.ladder);
+  if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)
+      || !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &backbone))
+    return fail(r, LDR_FORMAT, "%s: holds no checksum", r->o.ladder);
   for (i = 0; i < LDR__STATE_ARRAYS; i++) {
     const ldr_tensor *t = ldr_weights_find(w, ldr__state_names[i]);
     for (at = 0; t && at < t->bytes / 4; at += take) {
@@ -1407,8 +1452,10 @@ static int open_stopped(run *r, const ldr_weights *w) {
       h = ldr__digest(h, (const unsigned char *)t->data + 4 * at, 4 * take);
     }
   }
-  if (ldr__mix64(h ^ ldr__meta_digest(w)) != wanted) return fail(r, LDR_CORRUPT, "%s: does not match its checksum: the file was damaged", r->o.ladder);
-  if (backbone != ldr_model_fingerprint(r->model)) return fail(r, LDR_MISMATCH, "%s: this run began with another model", r->o.ladder);
+  if (ldr__mix64(h ^ ldr__meta_digest(w)) != wanted)
+    return fail(r, LDR_CORRUPT, "%s: does not match its checksum: the file was damaged", r->o.ladder);
+  if (backbone != ldr_model_fingerprint(r->model))
+    return fail(r, LDR_MISMATCH, "%s: this run began with another model", r->o.ladder);
   if (ldr__meta_desc(w, &d, rungs, &r->err)) return EXIT_FAILED;
   r->ladder = ldr_ladder_create(r->model, &d, &r->err);
   if (!r->ladder) return EXIT_FAILED;
@@ -1427,10 +1474,14 @@ static int export_ladder(run *r) {
   const char *format;
   int status;
   memset(&nothing, 0, sizeof nothing);
-  nothing.method = ldr_model_encoder(r->model) ? LDR_METHOD_FULL : LDR_METHOD_HEAD;      /* of two stacks only what reaches both is a ladder */
+  /* of two stacks only what reaches both is a ladder */
+  nothing.method = ldr_model_encoder(r->model) ? LDR_METHOD_FULL : LDR_METHOD_HEAD;
   nothing.head = ldr_model_encoder(r->model) ? LDR_HEAD_WORDS : LDR_HEAD_CLASSIFY;
   nothing.classes = 2;
-  if (!r->o.ladder) return (r->ladder = ldr_ladder_create(r->model, &nothing, &r->err)) != NULL ? EXIT_DONE : EXIT_FAILED;
+  if (!r->o.ladder) {
+    r->ladder = ldr_ladder_create(r->model, &nothing, &r->err);
+    return r->ladder ? EXIT_DONE : EXIT_FAILED;
+  }
   w = ldr__weights_open_one(r->o.ladder, NULL, &r->err);
   if (!w) return EXIT_FAILED;
   format = ldr_weights_meta(w, "format");
@@ -1447,7 +1498,8 @@ static void say_head_left_out(const run *r, int gguf) {
   const ldr_ladder_desc d = ldr_ladder_desc_get(r->ladder);
   const int trained = r->o.ladder && d.head != LDR_HEAD_WORDS;
   if (trained && (gguf || !ldr__head_published(r->ladder)))
-    fprintf(stderr, "ladder: note: the %s head that the ladder learned is not in it, and answers with the ladder's file alone\n", ldr_head_name(d.head));
+    fprintf(stderr, "ladder: note: the %s head that the ladder learned is not in it, and answers with the ladder's "
+        "file alone\n", ldr_head_name(d.head));
   if (ldr_model_info_get(r->model).task != LDR_TASK_NONE && (gguf || (r->o.ladder && !ldr__head_published(r->ladder))))
     fprintf(stderr, "ladder: note: the head for a task that the model was published with is not in it\n");
 }
@@ -1461,7 +1513,8 @@ static int command_export(run *r) {
   if (!status && !gguf) status = copy_companions(r, file);
   if (!gguf) path = file;
   if (!status && gguf) status = export_gguf(r, path);
-  else if (!status) status = export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err) ? EXIT_FAILED : EXIT_DONE;
+  else if (!status && (export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)))
+    status = EXIT_FAILED;
   if (!status) say_head_left_out(r, gguf);
   r->incomplete = r->incomplete && status;
   if (!status) printf("%s written\n", path);
@@ -1483,10 +1536,22 @@ static int command_tasks(run *r) {
 
 static int run_command(const struct command *c, int argc, char **argv) {
   static const struct { unsigned bit; int (*command)(run *r); } bodies[COMMAND_COUNT] = {
-    { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
-    { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize },
-    { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare },
-    { CMD_DISTIL, command_distil }, { CMD_GENERATE, command_generate }, { CMD_TASKS, command_tasks }, { CMD_SCORE, command_score } };
+    { CMD_TRAIN, command_train },
+    { CMD_EVAL, command_eval },
+    { CMD_PREDICT, command_predict },
+    { CMD_FEATURES, command_features },
+    { CMD_TOKENIZE, command_tokenize },
+    { CMD_INSPECT, command_inspect },
+    { CMD_PLAN, command_plan },
+    { CMD_QUANTIZE, command_quantize },
+    { CMD_PRETRAIN, command_pretrain },
+    { CMD_VOCABULARY, command_vocabulary },
+    { CMD_EXPORT, command_export },
+    { CMD_COMPARE, command_compare },
+    { CMD_DISTIL, command_distil },
+    { CMD_GENERATE, command_generate },
+    { CMD_TASKS, command_tasks },
+    { CMD_SCORE, command_score } };
   static run r;
   char unfinished[LADDER_MAX_PATH];
   int i, status;
@@ -1501,11 +1566,14 @@ static int run_command(const struct command *c, int argc, char **argv) {
   for (i = 0; i < COMMAND_COUNT; i++)
     if (bodies[i].bit == c->bit) status = bodies[i].command(&r);
   if (r.incomplete && status) drop_companions(&r);
-  if (r.unfinished && !r.o.checkpoint && ldr__path_join(unfinished, sizeof unfinished, r.o.out, "model.safetensors")) remove(unfinished);      /* would pass for a model */
+  /* what is unfinished would pass for a model */
+  if (r.unfinished && !r.o.checkpoint && ldr__path_join(unfinished, sizeof unfinished, r.o.out, "model.safetensors"))
+    remove(unfinished);
   /* what is finished is kept; that not all of it was read, or arrived, is a failure all the same */
   if (!status) status = flush_answers(&r);
   if (!status && ferror(stdin) && !interrupted) status = fail(&r, LDR_IO, "standard input: reading failed", "");
-  if (!status && r.log && (fflush(r.log) != 0 || ferror(r.log))) status = fail(&r, LDR_IO, "%s: writing failed", r.o.log);
+  if (!status && r.log && (fflush(r.log) != 0 || ferror(r.log)))
+    status = fail(&r, LDR_IO, "%s: writing failed", r.o.log);
   if (status == EXIT_FAILED) {
     for (i = 0; r.err.message[i]; i++)
       if ((unsigned char)r.err.message[i] < 32) r.err.message[i] = ' ';
@@ -1523,8 +1591,8 @@ extern "C" {
   #endif
 __declspec(dllimport) wchar_t *__stdcall GetCommandLineW(void);
 __declspec(dllimport) wchar_t **__stdcall CommandLineToArgvW(const wchar_t *line, int *count);
-__declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int page, unsigned long flags, const wchar_t *from, int size, char *to, int room,
-    const char *otherwise, int *used);
+__declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int page, unsigned long flags, const wchar_t *from,
+    int size, char *to, int room, const char *otherwise, int *used);
   #ifdef __cplusplus
 }
   #endif

@@ -16,8 +16,8 @@ static int32_t filling_number(const ldr_json *j, int32_t object, const char *key
   int32_t node = ldr__json_there(j, object, key);
   int64_t v = 0;
   if (node >= 0 && (!ldr__json_integer(j, node, &v) || v < low || v > INT32_MAX - 1))
-    ldr__fail_at(err, LDR_FORMAT, ldr__json_offset(j, node), "the tokenizer's \"%s\" is not a number from %d to %d", key,
-        (int)low, (int)INT32_MAX - 1);
+    ldr__fail_at(err, LDR_FORMAT, ldr__json_offset(j, node), "the tokenizer's \"%s\" is not a number from %d to %d",
+        key, (int)low, (int)INT32_MAX - 1);
   return (int32_t)v;
 }
 

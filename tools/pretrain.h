@@ -8,7 +8,8 @@
 
 enum { MAX_TEXTS = 256, POOL = 4096, WARM_SEQUENCES = 100000, HELD_SEQUENCES = 256 };
 
-/* Words to be masked as one, as token ids; sorted for bsearch. For languages written without spaces, whose tokens are characters. */
+/* Words to be masked as one, as token ids; sorted for bsearch. For languages written without spaces, whose tokens
+   are characters. */
 typedef struct listed_word { const int32_t *ids; int32_t count; } listed_word;
 typedef struct word_list { listed_word *words; int32_t *ids, count, longest; } word_list;
 
@@ -62,7 +63,8 @@ static int read_words(run *r, word_list *w, const char *path, const ldr_tokenize
   free(line.data);
   ldr_encoding_free(&e);
   if (!status && w->count == 0) status = fail(r, LDR_DATA, "%s: holds no word of two tokens or more", path);
-  for (i = 0; i < w->count; at += (size_t)w->words[i++].count) w->words[i].ids = w->ids + at;       /* now that the ids stay where they are */
+  /* now the ids stay where they are */
+  for (i = 0; i < w->count; at += (size_t)w->words[i++].count) w->words[i].ids = w->ids + at;
   if (w->count) qsort(w->words, (size_t)w->count, sizeof *w->words, compare_words);
   return status;
 }
@@ -85,9 +87,10 @@ typedef struct text_file {
   int32_t      taken;                    /* of those                                                 */
 } text_file;
 
-/* Text files as sequences of one length, [CLS] ... [SEP] or, for models of two stacks, nothing but text. The files are read side by side, each in proportion to its length, and a pool
-   of sequences stands between reading and training, so that what a book says in one place does not come in a row. Memory does not
-   grow with the texts. What comes is a function of files and seed. */
+/* Text files as sequences of one length, [CLS] ... [SEP] or, for models of two stacks, nothing but text. The files
+   are read side by side, each in proportion to its length, and a pool of sequences stands between reading and
+   training, so that what a book says in one place does not come in a row. Memory does not grow with the texts. What
+   comes is a function of files and seed. */
 typedef struct stream {
   const ldr_tokenizer *tokenizer;
   text_file   files[MAX_TEXTS];
@@ -127,7 +130,8 @@ static int split_paths(run *r, const char *list, char **names, const char **path
     if (list[i] != ',' && list[i]) continue;
     (*names)[i] = 0;
     if (i > start) {
-      if (*count == MAX_TEXTS) return fail(r, LDR_LIMIT, "more text files than this program takes: join some of them", "");
+      if (*count == MAX_TEXTS)
+        return fail(r, LDR_LIMIT, "more text files than this program takes: join some of them", "");
       paths[(*count)++] = *names + start;
     }
     start = i + 1;
@@ -147,12 +151,15 @@ static int find_frame(run *r, stream *s) {
   s->cls = find_piece(s->tokenizer, "[CLS]", "<s>");
   s->sep = find_piece(s->tokenizer, "[SEP]", "</s>");
   s->mask = find_piece(s->tokenizer, "[MASK]", "<mask>");
-  return s->cls >= 0 && s->sep >= 0 && s->mask >= 0 ? EXIT_DONE : fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK] (or <s>, </s>, <mask>)", "");
+  if (s->cls >= 0 && s->sep >= 0 && s->mask >= 0) return EXIT_DONE;
+  return fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK] (or <s>, </s>, <mask>)", "");
 }
 
-/* Sentinel k is the vocabulary's <extra_id_k>; where it has none the k-th id from behind that no piece of the tokenizer has. */
+/* Sentinel k is the vocabulary's <extra_id_k>; where it has none the k-th id from behind that no piece of the
+   tokenizer has. */
 static int find_sentinels(run *r, stream *s) {
-  int32_t i, n = corruption_spans(s->length) + 1, named = find_piece(s->tokenizer, "<extra_id_0>", "\xe2\x96\x81<extra_id_0>") >= 0;
+  int32_t i, n = corruption_spans(s->length) + 1;
+  int named = find_piece(s->tokenizer, "<extra_id_0>", "\xe2\x96\x81<extra_id_0>") >= 0;
   s->cls = s->sep = -1;
   s->end = r->model->end_count ? r->model->ends_text[0] : -1;
   if (s->end < 0) return fail(r, LDR_MISSING, "%s: config.json has no \"eos_token_id\", which ends a text", r->o.model);
@@ -165,8 +172,10 @@ static int find_sentinels(run *r, stream *s) {
     snprintf(other, sizeof other, "\xe2\x96\x81<extra_id_%d>", (int)i);
     s->sentinels[i] = named ? find_piece(s->tokenizer, name, other) : id < ldr_tokenizer_size(s->tokenizer) ? -1 : id;
     if (s->sentinels[i] >= 0) continue;
-    ldr__fail(&r->err, LDR_MISSING, "%s: has %d sentinels to stand for spans (<extra_id_0> and so on, or ids without a piece), texts of %d tokens need %d: "
-        "a shorter --max-len needs fewer, ladder vocabulary --sentinels makes more", r->o.model, i, s->length, n);
+    ldr__fail(&r->err, LDR_MISSING,
+        "%s: has %d sentinels to stand for spans (<extra_id_0> and so on, or ids without a piece), texts of %d "
+        "tokens need %d: a shorter --max-len needs fewer, ladder vocabulary --sentinels makes more",
+        r->o.model, i, s->length, n);
     return EXIT_FAILED;
   }
   return EXIT_DONE;
@@ -203,7 +212,8 @@ static text_file *next_file(stream *s) {
   int32_t i;
   for (i = 0; i < s->count; i++) {
     text_file *f = &s->files[i];
-    if (f->file && !(feof(f->file) && f->taken == f->pieces.count) && (!best || f->read / f->size < best->read / best->size)) best = f;
+    if (!f->file || (feof(f->file) && f->taken == f->pieces.count)) continue;
+    if (!best || f->read / f->size < best->read / best->size) best = f;
   }
   return best;
 }
@@ -228,14 +238,16 @@ static int next_line(run *r, stream *s, text_file *f) {
     if (ferror(f->file)) return fail(r, LDR_IO, "%s: cannot be read", f->path), 2;
     if (got == 0) return 1;
     f->read += (double)s->line.used + 1;
-    if (s->cls < 0 && !s->sentinels && s->line.used) s->line.data[s->line.used++] = '\n';      /* next words; in the place of its last 0 */
+    /* next words; in the place of the line's last 0 */
+    if (s->cls < 0 && !s->sentinels && s->line.used) s->line.data[s->line.used++] = '\n';
     if (ldr_tokenizer_encode(s->tokenizer, &f->pieces, s->line.data, s->line.used, NULL, 0, 0, 0, &r->err)) return 2;
     s->tokens += f->pieces.count;
     if (f->pieces.count) return 0;
   }
 }
 
-/* One sequence of one file, or what is left of one and the beginning of the next; after the last file all begin again. */
+/* One sequence of one file, or what is left of one and the beginning of the next; after the last file all begin
+   again. */
 static int read_sequence(run *r, stream *s, int32_t *ids) {
   text_file *f = next_file(s);
   int32_t n = s->cls >= 0, most = s->length - (s->sep >= 0);
@@ -272,7 +284,8 @@ static int draw_sequence(run *r, stream *s, int32_t *ids) {
   return read_sequence(r, s, s->pool + (size_t)at * (size_t)s->length);
 }
 
-/* inside[i] = 1 where token i goes on with the word that token i - 1 is of: pieces ##... with whole words, and listed words. */
+/* inside[i] = 1 where token i goes on with the word that token i - 1 is of: pieces ##... with whole words, and
+   listed words. */
 static void mark_words(const run *r, const stream *s, int32_t *inside, const int32_t *ids) {
   int32_t n = s->length - 1, i, k, length;
   for (i = 0; i < s->length; i++) {
@@ -285,9 +298,10 @@ static void mark_words(const run *r, const stream *s, int32_t *inside, const int
   }
 }
 
-/* Devlin et al. 2019: 15 % of the tokens are to be told; of those 80 % become [MASK], 10 % any piece, 10 % stay. What is inside a
-   word is chosen with its first token. order, inside: room for the sequence. */
-static void mask_words(const run *r, const stream *s, int32_t *ids, int32_t *labels, int32_t *order, int32_t *inside, uint64_t key) {
+/* Devlin et al. 2019: 15 % of the tokens are to be told; of those 80 % become [MASK], 10 % any piece, 10 % stay. What
+   is inside a word is chosen with its first token. order, inside: room for the sequence. */
+static void mask_words(const run *r, const stream *s, int32_t *ids, int32_t *labels, int32_t *order, int32_t *inside,
+    uint64_t key) {
   int32_t n = s->length - 2, want = LDR__MAX(1, (int32_t)(0.15 * n + 0.5)), i, k, units = 0, chosen = 0;
   mark_words(r, s, inside, ids);
   for (i = 0; i < s->length; i++) labels[i] = LDR_IGNORE;
@@ -302,7 +316,8 @@ static void mask_words(const run *r, const stream *s, int32_t *ids, int32_t *lab
     double u = ldr__random_unit(ldr__mix64(key + 1), (uint64_t)i);
     if (labels[i] == LDR_IGNORE) continue;
     if (u < 0.8) ids[i] = s->mask;
-    else if (u < 0.9) ids[i] = (int32_t)ldr__random_below(ldr__mix64(key + 2), (uint64_t)i, (uint32_t)r->info.vocabulary);
+    else if (u < 0.9)
+      ids[i] = (int32_t)ldr__random_below(ldr__mix64(key + 2), (uint64_t)i, (uint32_t)r->info.vocabulary);
   }
 }
 
@@ -325,7 +340,8 @@ static void make_foreseen(const run *r, const stream *s, const example_room *roo
 }
 
 static void make_corrupted(const run *r, const stream *s, const example_room *room, ldr_example *e, uint64_t key) {
-  corrupt_spans(room->ids, room->segments, room->labels, room->text, s->length, s->sentinels, s->end, r->info.start, key);
+  corrupt_spans(room->ids, room->segments, room->labels, room->text, s->length, s->sentinels, s->end, r->info.start,
+      key);
   e->count = corruption_source(s->length) + corruption_target(s->length);
   e->segments = room->segments;
 }
@@ -336,10 +352,12 @@ static const struct objective {
   const char *name;
   void      (*make)(const run *r, const stream *s, const example_room *room, ldr_example *e, uint64_t key);
   int32_t     least;                       /* tokens of a text                                       */
-} objectives[] = { { "spans", make_corrupted, 2 }, { "next words", make_foreseen, 3 }, { "masked words", make_masked, 3 } };
+} objectives[] = {
+  { "spans", make_corrupted, 2 }, { "next words", make_foreseen, 3 }, { "masked words", make_masked, 3 } };
 
 static const struct objective *objective_of(const run *r) {
-  return &objectives[ldr_model_encoder(r->model) ? OBJECTIVE_SPANS : r->info.causal ? OBJECTIVE_NEXT : OBJECTIVE_MASKED];
+  if (ldr_model_encoder(r->model)) return &objectives[OBJECTIVE_SPANS];
+  return &objectives[r->info.causal ? OBJECTIVE_NEXT : OBJECTIVE_MASKED];
 }
 
 /* Fills the set with `count` sequences; step numbers the masks. */
@@ -376,7 +394,7 @@ static ldr_dataset *word_set(run *r) {
 static int write_file(run *r, const char *name, const void *data, size_t size) {
   char path[LADDER_MAX_PATH];
   ldr__writer w;
-  if (!ldr__path_join(path, sizeof path, r->o.out, name)) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+  if (out_path(r, path, name)) return EXIT_FAILED;
   if (!ldr__writer_open(&w, path, &r->err)) {
     ldr__writer_put(&w, data, size, &r->err);
     ldr__writer_close(&w, &r->err);
@@ -387,54 +405,75 @@ static int write_file(run *r, const char *name, const void *data, size_t size) {
 /* What config.json of a new encoder says. embedding: narrower than width (ELECTRA), or the same (BERT). */
 typedef struct new_model { int32_t vocabulary, width, embedding, layers, heads, ffn, positions; } new_model;
 
-/* The directory of a model that does not exist yet, with random weights; its vocabulary is there already. */
-static int make_directory_of(run *r, const new_model *n) {
-  char path[LADDER_MAX_PATH], config[1024], embedding[64] = "";
-  const char *family = n->embedding == n->width ? "bert" : "electra", *of = n->embedding == n->width ? "Bert" : "Electra";
-  int size;
-  if (n->embedding != n->width) snprintf(embedding, sizeof embedding, "  \"embedding_size\": %d,\n", (int)n->embedding);
-  size = snprintf(config, sizeof config, "{\n  \"architectures\": [\"%sForMaskedLM\"],\n  \"model_type\": \"%s\",\n  \"vocab_size\": %d,\n%s  \"hidden_size\": %d,\n  \"num_hidden_layers\": %d,\n"
-                  "  \"num_attention_heads\": %d,\n  \"intermediate_size\": %d,\n  \"max_position_embeddings\": %d,\n  \"type_vocab_size\": 2,\n  \"hidden_act\": \"gelu\",\n  \"layer_norm_eps\": 1e-12,\n"
-                  "  \"initializer_range\": 0.02,\n  \"hidden_dropout_prob\": 0.1,\n  \"attention_probs_dropout_prob\": 0.1,\n  \"pad_token_id\": 0\n}\n",
-                  of, family, (int)n->vocabulary, embedding, (int)n->width, (int)n->layers, (int)n->heads, (int)n->ffn, (int)n->positions);
-  if (write_file(r, "config.json", config, (size_t)size)) return EXIT_FAILED;
-  if (!ldr__path_join(path, sizeof path, r->o.out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
-  r->unfinished = !ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err);
+static int write_new_model(run *r, const char *config, size_t size) {
+  char path[LADDER_MAX_PATH];
+  if (write_file(r, "config.json", config, size) || out_path(r, path, "model.safetensors")) return EXIT_FAILED;
+  r->unfinished = !ldr_model_init(config, size, path, r->o.seed, &r->err);
   return r->unfinished ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* The directory of a T5 that does not exist yet. Its vocabulary is a tokenizer.json; where that has no sentinels, the model
-   has 100 ids behind its pieces for them. */
+/* The directory of a model that does not exist yet, with random weights; its vocabulary is there already. */
+static int make_directory_of(run *r, const new_model *n) {
+  char config[1024], embedding[64] = "";
+  const char *family = n->embedding == n->width ? "bert" : "electra";
+  const char *of = n->embedding == n->width ? "Bert" : "Electra";
+  int size;
+  if (n->embedding != n->width) snprintf(embedding, sizeof embedding, "  \"embedding_size\": %d,\n", (int)n->embedding);
+  size = snprintf(config, sizeof config,
+      "{\n  \"architectures\": [\"%sForMaskedLM\"],\n  \"model_type\": \"%s\",\n  \"vocab_size\": %d,\n"
+      "%s  \"hidden_size\": %d,\n  \"num_hidden_layers\": %d,\n"
+      "  \"num_attention_heads\": %d,\n  \"intermediate_size\": %d,\n  \"max_position_embeddings\": %d,\n"
+      "  \"type_vocab_size\": 2,\n  \"hidden_act\": \"gelu\",\n  \"layer_norm_eps\": 1e-12,\n"
+      "  \"initializer_range\": 0.02,\n  \"hidden_dropout_prob\": 0.1,\n  \"attention_probs_dropout_prob\": 0.1,\n"
+      "  \"pad_token_id\": 0\n}\n",
+      of, family, (int)n->vocabulary, embedding, (int)n->width, (int)n->layers, (int)n->heads, (int)n->ffn,
+      (int)n->positions);
+  return write_new_model(r, config, (size_t)size);
+}
+
+/* The directory of a T5 that does not exist yet. Its vocabulary is a tokenizer.json; where that has no sentinels, the
+   model has 100 ids behind its pieces for them. */
 static int make_stacks(run *r, const new_model *n, const ldr_tokenizer *t) {
   static const char *const named[] = { "<pad>", "</s>" };
-  char path[LADDER_MAX_PATH], config[1024];
+  char config[1024];
   int32_t ids[2], i;
   int size;
   for (i = 0; i < 2; i++) {
     ids[i] = ldr_tokenizer_find(t, named[i]);
-    if (ids[i] < 0) return fail(r, LDR_MISSING, "the vocabulary of a new model of two stacks lacks %s: ladder vocabulary --sentinels makes one", named[i]);
+    if (ids[i] < 0)
+      return fail(r, LDR_MISSING,
+          "the vocabulary of a new model of two stacks lacks %s: ladder vocabulary --sentinels makes one", named[i]);
   }
-  size = snprintf(config, sizeof config, "{\n  \"architectures\": [\"T5ForConditionalGeneration\"],\n  \"model_type\": \"t5\",\n  \"is_encoder_decoder\": true,\n  \"vocab_size\": %d,\n"
-                  "  \"d_model\": %d,\n  \"num_layers\": %d,\n  \"num_decoder_layers\": %d,\n  \"num_heads\": %d,\n  \"d_kv\": %d,\n  \"d_ff\": %d,\n  \"feed_forward_proj\": \"relu\",\n"
-                  "  \"relative_attention_num_buckets\": 32,\n  \"relative_attention_max_distance\": 128,\n  \"layer_norm_epsilon\": 1e-06,\n  \"dropout_rate\": 0.1,\n"
-                  "  \"tie_word_embeddings\": true,\n  \"pad_token_id\": %d,\n  \"eos_token_id\": %d,\n  \"decoder_start_token_id\": %d\n}\n",
-                  (int)n->vocabulary + (ldr_tokenizer_find(t, "<extra_id_0>") < 0 ? 100 : 0), (int)n->width, (int)n->layers, (int)n->layers, (int)n->heads,
-                  (int)LDR__MAX(1, n->width / n->heads), (int)n->ffn, (int)ids[0], (int)ids[1], (int)ids[0]);
-  if (write_file(r, "config.json", config, (size_t)size)) return EXIT_FAILED;
-  if (!ldr__path_join(path, sizeof path, r->o.out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
-  r->unfinished = !ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err);
-  return r->unfinished ? EXIT_DONE : EXIT_FAILED;
+  size = snprintf(config, sizeof config,
+      "{\n  \"architectures\": [\"T5ForConditionalGeneration\"],\n  \"model_type\": \"t5\",\n"
+      "  \"is_encoder_decoder\": true,\n  \"vocab_size\": %d,\n"
+      "  \"d_model\": %d,\n  \"num_layers\": %d,\n  \"num_decoder_layers\": %d,\n  \"num_heads\": %d,\n"
+      "  \"d_kv\": %d,\n  \"d_ff\": %d,\n  \"feed_forward_proj\": \"relu\",\n"
+      "  \"relative_attention_num_buckets\": 32,\n  \"relative_attention_max_distance\": 128,\n"
+      "  \"layer_norm_epsilon\": 1e-06,\n  \"dropout_rate\": 0.1,\n"
+      "  \"tie_word_embeddings\": true,\n  \"pad_token_id\": %d,\n  \"eos_token_id\": %d,\n"
+      "  \"decoder_start_token_id\": %d\n}\n",
+      (int)n->vocabulary + (ldr_tokenizer_find(t, "<extra_id_0>") < 0 ? 100 : 0), (int)n->width, (int)n->layers,
+      (int)n->layers, (int)n->heads, (int)LDR__MAX(1, n->width / n->heads), (int)n->ffn, (int)ids[0], (int)ids[1],
+      (int)ids[0]);
+  return write_new_model(r, config, (size_t)size);
 }
 
 /* A vocab.txt makes a BERT, a tokenizer.json a T5; `s` holds its bytes. */
 static int make_model_of(run *r, const new_model *n, const ldr_tokenizer *t, const ldr__source *s) {
-  static const char *const told[] = { "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n", "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n",
-    "{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"pad_token\": \"<pad>\", \"eos_token\": \"</s>\", \"unk_token\": \"<unk>\"}\n" };
+  static const char fast[] = "{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"pad_token\": \"<pad>\", "
+      "\"eos_token\": \"</s>\", \"unk_token\": \"<unk>\"}\n";
+  static const char lower[] = "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n";
+  static const char cased[] = "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n";
   const options *o = &r->o;
-  int json = s->size && s->data[0] == '{', kind = json ? 2 : o->cased;
-  if (json && (o->warm_start || o->cased)) return fail(r, LDR_ARGUMENT, "--warm-start and --cased are for a new BERT, and %s makes a T5", o->vocab);
+  int json = s->size && s->data[0] == '{';
+  const char *told = json ? fast : o->cased ? cased : lower;
+  if (json && (o->warm_start || o->cased))
+    return fail(r, LDR_ARGUMENT, "--warm-start and --cased are for a new BERT, and %s makes a T5", o->vocab);
   if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);
-  if (write_file(r, json ? "tokenizer.json" : "vocab.txt", s->data, s->size) || write_file(r, "tokenizer_config.json", told[kind], strlen(told[kind]))) return EXIT_FAILED;
+  if (write_file(r, json ? "tokenizer.json" : "vocab.txt", s->data, s->size)
+      || write_file(r, "tokenizer_config.json", told, strlen(told)))
+    return EXIT_FAILED;
   return json ? make_stacks(r, n, t) : make_directory_of(r, n);
 }
 
@@ -450,7 +489,9 @@ static int make_model(run *r) {
   n.heads = o->heads ? o->heads : LDR__MAX(1, n.width / 32);
   n.ffn = o->ffn ? o->ffn : 4 * n.width;
   n.positions = o->max_len ? o->max_len : 128;
-  if (!o->vocab) return fail(r, LDR_ARGUMENT, "a new model needs --vocab FILE (ladder vocabulary makes one), or go on from one with --model DIR", "");
+  if (!o->vocab)
+    return fail(r, LDR_ARGUMENT,
+        "a new model needs --vocab FILE (ladder vocabulary makes one), or go on from one with --model DIR", "");
   memset(&td, 0, sizeof td);
   t = ldr_tokenizer_load(o->vocab, &td, &r->err);
   if (!t) return EXIT_FAILED;
@@ -464,10 +505,11 @@ static int make_model(run *r) {
   return status;
 }
 
-/* Word embeddings from a truncated factorisation of the texts' positive pointwise mutual information, and sines in the position table:
-   what the first thousands of steps would otherwise be spent on. */
+/* Word embeddings from a truncated factorisation of the texts' positive pointwise mutual information, and sines in
+   the position table: what the first thousands of steps would otherwise be spent on. */
 static int warm_start(run *r) {
-  ldr_param word = ldr_ladder_param(r->ladder, ldr_ladder_find(r->ladder, "embeddings.word.weight")), position = ldr_ladder_param(r->ladder, ldr_ladder_find(r->ladder, "embeddings.position.weight"));
+  ldr_param word = ldr_ladder_param(r->ladder, ldr_ladder_find(r->ladder, "embeddings.word.weight"));
+  ldr_param position = ldr_ladder_param(r->ladder, ldr_ladder_find(r->ladder, "embeddings.position.weight"));
   stream s;
   word_counts *counts = NULL;
   int32_t i, k, *ids = (int32_t *)malloc((size_t)r->max_len * sizeof *ids);
@@ -486,7 +528,8 @@ static int warm_start(run *r) {
   for (i = 0; i < position.rows && !status; i++)
     for (k = 0; k < position.columns; k++) {
       double angle = i / pow(10000.0, (double)(k / 2 * 2) / position.columns);
-      position.value[(size_t)i * (size_t)position.columns + (size_t)k] = (float)(0.02 * (k % 2 ? cos(angle) : sin(angle)));
+      double wave = k % 2 ? cos(angle) : sin(angle);
+      position.value[(size_t)i * (size_t)position.columns + (size_t)k] = (float)(0.02 * wave);
     }
   word_counts_free(counts);
   free(ids);
@@ -539,16 +582,17 @@ static int save_beside(run *r) {
   if (l && ldr_ladder_save(l, r->o.with_ladder, &r->err)) status = EXIT_FAILED;
   ldr_ladder_free(l);
   ldr_model_free(m);
-  if (!status) printf("%s written: %" PRIu64 " parameters trained\n", r->o.with_ladder, ldr_ladder_trainable(r->beside));
+  if (!status)
+    printf("%s written: %" PRIu64 " parameters trained\n", r->o.with_ladder, ldr_ladder_trainable(r->beside));
   return status;
 }
 
 /* Where the batches of a run on plain text come from, and what is said of it on the way. */
 typedef struct feed {
   void  *context;
-  int  (*fill)(run *r, void *context, int64_t step);                     /* makes r->train the batch of a step             */
-  void (*after)(run *r, void *context, ldr_progress *p);                 /* NULL, or puts a loss of its own into p         */
-  int  (*report)(run *r, void *context, const ldr_progress *p);          /* twenty times a run: what held-out texts say    */
+  int  (*fill)(run *r, void *context, int64_t step);              /* makes r->train the batch of a step          */
+  void (*after)(run *r, void *context, ldr_progress *p);          /* NULL, or puts a loss of its own into p      */
+  int  (*report)(run *r, void *context, const ldr_progress *p);   /* twenty times a run: what held-out texts say */
 } feed;
 
 /* A member of the line that a log has for each report. */
@@ -560,7 +604,9 @@ static void log_member(FILE *log, const char *name, double value) {
 /* What pretrain draws its batches from. */
 typedef struct masked_feed { stream s; ldr_dataset *held; } masked_feed;
 
-static int fill_masked(run *r, void *context, int64_t step) { return fill_batch(r, &((masked_feed *)context)->s, r->train, r->train_desc.batch, step); }
+static int fill_masked(run *r, void *context, int64_t step) {
+  return fill_batch(r, &((masked_feed *)context)->s, r->train, r->train_desc.batch, step);
+}
 
 static int report_held_out(run *r, void *context, const ldr_progress *p) {
   ldr_dataset *held = ((masked_feed *)context)->held;
@@ -568,7 +614,8 @@ static int report_held_out(run *r, void *context, const ldr_progress *p) {
   if (!ldr_dataset_count(held)) return EXIT_DONE;
   if (ldr_evaluate(r->ladder, held, LDR_METRIC_ACCURACY, &score, &r->err)) return EXIT_FAILED;
   if (r->beside && ldr_evaluate(r->beside, held, LDR_METRIC_ACCURACY, &beside, &r->err)) return EXIT_FAILED;
-  if (r->beside) printf("step %d: held-out loss of the ladder %.4f, accuracy %.4f\n", (int)p->step, beside.loss, beside.accuracy);
+  if (r->beside)
+    printf("step %d: held-out loss of the ladder %.4f, accuracy %.4f\n", (int)p->step, beside.loss, beside.accuracy);
   printf("step %d: held-out loss %.4f, accuracy %.4f\n", (int)p->step, score.loss, score.accuracy);
   fflush(stdout);
   if (r->log) {
@@ -589,7 +636,8 @@ static int stream_steps(run *r, const feed *f, watch *w) {
   w->first_step = p.step;
   w->first_tokens = p.tokens;
   while (!ldr_trainer_done(r->trainer)) {
-    if (f->fill(r, f->context, p.step) || ldr_trainer_step(r->trainer, &p, &r->err) || (r->beside && ldr_trainer_step(r->beside_trainer, NULL, &r->err))) return EXIT_FAILED;
+    if (f->fill(r, f->context, p.step) || ldr_trainer_step(r->trainer, &p, &r->err)) return EXIT_FAILED;
+    if (r->beside && ldr_trainer_step(r->beside_trainer, NULL, &r->err)) return EXIT_FAILED;
     if (f->after) f->after(r, f->context, &p);
     loss += p.step_loss;
     since++;
@@ -598,7 +646,8 @@ static int stream_steps(run *r, const feed *f, watch *w) {
     if (p.step % every == 0 || p.step == p.steps) {
       double now = seconds_now();
       if (w->terminal) clear_bar(w);
-      printf("step %d of %d: loss %.4f, %.0f tokens/s, %.0f s\n", (int)p.step, (int)p.steps, loss / since, (double)(p.tokens - w->first_tokens) / LDR__MAX(now - w->start, 1e-9), now - w->opened);
+      printf("step %d of %d: loss %.4f, %.0f tokens/s, %.0f s\n", (int)p.step, (int)p.steps, loss / since,
+          (double)(p.tokens - w->first_tokens) / LDR__MAX(now - w->start, 1e-9), now - w->opened);
       fflush(stdout);
       loss = since = 0;
       if (f->report(r, f->context, &p)) return EXIT_FAILED;
@@ -645,6 +694,36 @@ static int open_log(run *r) {
   return EXIT_DONE;
 }
 
+static int check_pretrain(run *r) {
+  const options *o = &r->o;
+  int fresh = !o->model, ladder = o->method == METHOD_LADDER;
+  if (ladder && fresh) return fail(r, LDR_ARGUMENT, "a ladder is trained beside a model: give --model DIR", "");
+  if (o->with_ladder && (ladder || o->resume || o->checkpoint || o->stop_at))
+    return fail(r, LDR_ARGUMENT,
+        "--with-ladder trains model and ladder in one go: without --method ladder, --checkpoint, "
+        "--resume and --stop-at", "");
+  if (o->method && !ladder && o->method != 1 + (int32_t)LDR_METHOD_FULL)
+    return fail(r, LDR_ARGUMENT, "--method: plain text is learned by the model (full) or a ladder", "");
+  if (o->distil && !ladder) return fail(r, LDR_ARGUMENT, "--distil goes with --method ladder", "");
+  if (!fresh && (o->layers || o->width || o->heads || o->ffn || o->vocab || o->warm_start))
+    return fail(r, LDR_ARGUMENT,
+        "--layers, --width, --heads, --ffn, --vocab and --warm-start are for a new model, without --model", "");
+  return EXIT_DONE;
+}
+
+/* What does not go with the model, which is open. */
+static int check_objective(run *r) {
+  const options *o = &r->o;
+  if (r->max_len < objective_of(r)->least)
+    return fail(r, LDR_ARGUMENT, "--max-len must leave room for %s", objective_of(r)->name);
+  if (objective_of(r) != &objectives[OBJECTIVE_MASKED] && (o->whole_words || o->word_list))
+    return fail(r, LDR_ARGUMENT, "--whole-words and --word-list are for masked words, and this model learns %s",
+        objective_of(r)->name);
+  if (ldr_model_encoder(r->model) && (o->distil || o->with_ladder))
+    return fail(r, LDR_ARGUMENT, "--distil and --with-ladder are for models of one stack, and %s has two", o->model);
+  return EXIT_DONE;
+}
+
 static int command_pretrain(run *r) {
   options *o = &r->o;
   int fresh = !o->model, ladder = o->method == METHOD_LADDER, status;
@@ -655,22 +734,18 @@ static int command_pretrain(run *r) {
   memset(&w, 0, sizeof w);
   w.opened = seconds_now();
   w.terminal = on_terminal();
-  if (ladder && fresh) return fail(r, LDR_ARGUMENT, "a ladder is trained beside a model: give --model DIR", "");
-  if (o->with_ladder && (ladder || o->resume || o->checkpoint || o->stop_at)) return fail(r, LDR_ARGUMENT, "--with-ladder trains model and ladder in one go: without --method ladder, --checkpoint, --resume and --stop-at", "");
-  if (o->method && !ladder && o->method != 1 + (int32_t)LDR_METHOD_FULL) return fail(r, LDR_ARGUMENT, "--method: plain text is learned by the model (full) or a ladder", "");
-  if (o->distil && !ladder) return fail(r, LDR_ARGUMENT, "--distil goes with --method ladder", "");
-  if (!fresh && (o->layers || o->width || o->heads || o->ffn || o->vocab || o->warm_start)) return fail(r, LDR_ARGUMENT, "--layers, --width, --heads, --ffn, --vocab and --warm-start are for a new model, without --model", "");
-  if (!ladder && !ldr__path_join(path, sizeof path, o->out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", o->out);
-  if (!ladder && !o->resume && ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
+  if (check_pretrain(r)) return EXIT_FAILED;
+  if (!ladder && out_path(r, path, "model.safetensors")) return EXIT_FAILED;
+  if (!ladder && !o->resume && ldr__file_exists(path))
+    return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
   if (ladder ? check_writable(r, o->out) : fresh && !o->resume && make_model(r)) return EXIT_FAILED;
   if (fresh) o->model = o->out;
-  if (!fresh && !ladder ? copy_companions(r, path) : open_model(r)) return EXIT_FAILED;      /* both open the model; weights that are there stay */
+  /* both open the model; weights that are there stay */
+  if (!fresh && !ladder ? copy_companions(r, path) : open_model(r)) return EXIT_FAILED;
   if (o->with_ladder && check_writable(r, o->with_ladder)) return EXIT_FAILED;
   status = choose_max_len(r, 128);
   if (status) return status;
-  if (r->max_len < objective_of(r)->least) return fail(r, LDR_ARGUMENT, "--max-len must leave room for %s", objective_of(r)->name);
-  if (objective_of(r) != &objectives[OBJECTIVE_MASKED] && (o->whole_words || o->word_list)) return fail(r, LDR_ARGUMENT, "--whole-words and --word-list are for masked words, and this model learns %s", objective_of(r)->name);
-  if (ldr_model_encoder(r->model) && (o->distil || o->with_ladder)) return fail(r, LDR_ARGUMENT, "--distil and --with-ladder are for models of one stack, and %s has two", o->model);
+  if (check_objective(r)) return EXIT_FAILED;
   if (!o->steps) o->steps = 10000;
   o->epochs = o->steps;                  /* a batch is a data set of its own, an epoch one step */
   if (!(o->lr > 0)) o->lr = ladder ? 1e-3f : 5e-4f;
@@ -690,9 +765,11 @@ static int command_pretrain(run *r) {
   if (!status) status = stream_steps(r, &f, &w);
   close_stream(&from.s);
   if (status) return status;
-  if (ladder ? ldr_ladder_save(r->ladder, o->out, &r->err) : ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
+  if (ladder ? ldr_ladder_save(r->ladder, o->out, &r->err)
+             : ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
   r->unfinished = 0;
-  printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", ladder ? o->out : path, ldr_ladder_trainable(r->ladder), seconds_now() - w.opened);
+  printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", ladder ? o->out : path,
+      ldr_ladder_trainable(r->ladder), seconds_now() - w.opened);
   return r->beside ? save_beside(r) : EXIT_DONE;
 }
 
@@ -701,7 +778,9 @@ static int command_vocabulary(run *r) {
   char *names = NULL;
   int32_t count;
   int status = split_paths(r, r->o.texts, &names, paths, &count);
-  if (!status && make_vocabulary(paths, count, r->o.size ? r->o.size : 8192, !r->o.cased, r->o.sentinels, r->o.out, &r->err)) status = EXIT_FAILED;
+  int32_t size = r->o.size ? r->o.size : 8192;
+  if (!status && make_vocabulary(paths, count, size, !r->o.cased, r->o.sentinels, r->o.out, &r->err))
+    status = EXIT_FAILED;
   free(names);
   if (!status) printf("%s written\n", r->o.out);
   return status;

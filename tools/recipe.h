@@ -1,8 +1,8 @@
-/* recipe.h: a ladder's shape and its training from the data, the backbone, and what the user grants: width, copies, epochs, pooling
-   and cache.
+/* recipe.h: a ladder's shape and its training from the data, the backbone, and what the user grants: width, copies,
+   epochs, pooling and cache.
 
-   Include it after ladder.h. Where that has LADDER_IMPLEMENTATION this is compiled too, elsewhere it only declares. With
-   LADDER_NO_TRAIN nothing is left of it. */
+   Include it after ladder.h. Where that has LADDER_IMPLEMENTATION this is compiled too, elsewhere it only declares.
+   With LADDER_NO_TRAIN nothing is left of it. */
 
 #ifndef LADDER_RECIPE_H
 #define LADDER_RECIPE_H
@@ -31,10 +31,11 @@ typedef struct ldr_budget {
        top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
                  last narrow rungs alone
        cache     in memory as bf16, int8, or none
-   text[size] says what was chosen, for people, and behind a ; what that costs here. Allocates for its time; *train needs an allocator if the model has none.
-   Other methods and presets keep their own defaults. LDR_LIMIT where even the cheapest does not fit the budget. */
-LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size, const ldr_model *m,
-    const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
+   text[size] says what was chosen, for people, and behind a ; what that costs here. Allocates for its time; *train
+   needs an allocator if the model has none. Other methods and presets keep their own defaults. LDR_LIMIT where even
+   the cheapest does not fit the budget. */
+LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size,
+    const ldr_model *m, const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
 
 #ifdef __cplusplus
 }
@@ -156,14 +157,14 @@ static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_trai
     if (strcmp(plan.items[i].name, "tap cache: taps") == 0) cached = plan.items[i].bytes;
   cost->memory = plan.total + l->size * sizeof(float);
   cost->seconds = ldr__recipe_seconds(l, t, set, dev, b->forward_rate);
-  return plan.total && (b->memory ? cost->memory <= b->memory : cached <= most) &&
-      !(b->seconds > 0 && cost->seconds > b->seconds);
+  return plan.total && (b->memory ? cost->memory <= b->memory : cached <= most)
+      && !(b->seconds > 0 && cost->seconds > b->seconds);
 }
 
 static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const ldr_train_desc *t,
     const ldr__cost *cost, const ldr_budget *b) {
-  static const char *const pools[] = { "", "the first token", "the last token", "the mean of a text",
-    "the means of two texts and how they differ" };
+  static const char *const pools[] = {
+    "", "the first token", "the last token", "the mean of a text", "the means of two texts and how they differ" };
   const char *reads = ldr__per_token(l->d.head) ? "every token" : pools[l->d.pool];
   const char *keeps = !t->cache ? "not kept" : t->cache_dir ? "kept on disk" : t->cache_type == LDR_BF16
       ? "kept as bf16" : t->cache_type == LDR_I8 ? "kept as int8" : "kept";
@@ -231,14 +232,16 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
     return ldr__fail(err, LDR_ARGUMENT,
         "ldr_recipe: a limit of seconds can be kept only if the caller measures the backbone: forward_rate");
   if (size) text[0] = 0;
-  if (ladder->method != LDR_METHOD_LADDER || ladder->preset != LDR_PRESET_DEFAULT || ladder->beside ||
-      ladder->head == LDR_HEAD_WORDS) return LDR_OK;
+  if (ladder->method != LDR_METHOD_LADDER || ladder->preset != LDR_PRESET_DEFAULT || ladder->beside
+      || ladder->head == LDR_HEAD_WORDS)
+    return LDR_OK;
   a = train->alloc.alloc_fn ? train->alloc : ladder->alloc.alloc_fn ? ladder->alloc : m->alloc;
   if (!train->epochs) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
   if (!ladder->pool && !ladder->published_head && !m->shape.causal && ldr__recipe_pairs(set))
     ladder->pool = LDR_POOL_PAIR;
-  if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal &&
-      ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
+  if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal
+      && ldr__recipe_pool(ladder, m, set, dev, &a, err))
+    return err->status;
   for (i = 0; i < LDR__COUNT(ldr__recipes); i++)
     for (k = 0; k < 3; k++) {
       if (b.no_cache && ldr__recipe_caches[k].cache) continue;

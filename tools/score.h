@@ -265,8 +265,8 @@ static void score_marks(score_work *w, score_units *u) {
   b->count = 0;
   for (i = 0; i < a->count; i++) {
     char c = a->at[i];
-    int mark = (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') ||
-        (c >= ':' && c <= '@') || c == '/';
+    int mark = (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+')
+        || (c >= ':' && c <= '@') || c == '/';
     if (mark) score_put(w, b, " ", 1);
     score_put(w, b, &c, 1);
     if (mark) score_put(w, b, " ", 1);
@@ -292,8 +292,9 @@ static void score_marks(score_work *w, score_units *u) {
 
 /* sacrebleu's default: the cutter of WMT's mteval-v13a. */
 static void score_cut_13a(score_work *w, score_units *u, const char *s, size_t n) {
-  static const char *const pairs[][2] = { { "<skipped>", "" }, { "-\n", "" }, { "\n", " " }, { "&quot;", "\"" },
-    { "&amp;", "&" }, { "&lt;", "<" }, { "&gt;", ">" } };
+  static const char *const pairs[][2] = {
+    { "<skipped>", "" }, { "-\n", "" }, { "\n", " " }, { "&quot;", "\"" }, { "&amp;", "&" }, { "&lt;", "<" },
+    { "&gt;", ">" } };
   score_bytes *b = &w->text;
   score_text t;
   size_t p, i, k;
@@ -323,10 +324,11 @@ static void score_cut_13a(score_work *w, score_units *u, const char *s, size_t n
 /* What sacrebleu's zh takes for Chinese. Two of its ranges are written with five digits where Python reads four, so
    that they are other characters: dashes and quotes among them. */
 static int score_chinese(uint32_t c) {
-  static const uint32_t ranges[][2] = { { 0x2001, 0x2a6d }, { 0x2e80, 0x2eff }, { 0x2f00, 0x2fdf }, { 0x2ff0, 0x2fff },
-    { 0x3000, 0x303f }, { 0x3100, 0x312f }, { 0x31a0, 0x31bf }, { 0x31c0, 0x31ef }, { 0x3200, 0x33ff },
-    { 0x3400, 0x4db5 }, { 0x4e00, 0x9fbb }, { 0xf900, 0xfa2d }, { 0xfa30, 0xfa6a }, { 0xfa70, 0xfad9 },
-    { 0xfe10, 0xfe1f }, { 0xfe30, 0xfe4f }, { 0xff00, 0xffef } };
+  static const uint32_t ranges[][2] = {
+    { 0x2001, 0x2a6d }, { 0x2e80, 0x2eff }, { 0x2f00, 0x2fdf }, { 0x2ff0, 0x2fff }, { 0x3000, 0x303f },
+    { 0x3100, 0x312f }, { 0x31a0, 0x31bf }, { 0x31c0, 0x31ef }, { 0x3200, 0x33ff }, { 0x3400, 0x4db5 },
+    { 0x4e00, 0x9fbb }, { 0xf900, 0xfa2d }, { 0xfa30, 0xfa6a }, { 0xfa70, 0xfad9 }, { 0xfe10, 0xfe1f },
+    { 0xfe30, 0xfe4f }, { 0xff00, 0xffef } };
   size_t i;
   for (i = 0; i < sizeof ranges / sizeof *ranges; i++)
     if (c >= ranges[i][0] && c <= ranges[i][1]) return 1;

@@ -106,7 +106,8 @@ static int read_pairs(run *r, score_data *d, const char *path) {
 
 /* A task whose files hold a target beside each source. */
 static int choose_pairs(run *r) {
-  if (r->task->head == LDR_HEAD_WORDS && r->task->field[LDR__FIELD_LABEL] && !reads_preferences(r->task)) return EXIT_DONE;
+  if (r->task->head == LDR_HEAD_WORDS && r->task->field[LDR__FIELD_LABEL] && !reads_preferences(r->task))
+    return EXIT_DONE;
   return fail(r, LDR_ARGUMENT, "--task %s: its files hold no targets; seq2seq, instruct and e2e have them",
       r->task->name);
 }
@@ -253,8 +254,10 @@ static int say_all(run *r, const score_data *d, said_texts *t) {
     if (!status && interrupted) status = fail(r, LDR_DATA, "stopped before every source was answered", "");
     if (!status && said_add(t, g.text.data ? g.text.data : "", g.text.size, &r->err)) status = EXIT_FAILED;
   }
-  if (!status && cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRIu64
-      " sources are longer than %d tokens, with room for an answer, and were cut (--max-len)\n", cut, (uint64_t)d->count, (int)r->max_len);
+  if (!status && cut)
+    fprintf(stderr, "ladder: %" PRId64 " of %" PRIu64
+        " sources are longer than %d tokens, with room for an answer, and were cut (--max-len)\n",
+        cut, (uint64_t)d->count, (int)r->max_len);
   generate_close(&g);
   ldr_encoding_free(&c);
   return status;
@@ -332,8 +335,8 @@ static int spoken_again(run *r, const ldr_encoding *c, const char *word, size_t 
   snprintf(copy, sizeof copy, "%.*s", (int)n, word);
   one.words = copy;
   if (count && beams_ends(r->model, c->ids[count - 1])) count--;
-  again = !ldr_tokenizer_decode(ldr_model_tokenizer(r->model), &said, c->ids, count, 1, &r->err) && said.data &&
-      spoken_value(&one, said.data, said.size, &value);
+  again = !ldr_tokenizer_decode(ldr_model_tokenizer(r->model), &said, c->ids, count, 1, &r->err) && said.data
+      && spoken_value(&one, said.data, said.size, &value);
   ldr_text_free(&said);
   return again;
 }

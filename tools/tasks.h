@@ -180,8 +180,9 @@ static int word_among(const char *words, const char *s, size_t n) {
   int index = 1;
   while (words && *words) {
     size_t length = strcspn(words, "|"), first = strcspn(words, "=|");
-    if ((first == n && memcmp(words, s, n) == 0) ||
-      (first < length && length - first - 1 == n && memcmp(words + first + 1, s, n) == 0)) return index;
+    if ((first == n && memcmp(words, s, n) == 0)
+        || (first < length && length - first - 1 == n && memcmp(words + first + 1, s, n) == 0))
+      return index;
     index++;
     words += length + (words[length] == '|');
   }
@@ -323,7 +324,6 @@ static ldr_status add_name(name_list *l, const char *name, ldr_error *err) {
   return LDR_OK;
 }
 
-
 /* Numbers by value and before words; words by their bytes. */
 static int compare_names(const void *a, const void *b) {
   const char *x = *(char *const *)a, *y = *(char *const *)b;
@@ -458,8 +458,8 @@ static ldr_status row_labels(rows *s, int pair, size_t at, ldr_error *err) {
 
 /* Where no blank stands between tokens: beside Chinese, Japanese and their punctuation. */
 static int is_wide(uint32_t c) {
-  return (c >= 0x2e80 && c < 0xac00) || (c >= 0xf900 && c < 0xfb00) || (c >= 0xfe30 && c < 0xfe50) ||
-         (c >= 0xff00 && c < 0xff70) || (c >= 0x20000 && c < 0x40000);
+  return (c >= 0x2e80 && c < 0xac00) || (c >= 0xf900 && c < 0xfb00) || (c >= 0xfe30 && c < 0xfe50)
+      || (c >= 0xff00 && c < 0xff70) || (c >= 0x20000 && c < 0x40000);
 }
 
 static ldr_status row_example(rows *s, int pair, size_t at, ldr_error *err) {
@@ -479,8 +479,9 @@ static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, siz
   int32_t i, begin, inside = 0, taken = 0;
   snprintf(name, sizeof name, "B-%s", e->type);
   begin = ldr_dataset_label(s->r.d, name, 0, err);
-  if (begin < 0) return ldr__fail_at(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
-      ldr__reader_line(&s->r, at), e->type);
+  if (begin < 0)
+    return ldr__fail_at(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
+        ldr__reader_line(&s->r, at), e->type);
   for (i = 0; i < c->count; i++) taken |= overlaps(c, i, from, to) && s->classes[i] != 0;
   for (i = 0; i < c->count && !taken; i++) {
     if (!overlaps(c, i, from, to)) continue;
@@ -565,8 +566,8 @@ static ldr_status add_marked(rows *s, const int32_t *ids, int32_t n, const int32
   return status;
 }
 
-/* A pair for a model of two stacks: the encoder reads the source, the decoder its start token and the target, which as the
-   tokenizer ends it, or else with the model's own end, is learned. Each is cut to max_len. */
+/* A pair for a model of two stacks: the encoder reads the source, the decoder its start token and the target, which
+   as the tokenizer ends it, or else with the model's own end, is learned. Each is cut to max_len. */
 static ldr_status add_pair(rows *s, const ldr_encoding *source, const ldr_encoding *target, ldr_error *err) {
   int32_t most = s->r.desc.max_len, n = source->count, k = target->count, i, *ids, *segments,
       ends = s->ends_text >= 0 && (k == 0 || target->ids[k - 1] != s->ends_text);
@@ -599,7 +600,9 @@ static ldr_status add_pair(rows *s, const ldr_encoding *source, const ldr_encodi
 static int reads_preferences(const task_info *k) { return k && k->head == LDR_HEAD_WORDS && k->choices == 2; }
 
 /* 1: prompt and answers may be lists of messages. */
-static int takes_messages(const task_info *k) { return k->head == LDR_HEAD_WORDS && k->form == FORM_TEXTS && !spoken_of(k); }
+static int takes_messages(const task_info *k) {
+  return k->head == LDR_HEAD_WORDS && k->form == FORM_TEXTS && !spoken_of(k);
+}
 
 /* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is
    learned. */
@@ -608,7 +611,8 @@ static ldr_status words_of(rows *s, const char *completion, size_t at, ldr_error
   ldr_encoding *a = &s->encoding, *b = &s->answer;
   int32_t *ids, n, end;
   ldr_status status;
-  if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, s->start < 0 ? INT32_MAX : s->r.desc.max_len, 1, err))
+  if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0,
+          s->start < 0 ? INT32_MAX : s->r.desc.max_len, 1, err))
     return err->status;
   if (s->task->form == FORM_LINES) return add_words(s, a->ids, a->count, 0, err);
   if (!*completion) return damaged(s, at, err, "the answer is empty: there is nothing to learn");
@@ -649,9 +653,11 @@ static ldr_status spoken_source(rows *s, int pair, size_t at, ldr_error *err) {
   part[w->swapped] = row_field(s, LDR__FIELD_TEXT);
   part[!w->swapped] = w->second ? row_field(s, LDR__FIELD_TEXT2) : "";
   s->side.used = 0;
-  if (growing_add(&s->side, w->first, strlen(w->first), err) || growing_add(&s->side, part[0], strlen(part[0]), err) ||
-      (w->second && (growing_add(&s->side, w->second, strlen(w->second), err) ||
-      growing_add(&s->side, part[1], strlen(part[1]), err)))) return LDR_MEMORY;
+  if (growing_add(&s->side, w->first, strlen(w->first), err) || growing_add(&s->side, part[0], strlen(part[0]), err)
+      || (w->second
+          && (growing_add(&s->side, w->second, strlen(w->second), err)
+              || growing_add(&s->side, part[1], strlen(part[1]), err))))
+    return LDR_MEMORY;
   return ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->side.data, s->side.used, err);
 }
 
@@ -903,13 +909,14 @@ static int table_columns(rows *s, int column[LDR__MAX_COLUMNS], int *named, ldr_
     column[n++] = role;
     if (i >= s->r.size || s->r.data[i] == '\n') break;
   }
-  if (k->form == FORM_CHOICE && !have[LDR__FIELD_TEXT] && have[LDR__FIELD_TEXT2]) { /* nothing to read but the question */
-    for (f = 0; f < n; f++)
+  if (k->form == FORM_CHOICE && !have[LDR__FIELD_TEXT] && have[LDR__FIELD_TEXT2]) {
+    for (f = 0; f < n; f++)                      /* nothing to read but the question */
       if (column[f] == LDR__FIELD_TEXT2) column[f] = LDR__FIELD_TEXT;
     have[LDR__FIELD_TEXT] = 1;
   }
-  *named = n > (k->form != FORM_LINES && !s->r.unlabelled) && have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || !k->field[LDR__FIELD_LABEL] ||
-      s->r.unlabelled) && (k->form != FORM_CHOICE || choices > 1);
+  *named = n > (k->form != FORM_LINES && !s->r.unlabelled) && have[LDR__FIELD_TEXT]
+      && (have[LDR__FIELD_LABEL] || !k->field[LDR__FIELD_LABEL] || s->r.unlabelled)
+      && (k->form != FORM_CHOICE || choices > 1);
   if (*named && k->field[LDR__FIELD_TEXT2] && k->form == FORM_TEXTS) *named = have[LDR__FIELD_TEXT2];
   if (*named) return n;
   for (n = 0, f = 0; f < LDR__FIELDS; f++) n = LDR__MAX(n, k->column[f] + 1);
@@ -948,11 +955,12 @@ static ldr_status read_table(rows *s, ldr_error *err) {
   int column[LDR__MAX_COLUMNS], named, columns = table_columns(s, column, &named, err), n, pair = 0, k, wanted = 0;
   size_t at = s->r.begin, next = at;
   ldr_status status = err->status;
-  if (!status && !columns) return ldr__reader_fail(&s->r, at, err,
-      "the first line has to name the columns of the task: %s%s%s%s%s%s", s->task->field[LDR__FIELD_TEXT],
-      s->task->field[LDR__FIELD_TEXT2] ? ", " : "", s->task->field[LDR__FIELD_TEXT2] ? s->task->field[LDR__FIELD_TEXT2] : "",
-      s->task->field[LDR__FIELD_LABEL] ? ", " : "", s->task->field[LDR__FIELD_LABEL] ? s->task->field[LDR__FIELD_LABEL] : "",
-      s->task->form == FORM_CHOICE ? ", and the choices: choice1, choice2, ... or A, B, ..." : "");
+  if (!status && !columns) {
+    const char *text2 = s->task->field[LDR__FIELD_TEXT2], *label = s->task->field[LDR__FIELD_LABEL];
+    return ldr__reader_fail(&s->r, at, err, "the first line has to name the columns of the task: %s%s%s%s%s%s",
+        s->task->field[LDR__FIELD_TEXT], text2 ? ", " : "", text2 ? text2 : "", label ? ", " : "", label ? label : "",
+        s->task->form == FORM_CHOICE ? ", and the choices: choice1, choice2, ... or A, B, ..." : "");
+  }
   for (k = 0; k < columns; k++) {
     pair |= column[k] == LDR__FIELD_TEXT2;
     if (column[k] >= 0 && !(column[k] == LDR__FIELD_LABEL && s->r.unlabelled)) wanted = k + 1;
@@ -1116,9 +1124,10 @@ static ldr_status give_choices(rows *s, size_t at, ldr_error *err) {
     return LDR_OK;
   }
   if (!label || !*label) return damaged(s, at, err, "the example has no answer");
-  if (find_answer(s) < 0) return damaged(s, at, err, "the answer \"%s\" is none of the %d choices%s", show(shown,
-      label, strlen(label)), (int)s->choices.count, !s->choices.from ? ""
-      : ": beside choices named from 1 a \"label\" counts from 0, and an \"answer\" names its choice");
+  if (find_answer(s) < 0)
+    return damaged(s, at, err, "the answer \"%s\" is none of the %d choices%s", show(shown, label, strlen(label)),
+        (int)s->choices.count, !s->choices.from ? ""
+        : ": beside choices named from 1 a \"label\" counts from 0, and an \"answer\" names its choice");
   return s->row_fn(s, 0, at, err);
 }
 
@@ -1160,9 +1169,8 @@ static int is_nested(const ldr_json *j, int32_t node) {
       ? ldr_json_node_at(j, first->next) : NULL;
   const ldr_json_node *line = first ? ldr_json_node_at(j, first->first) : NULL, *asked = second
       ? ldr_json_node_at(j, second->first) : NULL;
-  return n->type == LDR_JSON_ARRAY && n->count >= 2 && first->type == LDR_JSON_ARRAY &&
-         second->type == LDR_JSON_ARRAY &&
-         (!line || line->type == LDR_JSON_STRING) && (!asked || asked->type == LDR_JSON_OBJECT);
+  return n->type == LDR_JSON_ARRAY && n->count >= 2 && first->type == LDR_JSON_ARRAY && second->type == LDR_JSON_ARRAY
+      && (!line || line->type == LDR_JSON_STRING) && (!asked || asked->type == LDR_JSON_OBJECT);
 }
 
 static ldr_status read_nested(rows *s, const ldr_json *j, int32_t array, size_t base, ldr_error *err) {
@@ -1191,13 +1199,16 @@ static const char *first_word(const char *words, char out[64]) {
 
 /* A conversation by the model's template as tokens: e->segments says which of them the model is to say, none of those
    before byte `from` of the text. Returns how many of the last `most`. */
-static int32_t said_tokens(rows *s, ldr_encoding *e, const ldr_json *own, size_t from, int32_t most, ldr_error *refused) {
+static int32_t said_tokens(rows *s, ldr_encoding *e, const ldr_json *own, size_t from, int32_t most,
+    ldr_error *refused) {
   ldr_encode_desc d;
   int32_t i, learned = 0;
   memset(&d, 0, sizeof d);
   d.no_special = 1;
-  if (chat_answers(&s->talk, own, refused) || ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out ? s->talk.j.out : "",
-      s->talk.j.used, NULL, 0, &d, refused)) return 0;
+  if (chat_answers(&s->talk, own, refused)
+      || ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out ? s->talk.j.out : "", s->talk.j.used, NULL, 0,
+          &d, refused))
+    return 0;
   for (i = 0; i < e->count; i++) {
     e->segments[i] = chat_assistant(&s->talk, e, i) && (size_t)e->end[i] > from;
     learned += e->segments[i] && i > 0 && e->count - i <= most;      /* nothing stands before the first */
@@ -1289,7 +1300,8 @@ static void put_others(jinja_buffer *b, const ldr_json *j, int32_t object, const
 }
 
 /* Prompt and answer as one conversation; the prompt's answers are read and not learned. */
-static void said_answer(rows *s, ldr_encoding *e, const ldr_json *j, int32_t object, int32_t answer, ldr_error *refused) {
+static void said_answer(rows *s, ldr_encoding *e, const ldr_json *j, int32_t object, int32_t answer,
+    ldr_error *refused) {
   jinja_buffer b = { NULL, NULL, 0, 0 };
   ldr_json *own = NULL;
   int32_t before, after;
@@ -1301,7 +1313,8 @@ static void said_answer(rows *s, ldr_encoding *e, const ldr_json *j, int32_t obj
   jinja_put_string(&b, "]");
   put_others(&b, j, object, s->task);
   jinja_put_string(&b, "}");
-  if (before < 0 || after < 0 || answer < 0) ldr__fail(refused, LDR_DATA, "a prompt and its answers are texts or lists of {\"role\":..,\"content\":..}");
+  if (before < 0 || after < 0 || answer < 0)
+    ldr__fail(refused, LDR_DATA, "a prompt and its answers are texts or lists of {\"role\":..,\"content\":..}");
   else if (!refused->status) own = ldr_json_parse(b.data, b.used, NULL, refused);
   if (own && before) free(chat_part(&s->talk, own, (size_t)before, 1, &from, refused));
   if (own && !refused->status) said_tokens(s, e, own, from, s->r.desc.max_len, refused);
@@ -1362,8 +1375,8 @@ static ldr_status read_object(rows *s, const ldr_json *j, int32_t object, size_t
 static ldr_status join_texts(growing *b, const char *first, const char *second, ldr_error *err) {
   size_t n = strlen(first);
   int32_t length;
-  int wide = !n || !*second || is_wide(ldr__utf8_at(first + ldr__utf8_before(first, (int32_t)n), &length)) ||
-      is_wide(ldr__utf8_at(second, &length));
+  int wide = !n || !*second || is_wide(ldr__utf8_at(first + ldr__utf8_before(first, (int32_t)n), &length))
+      || is_wide(ldr__utf8_at(second, &length));
   b->used = 0;
   if (growing_add(b, first, n, err) || (!wide && growing_add(b, " ", 1, err))) return LDR_MEMORY;
   return growing_add(b, second, strlen(second), err);
@@ -1512,16 +1525,17 @@ static ldr_status read_blanks(rows *s, const ldr_json *j, int32_t object, const 
     if (!n) continue;
     start_example(s);
     status = cloze_candidates(s, j, object, *k, &own, base, err);
-    for (c = 0; c < s->choices.count; c++) longest = LDR__MAX(longest,
-        cloze_length(choice_text(&s->choices, c), strlen(choice_text(&s->choices, c))));
+    for (c = 0; c < s->choices.count; c++)
+      longest = LDR__MAX(longest, cloze_length(choice_text(&s->choices, c), strlen(choice_text(&s->choices, c))));
     /* beside the text: the candidate, the mark, up to four special tokens and the sign that begins a word in some
        vocabularies */
     if (!status) status = cut_cloze(s, t, i, i + n, LDR__MAX(8, s->r.desc.max_len - longest - 6), err);
     if (!status) status = cloze_answer(s, j, object, t + i, n, *k, base, err);
     if (!status && n > 7) {
       s->id.used = 0;
-      if (growing_add(&s->id, "\"", 1, err) || growing_add(&s->id, t + i, n, err) ||
-        growing_add(&s->id, "\"", 1, err)) return LDR_MEMORY;
+      if (growing_add(&s->id, "\"", 1, err) || growing_add(&s->id, t + i, n, err)
+          || growing_add(&s->id, "\"", 1, err))
+        return LDR_MEMORY;
     } else if (!status && id >= 0) status = copy_id(s, j, id, base, err);
     if (!status) status = give_choices(s, at, err);
     if (own && s->items) s->items->groups++;
@@ -1597,8 +1611,8 @@ static int find_both(rows *s, marked m[2], const ldr_json *j, int32_t target, pl
   m[0].open = m[0].close = "_";
   m[1].open = "[";
   m[1].close = "]";
-  return find_marked(s, &m[0], j, target, "span1_text", "span1_index", unit, base, err) &&
-         find_marked(s, &m[1], j, target, "span2_text", "span2_index", unit, base, err);
+  return find_marked(s, &m[0], j, target, "span1_text", "span1_index", unit, base, err)
+      && find_marked(s, &m[1], j, target, "span2_text", "span2_index", unit, base, err);
 }
 
 /* {"text":..,"target":{"span1_text":..,"span1_index":..,"span2_text":..,"span2_index":..},"label":..}: the first
@@ -1681,16 +1695,16 @@ static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t e
   ptrdiff_t bytes;
   if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j,
       ldr_json_node_at(j, n->first)->next, &last))) first = -1;
-  if (first < 0 || last < first) return ldr__reader_fail(&s->r, base + n->begin, err,
-      "an entity's place is [first,last], counted in characters");
+  if (first < 0 || last < first)
+    return ldr__reader_fail(&s->r, base + n->begin, err, "an entity's place is [first,last], counted in characters");
   own = ldr__reader_room(&s->r, LDR__FIELDS, e->end - e->begin, err);
   if (!own) return LDR_MEMORY;
   length = (size_t)ldr_json_string(own, e->end - e->begin + 1, j, entity);
   from = first < (int64_t)size ? byte_of_char(t, size, first) : size;
   if (last < (int64_t)size) to = byte_of_char(t, size, last + 1);
   s->entities++;
-  if (from >= size || to < from || to - from != length || memcmp(t + from, own, length) != 0 || (to == size &&
-      byte_of_char(t, size, last) == size)) {
+  if (from >= size || to < from || to - from != length || memcmp(t + from, own, length) != 0
+      || (to == size && byte_of_char(t, size, last) == size)) {
     if (s->bad++ == 0)
       ldr__format(s->first_bad, sizeof s->first_bad, "line %I: \"%b\" is said to be at [%I,%I], where the text %s%b%s",
           ldr__reader_line(&s->r, base + n->begin), own, length, first, last, to > from ? "has \"" : "has ended",
@@ -1740,7 +1754,6 @@ static ldr_status read_entities(rows *s, const ldr_json *j, int32_t object, size
 }
 /* ---- CoNLL: a token a line, first column the token, last its tag, an empty line between sentences ---- */
 
-
 typedef struct sentence {
   size_t  used, begin;                   /* bytes of the text; where it begins in the file   */
   int32_t characters, open;              /* open: the last span goes on                      */
@@ -1766,8 +1779,8 @@ static ldr_status add_token(rows *s, sentence *c, const char *token, size_t n, c
   size_t i;
   char *t = (char *)s->r.field[LDR__FIELD_TEXT];
   if (n > s->r.size || c->used > s->r.size) return ldr__reader_fail(&s->r, at, err, "the sentence is too long");
-  if (c->used && !is_wide(ldr__utf8_at(t + ldr__utf8_before(t, (int32_t)c->used), &bytes)) &&
-      !is_wide(ldr__utf8_at(token, &bytes))) {
+  if (c->used && !is_wide(ldr__utf8_at(t + ldr__utf8_before(t, (int32_t)c->used), &bytes))
+      && !is_wide(ldr__utf8_at(token, &bytes))) {
     t[c->used++] = ' ';
     c->characters++;
   }
@@ -1818,7 +1831,6 @@ static ldr_status read_conll(rows *s, ldr_error *err) {
   return status ? status : end_sentence(s, &c, err);
 }
 
-
 /* {"tokens":["EU","rejects"],"tags":["B-ORG","O"]}. Tags that are numbers mean nothing without their names. */
 static ldr_status read_tokens(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
   static const char *const names[] = { "tags", "ner_tags", "labels" };
@@ -1829,8 +1841,8 @@ static ldr_status read_tokens(rows *s, const ldr_json *j, int32_t object, size_t
   memset(&c, 0, sizeof c);
   for (i = 0; tags < 0 && i < sizeof names / sizeof *names; i++) tags = ldr_json_get(j, object, names[i]);
   if (s->r.unlabelled && tokens < 0) return ldr__reader_object(&s->r, j, object, base, err);
-  if (tokens < 0 || (tags < 0 && !s->r.unlabelled) ||
-      (tags >= 0 && ldr_json_node_at(j, tokens)->count != ldr_json_node_at(j, tags)->count)) {
+  if (tokens < 0 || (tags < 0 && !s->r.unlabelled)
+      || (tags >= 0 && ldr_json_node_at(j, tokens)->count != ldr_json_node_at(j, tags)->count)) {
     s->seen++;
     return damaged(s, at, err, "an example is {\"tokens\": [..], \"tags\": [..]} with a tag for each token");
   }
@@ -1839,8 +1851,9 @@ static ldr_status read_tokens(rows *s, const ldr_json *j, int32_t object, size_t
   if (!ldr__reader_room(&s->r, LDR__FIELD_TEXT, 2 * s->r.size + 1, err)) return LDR_MEMORY;
   for (; !status && token >= 0; token = ldr_json_node_at(j, token)->next) {
     const char *t, *what = "O";
-    if (ldr__reader_member(&s->r, LDR__FIELDS, j, token, base, err) ||
-      (tag >= 0 && ldr__reader_member(&s->r, LDR__FIELD_TEXT2, j, tag, base, err))) return err->status;
+    if (ldr__reader_member(&s->r, LDR__FIELDS, j, token, base, err)
+        || (tag >= 0 && ldr__reader_member(&s->r, LDR__FIELD_TEXT2, j, tag, base, err)))
+      return err->status;
     t = row_field(s, LDR__FIELDS);
     if (tag >= 0) what = row_field(s, LDR__FIELD_TEXT2);
     if (*t) status = add_token(s, &c, t, strlen(t), what, strlen(what), at, err);
@@ -1963,9 +1976,10 @@ static ldr_status read_values(rows *s, ldr_error *err) {
 /* One damaged example in a hundred is left out and said; with more of them the file is not what it should be. */
 static ldr_status check_damage(const rows *s, ldr_error *err) {
   if (s->skip_bad || (int64_t)s->dropped * 100 <= s->seen) return LDR_OK;
-  if (s->bad) return ldr__fail(err, LDR_DATA,
-      "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad,
-      (int)s->entities, s->first_bad);
+  if (s->bad)
+    return ldr__fail(err, LDR_DATA,
+        "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad,
+        (int)s->entities, s->first_bad);
   return ldr__fail(err, LDR_DATA, "%d of %d examples are damaged; %s (--skip-bad leaves them out)",
       (int)s->dropped, (int)s->seen, s->first_bad);
 }
@@ -1979,7 +1993,9 @@ static ldr_status read_task_bytes(rows *s, const char *path, ldr_error *err) {
   ldr_status status;
   s->headed = 1;
   s->r.separator = ldr__reader_separator(&s->r, path);
-  status = json ? read_values(s, err) : lines && ldr__ends_with(path, ".csv") ? read_table(s, err) : form->plain(s, err);
+  status = json ? read_values(s, err)
+      : lines && ldr__ends_with(path, ".csv") ? read_table(s, err)
+      : form->plain(s, err);
   return status ? status : check_damage(s, err);
 }
 
@@ -2017,10 +2033,10 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
     return status;
   }
   memset(&other, 0, sizeof other);
-  if (beside && !ldr__ends_with(path, "seq.in")) status = ldr__fail(err, LDR_DATA,
-      "expected a file seq.in, or a directory with one in train, dev and test");
-  else if (beside) status = open_other(&other, path, strlen("seq.in"), reads_entities(s->task) ? "seq.out"
-      : "label", 1, err);
+  if (beside && !ldr__ends_with(path, "seq.in"))
+    status = ldr__fail(err, LDR_DATA, "expected a file seq.in, or a directory with one in train, dev and test");
+  else if (beside)
+    status = open_other(&other, path, strlen("seq.in"), reads_entities(s->task) ? "seq.out" : "label", 1, err);
   else if (cloze) status = open_other(&other, path, strlen(".json"), "_answer.json", 0, err);
   if (!status && cloze) key = read_key(&other, err);
   s->seen = s->entities = s->bad = s->dropped = s->unlabelled = s->lost = s->hidden = 0;
@@ -2107,23 +2123,27 @@ static ldr_dataset *task_label_set(const task_info *k, const task_reading *o, co
 
 /* What a file's pass left out or lost is no secret. */
 static void tell_damage(const char *path, const rows *s) {
-  if (s->bad) fprintf(stderr, "ladder: %s: %d texts left out, %d of %d entities are not at their places; %s\n", path,
-      (int)s->dropped, (int)s->bad, (int)s->entities, s->first_bad);
-  else if (s->dropped) fprintf(stderr, "ladder: %s: %d of %d examples are damaged and left out; %s\n", path,
-      (int)s->dropped, (int)s->seen, s->first_bad);
-  if (s->unlabelled) fprintf(stderr, "ladder: %s: %d of %d examples have no label and are left out\n", path,
-      (int)s->unlabelled, (int)s->seen);
+  if (s->bad)
+    fprintf(stderr, "ladder: %s: %d texts left out, %d of %d entities are not at their places; %s\n", path,
+        (int)s->dropped, (int)s->bad, (int)s->entities, s->first_bad);
+  else if (s->dropped)
+    fprintf(stderr, "ladder: %s: %d of %d examples are damaged and left out; %s\n", path, (int)s->dropped,
+        (int)s->seen, s->first_bad);
+  if (s->unlabelled)
+    fprintf(stderr, "ladder: %s: %d of %d examples have no label and are left out\n", path, (int)s->unlabelled,
+        (int)s->seen);
   if (s->lost) fprintf(stderr, "ladder: %s: %d entities lie behind the cut\n", path, (int)s->lost);
-  if (s->hidden) fprintf(stderr, "ladder: %s: %d entities are not learned: a token of theirs is another's, or they have "
-      "none\n", path, (int)s->hidden);
+  if (s->hidden)
+    fprintf(stderr, "ladder: %s: %d entities are not learned: a token of theirs is another's, or they have none\n",
+        path, (int)s->hidden);
 }
 
 /* list: one file or several. */
 static void tell_cuts(const char *list, const ldr_dataset *d, int32_t max_len) {
-  if (ldr_dataset_cut(d)) fprintf(stderr,
-      "ladder: %.*s%s: %d of %d texts are longer than %d tokens and were cut (--max-len)\n", (int)strcspn(list,
-      "\n"), list, strchr(list, '\n') ? " and others" : "", (int)ldr_dataset_cut(d), (int)ldr_dataset_count(d),
-      (int)max_len);
+  if (ldr_dataset_cut(d))
+    fprintf(stderr, "ladder: %.*s%s: %d of %d texts are longer than %d tokens and were cut (--max-len)\n",
+        (int)strcspn(list, "\n"), list, strchr(list, '\n') ? " and others" : "", (int)ldr_dataset_cut(d),
+        (int)ldr_dataset_count(d), (int)max_len);
 }
 
 /* How a row of a task goes into a data set. */
@@ -2138,11 +2158,14 @@ static ldr_status judge_questions(const questions *q, const char *path, int skip
   if (q->damaged && !skip)
     return ldr__fail(err, LDR_DATA, "%s: %d of %d questions have no answer at its place; %s "
         "(--skip-bad leaves such questions out)", path, q->damaged, q->count, q->first_bad);
-  if (q->moved) fprintf(stderr, "ladder: %s: %d of %d answers are not where they are said to be, but at one other "
-      "place, which is taken\n", path, (int)q->moved, (int)q->answers);
-  if (q->textless) fprintf(stderr, "ladder: %s: %d questions are about an empty text and have no answer\n", path, (int)q->textless);
-  if (q->misplaced) fprintf(stderr, "ladder: %s: %d of %d answers are not in their texts and are not learned; %d "
-      "questions left out; %s\n", path, (int)q->misplaced, (int)q->answers, (int)q->damaged, q->first_bad);
+  if (q->moved)
+    fprintf(stderr, "ladder: %s: %d of %d answers are not where they are said to be, but at one other place, which "
+        "is taken\n", path, (int)q->moved, (int)q->answers);
+  if (q->textless)
+    fprintf(stderr, "ladder: %s: %d questions are about an empty text and have no answer\n", path, (int)q->textless);
+  if (q->misplaced)
+    fprintf(stderr, "ladder: %s: %d of %d answers are not in their texts and are not learned; %d questions left out; "
+        "%s\n", path, (int)q->misplaced, (int)q->answers, (int)q->damaged, q->first_bad);
   return LDR_OK;
 }
 
@@ -2168,8 +2191,9 @@ static ldr_dataset *load_questions(const task_info *k, const task_reading *o, co
     status = add_windows(d, &q, ldr_model_tokenizer(m), max_len, o->stride ? o->stride : WINDOW_STRIDE, &cut, err);
   if (!status && ldr_dataset_count(d) == 0)
     status = ldr__fail(err, LDR_DATA, "%s: the file holds no questions to learn from", path);
-  if (!status && cut) fprintf(stderr, "ladder: %s: %d questions are longer than %d tokens and were cut\n", path,
-      (int)cut, (int)LDR__MIN((int32_t)QUESTION_TOKENS, max_len / 2));
+  if (!status && cut)
+    fprintf(stderr, "ladder: %s: %d questions are longer than %d tokens and were cut\n", path, (int)cut,
+        (int)LDR__MIN((int32_t)QUESTION_TOKENS, max_len / 2));
   free_questions(&q);
   if (!status) return d;
   ldr_dataset_free(d);
@@ -2195,7 +2219,8 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.ends_text = m->end_count ? m->ends_text[0] : -1;
   s.start = ldr_model_info_get(m).start;
   if (s.start >= 0 && k->head == LDR_HEAD_WORDS && k->form != FORM_TEXTS)
-    status = ldr__fail(err, LDR_UNSUPPORTED, "--task %s is for models of one stack; this one learns by --task seq2seq", k->name);
+    status = ldr__fail(err, LDR_UNSUPPORTED,
+        "--task %s is for models of one stack; this one learns by --task seq2seq", k->name);
   s.r.desc.head = k->head;
   s.r.desc.max_len = max_len;
   s.r.desc.labels = labels;
@@ -2203,7 +2228,8 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.r.tokenizer = ldr_model_tokenizer(m);
   if (!s.r.tokenizer)
     status = ldr__fail(err, LDR_MISSING, "the model has no vocabulary, so texts cannot be read");
-  if (!status && o->chat_text && s.start >= 0) status = ldr__fail(err, LDR_ARGUMENT, "--template is for models of one stack");
+  if (!status && o->chat_text && s.start >= 0)
+    status = ldr__fail(err, LDR_ARGUMENT, "--template is for models of one stack");
   if (!status && k->form == FORM_CHAT)
     status = chat_open(&s.talk, o->chat_text, o->model, s.r.tokenizer, 0, err);
   if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)

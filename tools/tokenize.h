@@ -83,7 +83,10 @@ static int encode_line(tokenizing *k, const texts *s) {
   d.truncate = r->o.truncate == 2 ? LDR_TRUNCATE_ONLY_FIRST : LDR_TRUNCATE_LONGEST_FIRST;
   d.no_special = r->o.no_special;
   if (!d.max_len && k->f.max_len) {
-    if (k->f.cuts_beginning) return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer cuts the beginning of long texts; say --max-len, which cuts the end", r->o.model ? r->o.model : r->o.tokenizer);
+    if (k->f.cuts_beginning)
+      return fail(r, LDR_UNSUPPORTED,
+          "%s: its tokenizer cuts the beginning of long texts; say --max-len, which cuts the end",
+          r->o.model ? r->o.model : r->o.tokenizer);
     d.max_len = k->f.max_len;
     d.truncate = (ldr_truncate)k->f.truncate;
   }
@@ -99,7 +102,8 @@ static int encode_line(tokenizing *k, const texts *s) {
 static int json_texts(run *r, const ldr_json *j, text *first, text *second, texts *s) {
   int object = ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT, status;
   int32_t pair = object ? ldr_json_get(j, 0, "pair") : -1;
-  if (object && ldr_json_node_at(j, 0)->count > 1 + (pair >= 0)) return fail(r, LDR_DATA, "a line has a member that is neither \"text\" nor \"pair\"", "");
+  if (object && ldr_json_node_at(j, 0)->count > 1 + (pair >= 0))
+    return fail(r, LDR_DATA, "a line has a member that is neither \"text\" nor \"pair\"", "");
   if (pair >= 0 && ldr_json_node_at(j, pair)->type == LDR_JSON_NULL) pair = -1;
   status = json_text(r, first, j, object ? ldr_json_get(j, 0, "text") : 0);
   if (!status && pair >= 0) status = json_text(r, second, j, pair);
@@ -137,7 +141,8 @@ static int decode_json(tokenizing *k, const ldr_json *j) {
     k->capacity = list->count;
   }
   for (node = list->first; node >= 0; node = ldr_json_node_at(j, node)->next) {
-    if (!ldr__json_integer(j, node, &id) || id >= ldr_tokenizer_size(k->t)) return fail(k->r, LDR_DATA, "an id to decode is none of the tokenizer's", "");
+    if (!ldr__json_integer(j, node, &id) || id >= ldr_tokenizer_size(k->t))
+      return fail(k->r, LDR_DATA, "an id to decode is none of the tokenizer's", "");
     k->e.ids[k->e.count++] = (int32_t)id;
   }
   return print_decoded(k, 1);
@@ -173,7 +178,8 @@ static int tokenize_line(tokenizing *k) {
     int32_t i;
     status = parse_ids(r, &k->line, &k->e, &k->capacity);
     for (i = 0; !status && i < k->e.count; i++)
-      if (k->e.ids[i] >= ldr_tokenizer_size(k->t)) status = fail(r, LDR_DATA, "an id to decode is none of the tokenizer's", "");
+      if (k->e.ids[i] >= ldr_tokenizer_size(k->t))
+        status = fail(r, LDR_DATA, "an id to decode is none of the tokenizer's", "");
     return status ? status : print_decoded(k, 0);
   }
   if (!r->o.json) {
@@ -219,7 +225,8 @@ static int tokenize_lines(tokenizing *k, size_t *at) {
   return more < 0 ? fail(k->r, LDR_MEMORY, "out of memory: a line is too long", "") : status;
 }
 
-/* All lines are filled up to the longest, which is known only behind the last one: they are read first and encoded twice. */
+/* All lines are filled up to the longest, which is known only behind the last one: they are read first and
+   encoded twice. */
 static int tokenize_padded(tokenizing *k) {
   size_t at = 0, n;
   int more, status;
@@ -266,8 +273,10 @@ static int command_tokenize(run *r) {
   k.r = r;
   path = r->o.model ? r->o.model : r->o.tokenizer;
   k.t = path ? ldr_tokenizer_load(path, NULL, &r->err) : NULL;
-  if (r->o.chat && (k.t || !path)) status = take_template(r) || chat_open(&k.talk, r->chat_text, path, k.t, 0, &r->err) ? EXIT_FAILED : tokenize_lines(&k, NULL);
-  else if (k.t && !filling_read(&k.f, path, &r->err))
+  if (r->o.chat && (k.t || !path)) {
+    if (take_template(r) || chat_open(&k.talk, r->chat_text, path, k.t, 0, &r->err)) status = EXIT_FAILED;
+    else status = tokenize_lines(&k, NULL);
+  } else if (k.t && !filling_read(&k.f, path, &r->err))
     status = k.f.on && !k.f.length && !r->o.decode ? tokenize_padded(&k) : tokenize_lines(&k, NULL);
   if (status && k.lines) {
     char message[sizeof r->err.message];

@@ -1,5 +1,5 @@
-/* views.h: how one model's states are seen by another: principal axes, least squares, and the words of two tokenizers side by side. For distil.h;
-   included behind the implementation of ladder.h. */
+/* views.h: how one model's states are seen by another: principal axes, least squares, and the words of two tokenizers
+   side by side. For distil.h; included behind the implementation of ladder.h. */
 #ifndef LADDER_VIEWS_H
 #define LADDER_VIEWS_H
 
@@ -7,8 +7,8 @@
 
 /* ---- principal axes, least squares: small matrices in double -------------------------------- */
 
-/* The `keep` principal axes of the symmetric c[n,n], largest first, as rows of axes[keep,n]; values[keep] their variances (may be NULL). c is used up.
-   An axis points so that its largest number is positive. 0: out of memory. */
+/* The `keep` principal axes of the symmetric c[n,n], largest first, as rows of axes[keep,n]; values[keep] their
+   variances (may be NULL). c is used up. An axis points so that its largest number is positive. 0: out of memory. */
 static int principal_axes(float *axes, double *values, const double *c, size_t n, size_t keep) {
   size_t k = ldr__round_up(n, AXES_LANES), i, j, best;
   double *g = (double *)calloc(k * k, sizeof *g), *e = (double *)malloc(k * k * sizeof *e);
@@ -33,7 +33,8 @@ static int principal_axes(float *axes, double *values, const double *c, size_t n
   return ok;
 }
 
-/* x[n,k] of a x = b, by Cholesky: a[n,n] symmetric, used up, made positive by `ridge` of its diagonal; b[n,k] becomes x. */
+/* x[n,k] of a x = b, by Cholesky: a[n,n] symmetric, used up, made positive by `ridge` of its diagonal; b[n,k]
+   becomes x. */
 static void solve_symmetric(double *a, double *b, size_t n, size_t k, double ridge) {
   size_t i, j, l;
   double whole = 0;
@@ -62,8 +63,8 @@ static void solve_symmetric(double *a, double *b, size_t n, size_t k, double rid
 /* Tokens of the student and of the teacher that stand for the same bytes of a text; ends are not included. */
 typedef struct pairing { int32_t ours, ours_end, theirs, theirs_end; } pairing;
 
-/* Cuts two encodings of one text at every byte where a token of both ends: as finely as they agree. Special tokens before and after the text
-   are pairs of their own. pairs: room for one a token of the student. Returns how many. */
+/* Cuts two encodings of one text at every byte where a token of both ends: as finely as they agree. Special tokens
+   before and after the text are pairs of their own. pairs: room for one a token of the student. Returns how many. */
 static int32_t pair_tokens(pairing *pairs, const ldr_encoding *ours, const ldr_encoding *theirs) {
   int32_t i = 0, j = 0, n = ours->count, m = theirs->count, count = 0, ours_last = 0, theirs_last = 0;
   pairing p;

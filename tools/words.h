@@ -1,6 +1,6 @@
-/* words.h: what a model for a new language or domain starts with, made from plain text: a vocabulary of
-   WordPiece or, for T5 and kin, of pieces with blanks, and vectors for its words. Included behind the implementation of ladder.h, whose
-   characters, files, errors and random numbers it uses. C99 and C++11, nothing but libc, no global state.
+/* words.h: what a model for a new language or domain starts with, made from plain text: a vocabulary of WordPiece or,
+   for T5 and kin, of pieces with blanks, and vectors for its words. Included behind the implementation of ladder.h,
+   whose characters, files, errors and random numbers it uses. C99 and C++11, nothing but libc, no global state.
 
        make_vocabulary     text files -> vocab.txt, or a tokenizer.json with sentinels
        word_counts_...     token ids -> how often which two stand near each other
@@ -158,8 +158,8 @@ static int words_table_add(words_table *t, const char *word, uint32_t bytes) {
 
 /* ---- text to words --------------------------------------------------------------------- */
 
-/* The word under way; spaced: it has the blank before it, as U+2581. The steps are those of ldr__text_char and what it calls, without the places in
-   the text and the look-up of pieces: words come out as the tokenizer will see them. */
+/* The word under way; spaced: it has the blank before it, as U+2581. The steps are those of ldr__text_char and what it
+   calls, without the places in the text and the look-up of pieces: words come out as the tokenizer will see them. */
 typedef struct words_splitter {
   words_table *table;
   int          lower, spaced, blank, alone, too_long, failed;
@@ -350,7 +350,8 @@ static int32_t words_piece_get(words_maker *m, const char *s, uint32_t bytes, in
   char *chars;
   for (; m->slots[i]; i = (i + 1) & (m->slot_count - 1)) {
     p = m->pieces + (m->slots[i] - 1);
-    if (p->hash == hash && p->bytes == bytes && p->inner == inner && memcmp(m->chars + p->at, s, bytes) == 0) return m->slots[i] - 1;
+    if (p->hash == hash && p->bytes == bytes && p->inner == inner && memcmp(m->chars + p->at, s, bytes) == 0)
+      return m->slots[i] - 1;
   }
   chars = (char *)words_grow(m->chars, &m->room, m->used + bytes, 1);
   if (!chars) return -1;
@@ -390,7 +391,8 @@ static int words_pair_widen(words_maker *m) {
 static int32_t words_pair_get(words_maker *m, int32_t left, int32_t right) {
   words_pair *p;
   size_t slot;
-  if (m->pair_count >= (size_t)INT32_MAX || ((m->pair_count + 1) * 2 > m->pair_slot_count && !words_pair_widen(m))) return -1;
+  if (m->pair_count >= (size_t)INT32_MAX || ((m->pair_count + 1) * 2 > m->pair_slot_count && !words_pair_widen(m)))
+    return -1;
   slot = words_pair_slot(m, left, right);
   if (m->pair_slots[slot]) return (int32_t)(m->pair_slots[slot] - 1);
   p = (words_pair *)words_grow(m->pairs, &m->pair_room, m->pair_count + 1, sizeof *p);
@@ -409,7 +411,9 @@ static int words_list_add(words_maker *m, int32_t pair, uint32_t word) {
   int32_t at = m->free_node;
   if (at >= 0) m->free_node = m->nodes[at].next;
   else {
-    words_node *n = m->node_count < (size_t)INT32_MAX ? (words_node *)words_grow(m->nodes, &m->node_room, m->node_count + 1, sizeof *n) : NULL;
+    words_node *n = m->node_count < (size_t)INT32_MAX
+        ? (words_node *)words_grow(m->nodes, &m->node_room, m->node_count + 1, sizeof *n)
+        : NULL;
     if (!n) return 0;
     m->nodes = n;
     at = (int32_t)m->node_count++;
@@ -523,8 +527,8 @@ static int words_by_count(const void *a, const void *b) {
 /* Punctuation and Han are words of their own and need no piece inside words. */
 static int words_stands_alone(uint32_t c) { return ldr__char_cjk(c) || ldr__char_punct(c); }
 
-/* How many of the n letters, the most frequent first, get pieces: those that make up 999 of 1000 characters must, and every
-   other that is at least one in a million as long as there is room. *needed: the pieces of those that must. */
+/* How many of the n letters, the most frequent first, get pieces: those that make up 999 of 1000 characters must, and
+   every other that is at least one in a million as long as there is room. *needed: the pieces of those that must. */
 static size_t words_letters(const words_char_count *letters, size_t n, int32_t size, int spaced, uint64_t *needed) {
   uint64_t total = 0, covered = 0, pieces = 0;
   size_t i;
@@ -570,8 +574,9 @@ static ldr_status words_alphabet(words_maker *m, ldr_error *err) {
   taken = words_letters(letters, n, m->size, m->spaced, &needed);
   if (n == 0) status = ldr__fail(err, LDR_DATA, "the texts hold no words");
   else if (needed > (uint64_t)m->size)
-    status = ldr__fail(err, LDR_ARGUMENT, "%I pieces do not hold the %d special tokens and the letters of the texts; ask for %U or more", (int64_t)m->size + m->special, m->special,
-                       needed + (uint64_t)m->special);
+    status = ldr__fail(err, LDR_ARGUMENT,
+        "%I pieces do not hold the %d special tokens and the letters of the texts; ask for %U or more",
+        (int64_t)m->size + m->special, m->special, needed + (uint64_t)m->special);
   for (k = 0; k < 2 && !status; k++)
     for (i = 0; i < taken && !status; i++) {
       int32_t id;
@@ -606,7 +611,8 @@ static int words_spell_all(words_maker *m) {
   m->start = (size_t *)malloc((t->count + 1) * sizeof *m->start);
   m->weight = (uint64_t *)malloc((t->count + 1) * sizeof *m->weight);
   m->length = (unsigned char *)malloc(t->count + 1);
-  m->text = (int32_t *)malloc((t->used + LADDER_MAX_WORD_CHARS) * sizeof *m->text);      /* no more letters than bytes */
+  /* no more letters than bytes */
+  m->text = (int32_t *)malloc((t->used + LADDER_MAX_WORD_CHARS) * sizeof *m->text);
   if (!m->start || !m->weight || !m->length || !m->text) return 0;
   for (i = 0; i < t->count; i++) {
     size_t n = words_spell(m, t->entries + i, m->text + used);
@@ -639,7 +645,8 @@ static int words_join(words_maker *m, uint32_t word, int32_t left, int32_t right
     }
   if (!any) return 1;
   for (i = 0; i + 1 < n; i++)
-    if (part[i] || part[i + 1]) m->pairs[m->pair_slots[words_pair_slot(m, s[i], s[i + 1])] - 1].count -= m->weight[word];
+    if (part[i] || part[i + 1])
+      m->pairs[m->pair_slots[words_pair_slot(m, s[i], s[i + 1])] - 1].count -= m->weight[word];
   for (i = 0; i < n; i++, k++) {
     fresh[k] = part[i];
     if (part[i]) {
@@ -674,9 +681,10 @@ static int words_merge(words_maker *m, int32_t pair) {
   return words_push_touched(m);
 }
 
-/* Byte-pair merges by plain counts, not WordPiece's count(ab) / (count(a) count(b)): the ratio is highest for letters that
-   are rare and always together, so it takes up foreign names and typing errors first; counts give short texts in few pieces,
-   which is what a model of limited length wants, and the tokenizer finds these pieces in the same way, longest first. */
+/* Byte-pair merges by plain counts, not WordPiece's count(ab) / (count(a) count(b)): the ratio is highest for letters
+   that are rare and always together, so it takes up foreign names and typing errors first; counts give short texts in
+   few pieces, which is what a model of limited length wants, and the tokenizer finds these pieces in the same way,
+   longest first. */
 static ldr_status words_make(words_maker *m, ldr_error *err) {
   size_t most = (size_t)m->size + 1;
   int32_t pair;
@@ -727,7 +735,8 @@ static void words_put(ldr__writer *w, ldr_error *err, const char *format, ...) {
   ldr__writer_put(w, line, n > 0 ? (size_t)LDR__MIN(n, (int)sizeof line - 1) : 0, err);
 }
 
-/* Logarithms of how often each piece stands in the texts as merging left them; of none: as if once in two such texts. */
+/* Logarithms of how often each piece stands in the texts as merging left them; of none: as if once in two such
+   texts. */
 static double *words_scores(const words_maker *m) {
   double *score = (double *)calloc((size_t)m->count + 1, sizeof *score), total = 0;
   size_t w, k;
@@ -742,8 +751,8 @@ static double *words_scores(const words_maker *m) {
   return score;
 }
 
-/* A tokenizer.json as T5 has it: words with the blank before them, cut into the likeliest pieces. The sentinels come last, as there, the
-   highest id is <extra_id_0>. */
+/* A tokenizer.json as T5 has it: words with the blank before them, cut into the likeliest pieces. The sentinels come
+   last, as there, the highest id is <extra_id_0>. */
 static ldr_status words_write_spaced(const words_maker *m, int lower, const char *out, ldr_error *err) {
   static const char *const space = "\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"always\",\"split\":true}";
   char piece[LADDER_MAX_WORD_CHARS * 4 + 1], quoted[LADDER_MAX_WORD_CHARS * 24 + 3];
@@ -760,15 +769,25 @@ static ldr_status words_write_spaced(const words_maker *m, int lower, const char
   for (i = 0; i < m->special; i++) {
     if (i < WORDS_ENDS) snprintf(piece, sizeof piece, "%s", words_end(i));
     else snprintf(piece, sizeof piece, "<extra_id_%d>", (int)(m->special - 1 - i));
-    words_put(&w, err, "%s{\"id\":%d,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}", i ? ",\n" : "",
-              (int)(i < WORDS_ENDS ? i : i + m->count), piece);
+    words_put(&w, err,
+        "%s{\"id\":%d,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+        "\"normalized\":false,\"special\":true}", i ? ",\n" : "", (int)(i < WORDS_ENDS ? i : i + m->count), piece);
   }
-  words_put(&w, err, "],\n\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":false,\"strip_accents\":%s,\"lowercase\":%s},\n", lower ? "true" : "false", lower ? "true" : "false");
-  words_put(&w, err, "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",%s]},\n", space);
-  words_put(&w, err, "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
-            "\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"B\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
-            "\"special_tokens\":{\"</s>\":{\"id\":\"</s>\",\"ids\":[1],\"tokens\":[\"</s>\"]}}},\n");
-  words_put(&w, err, "\"decoder\":{\"type\":\"Metaspace\",%s,\n\"model\":{\"type\":\"Unigram\",\"unk_id\":2,\"byte_fallback\":false,\"vocab\":[\n", space);
+  words_put(&w, err,
+      "],\n\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":false,"
+      "\"strip_accents\":%s,\"lowercase\":%s},\n", lower ? "true" : "false", lower ? "true" : "false");
+  words_put(&w, err,
+      "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},"
+      "{\"type\":\"Metaspace\",%s]},\n", space);
+  words_put(&w, err,
+      "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+      "{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
+      "\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}},"
+      "{\"Sequence\":{\"id\":\"B\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
+      "\"special_tokens\":{\"</s>\":{\"id\":\"</s>\",\"ids\":[1],\"tokens\":[\"</s>\"]}}},\n");
+  words_put(&w, err,
+      "\"decoder\":{\"type\":\"Metaspace\",%s,\n"
+      "\"model\":{\"type\":\"Unigram\",\"unk_id\":2,\"byte_fallback\":false,\"vocab\":[\n", space);
   for (i = 0; i < WORDS_ENDS; i++) words_put(&w, err, "%s[\"%s\",0.0]", i ? ",\n" : "", words_end(i));
   for (i = 0; i < m->count; i++) {
     memcpy(piece, m->chars + m->pieces[i].at, m->pieces[i].bytes);
@@ -785,13 +804,14 @@ static ldr_status words_write_spaced(const words_maker *m, int lower, const char
   return ldr__writer_close(&w, err);
 }
 
-/* Writes a vocab.txt of `size` pieces at most to `out`, whole or not at all, from `count` files of UTF-8 text: the special
-   tokens, the letters, then what merging made, the most frequent first. Fewer when no pair occurs twice any more.
-   With sentinels a tokenizer.json instead, whose pieces hold the blanks: for languages written with some; <pad>, </s>, <unk> and
-   the sentinels are of the `size` pieces.
-   lower_case: as the tokenizer then must be told too, which is its default; a tokenizer.json says it. Files are streamed; words
-   beyond WORDS_LIMIT push the rarest out. The same files in the same order give the same bytes. */
-static ldr_status make_vocabulary(const char *const *paths, int count, int32_t size, int lower_case, int32_t sentinels, const char *out, ldr_error *err) {
+/* Writes a vocab.txt of `size` pieces at most to `out`, whole or not at all, from `count` files of UTF-8 text: the
+   special tokens, the letters, then what merging made, the most frequent first. Fewer when no pair occurs twice any
+   more. With sentinels a tokenizer.json instead, whose pieces hold the blanks: for languages written with some;
+   <pad>, </s>, <unk> and the sentinels are of the `size` pieces. lower_case: as the tokenizer then must be told too,
+   which is its default; a tokenizer.json says it. Files are streamed; words beyond WORDS_LIMIT push the rarest out.
+   The same files in the same order give the same bytes. */
+static ldr_status make_vocabulary(const char *const *paths, int count, int32_t size, int lower_case,
+    int32_t sentinels, const char *out, ldr_error *err) {
   words_table table;
   words_maker maker;
   ldr_status status = LDR_OK;
@@ -800,9 +820,12 @@ static ldr_status make_vocabulary(const char *const *paths, int count, int32_t s
   memset(&maker, 0, sizeof maker);
   maker.spaced = sentinels > 0;
   maker.special = sentinels > 0 ? WORDS_ENDS + sentinels : WORDS_SPECIAL;
-  if (!paths || count < 1 || !out) return ldr__fail(err, LDR_ARGUMENT, "no text or no name for the vocabulary was given");
+  if (!paths || count < 1 || !out)
+    return ldr__fail(err, LDR_ARGUMENT, "no text or no name for the vocabulary was given");
   if (size <= maker.special || size > WORDS_MOST_PIECES)
-    return ldr__fail(err, LDR_ARGUMENT, "a vocabulary of %I pieces was asked for; there must be more than the %d special tokens, and %d at most", (int64_t)size, maker.special, (int)WORDS_MOST_PIECES);
+    return ldr__fail(err, LDR_ARGUMENT,
+        "a vocabulary of %I pieces was asked for; there must be more than the %d special tokens, and %d at most",
+        (int64_t)size, maker.special, (int)WORDS_MOST_PIECES);
   table.limit = WORDS_LIMIT;
   maker.table = &table;
   maker.size = size - maker.special;
@@ -834,12 +857,14 @@ static void word_counts_free(word_counts *c) {
   free(c);
 }
 
-/* For token ids below `vocabulary`; those below `first` are not counted. NULL on failure. Holds WORDS_PAIR_LIMIT pairs
-   at most, in 256 MiB (384 while the table is widened for the last time); when there are more the rarest are dropped. */
+/* For token ids below `vocabulary`; those below `first` are not counted. NULL on failure. Holds WORDS_PAIR_LIMIT
+   pairs at most, in 256 MiB (384 while the table is widened for the last time); when there are more the rarest
+   are dropped. */
 static word_counts *word_counts_create(int32_t vocabulary, int32_t first, ldr_error *err) {
   word_counts *c = NULL;
   if (vocabulary < 1 || first < 0 || first >= vocabulary) {
-    ldr__fail(err, LDR_ARGUMENT, "a vocabulary of %I tokens that starts at %I has nothing to count", (int64_t)vocabulary, (int64_t)first);
+    ldr__fail(err, LDR_ARGUMENT, "a vocabulary of %I tokens that starts at %I has nothing to count",
+        (int64_t)vocabulary, (int64_t)first);
     return NULL;
   }
   c = (word_counts *)calloc(1, sizeof *c);
@@ -857,7 +882,9 @@ static word_counts *word_counts_create(int32_t vocabulary, int32_t first, ldr_er
   return NULL;
 }
 
-static size_t words_near_home(const word_counts *c, uint64_t key) { return (size_t)ldr__mix64(key) & (c->slot_count - 1); }
+static size_t words_near_home(const word_counts *c, uint64_t key) {
+  return (size_t)ldr__mix64(key) & (c->slot_count - 1);
+}
 
 static words_near *words_near_find(const word_counts *c, uint64_t key) {
   size_t i = words_near_home(c, key);
@@ -911,8 +938,9 @@ static int words_near_room(word_counts *c) {
   return 1;
 }
 
-/* Counts the neighbours in one sequence: up to WORDS_WINDOW places apart. What is skipped (negative, below `first`, not in
-   the vocabulary) still takes its place. LDR_MEMORY: the sequence is counted in part; the counts can still be used. */
+/* Counts the neighbours in one sequence: up to WORDS_WINDOW places apart. What is skipped (negative, below `first`,
+   not in the vocabulary) still takes its place. LDR_MEMORY: the sequence is counted in part; the counts can still
+   be used. */
 static ldr_status word_counts_add(word_counts *c, const int32_t *ids, int32_t n, ldr_error *err) {
   int32_t i, d;
   for (i = 0; i < n; i++) {
@@ -1008,7 +1036,8 @@ static int words_sparse_make(words_sparse *m, const word_counts *c) {
       words_sparse_walk(m, c, logs, context);
       for (i = n; i > 0; i--) m->starts[i] = m->starts[i - 1];
       m->starts[0] = 0;
-      for (i = 0; i < n; i++) qsort(m->cells + m->starts[i], m->starts[i + 1] - m->starts[i], sizeof *m->cells, words_by_column);
+      for (i = 0; i < n; i++)
+        qsort(m->cells + m->starts[i], m->starts[i + 1] - m->starts[i], sizeof *m->cells, words_by_column);
     }
   }
   free(logs);
@@ -1098,7 +1127,8 @@ static void words_orthonormalise(float *x, size_t height, size_t k, double *g, d
 }
 
 /* q[rows,k]: an orthonormal basis, g: its eigenvalues s^2, e: eigenvectors as rows. out = q e' sqrt(s). */
-static void words_project(float *out, const words_sparse *m, const float *q, size_t k, size_t width, const double *g, const double *e, const size_t *order) {
+static void words_project(float *out, const words_sparse *m, const float *q, size_t k, size_t width, const double *g,
+    const double *e, const size_t *order) {
   size_t r, i, j;
   for (j = 0; j < width; j++) {
     size_t from = j < k ? order[j] : 0;
@@ -1133,12 +1163,13 @@ static void words_finish(float *out, const words_sparse *m, size_t width, double
   }
 }
 
-/* Fills out[vocabulary,width] with U sqrt(S) of the counts' matrix of positive pointwise mutual information, its `width`
-   largest singular values, so that the root mean square of all entries is `scale`; directions beyond the rank are zero.
-   Randomised subspace iteration (Halko, Martinsson, Tropp 2011): some columns more than asked for and three rounds are
-   enough for a spectrum that falls as slowly as this. One thread, the same bits each time. Takes up to 16 bytes a pair and
-   8 (width + 23) bytes a token while it works. */
-static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, double scale, uint64_t seed, ldr_error *err) {
+/* Fills out[vocabulary,width] with U sqrt(S) of the counts' matrix of positive pointwise mutual information, its
+   `width` largest singular values, so that the root mean square of all entries is `scale`; directions beyond the rank
+   are zero. Randomised subspace iteration (Halko, Martinsson, Tropp 2011): some columns more than asked for and three
+   rounds are enough for a spectrum that falls as slowly as this. One thread, the same bits each time. Takes up to 16
+   bytes a pair and 8 (width + 23) bytes a token while it works. */
+static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, double scale, uint64_t seed,
+    ldr_error *err) {
   enum { MORE = 8, ROUNDS = 3, WIDEST = 1 << 13 };
   words_sparse m;
   size_t k, height, i;
@@ -1149,7 +1180,8 @@ static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, 
   ldr_status status = LDR_OK;
   int round;
   if (!out || !c || width < 1 || width > WIDEST || !(scale > 0) || scale > 1e30)
-    return ldr__fail(err, LDR_ARGUMENT, "word vectors need counts, a width of 1 to %d and a scale above 0", (int)WIDEST);
+    return ldr__fail(err, LDR_ARGUMENT, "word vectors need counts, a width of 1 to %d and a scale above 0",
+        (int)WIDEST);
   memset(&m, 0, sizeof m);
   height = (size_t)c->vocabulary;
   k = ((size_t)width + MORE + AXES_LANES - 1) / AXES_LANES * AXES_LANES;
@@ -1160,7 +1192,8 @@ static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, 
   e = (double *)malloc(k * k * sizeof *e);
   row = (double *)malloc(k * sizeof *row);
   order = (size_t *)malloc(k * sizeof *order);
-  if (!x || !y || !g || !e || !row || !order || !words_sparse_make(&m, c)) status = words_no_memory("the word vectors", err);
+  if (!x || !y || !g || !e || !row || !order || !words_sparse_make(&m, c))
+    status = words_no_memory("the word vectors", err);
   else {
     for (i = 0; i < height * k; i++) x[i] = (float)ldr__random_normal(key, i);
     words_multiply(y, &m, x, k, 0);
