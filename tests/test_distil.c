@@ -243,7 +243,15 @@ TEST(runs_that_stop_go_on_with_the_same_bits) {
   CHECK(same_files("whole/model.safetensors", "thrice/model.safetensors"));
   EXPECT(1, "$L distil " NARROW " --steps 20 --checkpoint half.ckpt --stop-at 7 --out half");
   EXPECT(1, "$L distil " NARROW " --steps 20 --text-weight 3 --resume half.ckpt --out half");      /* another loss is another run */
-  CHECK(one_error_line());
+  CHECK(one_error_line() && holds("err", "another --text-weight"));
+  EXPECT(1, "$L distil " NARROW " --steps 20 --word-weight 0.3 --resume half.ckpt --out half");
+  CHECK(one_error_line() && holds("err", "another --word-weight"));
+  EXPECT(1, "$L distil " NARROW " --steps 20 --texts a.txt --resume half.ckpt --out half");
+  CHECK(one_error_line() && holds("err", "another --texts"));
+  EXPECT(1, "$L distil " NARROW " --steps 20 --ffn 40 --resume half.ckpt --out half");
+  CHECK(one_error_line() && holds("err", "and not 40"));
+  EXPECT(1, "$L distil " NARROW " --steps 20 --resume half.ckpt --out nowhere");
+  CHECK(one_error_line() && holds("err", "nowhere: the model that the stopped run began is not there"));
   EXPECT(0, "$L distil " NARROW " --steps 20 --resume half.ckpt --out half");
   CHECK(same_files("whole/model.safetensors", "half/model.safetensors"));
   CHECK(holds("whole.log", "\"step\":20"));

@@ -95,7 +95,18 @@ TEST(runs_that_stop_go_on_with_the_same_bits) {
   EXPECT(0, "$L pretrain " SMALL " --warm-start --steps 20 --threads 2 --out twice");
   CHECK(same_files("whole/model.safetensors", "twice/model.safetensors"));
   EXPECT(1, "$L pretrain " SMALL " --warm-start --steps 20 --checkpoint half.ckpt --stop-at 7 --out half");
-  EXPECT(0, "$L pretrain " SMALL " --steps 20 --resume half.ckpt --out half");
+  {                                                  /* what it began with is asked for again, wherever it lies */
+    static const char *const others[][2] = { { "--texts a.txt", "another --texts" }, { "--texts b.txt,a.txt", "another --texts" }, { "--max-len 20", "another --max-len" },
+      { "--whole-words", "another --whole-words" }, { "--word-list vocab.txt", "another --word-list" }, { "--layers 3", "--layers is 2 in the saved run's model, and not 3" },
+      { "--width 64", "--width is 32" }, { "--out elsewhere", "elsewhere: the model that the stopped run began is not there" } };
+    size_t i;
+    for (i = 0; i < sizeof others / sizeof *others; i++) {
+      EXPECT(1, "$L pretrain " SMALL " --steps 20 --resume half.ckpt --out half %s", others[i][0]);
+      CHECK(one_error_line() && holds("err", others[i][1]));
+    }
+    EXPECT(0, "mkdir -p moved && cp a.txt b.txt moved");
+  }
+  EXPECT(0, "$L pretrain " SMALL " --texts moved/a.txt,moved/b.txt --steps 20 --resume half.ckpt --out half");
   CHECK(same_files("whole/model.safetensors", "half/model.safetensors"));
   CHECK(holds("whole.log", "\"step\":20"));
   EXPECT(0, "$L pretrain " SMALL " --warm-start --steps 20 --seed 4 --out other");

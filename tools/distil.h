@@ -1469,6 +1469,14 @@ static uint64_t distil_digest(const distil *d) {
   return ldr__floats_digest(ldr__floats_digest(o->seed, f, 5), d->axes, d->to * d->from);
 }
 
+static int keep_distil(run *r) {
+  const options *o = &r->o;
+  return keep_files(r, "texts", o->texts) || keep_number(r, "max-len", r->max_len)
+      || keep_number(r, "word-weight", o->word_weight) || keep_number(r, "text-weight", o->text_weight)
+      || keep_number(r, "layer-weight", o->layer_weight) || keep_number(r, "masked", o->masked)
+      ? EXIT_FAILED : same_options(r);
+}
+
 static int open_distil(distil *d) {
   run *r = d->r;
   options *o = &r->o;
@@ -1513,6 +1521,7 @@ static int open_distil(distil *d) {
       fputs("ladder: note: the teacher's blocks are of another kind or smaller than the student's: "
           "its blocks start at random\n", stderr);
   }
+  if (keep_distil(r)) return EXIT_FAILED;
   if (o->resume && ldr_trainer_resume(r->trainer, o->resume, &r->err)) return EXIT_FAILED;
   p = ldr_trainer_progress(r->trainer);
   for (i = 0; i < p.step; i++)
@@ -1551,7 +1560,9 @@ static int command_distil(run *r) {
   else if (!status) {
     if (!o->resume) status = make_student(&d);
     if (!o->model) o->model = o->out;
+    if (!status) status = has_begun(r);
     if (!status) status = open_model(r);
+    if (!status) status = same_shape(r);
   }
   if (!status) status = choose_max_len(r, 64);
   if (!status && r->max_len < 8) status = fail(r, LDR_ARGUMENT, "--max-len must leave room for a few words", "");

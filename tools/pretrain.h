@@ -658,6 +658,97 @@ static int stream_steps(run *r, const feed *f, watch *w) {
   return EXIT_DONE;
 }
 
+/* ---- what a run that goes on must be given again ----
+   The trainer knows its own settings; where batches come from is the program's. It travels as notes of the ladder, which
+   lie in the checkpoint: "run.OPTION". */
+
+static int keep_option(run *r, const char *name, const char *value) {
+  char key[64];
+  snprintf(key, sizeof key, "run.%s", name);
+  return ldr_ladder_note(r->ladder, key, value, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int keep_number(run *r, const char *name, double value) {
+  char number[32];
+  snprintf(number, sizeof number, "%.9g", value);
+  return keep_option(r, name, number);
+}
+
+/* Of files, by what is in them: they may lie elsewhere by now. list: paths with commas between, or NULL. */
+static int keep_files(run *r, const char *name, const char *list) {
+  static char block[1 << 16];
+  const char *paths[MAX_TEXTS];
+  char *names = NULL, digest[20];
+  uint64_t h = 0;
+  int32_t i, count = 0;
+  int status = list ? split_paths(r, list, &names, paths, &count) : EXIT_DONE;
+  for (i = 0; !status && i < count; i++) {
+    FILE *f = fopen(paths[i], "rb");
+    size_t n;
+    if (!f) status = fail(r, LDR_IO, "%s: cannot be opened", paths[i]);
+    while (f && (n = fread(block, 1, sizeof block, f)) > 0) h = ldr__digest(h, block, n);
+    if (f) fclose(f);
+    h = ldr__mix64(h + 1);
+  }
+  free(names);
+  if (status) return status;
+  snprintf(digest, sizeof digest, "%" PRIx64, h);
+  return keep_option(r, name, digest);
+}
+
+/* Fails where the checkpoint has another value of an option than this run. */
+static int same_options(run *r) {
+  ldr_weights *w = r->o.resume ? ldr__weights_open_one(r->o.resume, NULL, &r->err) : NULL;
+  size_t i;
+  int status = r->o.resume && !w ? EXIT_FAILED : EXIT_DONE;
+  for (i = 0; w && !status && i < r->ladder->note_count; i++) {
+    const ldr__note *now = &r->ladder->notes[i];
+    char key[128];
+    const char *was;
+    snprintf(key, sizeof key, "note.%s", now->key);
+    was = ldr_weights_meta(w, key);
+    if (strncmp(now->key, "run.", 4) != 0 || !was || strcmp(was, now->value) == 0) continue;
+    ldr__fail(&r->err, LDR_MISMATCH, "%s: the saved run had another --%s: a run goes on with what it began with",
+        r->o.resume, now->key + 4);
+    status = EXIT_FAILED;
+  }
+  ldr_weights_close(w);
+  return status;
+}
+
+/* The shape is that of the model which the stopped run wrote: options that say otherwise would do nothing. */
+static int same_shape(run *r) {
+  const options *o = &r->o;
+  const ldr_model_info *m = &r->info;
+  const struct { const char *name; int32_t given, is; } all[] = {
+    { "--layers", o->layers, m->layers }, { "--width", o->width, m->width }, { "--heads", o->heads, m->heads },
+    { "--ffn", o->ffn, m->ffn } };
+  size_t i;
+  for (i = 0; o->resume && i < sizeof all / sizeof *all; i++)
+    if (all[i].given && all[i].given != all[i].is) {
+      ldr__fail(&r->err, LDR_MISMATCH, "%s: %s is %d in the saved run's model, and not %d", o->model, all[i].name,
+          (int)all[i].is, (int)all[i].given);
+      return EXIT_FAILED;
+    }
+  return EXIT_DONE;
+}
+
+/* A new model that a stopped run began lies in the folder it wrote to. */
+static int has_begun(run *r) {
+  char path[LADDER_MAX_PATH];
+  if (out_path(r, path, "config.json")) return EXIT_FAILED;
+  if (!r->o.resume || ldr__file_exists(path)) return EXIT_DONE;
+  return fail(r, LDR_ARGUMENT, "%s: the model that the stopped run began is not there: --out is the folder that run "
+      "was given", r->o.out);
+}
+
+static int keep_pretrain(run *r) {
+  const options *o = &r->o;
+  return keep_files(r, "texts", o->texts) || keep_number(r, "max-len", r->max_len)
+      || keep_number(r, "whole-words", o->whole_words) || keep_files(r, "word-list", o->word_list)
+      ? EXIT_FAILED : same_options(r);
+}
+
 /* A resumed run reads the texts again up to where it stood, so that the rest comes as it would have. */
 static int pretrain_open(run *r, stream *s, ldr_dataset *held) {
   ldr_progress p;
@@ -673,7 +764,7 @@ static int pretrain_open(run *r, stream *s, ldr_dataset *held) {
     if (status) return status;
   }
   r->trainer = ldr_trainer_create(r->ladder, r->train, NULL, &r->train_desc, &r->err);
-  if (!r->trainer || (r->o.resume && ldr_trainer_resume(r->trainer, r->o.resume, &r->err))) return EXIT_FAILED;
+  if (!r->trainer || keep_pretrain(r) || (r->o.resume && ldr_trainer_resume(r->trainer, r->o.resume, &r->err))) return EXIT_FAILED;
   p = ldr_trainer_progress(r->trainer);
   s->drawn = 0;
   close_stream(s);
@@ -740,9 +831,10 @@ static int command_pretrain(run *r) {
     return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
   if (ladder ? check_writable(r, o->out) : fresh && !o->resume && make_model(r)) return EXIT_FAILED;
   if (fresh) o->model = o->out;
+  if (fresh && has_begun(r)) return EXIT_FAILED;
   /* both open the model; weights that are there stay */
   if (!fresh && !ladder ? copy_companions(r, path) : open_model(r)) return EXIT_FAILED;
-  if (o->with_ladder && check_writable(r, o->with_ladder)) return EXIT_FAILED;
+  if ((fresh && same_shape(r)) || (o->with_ladder && check_writable(r, o->with_ladder))) return EXIT_FAILED;
   status = choose_max_len(r, 128);
   if (status) return status;
   if (check_objective(r)) return EXIT_FAILED;
