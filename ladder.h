@@ -1486,12 +1486,10 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) }; /* layers, or heads of one, at most */
   #define LDR__INLINE   static inline __attribute__((always_inline, unused))
   #define LDR__NOINLINE __attribute__((noinline))
   #define LDR__UNUSED   __attribute__((unused))
-  #define LDR__RESTRICT __restrict
 #else
   #define LDR__INLINE   static inline
   #define LDR__NOINLINE
   #define LDR__UNUSED
-  #define LDR__RESTRICT
 #endif
 
 /* With LADDER_STATIC the declarations above already say `static`. */
@@ -1823,6 +1821,7 @@ static uint64_t ldr__field_bits(const ldr__field *f, const void *of) {
   return f->size == 8 ? bits : (uint64_t)(int64_t)v;
 }
 
+#define LDR__IN_RANGE(rows, of, err) ldr__in_range(rows, LDR__COUNT(rows), of, err)
 static ldr_status ldr__in_range(const ldr__field *r, size_t n, const void *of, ldr_error *err) {
   for (; n; n--, r++) {
     const int real = r->kind & LDR__FIELD_FLOAT;
@@ -5732,6 +5731,17 @@ static int ldr__pickle_extend(ldr__pickle *p, int32_t kind, int last) {
   return ldr__pickle_gather(p, kind, last, 1);
 }
 
+/* ('storage', type, key, place, elements) */
+static int ldr__pickle_storage(ldr__pickle *p) {
+  const int32_t x = ldr__pickle_pop(p), type = ldr__pickle_item(p, x, 1);
+  if (!ldr__pickle_says(p, ldr__pickle_item(p, x, 0), "storage") ||
+      !ldr__pickle_is(p, type, LDR__P_GLOBAL) || p->values[type].number < LDR__P_STORAGES ||
+      !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT) ||
+      (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE)))
+    return ldr__pickle_fail(p, "a storage of a kind that is not known");
+  return ldr__pickle_push_new(p, LDR__P_STORAGE, x);
+}
+
 /* One operation; 0: failed, 2: the end. */
 static int ldr__pickle_step(ldr__pickle *p) {
   const unsigned char *op = ldr__take(&p->c, 1), *a = NULL, *b = NULL;
@@ -5775,15 +5785,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 'b': /* attributes of a container: nothing of it counts here */
       x = ldr__pickle_pop(p);
       return x >= 0 && p->depth && p->values[p->stack[p->depth - 1]].kind == LDR__P_DICT;
-    case 'Q': /* ('storage', type, key, place, elements) */
-      x = ldr__pickle_pop(p);
-      y = ldr__pickle_item(p, x, 1);
-      if (!ldr__pickle_says(p, ldr__pickle_item(p, x, 0), "storage") ||
-          !ldr__pickle_is(p, y, LDR__P_GLOBAL) || p->values[y].number < LDR__P_STORAGES ||
-          !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT) ||
-          (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE)))
-        return ldr__pickle_fail(p, "a storage of a kind that is not known");
-      return ldr__pickle_push_new(p, LDR__P_STORAGE, x);
+    case 'Q': return ldr__pickle_storage(p);
     case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
     case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
     case 'q': return ldr__pickle_memo(p, ldr__take_number(&p->c, 1));
@@ -10378,7 +10380,7 @@ static ldr_status ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenize
   if (desc) *d = *desc;
   if (!ldr__allocator_valid(&d->alloc)) why = LDR__HALF_ALLOCATOR;
   if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
-  return ldr__in_range(ldr__tokenizer_fields, LDR__COUNT(ldr__tokenizer_fields), d, err);
+  return LDR__IN_RANGE(ldr__tokenizer_fields, d, err);
 }
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
@@ -12526,6 +12528,32 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
   return err->status;
 }
 
+/* What states, scores and logits are multiplied by, and how far they may go. */
+static ldr_status ldr__config_scales(ldr_model *m, const ldr_json *j, ldr_error *err) {
+  ldr__shape *s = &m->shape;
+  if (m->keys & LDR__KEYS_OLMO) s->clip = ldr__config_real(j, 0, "clip_qkv", 0, 0, 1e6, err);
+  if (m->keys & LDR__KEYS_COHERE) m->logit_scale = ldr__config_real(j, 0, "logit_scale", 0.0625, 1e-9, 1e9, err);
+  if (m->keys & LDR__KEYS_GRANITE) {
+    m->word_scale = ldr__config_real(j, 0, "embedding_multiplier", 1, 1e-9, 1e9, err);
+    s->grow = ldr__config_real(j, 0, "residual_multiplier", 1, 1e-9, 1e9, err);
+    m->score_scale = ldr__config_real(j, 0, "attention_multiplier", 1, 1e-9, 1e9, err);
+    float by = ldr__config_real(j, 0, "logits_scaling", 1, 1e-9, 1e9, err);
+    m->score_scale *= sqrtf((float)s->head_dim);
+    m->logit_scale = 1.0f / by;
+  }
+  if (s->after && (m->keys & LDR__KEYS_GEMMA)) {
+    static const struct { const char *key; double otherwise; } caps[2] = {
+      { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
+    float by = ldr__config_real(j, 0, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
+    m->score_scale = sqrtf((float)s->head_dim / by);
+    for (int k = 0; k < 2; k++) { /* null, and gemma3's default: none */
+      int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
+      *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, 0, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
+    }
+  }
+  return err->status;
+}
+
 /* What decoders do to a block besides: see ldr__shape. */
 static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *err) {
   ldr__shape *s = &m->shape;
@@ -12574,27 +12602,7 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     if (ldr__config_true_or(j, "scale_decoder_outputs", ldr__config_true_or(j, "tie_word_embeddings", 1)))
       m->logit_scale = 1.0f / sqrtf((float)s->width);
   }
-  if (m->keys & LDR__KEYS_OLMO) s->clip = ldr__config_real(j, 0, "clip_qkv", 0, 0, 1e6, err);
-  if (m->keys & LDR__KEYS_COHERE) m->logit_scale = ldr__config_real(j, 0, "logit_scale", 0.0625, 1e-9, 1e9, err);
-  if (m->keys & LDR__KEYS_GRANITE) {
-    m->word_scale = ldr__config_real(j, 0, "embedding_multiplier", 1, 1e-9, 1e9, err);
-    s->grow = ldr__config_real(j, 0, "residual_multiplier", 1, 1e-9, 1e9, err);
-    m->score_scale = ldr__config_real(j, 0, "attention_multiplier", 1, 1e-9, 1e9, err);
-    float by = ldr__config_real(j, 0, "logits_scaling", 1, 1e-9, 1e9, err);
-    m->score_scale *= sqrtf((float)s->head_dim);
-    m->logit_scale = 1.0f / by;
-  }
-  if (s->after && (m->keys & LDR__KEYS_GEMMA)) {
-    static const struct { const char *key; double otherwise; } caps[2] = {
-      { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
-    float by = ldr__config_real(j, 0, "query_pre_attn_scalar", 256, 1e-9, 1e9, err);
-    m->score_scale = sqrtf((float)s->head_dim / by);
-    for (int k = 0; k < 2; k++) { /* null, and gemma3's default: none */
-      int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
-      *(k ? &m->logit_cap : &s->cap) = ldr__config_real(j, 0, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, err);
-    }
-  }
-  return err->status;
+  return ldr__config_scales(m, j, err);
 }
 
 /* DeBERTa's distances: how many have a row of their own, where the others' lie. */
@@ -13570,7 +13578,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
   if (desc) d = *desc;
   if (!ldr__allocator_valid(&d.alloc))
     ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
-  else if (!ldr__in_range(ldr__model_fields, LDR__COUNT(ldr__model_fields), &d, err))
+  else if (!LDR__IN_RANGE(ldr__model_fields, &d, err))
     m = (ldr_model *)ldr__new(&d.alloc, sizeof *m, "loading a model", err);
   if (!m) return NULL;
   m->alloc = d.alloc;
@@ -13919,6 +13927,23 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   return err->status;
 }
 
+/* A setting of the architecture that is not read here is an error, unless the user allows it. */
+static ldr_status ldr__gguf_all_known(const ldr_model *m, const char *arch, ldr_error *err) {
+  const ldr_weights *w = m->weights;
+  const size_t n = strlen(arch);
+  for (size_t i = 0; i < w->meta_count; i++) {
+    const char *key = w->metas[i].key;
+    size_t j = 0;
+    if (strncmp(key, arch, n) != 0 || key[n] != '.') continue;
+    while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
+    if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
+        ldr__in_words(m->allow, key, strlen(key))) continue;
+    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%q\": %s is not known here and could change the "
+        "results (--allow passes it)", key, w->metas[i].value);
+  }
+  return LDR_OK;
+}
+
 /* Reads the configuration out of the metadata, and gives the tensors the names of the family's own files. */
 static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   static const char *const ends[] = { "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
@@ -13931,7 +13956,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   ldr__text json;
   int experts = arch && ldr__gguf_get(w, arch, "expert_count", 0);
   const struct ldr__expert_row *row = NULL;
-  size_t i, k, n;
+  size_t i, k;
   for (k = 0; arch && k < LDR__COUNT(ldr__gguf_kin); k++) {
     row = ldr__expert_row_of(ldr__gguf_kin[k].type);
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
@@ -13939,17 +13964,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
     return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%q\" is not supported (the manual's "
         "\"files\" lists those that are)", arch ? arch : "");
-  n = strlen(arch);
-  for (i = 0; i < w->meta_count; i++) {
-    const char *key = w->metas[i].key;
-    size_t j = 0;
-    if (strncmp(key, arch, n) != 0 || key[n] != '.') continue;
-    while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
-    if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
-        ldr__in_words(m->allow, key, strlen(key))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%q\": %s is not known here and could change the "
-        "results (--allow passes it)", key, w->metas[i].value);
-  }
+  if (ldr__gguf_all_known(m, arch, err)) return err->status;
   if (!words || words->dims != 2)
     return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
   ldr__text_init(&json, text, sizeof text);
@@ -14819,7 +14834,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   LDR__OWN_ERROR(err);
   if (!ldr__allocator_valid(&a)) ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
-  else if (desc && !ldr__in_range(ldr__dataset_fields, LDR__COUNT(ldr__dataset_fields), desc, err) &&
+  else if (desc && !LDR__IN_RANGE(ldr__dataset_fields, desc, err) &&
       ((desc->head == LDR_HEAD_CHOICE && desc->choices < 2) ||
       (desc->head == LDR_HEAD_WORDS && desc->choices && desc->choices != 2)))
     ldr__fail(err, LDR_ARGUMENT, "dataset.choices is %d and must be %s", desc->choices,
@@ -15818,6 +15833,38 @@ static ldr_choice ldr__chosen(ldr_choice choice, int otherwise) {
   return choice != LDR_AUTO ? choice : otherwise ? LDR_ON : LDR_OFF;
 }
 
+/* Of narrow rungs: how wide, how they read, mix, end and start. */
+static void ldr__rung_defaults(const ldr_model *m, ldr_ladder_desc *d, const ldr__preset *row) {
+  /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
+  if (!d->reduction) d->reduction = row->paper ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
+  const int32_t r = LDR__MAX(1, d->reduction);
+  if (!d->tap) d->tap = row->tap;
+  if (!d->gate) d->gate = row->gate;
+  if (!(d->gate_temperature > 0)) d->gate_temperature = row->temperature;
+  if (!d->mix) d->mix = row->mix;
+  if (!d->output) d->output = row->output;
+  if (d->output_init == 0) d->output_init = 1.0f;
+  if (!d->init) d->init = m->shape.experts ? LDR_INIT_RANDOM : row->init;
+  if (!d->importance) d->importance = LDR_MAGNITUDE;
+  if (!d->slice_heads) d->slice_heads = row->heads;
+  if (!d->samples) d->samples = d->importance == LDR_FISHER ? 1024 : 256;
+  if (d->dropout == 0) d->dropout = row->dropout;
+  if (d->dropout < 0) d->dropout = 0;
+  if (row->kind == LDR__LIKE_BERT) {
+    if (!d->width) d->width = 128;
+    if (!d->heads) d->heads = 4;
+    if (!d->ffn) d->ffn = 4 * d->width;
+    d->final_norm = LDR_OFF;
+  }
+  if (!d->width) d->width = LDR__MAX(1, m->shape.width / r);
+  if (!d->ffn) d->ffn = row->kind == LDR__LIKE_MLP ? d->width : LDR__MAX(1, m->shape.ffn / r);
+  const int32_t kv = d->slice_heads == LDR_HEADS_WHOLE ? (m->shape.kv_heads + r / 2) / r : m->shape.kv_heads;
+  if (row->kind == LDR__LIKE_MLP || !row->rungs) d->heads = 0;
+  else if (!d->heads) d->heads = LDR__MAX(1, kv) * (m->shape.heads / m->shape.kv_heads);
+  d->down_bias = ldr__chosen(d->down_bias, row->kind != LDR__LIKE_BERT);
+  d->final_norm = ldr__chosen(d->final_norm, m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP);
+}
+
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
   LDR__ZERO(ldr_ladder_desc, d);
   if (desc) d = *desc;
@@ -15852,34 +15899,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   d.tune_biases = ldr__chosen(d.tune_biases, method->biases);
   d.tune_norms = ldr__chosen(d.tune_norms, method->norms);
   if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
-  /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
-  if (!d.reduction) d.reduction = row->paper ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
-  const int32_t r = LDR__MAX(1, d.reduction);
-  if (!d.tap) d.tap = row->tap;
-  if (!d.gate) d.gate = row->gate;
-  if (!(d.gate_temperature > 0)) d.gate_temperature = row->temperature;
-  if (!d.mix) d.mix = row->mix;
-  if (!d.output) d.output = row->output;
-  if (d.output_init == 0) d.output_init = 1.0f;
-  if (!d.init) d.init = m->shape.experts ? LDR_INIT_RANDOM : row->init;
-  if (!d.importance) d.importance = LDR_MAGNITUDE;
-  if (!d.slice_heads) d.slice_heads = row->heads;
-  if (!d.samples) d.samples = d.importance == LDR_FISHER ? 1024 : 256;
-  if (d.dropout == 0) d.dropout = row->dropout;
-  if (d.dropout < 0) d.dropout = 0;
-  if (row->kind == LDR__LIKE_BERT) {
-    if (!d.width) d.width = 128;
-    if (!d.heads) d.heads = 4;
-    if (!d.ffn) d.ffn = 4 * d.width;
-    d.final_norm = LDR_OFF;
-  }
-  if (!d.width) d.width = LDR__MAX(1, m->shape.width / r);
-  if (!d.ffn) d.ffn = row->kind == LDR__LIKE_MLP ? d.width : LDR__MAX(1, m->shape.ffn / r);
-  const int32_t kv = d.slice_heads == LDR_HEADS_WHOLE ? (m->shape.kv_heads + r / 2) / r : m->shape.kv_heads;
-  if (row->kind == LDR__LIKE_MLP || !row->rungs) d.heads = 0;
-  else if (!d.heads) d.heads = LDR__MAX(1, kv) * (m->shape.heads / m->shape.kv_heads);
-  d.down_bias = ldr__chosen(d.down_bias, row->kind != LDR__LIKE_BERT);
-  d.final_norm = ldr__chosen(d.final_norm, m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP);
+  ldr__rung_defaults(m, &d, row);
   if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
   if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
   if (!(ldr__spans_of(d.head) & LDR__SPANS_PAIRS)) d.span_size = 0;
@@ -15970,22 +15990,16 @@ static const ldr__field ldr__ladder_fields[] = {
 #undef LDR__CHOICE
 };
 
-/* The dimensions of a side block, and the reasons a wish cannot be met. */
-static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
+/* The reasons a wish cannot be met, whatever the side block is like. */
+static ldr_status ldr__shape_check(const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
   const ldr__preset *row = ldr__preset_of(d->preset);
   const ldr__shape *b = &m->shape;
-  int32_t r = d->reduction, group = b->heads / b->kv_heads;
-  *s = *b;
-  s->experts = s->expert_ffn = s->shared_ffn = 0;
-  s->width = d->width;
-  s->ffn = d->ffn;
-  s->heads = d->heads;
   if (m->conv.taps && (ldr__method_of(d->method)->deep || d->top >= m->layers))
     return ldr__fail(err, LDR_UNSUPPORTED, "the convolution beside the first block of this %s model "
         "is only run, not trained: use a ladder that copies later blocks", m->type);
   if (d->classes < 1 || d->classes > 1 << 24)
     return ldr__fail(err, LDR_ARGUMENT, "the head needs classes or labels, not %d", d->classes);
-  if (ldr__in_range(ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields), d, err)) return err->status;
+  if (LDR__IN_RANGE(ldr__ladder_fields, d, err)) return err->status;
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
       d->span_size > (1 << 24) / d->classes || (d->head == LDR_HEAD_CRF && d->classes > 4096)))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
@@ -16006,6 +16020,20 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
   if (row->copies && !row->rungs && d->top < 1)
     return ldr__fail(err, LDR_ARGUMENT, "the preset %s is copies of the last blocks, and there are none: %s", row->name,
         m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
+  return LDR_OK;
+}
+
+/* The dimensions of a side block, and the reasons they cannot be. */
+static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
+  const ldr__preset *row = ldr__preset_of(d->preset);
+  const ldr__shape *b = &m->shape;
+  int32_t r = d->reduction, group = b->heads / b->kv_heads;
+  *s = *b;
+  s->experts = s->expert_ffn = s->shared_ffn = 0;
+  s->width = d->width;
+  s->ffn = d->ffn;
+  s->heads = d->heads;
+  if (ldr__shape_check(m, d, err)) return err->status;
   if (!row->rungs) return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, "the preset %s has no rungs, %d were given",
       row->name, d->rung_count) : LDR_OK;
   if (row->kind != LDR__LIKE_BACKBONE) { /* the same block whatever the backbone is */
@@ -16982,6 +17010,24 @@ static void ldr__distances_place(ldr__plan *p, ldr__distances *x, const ldr__sha
   x->grad = sequences ? ldr__place_matrix(p, "relative positions", sequences, n) : NULL;
 }
 
+/* Activations of a rung that is run again on the way back: its own are what others read, and those of attention. */
+static ldr__acts ldr__again_place(
+    ldr__plan *p, const char *name, const ldr__acts *shared, const ldr_ladder *l, size_t tokens) {
+  const int before = l->d.mix == LDR_MIX_BEFORE;
+  const ldr__shape *side = &l->side;
+  float *own = ldr__place_matrix(p, name, tokens, l->narrow); /* its y, or mixed after its x */
+  ldr__acts a = ldr__acts_between(*shared, side, before ? shared->x : own, before ? own : shared->y);
+  if (side->heads) {
+    a.attention = ldr__place_matrix(p, name, tokens, (size_t)side->heads * (size_t)side->head_dim);
+    a.lse = ldr__place_matrix(p, name, tokens, (size_t)side->heads);
+  }
+  if (side->cross) {
+    a.xattention = ldr__place_matrix(p, name, tokens, ldr__q_width(side));
+    a.xlse = ldr__place_matrix(p, name, tokens, (size_t)side->heads);
+  }
+  return a;
+}
+
 /* Places what the rungs need, for a head that reads r rows. */
 static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t r, const ldr_train_desc *train) {
   const ldr_ladder *l = s->l;
@@ -17009,19 +17055,7 @@ static void ldr__side_place(ldr__plan *p, ldr__pass *s, ldr__limits most, size_t
       shared = a;
       /* the first rung mixes nothing: its m is its x */
       if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y);
-    } else {
-      const int before = l->d.mix == LDR_MIX_BEFORE;
-      float *own = ldr__place_matrix(p, side, max_tokens, w); /* its y, or mixed after its x */
-      a = ldr__acts_between(shared, &l->side, before ? shared.x : own, before ? own : shared.y);
-      if (l->side.heads) {
-        a.attention = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads * (size_t)l->side.head_dim);
-        a.lse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
-      }
-      if (l->side.cross) {
-        a.xattention = ldr__place_matrix(p, side, max_tokens, ldr__q_width(&l->side));
-        a.xlse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
-      }
-    }
+    } else a = ldr__again_place(p, side, &shared, l, max_tokens);
     if (s->acts) s->acts[k] = a;
     if (s->m) s->m[k] = mk;
   }
@@ -17066,39 +17100,11 @@ static void ldr__teacher_place(ldr__plan *p, ldr__pass *s, double preference) {
       ldr__place_matrix(p, "head", LDR__MIN(r, (size_t)LDR__WORD_ROWS), ldr__head_outputs(&s->l->d));
 }
 
-/* Places a pass; train: how it goes back, NULL when it does not. */
-static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
+/* What a batch is: its tokens, targets, and the rows that are read. r: of these. */
+static void ldr__batch_place(ldr__plan *p, ldr__pass *s, size_t wide, size_t loaded, size_t r, ldr__limits most) {
+  const ldr_ladder *l = s->l;
   const ldr_model *m = l->m;
-  size_t d = (size_t)m->shape.width, c = ldr__head_outputs(&l->d), hw = l->head_width,
-      hh = (size_t)l->d.head_hidden, r, k, rows, virtuals = ldr__virtual_tokens(l), wide, longest, scratch,
-      max_tokens = most.tokens, max_sequences = most.sequences, loaded;
-  int32_t keep = train != NULL;
-  rows = !ldr__per_token(l->d.head) ? max_sequences : l->owner ? max_tokens + virtuals * max_sequences : max_tokens;
-  if (rows > SIZE_MAX / 16) p->overflow = 1;
-  if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
-  wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
-  loaded = wide + most.source; /* the encoder's come first */
-  if (l->reader) most.source += ldr__virtual_tokens(l->reader) * max_sequences;
-  longest = LDR__MIN(LDR__MAX(max_tokens, most.source), (size_t)(m->positions - m->position_offset)) + virtuals +
-      (l->reader ? ldr__virtual_tokens(l->reader) : 0);
-  longest = LDR__MIN(longest, LDR__MAX(wide, most.source));
-  memset(s, 0, sizeof *s);
-  s->l = l;
-  s->keep = keep;
-  s->max_tokens = max_tokens;
-  s->max_sequences = max_sequences;
-  s->max_rows = rows;
-  r = rows * ldr__pieces(&l->d);
-  s->tap_count = ldr__tap_count(l);
-  if (l->reader) {
-    ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
-    ldr__limits source = { loaded - wide, 0, max_sequences };
-    ldr__pass_place(p, reader ? reader : &own, l->reader, source,
-        l->reader->deep || l->reader->d.rung_count ? train : NULL);
-    s->reader = reader;
-  }
-  if (ldr__backbone_of(l)->end[LDR__DISTANCES] >= 0)
-    ldr__distances_place(p, &s->backbone_distances, &m->shape, keep && l->deep ? max_sequences : 0);
+  const size_t virtuals = ldr__virtual_tokens(l), max_sequences = most.sequences;
   s->route = ldr__place_ints(p, "batch", (size_t)m->layers);
   s->offsets = ldr__place_ints(p, "batch", max_sequences + 1);
   s->wide_offsets = virtuals ? ldr__place_ints(p, "batch", max_sequences + 1) : s->offsets;
@@ -17112,18 +17118,26 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
   s->part_at = ldr__place_ints(p, "batch", max_sequences + 1);
   s->spans = ldr__reads_all(&l->d) ? ldr__place_ints(p, "batch", r) : NULL;
-  s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
+  s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", (size_t)m->shape.width) : NULL;
   if (l->prompt_dense.weight >= 0) {
     s->prompt = ldr__place_matrix(p, "prompt", virtuals, m->embed_width);
     s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
-    s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, m->embed_width) : NULL;
-    s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
+    s->dprompt = s->keep ? ldr__place_matrix(p, "prompt", virtuals, m->embed_width) : NULL;
+    s->dprompt_hidden = s->keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
   }
+}
+
+/* The way through the backbone, forward and (train) back, and what all of the pass computes in. */
+static void ldr__way_place(
+    ldr__plan *p, ldr__pass *s, size_t wide, size_t longest, ldr__limits most, const ldr_train_desc *train) {
+  const ldr_ladder *l = s->l;
+  const ldr_model *m = l->m;
+  const int32_t keep = s->keep;
   if (keep && l->deep)
     ldr__deep_place(
         p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->recompute, ldr__tunes_embeddings(l));
   if (!keep || !l->deep || l->from || l->top)
-    ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
+    ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, most.sequences, longest);
   else
     s->backbone.embed = m->ends.m[LDR__PROJECT].data
         ? ldr__place_matrix(p, "backbone activations", wide, m->embed_width) : NULL;
@@ -17135,25 +17149,38 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
       s->dcross_low = ldr__place_matrix(p, "backbone gradients", most.source, l->tuned_shape.low_rank);
     }
   }
-  scratch = LDR__MAX(
-      ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
-  k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, m->embed_width)); /* the head, and ALBERT's projection */
+  const size_t scratch = LDR__MAX(
+      ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, most.tokens, longest));
+  size_t k = LDR__MAX(LDR__MAX(ldr__head_outputs(&l->d), (size_t)l->d.head_hidden),
+      LDR__MAX((size_t)m->shape.width, m->embed_width)); /* the head, and ALBERT's projection */
   if (l->prompt_dense.weight >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
   ldr__exec_place(
       p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
+}
+
+static void ldr__taps_place(ldr__plan *p, ldr__pass *s, const ldr_train_desc *train) {
+  const ldr_ladder *l = s->l;
+  const size_t d = (size_t)l->m->shape.width, max_tokens = s->max_tokens;
   s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
   s->taps = (float **)ldr__place(p, "taps", s->tap_count + 1, sizeof(float *));
   s->kept = s->tap_type != LDR_F32
       ? (unsigned char **)ldr__place(p, "taps", s->tap_count + 1, sizeof(unsigned char *)) : NULL;
-  for (k = 0; k < s->tap_count; k++) {
-    float *tap = keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
+  for (size_t k = 0; k < s->tap_count; k++) {
+    float *tap = s->keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
     unsigned char *rounded = s->tap_type != LDR_F32
         ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type)) : NULL;
     if (s->taps) s->taps[k] = tap;
     if (s->kept) s->kept[k] = rounded;
   }
-  s->final = ldr__place_matrix(p, "taps", r, d);
-  ldr__side_place(p, s, most, r, train);
+}
+
+/* The head and its loss, of r rows. */
+static void ldr__outputs_place(ldr__plan *p, ldr__pass *s, size_t r) {
+  const ldr_ladder *l = s->l;
+  const ldr_model *m = l->m;
+  const size_t d = (size_t)m->shape.width, c = ldr__head_outputs(&l->d), hh = (size_t)l->d.head_hidden,
+      hw = l->head_width, max_sequences = s->max_sequences;
+  const int32_t keep = s->keep;
   s->hidden_in = ldr__place_matrix(p, "head", r, hw);
   s->hidden = hh ? ldr__place_matrix(p, "head", r, hh) : s->hidden_in;
   s->slope = hh ? ldr__place_matrix(p, "head", r, hh) : NULL;
@@ -17182,6 +17209,46 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limi
   s->dlogits = l->d.head == LDR_HEAD_WORDS ? s->logits : ldr__place_matrix(p, "head", r, c);
   s->dhidden = ldr__place_matrix(p, "head", r, LDR__MAX(hh, (size_t)1));
   s->dout = ldr__place_matrix(p, "head", r, hw);
+}
+
+/* Places a pass; train: how it goes back, NULL when it does not. */
+static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, ldr__limits most, const ldr_train_desc *train) {
+  const ldr_model *m = l->m;
+  size_t r, rows, virtuals = ldr__virtual_tokens(l), wide, longest, max_tokens = most.tokens,
+      max_sequences = most.sequences, loaded;
+  int32_t keep = train != NULL;
+  rows = !ldr__per_token(l->d.head) ? max_sequences : l->owner ? max_tokens + virtuals * max_sequences : max_tokens;
+  if (rows > SIZE_MAX / 16) p->overflow = 1;
+  if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
+  wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
+  loaded = wide + most.source; /* the encoder's come first */
+  if (l->reader) most.source += ldr__virtual_tokens(l->reader) * max_sequences;
+  longest = LDR__MIN(LDR__MAX(max_tokens, most.source), (size_t)(m->positions - m->position_offset)) + virtuals +
+      (l->reader ? ldr__virtual_tokens(l->reader) : 0);
+  longest = LDR__MIN(longest, LDR__MAX(wide, most.source));
+  memset(s, 0, sizeof *s);
+  s->l = l;
+  s->keep = keep;
+  s->max_tokens = max_tokens;
+  s->max_sequences = max_sequences;
+  s->max_rows = rows;
+  r = rows * ldr__pieces(&l->d);
+  s->tap_count = ldr__tap_count(l);
+  if (l->reader) {
+    ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
+    ldr__limits source = { loaded - wide, 0, max_sequences };
+    ldr__pass_place(p, reader ? reader : &own, l->reader, source,
+        l->reader->deep || l->reader->d.rung_count ? train : NULL);
+    s->reader = reader;
+  }
+  if (ldr__backbone_of(l)->end[LDR__DISTANCES] >= 0)
+    ldr__distances_place(p, &s->backbone_distances, &m->shape, keep && l->deep ? max_sequences : 0);
+  ldr__batch_place(p, s, wide, loaded, r, most);
+  ldr__way_place(p, s, wide, longest, most, train);
+  ldr__taps_place(p, s, train);
+  s->final = ldr__place_matrix(p, "taps", r, (size_t)m->shape.width);
+  ldr__side_place(p, s, most, r, train);
+  ldr__outputs_place(p, s, r);
 }
 
 /* Makes room for `virtuals` tokens before every sequence, from the last to the first; their ids are -1, -2, ... */
@@ -20601,7 +20668,7 @@ static ldr_status ldr__trainer_check(
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
   if (d->balance && d->class_weights) return ldr__fail(err, LDR_ARGUMENT,
       "balance and class_weights: only one of them can say what classes weigh");
-  if (ldr__in_range(ldr__train_fields, LDR__COUNT(ldr__train_fields), d, err)) return LDR_ARGUMENT;
+  if (LDR__IN_RANGE(ldr__train_fields, d, err)) return LDR_ARGUMENT;
   if (d->accumulate > d->batch)
     return ldr__fail(err, LDR_ARGUMENT, "accumulate: %d parts of a batch of %d", d->accumulate, d->batch);
   if (!ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
@@ -21815,7 +21882,7 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   LDR__ZERO(ldr_session_desc, d);
   if (l && l->d.method == LDR_METHOD_PROMPT) most -= virtuals;
   if (desc) d = *desc;
-  ldr__in_range(ldr__session_fields, LDR__COUNT(ldr__session_fields), &d, err);
+  LDR__IN_RANGE(ldr__session_fields, &d, err);
   if (!m || (l && l->m != m))
     ldr__fail(err, LDR_ARGUMENT, "ldr_session_create: no model, or a ladder of another one");
   else if (d.capacity > most) ldr__fail(err, LDR_ARGUMENT,
@@ -22504,6 +22571,10 @@ static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
       err, LDR_FORMAT, "not a ladder file, or a damaged one: metadata \"%s\" is missing or unreadable", key);
 }
 
+static ldr_status ldr__meta_hash(const ldr_weights *w, const char *key, uint64_t *v, ldr_error *err) {
+  return ldr__parse_hex(ldr_weights_meta(w, key), 16, v) ? LDR_OK : ldr__meta_missing(key, err);
+}
+
 static ldr_status ldr__format_check(const ldr_weights *w, const char *wanted, ldr_error *err) {
   const char *format = ldr_weights_meta(w, "format");
   if (!format) return ldr__meta_missing("format", err);
@@ -22522,14 +22593,14 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     if (!ldr__field_read(w, f, &bits)) return ldr__meta_missing(f->key, err);
     ldr__field_set(f, bits, d);
   }
-  if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
+  if (ldr__meta_hash(w, "ladder.seed", &d->seed, err)) return err->status;
   /* of earlier versions */
   if (d->standardise == LDR_AUTO || d->head == LDR_HEAD_WORDS) d->standardise = LDR_OFF;
   if (d->head == LDR_HEAD_REGRESS && !ldr__bits_from_float(d->value_scale)) d->value_scale = 1;
   if (d->method != LDR_METHOD_LADDER) d->top = 0;
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || d->encoder_rung_count < 0 ||
       d->encoder_rung_count > LDR__MANY || !ldr__preset_of(d->preset) || !ldr__method_of(d->method) ||
-      ldr__in_range(ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields), d, &none))
+      LDR__IN_RANGE(ldr__ladder_fields, d, &none))
     return ldr__meta_missing("ladder", err);
   for (int32_t i = 0; i < d->rung_count + d->encoder_rung_count; i++) {
     ldr__rung_key(key, d, i);
@@ -22567,12 +22638,8 @@ static ldr_ladder *ldr__ladder_from(
   uint64_t held = 0, fingerprint = 0, mine, h = 0, wanted = 0;
   LDR__ZERO(ldr_ladder_desc, d);
   d.alloc = ldr__allocator(alloc);
-  if (!ldr__format_check(w, "ladder", err) &&
-      !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint))
-    ldr__meta_missing("backbone.fingerprint", err);
-  else if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) ldr__meta_missing("checksum", err);
-  if (err->status) return NULL;
-  if (ldr__meta_desc(w, &d, rungs, err)) return NULL;
+  if (ldr__format_check(w, "ladder", err) || ldr__meta_hash(w, "backbone.fingerprint", &fingerprint, err) ||
+      ldr__meta_hash(w, "checksum", &wanted, err) || ldr__meta_desc(w, &d, rungs, err)) return NULL;
   mine = ldr_model_fingerprint(m);
   if (mine != fingerprint) {
     const char *family = ldr_weights_meta(w, "backbone.family");
@@ -22739,9 +22806,8 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
 static ldr_status ldr__resume_check(
     const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
   uint64_t run, wanted, h = 0, bits;
-  if (ldr__format_check(w, "ladder-run", err)) return err->status;
-  if (!ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)) return ldr__meta_missing("run", err);
-  if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("checksum", err);
+  if (ldr__format_check(w, "ladder-run", err) || ldr__meta_hash(w, "run", &run, err) ||
+      ldr__meta_hash(w, "checksum", &wanted, err)) return err->status;
   const int same = run == ldr__run_digest(t, NULL);
   for (int i = 0; !same && i < LDR__RUN_FIELDS; i++) {
     char now[32];

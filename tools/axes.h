@@ -2,10 +2,16 @@
 #ifndef LADDER_AXES_H
 #define LADDER_AXES_H
 
+#if defined(__GNUC__) || defined(__clang__) || defined(_MSC_VER)
+  #define AXES_RESTRICT __restrict
+#else
+  #define AXES_RESTRICT
+#endif
+
 enum { AXES_LANES = 16 };
 
 /* Turns rows p and q, each of n numbers. */
-static void axes_turn(double *LDR__RESTRICT p, double *LDR__RESTRICT q, size_t n, double c, double s) {
+static void axes_turn(double *AXES_RESTRICT p, double *AXES_RESTRICT q, size_t n, double c, double s) {
   size_t i, k;
   for (i = 0; i < n; i += AXES_LANES)
     for (k = 0; k < AXES_LANES; k++) {

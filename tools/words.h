@@ -1047,13 +1047,13 @@ static int words_sparse_make(words_sparse *m, const word_counts *c) {
 /* ---- truncated factorisation ----------------------------------------------------------- */
 
 /* y += a x; n is a multiple of AXES_LANES. A loop of fixed length becomes vector code in every compiler. */
-LDR__INLINE void words_axpy_floats(float *LDR__RESTRICT y, float a, const float *LDR__RESTRICT x, size_t n) {
+LDR__INLINE void words_axpy_floats(float *AXES_RESTRICT y, float a, const float *AXES_RESTRICT x, size_t n) {
   size_t i, k;
   for (i = 0; i < n; i += AXES_LANES)
     for (k = 0; k < AXES_LANES; k++) y[i + k] += a * x[i + k];
 }
 
-LDR__INLINE void words_axpy(double *LDR__RESTRICT y, double a, const double *LDR__RESTRICT x, size_t n) {
+LDR__INLINE void words_axpy(double *AXES_RESTRICT y, double a, const double *AXES_RESTRICT x, size_t n) {
   size_t i, k;
   for (i = 0; i < n; i += AXES_LANES)
     for (k = 0; k < AXES_LANES; k++) y[i + k] += a * x[i + k];
