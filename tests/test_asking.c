@@ -116,6 +116,7 @@ TEST(questions_that_have_answers) {
   CHECK(put_file("blank.json", "{\"data\":[{\"paragraphs\":[{\"context\":\"a f g b\",\"qas\":[{\"id\":\"x\",\"question\":\"who?\",\"answers\":[{\"text\":\"f g\",\"answer_start\":2}]}]},"
       "{\"context\":\" \",\"qas\":[{\"id\":\"y\",\"question\":\"who?\",\"answers\":[]}]}]}]}"));
   EXPECT(0, "$L predict --model m --ladder a.ladder blank.json --submission s.json");
+  CHECK(holds("out", "{\"id\":\"x\",\"answer\":\"") && holds("out", "{\"id\":\"y\",\"answer\":\"\""));
   CHECK_INT(submitted("s.json", "", &count), 1);
   CHECK_INT(count, 2);
   EXPECT(0, "$L eval --model m --ladder a.ladder --data blank.json");

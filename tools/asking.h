@@ -8,10 +8,17 @@
 /* Where answers go beside the scores. */
 typedef struct answer_file { ldr__writer w; FILE *f; int32_t count; int lines; } answer_file;
 
-/* {"answer", "start", "end", "score"}: characters of the text, counted from 0; `end` is the one behind the last. */
-static void print_found(FILE *f, const char *context, const found_answer *a) {
+/* {"id", "answer", "start", "end", "score"}: the file's id, where it has one; characters of the text, counted from 0;
+   `end` is the one behind the last. */
+static void print_found(FILE *f, const question *e, const char *context, const found_answer *a) {
   size_t n = strlen(context);
-  fputs("{\"answer\":", f);
+  putc('{', f);
+  if (e->named) {
+    fputs("\"id\":", f);
+    put_string(f, e->id);
+    putc(',', f);
+  }
+  fputs("\"answer\":", f);
   put_bytes(f, context + a->begin, a->end - a->begin);
   fprintf(f, ",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"score\":", chars_before(context, n, a->begin),
       chars_before(context, n, a->end));
@@ -23,7 +30,7 @@ static ldr_status put_found(void *user, const question *e, const char *context, 
     ldr_error *err) {
   answer_file *to = (answer_file *)user;
   (void)err;
-  if (to->lines) print_found(stdout, context, a);
+  if (to->lines) print_found(stdout, e, context, a);
   if (!to->f) return LDR_OK;
   fputs(to->count++ ? ",\n" : "{\n", to->f);
   put_string(to->f, e->id);

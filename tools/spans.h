@@ -34,6 +34,7 @@ typedef struct question {
   int32_t context, answer_count;
   size_t  begin, end;                    /* bytes of an answer in the context; the same: there is none */
   int     damaged;                       /* has answers, none of which is where it is said to be */
+  int     named;                         /* the file gives the id; else it is the number         */
 } question;
 
 typedef struct questions {
@@ -199,13 +200,13 @@ static char *copy_bytes(const char *s, size_t n) {
   return out;
 }
 
-/* Takes text and id over; without an id the number of the question is one. NULL: out of memory, or the text was none.
-   */
+/* Takes text and id over; without an id the number of the question is one. NULL: no memory, or the text was none. */
 static question *next_question(questions *q, char *said, char *id, int32_t context, ldr_error *err) {
   question *items = said ? (question *)words_grow(q->items, &q->capacity, (size_t)q->count + 1, sizeof *items)
       : NULL, *e;
   char number[16];
   snprintf(number, sizeof number, "%d", (int)q->count + 1);
+  const int named = id != NULL;
   if (items) q->items = items;
   if (!id) id = copy_bytes(number, strlen(number));
   if (!items || !id) {
@@ -219,6 +220,7 @@ static question *next_question(questions *q, char *said, char *id, int32_t conte
   e->context = context;
   e->text = said;
   e->id = id;
+  e->named = named;
   return e;
 }
 
