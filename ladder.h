@@ -260,12 +260,12 @@
                         parts, of the tensors around them, LDR__OF_... for what it does otherwise. Its keys in
                         ldr__known_keys and, where they change a block, in ldr__config_block. Its golden directory in
                         tests/test_files.c, test_methods.c, test_session.c
-       head             ldr__heads (>>dataset): its targets, loss (>>heads), part in the metrics (>>metrics) and scores;
-                        labels in files: ldr__reader_add. The loops over tiny_heads in tests/ check gradients, caches
-                        and files
-       metric           ldr__metrics (>>metrics), and its value in ldr__tally_value
-       method           ldr__methods (>>ladder), the tensors it adds (ldr__slot), their part in the passes (>>block,
-                        >>tune), its fields (ldr__ladder_fields); its gradients in tests/test_methods.c
+       head             ldr__heads (>>dataset), LDR_HEADS: its targets, loss (>>heads), part in the metrics
+                        (>>metrics) and scores; labels in files: ldr__reader_add. The loops over tiny_heads in tests/
+                        check gradients, caches and files
+       metric           ldr__metrics (>>metrics), LDR_METRICS, and its value in ldr__tally_value
+       method           ldr__methods (>>ladder), LDR_METHODS, the tensors it adds (ldr__slot), their part in the
+                        passes (>>block, >>tune), its fields (ldr__ladder_fields); its gradients in tests/test_methods.c
        format           ldr__formats (>>formats): how it begins and what reads it; bad files of it in tests/test_files.c
        tokenizer part   ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders (>>tokenizer): its function,
                         settings and defaults. A tokenizer with it in tests/reference/make_tokenizers.py, whose vectors
@@ -274,8 +274,8 @@
                         tests/test_core.c goes over every set
        element type     ldr__dtypes (>>half), its constant in ldr_dtype, what unpacks it (ldr__load, ldr__block_unpack);
                         tests/test_quantise.c
-       activation       LDR__ACTIVATIONS (>>kernels), its function and slope; norm: ldr__norms (>>ops), its sums in the
-                        kernels; both in tests/test_core.c
+       activation       LDR__ACTIVATIONS (>>kernels), LDR_ACTIVATIONS, its function and slope; norm: ldr__norms
+                        (>>ops), its sums in the kernels; both in tests/test_core.c
        task             task_table in tools/tasks.h; a form of file: task_forms there; tests/test_tasks.c
        option           its field in the description and its row (ldr__ladder_fields, ldr__train_fields), names beside
                         its enum, a row of option_table in tools/run.h
@@ -303,7 +303,9 @@
 
    CHANGES
      0.1.0  first version; since then ldr_train_desc.checkpoint is called recompute, as on the command line, and heads
-            for numbers learn (value - value_mean) / value_scale (ldr_ladder_desc), of which their loss is
+            for numbers learn (value - value_mean) / value_scale (ldr_ladder_desc), of which their loss is; files name
+            choices (pool mean) where they had numbers, which are still read; a set with the ladder's labels in another
+            order is refused
 */
 #ifndef LADDER_H_INCLUDED
 #define LADDER_H_INCLUDED
@@ -330,9 +332,9 @@
 extern "C" {
 #endif
 
-/* ================================
+/* ================
    >>api-errors        Statuses and the error report
-   ================================ */
+   ================ */
 
 /* The one list of statuses: name, sentence. Malformed (FORMAT, JSON), unsupported
    (UNSUPPORTED) and too large (LIMIT) are three different answers. */
@@ -377,9 +379,9 @@ typedef struct ldr_error {
 LDR_API const char *ldr_status_name(ldr_status status);
 LDR_API const char *ldr_status_text(ldr_status status);
 
-/* ================================
+/* ================
    >>api-memory        Allocators, memory reports
-   ================================ */
+   ================ */
 
 /* Both functions or neither. alloc_fn returns NULL when it cannot; free_fn gets the size that
    was asked for. All calls come from the thread that called the library. Alignment: that of
@@ -398,9 +400,9 @@ typedef struct ldr_memory {
   struct { const char *name; uint64_t bytes; } items[LDR_MEMORY_ITEMS];
 } ldr_memory;
 
-/* ================================
+/* ================
    >>api-tensors       Element types, tensors, weight files
-   ================================ */
+   ================ */
 
 typedef enum ldr_dtype {
   LDR_F32, LDR_F16, LDR_BF16, LDR_F64, LDR_I8, LDR_U8, LDR_I16, LDR_U16, LDR_I32, LDR_U32,
@@ -461,9 +463,9 @@ LDR_API const char       *ldr_weights_meta_at(const ldr_weights *w, int32_t inde
    only; returns 0 for other types or a range outside the tensor, else 1. */
 LDR_API int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n);
 
-/* ================================
+/* ================
    >>api-json          A strict JSON reader (RFC 8259)
-   ================================ */
+   ================ */
 
 typedef enum ldr_json_type { LDR_JSON_NULL, LDR_JSON_FALSE, LDR_JSON_TRUE, LDR_JSON_NUMBER, LDR_JSON_STRING,
     LDR_JSON_ARRAY, LDR_JSON_OBJECT } ldr_json_type;
@@ -496,9 +498,9 @@ LDR_API ptrdiff_t            ldr_json_string(char *dst, size_t cap, const ldr_js
 LDR_API double               ldr_json_number(const ldr_json *j, int32_t node, double otherwise);
 LDR_API int32_t              ldr_json_equals(const ldr_json *j, int32_t node, const char *text); /* is that string */
 
-/* ================================
+/* ================
    >>api-tokenizer     Text to token ids, and back
-   ================================ */
+   ================ */
 
 typedef struct ldr_tokenizer ldr_tokenizer;
 
@@ -585,9 +587,9 @@ LDR_API ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, c
 LDR_API void       ldr_text_free(ldr_text *text);
 #endif /* LADDER_NO_TOKENIZER */
 
-/* ================================
+/* ================
    >>api-simd          Instruction sets
-   ================================ */
+   ================ */
 
 /* The widest set of kernels an object may use; AUTO takes the fastest the machine has. On Intel AUTO stops at
    AVX512_VNNI: native bf16 is slower there than float products of rounded weights. A set the machine lacks falls back
@@ -602,9 +604,9 @@ LDR_API const char *ldr_simd_name(ldr_simd wish);          /* "portable", "avx2"
    after the last. */
 LDR_API const char *ldr_simd_word(int i, ldr_simd *set);
 
-/* ================================
+/* ================
    >>api-model         A frozen, pretrained Transformer
-   ================================ */
+   ================ */
 
 typedef struct ldr_model ldr_model;
 
@@ -723,9 +725,9 @@ LDR_API ldr_status  ldr_model_scores(const ldr_model *m, float *scores, const fl
 LDR_API const char *ldr_model_label(const ldr_model *m, int32_t index);      /* the class's name, or NULL */
 
 
-/* ================================
+/* ================
    >>api-dataset       Examples as token ids and labels
-   ================================ */
+   ================ */
 
 typedef enum ldr_head {
   LDR_HEAD_CLASSIFY,             /* one label a sequence; softmax cross-entropy */
@@ -829,9 +831,9 @@ LDR_API ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *nam
     const ldr_dataset_desc *desc, ldr_error *err);
 #endif
 
-/* ================================
+/* ================
    >>api-ladder        The side network
-   --------------------------------
+   ----------------
    For the rungs i in order, with tap_i the backbone state and D_i a linear map d -> w:
 
        m_i = D_i tap_i          u = mix_i(s, m_i)          s = Block_i(u)        (MIX_BEFORE)
@@ -844,7 +846,7 @@ LDR_API ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *nam
    last one makes. U starts as 0, so a ladder with RESIDUAL output starts as the backbone itself and a head on it.
 
    Sung, Cho, Bansal 2022 (LST); output mix after Zhang et al. 2024 (QST).
-   ================================ */
+   ================ */
 
 /* What is trained. All methods run through the same blocks, trainer and file; how deep the backward pass goes follows
    from what they train. Only LADDER and HEAD leave the backbone without a gradient. The others cannot use a tap cache
@@ -1053,9 +1055,9 @@ LDR_API ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const 
 LDR_API ldr_ladder *ldr_ladder_load_memory(
     const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err);
 
-/* ================================
+/* ================
    >>api-predict       Running a trained ladder
-   ================================ */
+   ================ */
 
 typedef struct ldr_predictor ldr_predictor;
 
@@ -1101,14 +1103,14 @@ typedef struct ldr_span {
 LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
     const ldr_batch *batch, const int32_t *labels, int32_t longest, float least, ldr_error *err);
 
-/* ================================
+/* ================
    >>api-session       Text from a causal model, token by token
-   --------------------------------
+   ----------------
    A session keeps the keys and values of every layer for one text, so that a further token costs
    one pass of that token alone. With a ladder of copies (or LoRA, BitFit, adapters, full) that was
    trained on words it is the tuned model that speaks. Logits have the values of a pass over the
    whole text, up to the rounding of sums.
-   ================================ */
+   ================ */
 
 typedef struct ldr_session ldr_session;
 typedef struct ldr_session_desc {
@@ -1173,9 +1175,9 @@ typedef struct ldr_generate_desc {
 LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
     const ldr_generate_desc *desc, ldr_error *err);
 
-/* ================================
+/* ================
    >>api-train         Training the ladder
-   ================================ */
+   ================ */
 
 typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_optimizer;
 #define LDR_OPTIMIZERS   "adamw|adam|sgd|adafactor"
@@ -1389,9 +1391,9 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
 #endif
 #endif /* LADDER_H_INCLUDED */
 
-/* ================================
+/* ================
    Stop here if you only want the API.
-   ================================ */
+   ================ */
 
 #ifdef LADDER_IMPLEMENTATION
 #undef LADDER_IMPLEMENTATION
@@ -1402,12 +1404,12 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
   #pragma GCC diagnostic ignored "-Wunused-variable"
 #endif
 
-/* ================================
+/* ================
    >>platform          Compiler, operating system, the one OpenMP macro
-   --------------------------------
+   ----------------
    Everything that depends on where the code runs is decided here, once. Below this section
    only leaf kernels look at the instruction set, and only ldr__source looks at the system.
-   ================================ */
+   ================ */
 
 #include <float.h>
 #include <limits.h>
@@ -1591,12 +1593,12 @@ LDR__STATIC_ASSERT(float_is_32_bits, sizeof(float) == 4);
 /* The type of floats in memory. LDR_F32 is the type of floats in a file, and those are little endian everywhere. */
 #define LDR__NATIVE (LDR__BIG_ENDIAN ? LDR_DTYPE_COUNT : LDR_F32)
 
-/* ================================
+/* ================
    >>sizes             Arithmetic that cannot wrap
-   --------------------------------
+   ----------------
    Every size that comes from a file passes through these, so a product of hostile
    dimensions saturates to "too large" and never to something small.
-   ================================ */
+   ================ */
 
 #define LDR__COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -1606,9 +1608,9 @@ static int ldr__mul_u64(uint64_t *out, uint64_t a, uint64_t b) {
   return 1;
 }
 
-/* ================================
+/* ================
    >>errors            First failure wins
-   ================================ */
+   ================ */
 
 LDR__DEF const char *ldr_status_name(ldr_status status) {
   static const char *const names[] = {
@@ -1839,13 +1841,13 @@ static ldr_status ldr__in_range(const ldr__field *r, size_t n, const void *of, l
   return LDR_OK;
 }
 
-/* ================================
+/* ================
    >>allocation        Allocators, and objects planned before they are made
-   --------------------------------
+   ----------------
    An object with many parts has one layout function that calls ldr__place for each of them.
    Run over an empty plan it counts; run over memory it hands out the addresses. The size
    asked for and the size used can therefore never disagree.
-   ================================ */
+   ================ */
 
 #define LDR__HALF_ALLOCATOR "the allocator must set alloc_fn and free_fn, or neither"
 static int ldr__allocator_valid(const ldr_allocator *a) { return !a || (!a->alloc_fn == !a->free_fn); }
@@ -2043,13 +2045,13 @@ static void ldr__plan_end(void *memory, size_t size, const ldr_allocator *a) {
   ldr__free(a, memory, size);
 }
 
-/* ================================
+/* ================
    >>random            Counter-based random numbers
-   --------------------------------
+   ----------------
    A stream is a key; number i of the stream is a pure function of (key, i). No state is
    carried, so dropout masks are recomputed in the backward pass instead of stored, shuffles
    can be repeated from the epoch number, and nothing depends on the order of threads.
-   ================================ */
+   ================ */
 
 enum { LDR__STREAM_INIT = 1, LDR__STREAM_SHUFFLE, LDR__STREAM_DROPOUT, LDR__STREAM_SAMPLE, LDR__STREAM_REPLACE };
 
@@ -2092,12 +2094,12 @@ static void ldr__shuffle(int32_t *order, int32_t n, uint64_t key) {
   }
 }
 
-/* ================================
+/* ================
    >>half              16-bit floats and little-endian loads
-   --------------------------------
+   ----------------
    Weight files are little endian and may start at any byte, so every value is assembled from
    bytes; compilers turn these into single loads where the machine allows it.
-   ================================ */
+   ================ */
 
 static uint32_t ldr__load_u16(const unsigned char *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
 /* To little-endian or from it. */
@@ -2377,15 +2379,15 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
   return 1;
 }
 
-/* ================================
+/* ================
    >>kernels           Leaf loops, once per instruction set
-   --------------------------------
+   ----------------
    A kernel is a leaf function without OpenMP, reached through the table below, because clang
    rejects intrinsics inside a parallel region and because one binary must run everywhere.
    The matrix tiles are written with intrinsics, and so is what a compiler makes no vectors of;
    the other loops over rows are written once, over lanes of fixed length that it does, and
    compiled again in a shell with the wider instruction set.
-   ================================ */
+   ================ */
 
 enum { LDR__LANES = 16, LDR__TILE_MAX_N = LDR__SIZE(32, 8) };
 
@@ -3168,9 +3170,9 @@ static const ldr__kernels ldr__kernels_portable = {
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
 
-/* ================================
+/* ================
    >>gemm              Matrix products over strided, typed operands
-   --------------------------------
+   ----------------
    c[M,N] (+)= a[M,K] b[K,N] (+ bias[N]).  a is float with any row and column stride; b is any
    float type with any strides, so y = x W^T, dx = dy W and dW = dy^T x are one routine and a
    transposed (Conv1D) or half-precision weight costs nothing extra.
@@ -3186,7 +3188,7 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
    a, and what its next step down K, or its next task, will pack.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
-   ================================ */
+   ================ */
 
 enum { LDR__KC = LDR__SIZE(256, 32), LDR__MC = LDR__SIZE(84, 8),
     LDR__DEEP = LDR__SIZE(768, 32), LDR__NB = LDR__SIZE(96, 32), /* of a block whose a is read in place */
@@ -3820,13 +3822,13 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
   LDR__FOR(task, u.g.tasks, ex->threads) ldr__packed_task(ex, &u, (size_t)task);
 }
 
-/* ================================
+/* ================
    >>ops               Operations, each forward beside its backward
-   --------------------------------
+   ----------------
    T is the number of tokens of all sequences laid end to end; nothing is ever padded. A
    backward function takes the gradient of the output and adds to the gradients of weights,
    but overwrites the gradient of the input unless its comment says otherwise.
-   ================================ */
+   ================ */
 
 enum { LDR__ROWS = 64 }; /* rows a task of a row-wise loop owns */
 
@@ -4381,12 +4383,12 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
   }
 }
 
-/* ================================
+/* ================
    >>json              A strict reader for headers, configurations and data
-   --------------------------------
+   ----------------
    One pass, no recursion, no copy: a node remembers where its text lies. Depth is bounded by
    a counter and memory by the text (a node needs at least one byte of it).
-   ================================ */
+   ================ */
 
 struct ldr_json {
   ldr_allocator alloc;
@@ -4723,12 +4725,12 @@ LDR__DEF double ldr_json_number(const ldr_json *j, int32_t node, double otherwis
   return ldr__json_is(j, node, LDR_JSON_NUMBER) ? ldr__parse_double(LDR__WRITTEN(j, node)) : otherwise;
 }
 
-/* ================================
+/* ================
    >>source            Bytes from a mapping, a file or constant memory
-   --------------------------------
+   ----------------
    A mapping is read-only: a write into a backbone weight would fault, which is how "the
    backbone is frozen" is enforced and not only promised.
-   ================================ */
+   ================ */
 
 typedef struct ldr__source {
   const unsigned char *data;
@@ -5005,13 +5007,13 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
 }
 #endif /* LADDER_NO_STDIO */
 
-/* ================================
+/* ================
    >>safetensors       The weight file, checked before a byte of it is used
-   --------------------------------
+   ----------------
    Everything a header can lie about is checked here: its length, its JSON, each type, shape,
    product and range, and that the ranges tile the data exactly, without overlap or hole.
    After that a tensor is a pointer, a type and a shape that can be trusted.
-   ================================ */
+   ================ */
 
 typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta; /* at: the value's place in its file */
 
@@ -5327,11 +5329,11 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
   return ldr__weights_quantised(w, err);
 }
 
-/* ================================
+/* ================
    >>formats           Other files that hold weights: GGUF, PyTorch's zip and its older form
-   --------------------------------
+   ----------------
    A format is a row of ldr__formats: how its first bytes look, and what reads it.
-   ================================ */
+   ================ */
 
 static int ldr__ends_with(const char *s, const char *tail) {
   size_t n = strlen(s), m = strlen(tail);
@@ -6467,14 +6469,14 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
   if (value) *value = w->metas[i].value;
   return w->metas[i].key;
 }
-/* ================================
+/* ================
    >>tokenizer         Text to tokens and back: a table of parts
-   --------------------------------
+   ----------------
    Text passes the added tokens, the normalisers, the splitters, the cutter and the template,
    and back through the decoders. Each kind of part is a table with one row for each member;
    the names and the behaviour are those of Hugging Face's tokenizer.json, whose answers this
    gives: the same ids, offsets and texts.
-   ================================ */
+   ================ */
 
 #ifndef LADDER_NO_TOKENIZER
 
@@ -10471,9 +10473,9 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
 }
 #endif /* LADDER_NO_TOKENIZER */
 
-/* ================================
+/* ================
    >>block             One Transformer block for every family and for the ladder
-   --------------------------------
+   ----------------
    A block is a row of choices (ldr__shape) and a list of tensors (ldr__slot). The same
    forward and backward run the frozen backbone and the side network, at width d and d/r.
 
@@ -10496,7 +10498,7 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
        adapters:   Attn and FFN give z + Up f(Down z) for z (Houlsby et al. 2019)
        prefix:     the first tokens of every sequence have trained keys and values (Li & Liang 2021)
        scales:     K z and V z are multiplied by trained vectors, and so is what Down reads (IA3: Liu et al. 2022)
-   ================================ */
+   ================ */
 
 typedef enum ldr__slot {
   LDR__Q, LDR__K, LDR__V, LDR__O, LDR__GATE, LDR__UP, LDR__DOWN, LDR__XQ, LDR__XK, LDR__XV, LDR__XO, LDR__MATRICES,
@@ -11536,13 +11538,13 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
         : a->x, a->stats1, post ? rows : t->count, w);
 }
 
-/* ================================
+/* ================
    >>model             Families as rows of a table, and the frozen forward pass
-   --------------------------------
+   ----------------
    A family is a name map, a few configuration keys and a block description. Loading binds
    every tensor the description asks for, checks its shape and type, and refuses a file that
    holds anything else: a model that loads is the model that was trained.
-   ================================ */
+   ================ */
 
 typedef struct ldr__family {
   const char *type, *prefix; /* model_type; optional name prefix */
@@ -14721,9 +14723,9 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
   return ldr__finite(scores, n, t->task == LDR_TASK_POOLER ? h : (size_t)t->classes, "scores", err);
 }
 
-/* ================================
+/* ================
    >>dataset           Examples, end to end in four arrays
-   ================================ */
+   ================ */
 
 typedef struct ldr__targets ldr__targets;
 typedef struct ldr__tally ldr__tally;
@@ -15049,12 +15051,12 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
 }
 #endif
 
-/* ================================
+/* ================
    >>dataset-files     Labelled texts from tab-separated lines, CSV and JSON
-   --------------------------------
+   ----------------
    All end in the same three strings: label, text, and perhaps a second text. They are copied into buffers that are
    reused from one example to the next, because the file is mapped and its fields carry no final NUL.
-   ================================ */
+   ================ */
 
 #ifndef LADDER_NO_TOKENIZER
 
@@ -15633,12 +15635,12 @@ LDR__DEF ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *na
 
 #endif /* LADDER_NO_TOKENIZER */
 
-/* ================================
+/* ================
    >>ladder            The side network: dimensions, parameters, layout
-   --------------------------------
+   ----------------
    A ladder is one flat array of floats with a table of names over it. Gradients and optimiser state have the same
    layout, so an optimiser is one loop and a file is one walk.
-   ================================ */
+   ================ */
 
 enum { LDR__MAX_NOTE = 4096, LDR__MAX_NOTES = 1000 };
 
@@ -16687,13 +16689,13 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
   return LDR_OK;
 }
 
-/* ================================
+/* ================
    >>heads             Heads and losses
-   --------------------------------
+   ----------------
    The head reads R rows: one a sequence (its first or last token, or the mean of its text), or every token. Losses
    follow PyTorch: a weighted mean over the targets that count. The sum and the weight are kept apart so that a batch in
    parts gives the loss of the whole.
-   ================================ */
+   ================ */
 
 /* What the loss is measured against; arrays run over the rows of the head. */
 struct ldr__targets {
@@ -16807,9 +16809,9 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
   }
 }
 
-/* ================================
+/* ================
    >>pass              One batch through backbone and ladder, and back through the ladder
-   --------------------------------
+   ----------------
    Backbone and ladder advance together, so that without training one tap is alive at a time. For training each tap is
    kept, because the gradient of D_i needs it; it is also what the tap cache stores. The backward pass starts at the
    head and ends at the first down-projection: nothing below it has a gradient. Where the head reads one row of a
@@ -16819,7 +16821,7 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    cut into parts of a few whole sequences (ldr__pass_cut): a thread takes one through the whole rung, forward or back,
    and leaves the gradients of all states behind. Then all threads make the sums over the batch that gradients of
    weights are (ldr__sums): they meet twice a rung and direction, and what a part needs stays in the cache of its core.
-   ================================ */
+   ================ */
 
 enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD, LDR__PLACE_OUTPUT };
 enum { LDR__WORD_ROWS = 128 }; /* rows with scores for a whole vocabulary at a time */
@@ -17698,13 +17700,13 @@ static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
   if (l->up.weight >= 0) ldr__map_forward(s, s->up, s->normed, l->up, R);
 }
 
-/* ================================
+/* ================
    >>tune              Through the backbone and back
-   --------------------------------
+   ----------------
    Methods that train inside the backbone put their tensors in its blocks' place and go back through them, down to the
    lowest block that holds any, or through the embeddings. Which blocks a batch runs is its route: all of the
    backbone's, or (Theseus) successors in the place of some.
-   ================================ */
+   ================ */
 
 /* A prompt's vectors e[P,E] through their network: p = e + B u + b, u = tanh(A e + a). */
 static void ldr__prompt_forward(ldr__pass *s) {
@@ -18025,9 +18027,9 @@ static void ldr__pass_from_taps(
   s->fetch = NULL;
 }
 
-/* ================================
+/* ================
    >>outputs           What heads make of states, and the way back from the loss
-   ================================ */
+   ================ */
 
 /* ---- the model's own head: scores = words out^T + bias ---- */
 
@@ -18799,15 +18801,15 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
 }
 
 #ifndef LADDER_NO_TRAIN
-/* ================================
+/* ================
    >>slice             Starting the ladder from the backbone's own weights
-   --------------------------------
+   ----------------
    Importance says which dimensions of the backbone matter; slicing copies those. In the default recipe ONE set of
    residual dimensions serves every reader and writer of the whole net, so that residual sums add like to like, and
    attention is cut head by head. The paper's recipe is the reference's chain, kept for parity: every projection picks
    its own rows and only the next reader follows (lst.md 2.4; BERT order 2.7, without its sign error). Sums are doubles:
    the product of three squared gradients underflows a float.
-   ================================ */
+   ================ */
 
 typedef struct ldr__importance {
   const ldr_model *m;
@@ -19350,9 +19352,9 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
   return l;
 }
 
-/* ================================
+/* ================
    >>metrics           Scores
-   ================================ */
+   ================ */
 
 /* heads: those it is for, a bit each. Most are for answers that are classes, one at a time. */
 enum {
@@ -19554,13 +19556,13 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
   }
 }
 
-/* ================================
+/* ================
    >>optimiser         SGD, Adam, AdamW, Adafactor over one flat array
-   --------------------------------
+   ----------------
    t counts from 1. Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body. AdamW takes decay
    from the weight, the others add it to the gradient. Adafactor (Shazeer & Stern 2018; lst-clue.md) is unfactored, with
    one rms a tensor.
-   ================================ */
+   ================ */
 
 enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 
@@ -19634,9 +19636,9 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
   return d->schedule == LDR_COSINE ? rate * 0.5 * (1.0 + cos(3.141592653589793 * rest)) : rate;
 }
 
-/* ================================
+/* ================
    >>tap-cache         Taps of every example, computed once
-   --------------------------------
+   ----------------
    Backbone dropout is off, so taps are a function of the text alone, and a row of a product does
    not depend on the other rows of a batch: a cached tap has the bits a fresh one would have. Taps
    kept as bf16 or int8 are rounded before the ladder first sees them, so that the first epoch, a
@@ -19654,7 +19656,7 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
    and appears under its name only when the last record is in. Every record is checked whenever it
    is read; one that fails is computed and written again, a file that does not fit is made anew.
    Several processes write one file, each its own sequences; what they leave when they die, the next start goes on with.
-   ================================ */
+   ================ */
 
 enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
 
@@ -20223,9 +20225,9 @@ static ldr_status ldr__cache_whole(ldr__cache *c, ldr_error *err) {
   return LDR_OK;
 }
 
-/* ================================
+/* ================
    >>trainer           Steps, epochs, evaluation
-   ================================ */
+   ================ */
 
 /* A matrix W[n,d] with bias b[n] that reads standardised channels: the trainer steps V = W diag(deviation) and c = b +
    W mean, which give the same output, V z + c = W x + b with z = (x - mean) / deviation. */
@@ -21556,9 +21558,9 @@ LDR__DEF ldr_status ldr_evaluate(
 
 #endif /* LADDER_NO_TRAIN */
 
-/* ================================
+/* ================
    >>predict           Scores from a trained ladder
-   ================================ */
+   ================ */
 
 struct ldr_predictor {
   ldr_allocator alloc;
@@ -21757,12 +21759,12 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   return LDR_OK;
 }
 
-/* ================================
+/* ================
    >>session           Text from a causal model, token by token
-   --------------------------------
+   ----------------
    The blocks are those of a pass; ldr__tokens.kept tells a block to put its keys and values
    behind those of the tokens before, and to attend to all of them.
-   ================================ */
+   ================ */
 
 /* tokens of a prompt that are read at a time: as many as activations have room for */
 enum { LDR__READ = 256, LDR__STEP = 32 }; /* and sessions of a step */
@@ -22253,12 +22255,12 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
   return LDR_OK;
 }
 
-/* ================================
+/* ================
    >>ladder-file       Saving, loading, stopping and going on
-   --------------------------------
+   ----------------
    Both files are safetensors, so every other tool can look into them. Numbers in the metadata
    that must come back exactly are written as the bits of the float or double.
-   ================================ */
+   ================ */
 
 /* Bytes: what ARM's embedded compilers make of them (-fshort-enums). */
 LDR__STATIC_ASSERT(enums_are_ints_or_bytes, sizeof(ldr_preset) == sizeof(int32_t) || sizeof(ldr_preset) == 1);
@@ -22861,11 +22863,11 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
 #endif /* LADDER_NO_STDIO */
 #endif /* LADDER_NO_TRAIN */
 
-/* ================================
+/* ================
    >>machine           Appendix: kernels in the instructions of x86, ARM and WebAssembly
-   --------------------------------
+   ----------------
    Only speed is here: each set computes what the portable kernels (>>kernels) compute.
-   ================================ */
+   ================ */
 
 #if LDR__NEON
 /* 6 x 16: 24 sums, 4 of b and 1 of the 32 registers. */
@@ -24117,9 +24119,9 @@ static int ldr__x86_bf16(int asked) {
 }
 #endif /* LDR__X86 */
 
-/* ================================
+/* ================
    >>dispatch          Which kernels run
-   ================================ */
+   ================ */
 
 static int ldr__everywhere(int asked) { return asked >= 0; }
 
@@ -24161,13 +24163,13 @@ LDR__DEF const char *ldr_simd_word(int i, ldr_simd *set) {
   return ldr__sets[i].word;
 }
 
-/* ================================
+/* ================
    >>unicode           Appendix: Unicode's tables and what reads them
-   --------------------------------
+   ----------------
    The tables are sorted records of numbers of a few digits in base 91, '#' to '~' without
    the backslash, the highest digit first: dense in the source, searched where they lie, in
    flash too. Nothing is unpacked and nothing is kept.
-   ================================ */
+   ================ */
 
 #ifndef LADDER_NO_TOKENIZER
 
