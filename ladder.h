@@ -1795,7 +1795,7 @@ static LDR__UNUSED ldr_status ldr__fail_in_file(ldr_error *err, const char *path
    OPTION may be missing in files: 0, and is not written then. said: `low` to `high` for people; or names with | between
    them, which stand for the numbers from `low` (and `high`) on and are what files have. NaN is in no range. */
 enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION, LDR__FIELD_REAL_OPTION };
-typedef struct ldr__field { const char *key; unsigned short offset; unsigned char size, kind; float low, high;
+typedef struct ldr__field { const char *key; unsigned offset : 24, size : 4, kind : 4; float low, high;
     const char *said; } ldr__field;
 #define LDR__FIELD_IN(of, type, name, kind, low, high, said) \
   { of "." #name, offsetof(type, name), sizeof(((type *)0)->name), LDR__FIELD_##kind, low, high, said }
