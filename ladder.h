@@ -1791,8 +1791,8 @@ static LDR__UNUSED ldr_status ldr__fail_in_file(ldr_error *err, const char *path
   return err->status;
 }
 
-/* A number of a struct as a row, for files and for what it may be. REAL: a float or double, in files as its bits. An
-   OPTION may be missing in files: 0, and is not written then. said: `low` to `high` for people; or names with | between
+/* A number of a struct as a row, for files and for what it may be. FLOAT: or a double, in files as its bits. An OPTION
+   may be missing in files: 0, and is not written then. said: `low` to `high` for people; or names with | between
    them, which stand for the numbers from `low` (and `high`) on and are what files have. NaN is in no range. */
 enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION, LDR__FIELD_REAL_OPTION };
 typedef struct ldr__field { const char *key; unsigned offset : 24, size : 4, kind : 4; float low, high;
