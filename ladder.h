@@ -1802,10 +1802,15 @@ typedef struct ldr__field { const char *key; unsigned offset : 24, size : 4, kin
 #define LDR__FIELD(of, type, name, kind) LDR__FIELD_IN(of, type, name, kind, -FLT_MAX, FLT_MAX, "a finite number")
 #define LDR__BELOW_ONE (1 - 1.0f / 16777216) /* the next float */
 
-/* The i-th of `names`, with its length; NULL: there are not so many. */
-static const char *ldr__name_at(const char *names, int64_t i, size_t *length) {
-  if (!strchr(names, '|') || i < 0) return NULL;
-  for (; names && i; i--) {
+static int ldr__has_names(const ldr__field *f) { return strchr(f->said, '|') != NULL; }
+
+/* The name that a number has, with its length; NULL: it has none. */
+static const char *ldr__name_of(const ldr__field *f, int64_t v, size_t *length) {
+  const char *names = f->said;
+  if (!ldr__has_names(f)) return NULL;
+  v -= (int64_t)f->low; /* of others it may be no whole number */
+  if (v < 0) return NULL;
+  for (; names && v; v--) {
     names = strchr(names, '|');
     if (names) names++;
   }
@@ -1832,9 +1837,8 @@ static ldr_status ldr__in_range(const ldr__field *r, size_t n, const void *of, l
     float f = 0;
     if (real) memcpy(&f, (const unsigned char *)of + r->offset, sizeof f);
     const double v = real ? (double)f : (double)bits;
-    const char *one = strchr(r->said, '|') ? "one of " : "";
-    if (*one ? ldr__name_at(r->said, bits - (int64_t)r->low, &length) != NULL
-        : v >= (double)r->low && v <= (double)r->high) continue;
+    const char *one = ldr__has_names(r) ? "one of " : "";
+    if (*one ? ldr__name_of(r, bits, &length) != NULL : v >= (double)r->low && v <= (double)r->high) continue;
     return real ? ldr__fail(err, LDR_ARGUMENT, "%s must be %s", r->key, r->said)
         : ldr__fail(err, LDR_ARGUMENT, "%s is %I and must be %s%s", r->key, bits, one, r->said);
   }
@@ -22339,7 +22343,7 @@ static uint64_t ldr__fields_digest(uint64_t h, const ldr__field *f, size_t n, co
 /* A whole number as files have it: by its name where it has one, for the order of an enum may change. */
 static const char *ldr__field_text(char text[32], const ldr__field *f, uint64_t bits) {
   size_t length = 0;
-  const char *name = ldr__name_at(f->said, (int64_t)bits - (int64_t)f->low, &length);
+  const char *name = ldr__name_of(f, (int64_t)bits, &length);
   if (!name || length >= 32) ldr__format(text, 32, "%I", (int64_t)bits);
   else {
     memcpy(text, name, length);
@@ -22361,14 +22365,17 @@ static void ldr__fields_write(ldr__text *t, const ldr__field *f, size_t n, const
 /* 0: the file does not have it, or it is no such number or name. Files of earlier versions have numbers alone. */
 static int ldr__field_read(const ldr_weights *w, const ldr__field *f, uint64_t *bits) {
   const char *text = ldr_weights_meta(w, f->key);
-  const char *name = f->said;
-  int64_t v = 0, least = f->size == 1 ? 0 : INT32_MIN, most = f->size == 1 ? 255 : INT32_MAX, at = 0;
+  const char *name = NULL;
+  int64_t v = 0, least = f->size == 1 ? 0 : INT32_MIN, most = f->size == 1 ? 255 : INT32_MAX;
   size_t length = 0;
   if (f->kind == LDR__FIELD_FLOAT) return ldr__parse_hex(text, 2 * (int)f->size, bits);
-  while (text && (name = ldr__name_at(f->said, at, &length)) != NULL &&
-      (strncmp(name, text, length) != 0 || text[length])) at++;
-  if (text && name) v = at + (int64_t)f->low;
-  else if (!(f->kind & LDR__FIELD_OPTION && !text) && !ldr__parse_i64(text, &v)) return 0;
+  if (text && ldr__has_names(f)) v = (int64_t)f->low;
+  while (text && (name = ldr__name_of(f, v, &length)) != NULL &&
+      (strncmp(name, text, length) != 0 || text[length])) v++;
+  if (!name) {
+    v = 0;
+    if (!(f->kind & LDR__FIELD_OPTION && !text) && !ldr__parse_i64(text, &v)) return 0;
+  }
   *bits = (uint64_t)v;
   return f->size == 8 || (v >= least && v <= most);
 }
