@@ -236,6 +236,7 @@ TEST(options_without_effect_are_refused) {
     "--tap-type int8", "--preset head --recompute", "--method theseus --tune-biases", "--published-head --pool mean", "--method lora --standardise off", "--top 1 --init reserved" };
   char tiny[LADDER_MAX_PATH], t5[LADDER_MAX_PATH], gpt[LADDER_MAX_PATH];
   size_t i;
+  NEED_SPEED();
   NEED_PROGRAM();
   NEED_MODEL(tiny, "en-mini");
   NEED_MODEL(t5, "hf/t5");
@@ -1094,6 +1095,7 @@ TEST(quantize_makes_a_whole_model) {
   char model[LADDER_MAX_PATH], *text;
   size_t n, m;
   int q;
+  NEED_SPEED();
   NEED_PROGRAM();
   EXPECT(1, "$L quantize --model nowhere --out q");
   CHECK(one_error_line());
