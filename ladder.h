@@ -21942,7 +21942,7 @@ LDR__DEF int32_t ldr_session_length(const ldr_session *s) { return s ? s->length
 LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, ldr_error *err) {
   size_t i, n, rungs;
   if (!to || !from || to->m != from->m || to->l != from->l || to->capacity != from->capacity ||
-      to->kept_type != from->kept_type)
+      to->kept_type != from->kept_type || to->rounded != from->rounded)
     return ldr__fail(err, LDR_ARGUMENT,
         "ldr_session_copy: two sessions of one model, ladder and description are needed");
   n = ldr__session_block_bytes(from, &from->m->shape, from->length);

@@ -155,6 +155,16 @@ TEST(steps_that_cannot_be) {
   CHECK_INT(ldr_session_step(s, 2, logits, ids, &err), LDR_ARGUMENT);
   memset(&err, 0, sizeof err);
   CHECK_INT(ldr_session_copy(s[1], s[0], &err), LDR_ARGUMENT);
+  ldr_session_free(s[1]);
+  {                                                  /* of one description: what is rounded would not go on as it began */
+    ldr_session_desc d;
+    memset(&d, 0, sizeof d);
+    memset(&err, 0, sizeof err);
+    d.capacity = s[0]->capacity;
+    d.rounded = 1;
+    s[1] = ldr_session_create(t.m, NULL, &d, &err);
+    CHECK_INT(ldr_session_copy(s[1], s[0], &err), LDR_ARGUMENT);
+  }
   ldr_session_free(s[0]);
   ldr_session_free(s[1]);
   tiny_close(&t);
