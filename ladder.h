@@ -754,6 +754,9 @@ typedef enum ldr_head {
 LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ... */
 
 #define LDR_IGNORE (-100)             /* a token without a label */
+#define LDR_SPANS  (1 << 24)          /* POINTER, spans that cross: the label of a token is LDR_SPANS + a label set
+                                         (ldr_dataset_label_set) of LDR_SPAN(type, tokens), all that begin there */
+#define LDR_SPAN(type, tokens) ((type) << 16 | ((tokens) - 1))
 #define LDR_UNSEEN (-101)             /* CLASSIFY, in sets to be scored: a label that no class stands for. It has no
                                          loss and counts as wrong, for no answer could be right */
 
@@ -782,11 +785,14 @@ LDR_API void         ldr_dataset_free(ldr_dataset *d);
 
 /* One sequence and its target. labels: one per token (TOKENS), else one (CLASSIFY; CHOICE: index
    of the right choice, the same on every sequence of the group; MULTI: a set from ldr_dataset_label_set). value:
-   REGRESS. Everything is copied, and may not lie in the set itself, which moves. segments may be NULL. */
+   REGRESS. missed, TOKENS, CRF, POINTER: spans that no tokens say (cut off, crossing others), which
+   LDR_METRIC_ENTITY_F1 counts as not found. Everything is copied, and may not lie in the set itself, which moves.
+   segments may be NULL. */
 typedef struct ldr_example {
   int32_t        count;
   const int32_t *ids, *segments, *labels;
   float          value;
+  int32_t        missed;
 } ldr_example;
 
 LDR_API ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err);
@@ -808,8 +814,8 @@ LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* poi
 LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err);
 LDR_API int32_t     ldr_dataset_labels(const ldr_dataset *d);
 LDR_API const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t index);  /* NULL: unnamed */
-/* MULTI: classes[count], each once, as the label of an example that is added next. LDR_UNSEEN may be among them. -1: an
-   error. */
+/* MULTI: classes[count], each once, as the label of an example that is added next; LDR_UNSEEN may be among them.
+   POINTER: see LDR_SPANS. -1: an error. */
 LDR_API int32_t     ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, int32_t count, ldr_error *err);
 /* Those of one example into classes[capacity]; returns how many there are. */
 LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *classes, int32_t capacity, int32_t index);
@@ -14802,7 +14808,7 @@ struct ldr_dataset {
   int32_t max_len, choices;
   int32_t *ids, *segments; /* [tokens] */
   int32_t *labels; /* TOKENS: [tokens], else [count] */
-  float *values; /* REGRESS: [count] */
+  float *values; /* [count] REGRESS: the value, of heads for tokens: spans missed */
   uint64_t *offsets; /* [count+1] */
   char **names; /* of the classes */
   int32_t *index; /* of names: 1 + number where its hash says, or behind */
@@ -14901,11 +14907,16 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
     if (e->labels[i] < 0 && !(each && e->labels[i] == LDR_IGNORE) &&
         !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN))
       return ldr__fail(err, LDR_DATA, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
-  if (d->head == LDR_HEAD_MULTI && (size_t)e->labels[0] >= d->set_count)
-    return ldr__fail(err, LDR_DATA, "example %U: there is no label set %d: make it with ldr_dataset_label_set",
-        (uint64_t)d->count, e->labels[0]);
+  for (size_t i = 0; d->head == LDR_HEAD_MULTI ? i < 1 : d->head == LDR_HEAD_POINTER && i < n; i++) {
+    const int32_t set = e->labels[i] - (d->head == LDR_HEAD_MULTI ? 0 : LDR_SPANS);
+    if (set >= 0 && (size_t)set >= d->set_count)
+      return ldr__fail(err, LDR_DATA, "example %U: there is no label set %d: make it with ldr_dataset_label_set",
+          (uint64_t)d->count, set);
+  }
   if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0))
     return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
+  if (each && (e->missed < 0 || e->missed >= LDR_SPANS))
+    return ldr__fail(err, LDR_DATA, "example %U: it misses %d spans", (uint64_t)d->count, e->missed);
   if (!LDR__ROOM(&d->alloc, float, d->values, d->values_cap, d->count + 1) ||
       !ldr__room_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
       !ldr__room_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
@@ -14917,7 +14928,7 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
   else memset(d->segments + d->tokens, 0, n * sizeof(int32_t));
   if (each) memcpy(d->labels + d->tokens, e->labels, n * sizeof(int32_t));
   else d->labels[d->count] = d->head == LDR_HEAD_REGRESS ? 0 : e->labels[0];
-  d->values[d->count] = e->value;
+  d->values[d->count] = each ? (float)e->missed : e->value;
   d->tokens += n;
   d->offsets[++d->count] = d->tokens;
   return LDR_OK;
@@ -14936,7 +14947,8 @@ LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
   e.ids = d->ids + at;
   e.segments = d->segments + at;
   e.labels = d->labels + (ldr__per_token(d->head) ? at : i);
-  e.value = d->values[i];
+  if (ldr__per_token(d->head)) e.missed = (int32_t)d->values[i];
+  else e.value = d->values[i];
   return e;
 }
 
@@ -14954,8 +14966,8 @@ static size_t ldr__label_set(const ldr_dataset *d, int32_t set, const int32_t **
 
 LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, int32_t count, ldr_error *err) {
   int32_t i, k;
-  if (!d || d->head != LDR_HEAD_MULTI || count < 0 || (count && !classes)) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_label_set: it is for data sets with LDR_HEAD_MULTI");
+  if (!d || (d->head != LDR_HEAD_MULTI && d->head != LDR_HEAD_POINTER) || count < 0 || (count && !classes)) {
+    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_label_set: it is for data sets with LDR_HEAD_MULTI or LDR_HEAD_POINTER");
     return -1;
   }
   for (i = 0; i < count; i++) {
@@ -18237,10 +18249,32 @@ static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
   return j;
 }
 
-/* True spans of a type: fills `ends`, and returns how many. Of several, where there is one at most, each is right. */
+/* Tokens of the spans of a type in the set of a token's label, one after the other: of span i or behind; 0: no more. */
+static int32_t ldr__span_next(const ldr__spans *v, int32_t label, size_t type, size_t *i) {
+  const int32_t *items;
+  size_t n = label < LDR_SPANS ? 0 : ldr__label_set(v->s->sets, label - LDR_SPANS, &items);
+  for (; *i < n; ++*i)
+    if ((size_t)items[*i] >> 16 == type) return (items[(*i)++] & 0xffff) + 1;
+  return 0;
+}
+
+/* Is (a,b) a true span of the type for which `ends` was filled? */
+static int ldr__span_is(const ldr__spans *v, size_t type, size_t a, size_t b) {
+  size_t i = 0;
+  int32_t tokens = v->ends[a] < -1 ? 1 : 0;
+  while (tokens && (tokens = ldr__span_next(v, v->tags[a], type, &i)) != 0)
+    if (v->at[b] - v->at[a] == tokens - 1) return 1;
+  return v->ends[a] == (int32_t)b;
+}
+
+/* True spans of a type: fills `ends` (-2: several, see LDR_SPANS), and returns how many. Of several, where there is one
+   at most, each is right. */
 static size_t ldr__spans_true(const ldr__spans *v, size_t type) {
-  size_t a, end, n = 0;
+  size_t a, i, end, n = 0;
   for (a = 0; a < v->n; a++) {
+    v->ends[a] = -1;
+    for (i = 0; ldr__span_next(v, v->tags[a], type, &i); n++) v->ends[a] = -2;
+    if (v->tags[a] >= LDR_SPANS) continue;
     end = ldr__entity_end(v->tags, a, v->n);
     v->ends[a] = end > a && (size_t)(v->tags[a] - 1) / 2 == type ? (int32_t)end - 1 : -1;
     n += v->ends[a] >= 0;
@@ -18285,7 +18319,7 @@ static double ldr__span_loss_pairs(float *dz, const float *z, const ldr__spans *
   for (a = 0; a < v->n; a++) {
     end = ldr__span_scores(v, z, type, a);
     for (b = a; b < end; b++) {
-      int is = v->ends[a] == (int32_t)b;
+      int is = ldr__span_is(v, type, a, b);
       if (is) ldr__log_sum_add(&right, v->one ? (double)v->scores[b] : -(double)v->scores[b]);
       if (!is || v->one) ldr__log_sum_add(&all, (double)v->scores[b]);
     }
@@ -18300,7 +18334,7 @@ static double ldr__span_loss_pairs(float *dz, const float *z, const ldr__spans *
       double s = (double)v->scores[b], e = 0;
       const float *kb = ldr__span_row(v, z, b, k);
       float *dk = dz + (size_t)v->at[b] * v->ld + k, g;
-      int is = v->ends[a] == (int32_t)b;
+      int is = ldr__span_is(v, type, a, b);
       if (!is || v->one) e = exp(s - la);
       if (is) e -= exp((v->one ? s : -s) - lr);
       g = (float)(by * e);
@@ -18453,7 +18487,7 @@ static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, siz
   const ldr_span found = { q, (int32_t)type, v->at[a] - first, v->at[b] - first, (float)score };
   if (y->count < y->capacity) y->spans[y->count] = found;
   y->count++;
-  y->right += v->ends[a] == (int32_t)b;
+  y->right += ldr__span_is(v, type, a, b) ? 1 : 0;
 }
 
 /* The spans of the best chain whose probability is above `least`. */
@@ -18709,8 +18743,8 @@ static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *ex
       memcpy(s->segments + at, e.segments, (size_t)e.count * sizeof(int32_t));
       if (ldr__per_token(d->head)) memcpy(s->labels + at, e.labels, (size_t)e.count * sizeof(int32_t));
       else if (c == 0) s->labels[i] = e.labels[0];
-      if (d->head == LDR_HEAD_REGRESS) s->values[i] =
-          (float)(((double)e.value - (double)s->l->d.value_mean) / ldr__value_scale(s->l));
+      s->values[i] = d->head == LDR_HEAD_REGRESS
+          ? (float)(((double)e.value - (double)s->l->d.value_mean) / ldr__value_scale(s->l)) : (float)e.missed;
       at += (size_t)e.count;
       s->offsets[n + 1] = (int32_t)at;
     }
@@ -18762,7 +18796,7 @@ static int ldr__pass_holds(const ldr__pass *s, ldr__limits most) {
 /* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
 static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, const char *what, ldr_error *err) {
   const ldr_model *m = l->m;
-  const int multi = d->head == LDR_HEAD_MULTI;
+  const int multi = d->head == LDR_HEAD_MULTI, crossing = d->head == LDR_HEAD_POINTER && d->set_used;
   const int32_t *labels = multi ? d->set_items : d->labels;
   size_t i, n = multi ? d->set_used : ldr__per_token(d->head) ? d->tokens : d->count;
   int32_t limit = ldr__text_positions(l), classes = d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes;
@@ -18793,8 +18827,12 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, "%s: the first token of example %U stands for no "
         "span and cannot be in one: label it LDR_IGNORE", what, (uint64_t)i);
   for (i = 0; i < n; i++)
-    if (labels[i] >= classes)
+    if (labels[i] >= classes && !(crossing && labels[i] >= LDR_SPANS))
       return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, labels[i], classes);
+  for (i = 0; crossing && i < d->set_used; i++)
+    if (d->set_items[i] >> 16 >= (classes - 1) / 2)
+      return ldr__fail(err, LDR_DATA, "%s: a span of type %d, the head has %d", what, d->set_items[i] >> 16,
+          (classes - 1) / 2);
   for (i = 0; d->index_room && i < (size_t)l->d.classes; i++) { /* other names than the ladder's may be meant */
     const int32_t place = l->labels[i] ? *ldr__label_place(d, l->labels[i]) : 0;
     if (place && (size_t)place != i + 1)
@@ -19458,9 +19496,11 @@ static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s) {
   }
   for (r = 0; r < s->row_count; r++)
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, y->tags[r], s->labels[r]);
-  for (int32_t q = 0; q < s->t.sequences; q++)
+  for (int32_t q = 0; q < s->t.sequences; q++) {
     ldr__tally_entities(
         y, y->tags + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
+    y->wanted += (int64_t)s->values[q];
+  }
 }
 
 /* An example with several answers is right where all that were wanted are found, and no others. */
@@ -19498,7 +19538,7 @@ static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s) {
   }
   for (int32_t q = 0; q < s->t.sequences; q++) {
     const double *n = s->span_sums + 4 * q;
-    ldr__tally_answers(y, (int64_t)n[0], (int64_t)n[1], (int64_t)n[2]);
+    ldr__tally_answers(y, (int64_t)n[0], (int64_t)n[1] + (int64_t)s->values[q], (int64_t)n[2]);
   }
 }
 

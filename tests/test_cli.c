@@ -1379,6 +1379,10 @@ TEST(task_files_are_understood) {
     snprintf(relative, sizeof relative, "%s/%s", tasks[i].path, tasks[i].probe);
     if (!model_folder(model, tasks[i].model) || !ldr_test_data_path(probe, sizeof probe, relative) || !realpath(probe, path)) continue;
     found++;
+    if (getenv("LDR_TEST_SLOW")) {           /* a few lines of each, where a whole file takes a minute */
+      EXPECT(0, "head -n 40 '%s' > 'few%s' && $L plan --task %s --model '%s' --train 'few%s' --max-len 32 --json", path, strrchr(path, '.'), tasks[i].task, model, strrchr(path, '.'));
+      continue;
+    }
     if (strcmp(tasks[i].task, "afqmc") != 0) *strrchr(path, '/') = 0;
     EXPECT(0, "$L plan --task %s --model '%s' --train '%s' --max-len 32 --json", tasks[i].task, model, path);
   }
@@ -1472,7 +1476,7 @@ TEST(entities_are_where_they_are_said_to_be) {
   EXPECT(0, "$L train --model '%s' --task cluener --train bad.json --skip-bad --out l " QUICK, model);
   CHECK(holds("err", "2 texts left out") && holds("out", "train: 1 texts"));
   EXPECT(0, "$L train --model '%s' --task cluener --train good.json --max-len 4 --out l " QUICK, model);
-  CHECK(holds("err", "1 entities lie behind the cut"));
+  CHECK(holds("err", "1 entities are not learned: they reach behind the cut (--max-len)"));
   EXPECT(1, "$L train --model '%s' --task cluener --train - --out l " QUICK " < good.json", model);
   EXPECT(0, "$L train --model '%s' --task conll --train a.conll --out l " QUICK " --epochs 30", model);
   CHECK(holds("out", "train: 2 texts") && holds("out", "entities: LOC, PER"));

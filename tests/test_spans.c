@@ -169,10 +169,19 @@ TEST(spans_are_those_of_the_whole_square) {
     }
 }
 
+/* Of spans that cross: those that begin at token 1, and those at token 2. */
+static const int32_t crossing[2][3] = { { LDR_SPAN(0, 3), LDR_SPAN(1, 4), LDR_SPAN(0, 1) },
+  { LDR_SPAN(0, 3), LDR_SPAN(1, 1), LDR_SPAN(1, 2) } };
+
 /* Spans of a type that tags[n] hold, by hand: is i..j one? */
 static int is_true(const int32_t *labels, size_t n, size_t type, size_t i, size_t j) {
   int32_t begin = 1 + 2 * (int32_t)type, last = 0;
   size_t k;
+  if (labels[i] >= LDR_SPANS) {
+    for (k = 0; k < 3; k++)
+      if (crossing[labels[i] - LDR_SPANS][k] == LDR_SPAN((int32_t)type, (int32_t)(j - i) + 1)) return 1;
+    return 0;
+  }
   if (labels[i] == LDR_IGNORE || labels[j] == LDR_IGNORE || labels[i] <= 0 ||
       (labels[i] - 1) / 2 != (int32_t)type) return 0;
   for (k = i; k-- > 0 && !last;) last = labels[k] == LDR_IGNORE ? 0 : labels[k] ? labels[k] : -1;
@@ -237,6 +246,123 @@ TEST(losses_are_those_of_the_whole_square) {
       CHECK_NEAR(loss, want, 1e-4 * (1 + want));
     }
     ldr_trainer_free(t);
+    close_case(&c);
+  }
+}
+
+/* The sequences of a case, each with the same spans that cross, and with so many that no token says. */
+static ldr_dataset *crossing_set(const span_case *c, int missed) {
+  ldr_dataset_desc d;
+  ldr_dataset *set;
+  int32_t i, k;
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_POINTER;
+  set = ldr_dataset_create(&d, NULL);
+  for (i = 0; i < 2; i++) CHECK_INT(ldr_dataset_label_set(set, crossing[i], 3, NULL), i);
+  for (i = 0; i < ldr_dataset_count(c->set); i++) {
+    ldr_example e = ldr_dataset_get(c->set, i);
+    int32_t labels[MOST] = { 0 };
+    if (e.count < 6) continue;
+    for (k = 0; k < 2; k++) labels[1 + k] = LDR_SPANS + k;
+    e.labels = labels;
+    e.missed = missed;
+    CHECK_INT(ldr_dataset_add(set, &e, NULL), LDR_OK);
+  }
+  return set;
+}
+
+TEST(spans_that_cross_are_learned) {
+  span_case c = open_case(LDR_HEAD_POINTER, 1, 16);
+  ldr_dataset *set = crossing_set(&c, 0), *more = crossing_set(&c, 2);
+  ldr_trainer *t = ldr_trainer_create(c.l, set, NULL, NULL, NULL);
+  ldr_train_desc d;
+  ldr_fit_result r;
+  ldr_score score;
+  ldr_example e;
+  ldr_error err;
+  double loss = 0, want = 0;
+  int32_t i = 0, k;
+  CHECK(ldr_dataset_count(set) > 4);
+  e = ldr_dataset_get(set, 0);
+  CHECK_INT(ldr_trainer_gradients(t, &loss, &i, 1, NULL), LDR_OK);
+  for (k = 0; k < SPAN_TYPES; k++) want += plain_loss(&t->pass, e.labels, (size_t)e.count, (size_t)k) / SPAN_TYPES;
+  CHECK_NEAR(loss, want, 1e-4 * (1 + want));
+  for (k = 0; k < ldr_ladder_params(c.l); k++) {               /* gradients by finite differences */
+    ldr_param p = ldr_ladder_param(c.l, k);
+    double up = 0, down = 0, by = 1e-2, grad;
+    CHECK_INT(ldr_trainer_gradients(t, &loss, &i, 1, NULL), LDR_OK);
+    grad = (double)p.grad[0];
+    p.value[0] += (float)by;
+    CHECK_INT(ldr_trainer_gradients(t, &up, &i, 1, NULL), LDR_OK);
+    p.value[0] -= 2 * (float)by;
+    CHECK_INT(ldr_trainer_gradients(t, &down, &i, 1, NULL), LDR_OK);
+    p.value[0] += (float)by;
+    CHECK_NEAR(grad, (up - down) / (2 * by), 2e-2 * (0.1 + fabs(grad)));
+  }
+  ldr_trainer_free(t);
+  memset(&d, 0, sizeof d);
+  memset(&r, 0, sizeof r);
+  d.epochs = 60;
+  d.head_epochs = -1;
+  d.batch = 8;
+  d.rate = 1e-2f;
+  CHECK_INT(ldr_fit(c.l, set, set, &d, &r, NULL), LDR_OK);
+  CHECK(r.metric > 0.9);
+  CHECK_INT(ldr_evaluate(c.l, more, LDR_METRIC_ENTITY_F1, &score, NULL), LDR_OK);     /* 2 of 8 are always missed */
+  if (r.metric == 1) CHECK_NEAR(score.value, 12.0 / 14.0, 1e-9);
+  CHECK(score.value < r.metric && score.accuracy == 0);
+  memset(&err, 0, sizeof err);
+  e = ldr_dataset_get(set, 0);
+  e.missed = -1;
+  CHECK_INT(ldr_dataset_add(more, &e, &err), LDR_DATA);
+  CHECK(strstr(err.message, "misses -1 spans"));
+  e.missed = 0;
+  k = LDR_SPANS + 2;
+  e.labels = &k;
+  e.count = 1;
+  memset(&err, 0, sizeof err);
+  CHECK_INT(ldr_dataset_add(more, &e, &err), LDR_DATA);
+  CHECK(strstr(err.message, "no label set 2"));
+  k = LDR_SPAN(SPAN_TYPES, 1);
+  CHECK_INT(ldr_dataset_label_set(more, &k, 1, NULL), 2);
+  memset(&err, 0, sizeof err);
+  CHECK_INT(ldr_evaluate(c.l, more, LDR_METRIC_AUTO, &score, &err), LDR_DATA);
+  CHECK(strstr(err.message, "span of type"));
+  ldr_dataset_free(set);
+  ldr_dataset_free(more);
+  close_case(&c);
+}
+
+/* Entities that no tag says are misses, whatever the head. */
+TEST(what_no_token_says_is_missed) {
+  static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_CRF, LDR_HEAD_POINTER };
+  int h;
+  for (h = 0; h < 3; h++) {
+    span_case c = open_case(heads[h], 1, 12);
+    ldr_dataset_desc d;
+    ldr_dataset *set;
+    ldr_score plain, more;
+    int32_t i, k, wanted = 0;
+    memset(&d, 0, sizeof d);
+    d.head = heads[h];
+    set = ldr_dataset_create(&d, NULL);
+    for (i = 0; i < 12; i++) {
+      ldr_example e = ldr_dataset_get(c.set, i);
+      size_t type, a, b;
+      for (type = 0; type < SPAN_TYPES; type++)
+        for (a = 0; a < (size_t)e.count; a++)
+          for (b = a; b < (size_t)e.count; b++) wanted += is_true(e.labels, (size_t)e.count, type, a, b);
+      e.missed = i % 3;
+      CHECK_INT(ldr_dataset_add(set, &e, NULL), LDR_OK);
+    }
+    CHECK_INT(ldr_evaluate(c.l, c.set, LDR_METRIC_ENTITY_F1, &plain, NULL), LDR_OK);
+    CHECK_INT(ldr_evaluate(c.l, set, LDR_METRIC_ENTITY_F1, &more, NULL), LDR_OK);
+    CHECK_NEAR(plain.loss, more.loss, 0);
+    /* 2 m / (f + w) and 2 m / (f + w + 12): what was found and matched is the same */
+    for (k = 0; k < 2000 && plain.value > 0; k++)
+      if (fabs(plain.value * (k + wanted) - more.value * (k + wanted + 12)) < 1e-6) break;
+    CHECK(plain.value > 0 && k < 2000);
+    ldr_dataset_free(set);
     close_case(&c);
   }
 }
@@ -1009,6 +1135,7 @@ TEST(questions_are_learned_and_answered) {
 
 #define TESTS(X)                                                                                                       \
   X(spans_are_those_of_the_whole_square) X(losses_are_those_of_the_whole_square) \
+  X(spans_that_cross_are_learned) X(what_no_token_says_is_missed) \
   X(a_chain_is_that_of_all_ways) X(the_best_chain_is_found) X(a_chain_is_planned) X(a_chain_has_so_many_classes) \
   X(metrics_count_what_is_predicted)  \
   X(threads_change_no_bit) X(spans_are_learned) X(a_ladder_file_keeps_its_spans) X(what_cannot_be_is_refused)        \

@@ -423,7 +423,7 @@ static int command_eval(run *r) {
   if (check_file(r, data, FILES_DEV)) return EXIT_FAILED;
   if (spoken_of(r->task)) return eval_spoken(r, data);
   if (reads_questions(r->task)) return eval_questions(r, data);
-  r->dev = load_set(r, data, r->labels, &r->dev_items);
+  r->dev = load_set(r, data, 1, r->labels, &r->dev_items);
   say_unseen(r->dev, data);
   if (!r->dev || check_answers(r, r->dev) || score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;
   if (r->o.answers && write_answers(r->o.answers, r->model, r->ladder, r->dev, r->max_len, &r->err)) return EXIT_FAILED;
@@ -492,19 +492,8 @@ static void print_label_set(const run *r, const float *scores, int32_t classes) 
   print_scores(r, scores, classes);
 }
 
-/* Offsets count characters from 0; `end` is the one after the last, so text[start:end] in Python. */
-static void print_entity(const char *type, const char *s, size_t n, int32_t begin, int32_t end, int first) {
-  if (!first) putchar(',');
-  fputs("{\"type\":", stdout);
-  put_string(stdout, type);
-  printf(",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"text\":", chars_before(s, n, (size_t)begin),
-      chars_before(s, n, (size_t)end));
-  put_bytes(stdout, s + begin, (size_t)(end - begin));
-  putchar('}');
-}
-
 /* An entity of a text, in bytes. */
-typedef struct found_entity { const char *type; int32_t begin, end; } found_entity;
+typedef struct found_entity { const char *type; size_t begin, end; } found_entity;
 
 /* Lines waiting to be run together. */
 typedef struct queue {
@@ -533,9 +522,9 @@ static int32_t find_entities(const run *r, const ldr_encoding *c, const float *s
     if (c->text[i] == 0 && ldr_ladder_label(r->ladder, best)) name = ldr_ladder_label(r->ladder, best);
     if (open && (name[0] != 'I' || strcmp(name + 2, open) != 0)) open = NULL;
     if (name[0] == 'O' || !name[1]) continue;
-    if (!open) out[n++].begin = c->begin[i];
+    if (!open) out[n++].begin = (size_t)c->begin[i];
     out[n - 1].type = open = name + 2;
-    out[n - 1].end = c->end[i];
+    out[n - 1].end = (size_t)c->end[i];
   }
   return n;
 }
@@ -575,23 +564,30 @@ static int32_t spans_of_line(const run *r, const queue *q, int32_t i) {
     const char *name = ldr_ladder_label(r->ladder, 1 + 2 * s->type);
     if (s->sequence != i) continue;
     q->entities[n].type = name ? name + 2 : "?";
-    q->entities[n].begin = c->begin[s->first];
-    q->entities[n++].end = c->end[s->last];
+    q->entities[n].begin = (size_t)c->begin[s->first];
+    q->entities[n++].end = (size_t)c->end[s->last];
   }
   qsort(q->entities, (size_t)n, sizeof *q->entities, entity_order);
   return n;
 }
 
+/* Offsets count characters from 0; `end` is the one after the last, so text[start:end] in Python. */
 static void print_entities(const found_entity *e, int32_t n, const texts *t) {
   int32_t i;
   fputs("{\"entities\":[", stdout);
-  for (i = 0; i < n; i++) print_entity(e[i].type, t->first, t->size, e[i].begin, e[i].end, i == 0);
+  for (i = 0; i < n; i++) {
+    fputs(i ? ",{\"type\":" : "{\"type\":", stdout);
+    put_string(stdout, e[i].type);
+    printf(",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"text\":", chars_before(t->first, t->size, e[i].begin),
+        chars_before(t->first, t->size, e[i].end));
+    put_bytes(stdout, t->first + e[i].begin, e[i].end - e[i].begin);
+    putchar('}');
+  }
   fputs("]}", stdout);
 }
 
 static int same_text(const found_entity *a, const found_entity *b, const char *s) {
-  return a->end - a->begin == b->end - b->begin && memcmp(s + a->begin, s + b->begin,
-      (size_t)(a->end - a->begin)) == 0;
+  return a->end - a->begin == b->end - b->begin && memcmp(s + a->begin, s + b->begin, a->end - a->begin) == 0;
 }
 
 /* {type: {text: [[first,last],..]}}, as CLUE has entities: characters, the last one included. A type and a text stand
@@ -608,13 +604,13 @@ static void submit_entities(FILE *f, found_entity *e, int32_t n, const texts *t)
     for (words = 0, k = i; k < n; k++) {
       if (!e[k].type || strcmp(e[k].type, type) != 0) continue;
       fputs(words++ ? "," : "", f);
-      put_bytes(f, t->first + e[k].begin, (size_t)(e[k].end - e[k].begin));
+      put_bytes(f, t->first + e[k].begin, e[k].end - e[k].begin);
       fputs(":[", f);
       for (places = 0, q = k; q < n; q++) {
         if (!e[q].type || strcmp(e[q].type, type) != 0 || !same_text(&e[q], &e[k], t->first)) continue;
         fprintf(f, "%s[%" PRId64 ",%" PRId64 "]", places++ ? "," : "",
-            chars_before(t->first, t->size, (size_t)e[q].begin),
-            chars_before(t->first, t->size, (size_t)e[q].end) - 1);
+            chars_before(t->first, t->size, e[q].begin),
+            chars_before(t->first, t->size, e[q].end) - 1);
         if (q > k) e[q].type = NULL;
       }
       fputs("]", f);
@@ -668,6 +664,7 @@ static void print_answer(run *r, queue *q, int32_t i, const float *scores, int32
   if (is_entity_head(r->head)) {
     n = r->head != LDR_HEAD_TOKENS ? spans_of_line(r, q, i) : find_entities(r, &q->encodings[i],
         scores + (size_t)q->offsets[i] * (size_t)classes, classes, q->entities);
+    for (best = 0; best < n; best++) trim_place(t.first, &q->entities[best].begin, &q->entities[best].end);
     print_entities(q->entities, n, &t);
     if (f) submit_entities(f, q->entities, n, &t);
     return;

@@ -46,6 +46,7 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_t first, int32_t step, ldr_error *err) {
   ldr_dataset_desc desc;
   ldr_dataset *some;
+  const int32_t *items;
   int32_t per = ldr__per(d), n = ldr__examples(d), i, c;
   memset(&desc, 0, sizeof desc);
   desc.alloc = d->alloc;
@@ -53,22 +54,18 @@ static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_
   desc.choices = d->choices;
   desc.max_len = INT32_MAX;
   some = ldr_dataset_create(&desc, err);
+  for (i = 0; some && (size_t)i < d->set_count; i++) {
+    size_t count = ldr__label_set(d, i, &items);
+    ldr_dataset_label_set(some, items, (int32_t)count, err);
+  }
   for (i = first; some && i < n && most-- > 0; i += step)
-    for (c = 0; c < per; c++) {
+    for (c = 0; c < per && !err->status; c++) {
       ldr_example e = ldr_dataset_get(d, i * per + c);
-      const int32_t *items;
-      int32_t set = 0;
-      if (d->head == LDR_HEAD_MULTI) {
-        size_t count = ldr__label_set(d, e.labels[0], &items);
-        set = ldr_dataset_label_set(some, items, (int32_t)count, err);
-        e.labels = &set;
-      }
-      if (set < 0 || ldr_dataset_add(some, &e, err)) {
-        ldr_dataset_free(some);
-        return NULL;
-      }
+      ldr_dataset_add(some, &e, err);
     }
-  return some;
+  if (!err->status) return some;
+  ldr_dataset_free(some);
+  return NULL;
 }
 
 /* 1: a label is for a pair of texts, as nearly all of some hundred examples show. */

@@ -1279,6 +1279,7 @@ static int choose_task(run *r, const char *name) {
 static task_reading reading(const run *r) {
   task_reading how;
   how.skip_bad = r->o.skip_bad;
+  how.scored = 0;
   how.encoding = r->o.encoding;
   how.model = r->o.model;
   how.chat_text = r->chat_text;
@@ -1294,10 +1295,11 @@ static int check_file(run *r, const char *path, int role) {
 }
 
 /* labels NULL: the file brings its own, in the order in which they appear. */
-static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels, item_list *items) {
+static ldr_dataset *load_set(run *r, const char *path, int scored, const ldr_dataset *labels, item_list *items) {
   task_reading how = reading(r);
   ldr_dataset_desc desc;
   ldr_dataset *d;
+  how.scored = scored;
   if (r->task) return load_task(r->task, &how, r->model, path, labels, r->max_len, items, &r->err);
   memset(&desc, 0, sizeof desc);
   desc.head = r->head;
@@ -1371,7 +1373,7 @@ static int load_sets(run *r) {
     r->labels = task_label_set(r->task, &how, paths, 3, &r->err);
     if (!r->labels) return EXIT_FAILED;
   }
-  r->train = load_set(r, paths[0], r->labels, &r->train_items);
+  r->train = load_set(r, paths[0], 0, r->labels, &r->train_items);
   if (!r->train) return EXIT_FAILED;
   if (r->o.published_head && ldr_dataset_unseen(r->train, &unseen)) {
     const char *first = ldr_dataset_label_name(r->labels, 0);
@@ -1379,8 +1381,8 @@ static int load_sets(run *r) {
         paths[0], unseen ? unseen : "", ldr_dataset_labels(r->labels), first ? first : "");
     return EXIT_FAILED;
   }
-  if (paths[1]) r->dev = load_set(r, paths[1], r->labels ? r->labels : r->train, &r->dev_items);
-  if (paths[2]) r->test = load_set(r, paths[2], r->labels ? r->labels : r->train, &r->test_items);
+  if (paths[1]) r->dev = load_set(r, paths[1], 1, r->labels ? r->labels : r->train, &r->dev_items);
+  if (paths[2]) r->test = load_set(r, paths[2], 1, r->labels ? r->labels : r->train, &r->test_items);
   say_unseen(r->dev, paths[1]);
   say_unseen(r->test, paths[2]);
   return (paths[1] && !r->dev) || (paths[2] && !r->test) ? EXIT_FAILED : EXIT_DONE;

@@ -439,7 +439,7 @@ static int eval_spoken(run *r, const char *data) {
   ldr_score score;
   int32_t unspoken = 0;
   if (check_file(r, data, FILES_DEV) || (r->o.answers && check_writable(r, r->o.answers))) return EXIT_FAILED;
-  r->dev = load_set(r, data, NULL, &r->dev_items);
+  r->dev = load_set(r, data, 1, NULL, &r->dev_items);
   signal(SIGINT, on_signal);
   if (!r->dev || score_spoken(r, r->dev, &r->dev_items, 1, &score, &unspoken)) return EXIT_FAILED;
   if (r->o.json) {

@@ -71,6 +71,12 @@ static size_t byte_of_char(const char *s, size_t n, int64_t index) {
   return i;
 }
 
+/* White space at the ends belongs to no span: many tokens begin with a blank. */
+static void trim_place(const char *s, size_t *begin, size_t *end) {
+  while (*end > *begin && strchr(" \t\r\n", s[*begin])) ++*begin;
+  while (*end > *begin && strchr(" \t\r\n", s[*end - 1])) --*end;
+}
+
 static int64_t chars_before(const char *s, size_t n, size_t byte) {
   int64_t count = 0;
   size_t i;
@@ -512,12 +518,6 @@ static ldr_status answer_windows(answerer *w, found_answer *best, int32_t count,
   return LDR_OK;
 }
 
-/* White space at the ends belongs to no answer. */
-static void trim_answer(found_answer *f, const char *context) {
-  while (f->end > f->begin && strchr(" \t\r\n", context[f->begin])) f->begin++;
-  while (f->end > f->begin && strchr(" \t\r\n", context[f->end - 1])) f->end--;
-}
-
 /* The best span of all windows; no answer where it is likelier that there is none, unless one must be given. */
 static ldr_status answer_question(answerer *w, const char *said, const char *context, found_answer *best,
     ldr_error *err) {
@@ -538,7 +538,7 @@ static ldr_status answer_question(answerer *w, const char *said, const char *con
   }
   w->windows += w->a.windows;
   if (!w->sure && !(best->score > 0)) best->end = best->begin;
-  if (!status) trim_answer(best, context);
+  if (!status) trim_place(context, &best->begin, &best->end);
   return status;
 }
 

@@ -353,7 +353,8 @@ static ldr_status growing_add(growing *b, const char *s, size_t n, ldr_error *er
 }
 
 enum { MAX_TYPE = 64, MAX_LABEL = MAX_TYPE + 2, MAX_CHOICES = 64 };
-typedef struct span { char type[MAX_TYPE]; int32_t first, last; } span;     /* characters, both included */
+/* An entity: characters, both included; its tokens and the class that begins it, once they are known. */
+typedef struct span { char type[MAX_TYPE]; int32_t first, last, from, to, begins; } span;
 
 /* The choices of one example: texts, and the marks (A, B, ...) that a file may give them. 0: not there, else its place
    + 1. */
@@ -387,8 +388,14 @@ static void free_items(item_list *l) {
 typedef enum answer_kind { ANSWER_NUMBER, ANSWER_INDEX, ANSWER_TEXT } answer_kind;
 
 /* What of the command line matters here. */
-typedef struct task_reading { int skip_bad; const char *encoding, *model, *chat_text; int32_t stride;
-    } task_reading;
+typedef struct task_reading {
+  int         skip_bad, scored;          /* scored: not learned from, so that all the text holds counts */
+  const char *encoding, *model, *chat_text;
+  int32_t     stride;
+} task_reading;
+
+/* Why the tokens of an entity do not say it. */
+typedef enum entity_fault { FAULT_NONE, FAULT_CUT, FAULT_SHARED, FAULT_INSIDE, FAULT_TYPE, FAULT_KINDS } entity_fault;
 
 /* One pass over a task's file. The library's reader holds the file and the fields of the example
    under way; row_fn takes each example from there. */
@@ -396,8 +403,8 @@ typedef struct rows {
   ldr__reader   r;
   const task_info *task;
   int           skip_bad, headed;        /* headed: a first line may name the columns       */
-  /* lost: behind what is left of a text that was cut; hidden: another has a token of it, or there is none */
-  int32_t       seen, entities, bad, dropped, unlabelled, lost, hidden;
+  int32_t       seen, entities, bad, dropped, unlabelled, faults[FAULT_KINDS];
+  char          strange[MAX_LABEL];      /* the first type of an entity that training had not */
   char          first_bad[256];
   struct answers *answers;               /* predict: where texts go                         */
   span         *spans;
@@ -470,27 +477,94 @@ static int overlaps(const ldr_encoding *c, int32_t i, size_t from, size_t to) {
   return c->text[i] == 0 && (size_t)c->end[i] > from && (size_t)c->begin[i] < to;
 }
 
-/* Writes B and I classes over the tokens that overlap the span. One of which another span has a token is not learned:
-   what is left of it would be a wrong one. */
-static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, size_t at, ldr_error *err) {
+/* The tokens that overlap an entity and the class that begins it, or what keeps them from saying it. Spans that begin
+   or end inside a token: whole tokens are learned for them; where they are scored they are misses, as they are to
+   whoever compares places in the text. */
+static entity_fault place_span(const rows *s, span *e, const char *t, size_t n) {
   const ldr_encoding *c = &s->encoding;
-  size_t from = byte_of_char(t, n, e->first), to = byte_of_char(t, n, e->last + 1);
+  size_t from = byte_of_char(t, n, e->first), to = byte_of_char(t, n, e->last + 1), begin, end = 0;
   char name[MAX_LABEL];
-  int32_t i, begin, inside = 0, taken = 0;
+  int32_t i;
   snprintf(name, sizeof name, "B-%s", e->type);
-  begin = ldr_dataset_label(s->r.d, name, 0, err);
-  if (begin < 0)
-    return ldr__fail_at(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
-        ldr__reader_line(&s->r, at), e->type);
-  for (i = 0; i < c->count; i++) taken |= overlaps(c, i, from, to) && s->classes[i] != 0;
-  for (i = 0; i < c->count && !taken; i++) {
+  e->begins = ldr_dataset_label(s->r.d, name, 0, NULL);
+  e->from = 0;
+  e->to = -1;
+  for (i = 0; i < c->count; i++) {
+    if (c->text[i] == 0 && (size_t)c->end[i] > end) end = (size_t)c->end[i];
     if (!overlaps(c, i, from, to)) continue;
-    s->classes[i] = begin + inside;
-    inside = 1;
+    if (e->to < e->from) e->from = i;
+    e->to = i;
   }
-  s->lost += !taken && !inside && c->cut > 0;
-  s->hidden += taken || (!inside && c->cut == 0);
-  return LDR_OK;
+  if (e->begins < 0) return FAULT_TYPE;
+  if (c->cut > 0 && to > end) return FAULT_CUT;
+  if (e->to < e->from) return FAULT_SHARED;
+  begin = (size_t)c->begin[e->from];
+  end = (size_t)c->end[e->to];
+  trim_place(t, &begin, &end);
+  return s->how->scored && (begin != from || end != to) ? FAULT_INSIDE : FAULT_NONE;
+}
+
+/* Is one of the span's tokens another's? */
+static int shares_tokens(const rows *s, const span *e) {
+  int32_t i;
+  for (i = e->from; i <= e->to && s->classes[i] <= 0; i++) {}
+  return i <= e->to;
+}
+
+/* The same entity of the same tokens again is none more. */
+static int32_t repeats(const rows *s, int32_t i, int of_text) {
+  const span *e = &s->spans[i], *x = s->spans;
+  for (; x < e; x++)
+    if (strcmp(x->type, e->type) == 0 && (of_text ? x->first == e->first && x->last == e->last
+        : x->begins >= 0 && x->from == e->from && x->to == e->to)) return 1;
+  return 0;
+}
+
+/* Spans that cross, for LDR_HEAD_POINTER: all of the text are named at their first tokens. */
+static ldr_status mark_crossing(rows *s, ldr_error *err) {
+  int32_t *items = (int32_t *)malloc((size_t)s->span_count * sizeof *items), i, k, n;
+  if (!items) return words_no_memory("spans that cross", err);
+  for (i = 0; i < s->encoding.count; i++)
+    if (s->classes[i] > 0) s->classes[i] = 0;
+  for (i = 0; i < s->span_count && !err->status; i++) {
+    const span *e = &s->spans[i];
+    if (e->begins < 0 || s->classes[e->from] > 0) continue;
+    for (n = 0, k = i; k < s->span_count; k++)
+      if (s->spans[k].begins >= 0 && s->spans[k].from == e->from)
+        items[n++] = LDR_SPAN((s->spans[k].begins - 1) / 2, s->spans[k].to - e->from + 1);
+    s->classes[e->from] = LDR_SPANS + ldr_dataset_label_set(s->r.d, items, n, err);
+  }
+  free(items);
+  return err->status;
+}
+
+/* Tags for the entities of a text, or sets where they cross and the head can have that; `missed`: those that neither
+   says. What is left of an entity that was cut is no example of anything. */
+static ldr_status mark_entities(rows *s, const char *t, size_t n, size_t at, int32_t *missed, ldr_error *err) {
+  int32_t i, k, crossing = 0;
+  for (i = 0; i < s->span_count; i++) {
+    span *e = &s->spans[i];
+    entity_fault fault = place_span(s, e, t, n);
+    if (fault == FAULT_TYPE && !s->how->scored)
+      return ldr__fail_at(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
+          ldr__reader_line(&s->r, at), e->type);
+    if (fault == FAULT_NONE && shares_tokens(s, e)) {
+      if (s->task->head == LDR_HEAD_POINTER && !repeats(s, i, 0)) crossing = 1;
+      else fault = FAULT_SHARED;
+    }
+    if (fault == FAULT_TYPE && !s->strange[0]) memcpy(s->strange, e->type, strlen(e->type) + 1);
+    if (fault) e->begins = -1;
+    if (fault && !repeats(s, i, 1)) {
+      s->faults[fault]++;
+      ++*missed;
+    }
+    for (k = e->from; k <= e->to; k++) {
+      if (s->encoding.text[k] != 0) continue;
+      if (!fault) s->classes[k] = e->begins + (k > e->from);
+      else if (fault == FAULT_CUT && !s->how->scored && s->classes[k] == 0) s->classes[k] = LDR_IGNORE;
+    }
+  }
+  return crossing ? mark_crossing(s, err) : LDR_OK;
 }
 
 /* Room for a class of each of n tokens. */
@@ -509,14 +583,14 @@ static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
   size_t n = strlen(t);
   ldr_example e;
   ldr_status status = ldr_tokenizer_encode(s->r.tokenizer, &s->encoding, t, n, NULL, 0, s->r.desc.max_len, 1, err);
-  int32_t i;
+  int32_t i, missed = 0;
   (void)pair;
   if (status) return status;
   if (classes_room(s, s->encoding.count, err)) return LDR_MEMORY;
   for (i = 0; i < s->encoding.count; i++) s->classes[i] = s->encoding.text[i] < 0 ? LDR_IGNORE : 0;
-  for (i = 0; i < s->span_count && !status; i++) status = mark_span(s, &s->spans[i], t, n, at, err);
-  if (status) return status;
+  if (mark_entities(s, t, n, at, &missed, err)) return err->status;
   memset(&e, 0, sizeof e);
+  e.missed = missed;
   s->r.d->cut += s->encoding.cut > 0;
   e.count = s->encoding.count;
   e.ids = s->encoding.ids;
@@ -2039,7 +2113,8 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
     status = open_other(&other, path, strlen("seq.in"), reads_entities(s->task) ? "seq.out" : "label", 1, err);
   else if (cloze) status = open_other(&other, path, strlen(".json"), "_answer.json", 0, err);
   if (!status && cloze) key = read_key(&other, err);
-  s->seen = s->entities = s->bad = s->dropped = s->unlabelled = s->lost = s->hidden = 0;
+  s->seen = s->entities = s->bad = s->dropped = s->unlabelled = 0;
+  memset(s->faults, 0, sizeof s->faults);
   s->unit = 0;
   s->key = key;
   s->key_at = key ? ldr_json_node_at(key, 0)->first : -1;
@@ -2123,6 +2198,10 @@ static ldr_dataset *task_label_set(const task_info *k, const task_reading *o, co
 
 /* What a file's pass left out or lost is no secret. */
 static void tell_damage(const char *path, const rows *s) {
+  static const char *const why[FAULT_KINDS] = { "", "they reach behind the cut (--max-len)",
+      "a token of theirs is another's, or they have none", "they begin or end inside a token",
+      "training had none of their type; the first is a \"" };
+  int i;
   if (s->bad)
     fprintf(stderr, "ladder: %s: %d texts left out, %d of %d entities are not at their places; %s\n", path,
         (int)s->dropped, (int)s->bad, (int)s->entities, s->first_bad);
@@ -2132,10 +2211,11 @@ static void tell_damage(const char *path, const rows *s) {
   if (s->unlabelled)
     fprintf(stderr, "ladder: %s: %d of %d examples have no label and are left out\n", path, (int)s->unlabelled,
         (int)s->seen);
-  if (s->lost) fprintf(stderr, "ladder: %s: %d entities lie behind the cut\n", path, (int)s->lost);
-  if (s->hidden)
-    fprintf(stderr, "ladder: %s: %d entities are not learned: a token of theirs is another's, or they have none\n",
-        path, (int)s->hidden);
+  for (i = 0; i < FAULT_KINDS; i++)
+    if (s->faults[i])
+      fprintf(stderr, "ladder: %s: %d entities are %s: %s%s%s\n", path, (int)s->faults[i],
+          s->how->scored ? "counted as missed" : "not learned", why[i], i == FAULT_TYPE ? s->strange : "",
+          i == FAULT_TYPE ? "\"" : "");
 }
 
 /* list: one file or several. */
