@@ -1380,7 +1380,9 @@ TEST(task_files_are_understood) {
     if (!model_folder(model, tasks[i].model) || !ldr_test_data_path(probe, sizeof probe, relative) || !realpath(probe, path)) continue;
     found++;
     if (getenv("LDR_TEST_SLOW")) {           /* a few lines of each, where a whole file takes a minute */
-      EXPECT(0, "head -n 40 '%s' > 'few%s' && $L plan --task %s --model '%s' --train 'few%s' --max-len 32 --json", path, strrchr(path, '.'), tasks[i].task, model, strrchr(path, '.'));
+      const char *dot = strrchr(path, '.');  /* an object may have many lines, of which the last is a brace */
+      EXPECT(0, "head -n 400 '%s' | awk 'NR == 1 { one = $0 != \"{\" } { print } NR >= 40 && (one || $0 == \"}\") { exit }' > 'few%s'", path, dot);
+      EXPECT(0, "$L plan --task %s --model '%s' --train 'few%s' --max-len 32 --json", tasks[i].task, model, dot);
       continue;
     }
     if (strcmp(tasks[i].task, "afqmc") != 0) *strrchr(path, '/') = 0;
