@@ -388,6 +388,8 @@ TEST(a_recipe_follows_data_and_budget) {
   ldr_train_desc t, u;
   ldr_budget b;
   char text[256];
+  int32_t last;
+  double least;
   memset(&err, 0, sizeof err);
   memset(&b, 0, sizeof b);
   m = tiny_open(s, &err);
@@ -422,7 +424,7 @@ TEST(a_recipe_follows_data_and_budget) {
   d.pool = LDR_POOL_MEAN;
   b.memory = 1000;
   CHECK_INT(ldr_recipe(&d, &t, text, sizeof text, m.m, few, NULL, &b, &err), LDR_LIMIT);
-  CHECK(strstr(err.message, "no ladder fits") != NULL);
+  CHECK(strstr(err.message, "no ladder fits") != NULL && strstr(err.message, " MB") && !strstr(err.message, " s;"));
   memset(&err, 0, sizeof err);
   b.memory = 0;
   b.seconds = 10;
@@ -431,6 +433,28 @@ TEST(a_recipe_follows_data_and_budget) {
   b.forward_rate = 1e6;
   CHECK_INT(ldr_recipe(&d, &t, text, sizeof text, m.m, few, NULL, &b, &err), LDR_OK);
   CHECK(strstr(text, " s") != NULL);
+  /* less time: fewer epochs, unless they are the caller's; at last the least that is possible is named */
+  for (b.seconds = 64, last = 13; ; b.seconds /= 2) {
+    memset(&d, 0, sizeof d);
+    memset(&t, 0, sizeof t);
+    memset(&err, 0, sizeof err);
+    d.classes = 3;
+    b.forward_rate = 400;
+    if (ldr_recipe(&d, &t, text, sizeof text, m.m, few, NULL, &b, &err)) break;
+    CHECK(t.epochs <= last);
+    last = t.epochs;
+  }
+  CHECK_INT(last, 1);
+  CHECK_INT(err.status, LDR_LIMIT);
+  least = atof(strstr(err.message, "tells, ") + 7);
+  CHECK(least > b.seconds && least <= 4 * b.seconds + 1);
+  memset(&d, 0, sizeof d);
+  memset(&t, 0, sizeof t);
+  memset(&err, 0, sizeof err);
+  d.classes = 3;
+  t.epochs = 12;
+  CHECK_INT(ldr_recipe(&d, &t, text, sizeof text, m.m, few, NULL, &b, &err), LDR_LIMIT);
+  CHECK(strstr(err.message, "fewer epochs"));
   /* what cannot be trained is said, not that there is no budget for it */
   memset(&d, 0, sizeof d);
   memset(&t, 0, sizeof t);

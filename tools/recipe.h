@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 typedef struct ldr_budget {
-  double   seconds;              /* for the whole run; 0: no limit. Needs forward_rate */
+  double   seconds;              /* for the whole run, what this looks at included; 0: no limit. Needs forward_rate */
   double   forward_rate;         /* tokens a second through the frozen backbone, as the caller measured it
                                     (ldr_model_hidden) */
   uint64_t memory;               /* bytes beside the weights; 0: no limit but that a cache in memory takes at most a
@@ -27,7 +27,7 @@ typedef struct ldr_budget {
 /* Fills in what is 0 in *ladder (LDR_METHOD_LADDER, LDR_PRESET_DEFAULT) and *train:
        pool      pairs of texts: both means, and no head is fitted first; else first token or mean, what a head alone is
                  best with on a few hundred
-       epochs    3 + 9000 / examples, 12 at most
+       epochs    3 + 9000 / examples, 12 at most; half of them, a quarter, ... where no shape fits the budget
        top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
                  last narrow rungs alone
        cache     in memory as bf16, int8, or none
@@ -77,8 +77,11 @@ static int ldr__recipe_pairs(const ldr_dataset *d) {
   return pairs * 10 > seen * 9;
 }
 
+/* What a choice would take. `before`: seconds until it is made. */
+typedef struct ldr__cost { double before, seconds; uint64_t memory; } ldr__cost;
+
 /* Which rows a head alone does better with. */
-static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, const ldr_dataset *set,
+static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, int64_t *tokens, const ldr_model *m, const ldr_dataset *set,
     const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
   static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN };
   /* without a dev set every second of the texts looked at is held out */
@@ -89,6 +92,7 @@ static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, co
   ldr_score best;
   int i;
   memset(&best, 0, sizeof best);
+  *tokens = 2 * (ldr_dataset_tokens(some) + ldr_dataset_tokens(other));
   for (i = 0; i < 2 && other && ldr_dataset_count(other) > 0; i++) {
     ldr_ladder_desc head;
     ldr_train_desc train;
@@ -141,9 +145,6 @@ static double ldr__recipe_seconds(const ldr_ladder *l, const ldr_train_desc *d, 
 static const struct { int32_t cache; ldr_dtype type; const char *name;
 } ldr__recipe_caches[] = { { 1, LDR_BF16, "bf16" }, { 1, LDR_I8, "int8" }, { 0, LDR_F32, "no" } };
 
-/* What a choice would take. */
-typedef struct ldr__cost { double seconds; uint64_t memory; } ldr__cost;
-
 /* 1: ladder l trained by t fits the budget. */
 static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_train_desc *t, const ldr_dataset *set,
     const ldr_dataset *dev, const ldr_budget *b) {
@@ -153,7 +154,7 @@ static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_trai
   for (i = 0; i < plan.count; i++)
     if (strcmp(plan.items[i].name, "tap cache: taps") == 0) cached = plan.items[i].bytes;
   cost->memory = plan.total + l->size * sizeof(float);
-  cost->seconds = ldr__recipe_seconds(l, t, set, dev, b->forward_rate);
+  cost->seconds = cost->before + ldr__recipe_seconds(l, t, set, dev, b->forward_rate);
   return plan.total && (b->memory ? cost->memory <= b->memory : cached <= most)
       && !(b->seconds > 0 && cost->seconds > b->seconds);
 }
@@ -178,12 +179,13 @@ static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const
   if (b->forward_rate > 0) ldr__format(text + used, size - used, ", about %U s", (uint64_t)(cost->seconds + 0.5));
 }
 
-/* The i-th shape with the k-th cache: LDR_OK and *done when it fits. */
-static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train, int *done, ldr__cost *cost,
+/* The i-th shape with the k-th cache: LDR_OK and *done when it fits; `least` keeps the least of what was tried. */
+static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train, int *done, ldr__cost *least,
     char *text, size_t size, size_t i, size_t k, const ldr_model *m,
     const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *b, ldr_error *err) {
   ldr_ladder_desc d = *ladder;
   ldr_train_desc t = *train, asked;
+  ldr__cost cost = *least;
   ldr_ladder *l;
   if (!d.top) d.top = ldr__recipes[i].share && !m->family->shared ? LDR__MAX(1, m->layers / ldr__recipes[i].share) : -1;
   if (!d.rank && d.top > 0) d.rank = ldr__recipes[i].rank;
@@ -199,12 +201,14 @@ static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train
     ldr_ladder_free(l);
     return err->status;
   }
-  *done = ldr__recipe_fits(cost, l, &t, set, dev, b);
+  *done = ldr__recipe_fits(&cost, l, &t, set, dev, b);
+  least->memory = LDR__MIN(least->memory, cost.memory);
+  least->seconds = LDR__MIN(least->seconds, cost.seconds);
   if (*done) {
     d.init = ladder->init;
     *ladder = d;
     *train = t;
-    if (size) ldr__recipe_text(text, size, l, &t, cost, b);
+    if (size) ldr__recipe_text(text, size, l, &t, &cost, b);
   }
   ldr_ladder_free(l);
   return LDR_OK;
@@ -215,12 +219,13 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
   ldr_budget b;
   ldr_error local;
   ldr_allocator a;
-  ldr__cost cost;
+  ldr__cost least = { 0, 1e300, UINT64_MAX };
+  int64_t looked = 0;
   size_t i, k;
-  int done = 0;
+  int32_t epochs;
+  int done = 0, open = 0;
   memset(&local, 0, sizeof local);
   memset(&b, 0, sizeof b);
-  memset(&cost, 0, sizeof cost);
   if (!err || err->status) err = &local; /* an earlier error stays as it is */
   if (!ladder || !train || !m || !set)
     return ldr__fail(err, LDR_ARGUMENT, "ldr_recipe: no description, model or training set");
@@ -233,23 +238,30 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
       || ladder->head == LDR_HEAD_WORDS)
     return LDR_OK;
   a = train->alloc.alloc_fn ? train->alloc : ladder->alloc.alloc_fn ? ladder->alloc : m->alloc;
-  if (!train->epochs) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
+  open = !train->epochs;
+  if (open) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
   if (!ladder->pool && !ladder->published_head && !m->shape.causal && ldr__recipe_pairs(set))
     ladder->pool = LDR_POOL_PAIR;
   if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal
-      && ldr__recipe_pool(ladder, m, set, dev, &a, err))
+      && ldr__recipe_pool(ladder, &looked, m, set, dev, &a, err))
     return err->status;
-  for (i = 0; i < LDR__COUNT(ldr__recipes); i++)
-    for (k = 0; k < 3; k++) {
-      if (b.no_cache && ldr__recipe_caches[k].cache) continue;
-      if (ldr__recipe_try(ladder, train, &done, &cost, text, size, i, k, m, set, dev, &b, err))
-        return err->status;
-      if (done) return LDR_OK;
-    }
-  return ldr__fail(err, LDR_LIMIT,
-      "no ladder fits the budget: the cheapest takes %U MB beside the weights and, as far as the backbone's speed "
-      "tells, %U s",
-      cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
+  if (b.forward_rate > 0) least.before = (double)looked / b.forward_rate;
+  for (epochs = train->epochs; epochs > 0; epochs = open && b.seconds > 0 ? epochs / 2 : 0) {
+    train->epochs = epochs;
+    for (i = 0; i < LDR__COUNT(ldr__recipes); i++)
+      for (k = 0; k < 3; k++) {
+        if (b.no_cache && ldr__recipe_caches[k].cache) continue;
+        if (ldr__recipe_try(ladder, train, &done, &least, text, size, i, k, m, set, dev, &b, err))
+          return err->status;
+        if (done) return LDR_OK;
+      }
+  }
+  if (!(b.forward_rate > 0))
+    return ldr__fail(err, LDR_LIMIT, "no ladder fits the budget: the smallest takes %U MB beside the weights; fewer or "
+        "shorter texts, or smaller batches, take less", (least.memory >> 20) + 1);
+  return ldr__fail(err, LDR_LIMIT, "no ladder fits the budget: the smallest takes %U MB beside the weights, and the "
+      "fastest, as far as the backbone's speed tells, %U s; fewer or shorter texts%s take less",
+      (least.memory >> 20) + 1, (uint64_t)least.seconds + 1, open ? "" : ", or fewer epochs,");
 }
 
 #endif /* LDR__DEF */
