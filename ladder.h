@@ -1153,7 +1153,8 @@ LDR_API int32_t      ldr_session_length(const ldr_session *s);
 /* Forgets all but the first `length` tokens: for another continuation of the same beginning. */
 LDR_API ldr_status   ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err);
 
-/* How the next token is drawn from logits z. 0 everywhere: the likeliest. */
+/* How the next token is drawn from logits z, in this order but for `repetition`, which comes first. 0 everywhere: the
+   likeliest. */
 typedef struct ldr_sampling {
   float    temperature;          /* softmax(z / temperature); 0: the likeliest */
   int32_t  top_k;                /* of the k likeliest and their equals alone; 0: all */
@@ -22255,10 +22256,10 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
     peak = LDR__MAX(peak, logits[i]);
   }
   if (h.top_k > 0 && h.top_k < n) least = ldr__sample_least(logits, n, peak, h.top_k, 0);
-  if (h.min_p > 0) least = LDR__MAX(least, (float)((double)peak + log((double)h.min_p)));
   for (i = 0; i < n; i++) if (logits[i] < least) logits[i] = -FLT_MAX;
   if (h.top_p > 0 && h.top_p < 1) least = LDR__MAX(least,
       ldr__sample_least(logits, n, peak, 0, (double)h.top_p * ldr__sample_mass(logits, n, least, peak, &k)));
+  if (h.min_p > 0) least = LDR__MAX(least, (float)((double)peak + log((double)h.min_p)));
   double sum = ldr__sample_mass(logits, n, least, peak, &k);
   double at = ldr__random_unit(ldr__stream(h.seed, LDR__STREAM_SAMPLE, 0), (uint64_t)count) * sum;
   for (k = -1, i = 0; i < n; i++)

@@ -998,9 +998,11 @@ TEST(two_stacks_are_read_and_searched) {
     if (lines % 3) continue;                       /* every third, and so of every model and rule */
     if (again && again < end) {
       int run = 0, least = 0;
-      CHECK(sscanf(again, "\"again\":%d,\"least\":%d", &run, &least) == 2);
-      snprintf(more, sizeof more, "--%s %d", run ? "no-repeat" : "min-new", run ? run : least);
-      if (run && least) snprintf(more + strlen(more), sizeof more - strlen(more), " --min-new %d", least);
+      double times = 0;
+      CHECK(sscanf(again, "\"again\":%d,\"least\":%d,\"times\":%lf", &run, &least, &times) == 3);
+      if (run) snprintf(more, sizeof more, " --no-repeat %d", run);
+      if (least) snprintf(more + strlen(more), sizeof more - strlen(more), " --min-new %d", least);
+      if (times > 0) snprintf(more + strlen(more), sizeof more - strlen(more), " --repetition %g", times);
     }
     CHECK(sscanf(at, "{\"model\":\"%39[^\"]\",\"beams\":%d,\"penalty\":%lf,\"stop\":\"%7[^\"]", model, &beams, &penalty, stop) == 4);
     snprintf(line, sizeof line, "{%.*s}", (int)(out - ids), ids);
@@ -1009,7 +1011,7 @@ TEST(two_stacks_are_read_and_searched) {
     if (!holds("out", line)) printf("  %.*s\n", (int)(end - at), at);
     CHECK(holds("out", line));
   }
-  CHECK_INT(lines, 112);
+  CHECK_INT(lines, 142);
   free(all);
 }
 

@@ -411,7 +411,7 @@ static int may_be_drawn(const float *z, int n, const ldr_sampling *h, int i) {
     double p = exp(((double)z[k] - peak) / (double)h->temperature);
     int others = 0, q;
     for (q = 0; q < n; q++) others += z[q] > z[k];
-    if ((h->top_k && others >= h->top_k) || (h->min_p > 0 && p < (double)h->min_p)) continue;
+    if (h->top_k && others >= h->top_k) continue;
     sum += p;
     if (z[k] > z[i]) above += p;
   }
@@ -420,7 +420,7 @@ static int may_be_drawn(const float *z, int n, const ldr_sampling *h, int i) {
 
 TEST(draws_follow_the_probabilities_that_are_left) {
   static const ldr_sampling rows[] = { { 1, 0, 0, 0, 0, 1 }, { 0.7f, 5, 0, 0, 0, 2 }, { 1.3f, 0, 0.6f, 0, 0, 3 }, { 1, 0, 0, 0.2f, 0, 4 }, { 0.9f, 8, 0.7f, 0.05f, 0, 5 },
-    { 1, 1, 0, 0, 0, 6 }, { 1, 0, 1e-6f, 0, 0, 7 }, { 2, 0, 0, 1, 0, 8 } };
+    { 1, 1, 0, 0, 0, 6 }, { 1, 0, 1e-6f, 0, 0, 7 }, { 2, 0, 0, 1, 0, 8 }, { 1, 0, 0.5f, 0.1f, 0, 9 } };
   enum { N = 40, DRAWS = 20000 };
   size_t r;
   for (r = 0; r < sizeof rows / sizeof *rows; r++) {

@@ -205,6 +205,8 @@ static int beams_defaults(generation *g) {
       double repeat = ldr_json_number(j, ldr_json_get(j, 0, "no_repeat_ngram_size"), 0);
       fresh = LDR__MAX(length, fresh);
       if (!g->min_new && fresh > 0) g->min_new = (int32_t)LDR__MIN(fresh, 1e9);
+      if (o->repetition == 0)
+        o->repetition = (float)ldr_json_number(j, ldr_json_get(j, 0, "repetition_penalty"), 0);
       if (!g->no_repeat) g->no_repeat = (int32_t)LDR__MIN(1e9, LDR__MAX(0.0, repeat));
       beams_never(g, j, path);
     }
@@ -223,14 +225,22 @@ static double beams_worth(const options *o, double score, int32_t length) {
   return score / pow((double)length, (double)(o->length_penalty == 0 ? 1.0f : LDR__MAX(o->length_penalty, 0.0f)));
 }
 
-/* What may not come next of a text has no chance: an end before min_new tokens, a run of no_repeat tokens that stands
-   in the text already (the decoder's own first token, or the prompt, is a part of it), and some tokens always. The
-   others' log-probabilities stay what they are. */
-static void beams_forbid(const generation *g, float *z, const beam_text *t, const int32_t *first, int32_t firsts) {
+/* What stands in the text (the decoder's own first token, or the prompt, is a part of it) is less likely by --repetition:
+   its log-probability z - level, or of one beam its logit. What may not come next has no chance: an end before min_new
+   tokens, a run of no_repeat tokens that stands in the text, and some tokens always. The others' log-probabilities stay
+   what they are. */
+static void beams_forbid(const generation *g, float *z, double level, const beam_text *t, const int32_t *first,
+    int32_t firsts) {
   const ldr_model *m = g->r->model;
   const float none = -(float)HUGE_VAL;
+  const double by = (double)g->r->o.repetition;
   int32_t v = g->r->info.vocabulary, all = firsts + t->count, n = g->no_repeat, i, k;
 #define BEAMS_AT(i) ((i) < firsts ? first[i] : t->ids[(i) - firsts])
+  for (i = 0; by > 0 && i < all; i++) {
+    double x = (double)z[BEAMS_AT(i)] - level;
+    for (k = 0; k < i && BEAMS_AT(k) != BEAMS_AT(i); k++) {}
+    if (k == i) z[BEAMS_AT(i)] = (float)(level + (x < 0 ? x * by : x / by));
+  }
   for (i = 0; n && i + n <= all; i++) {
     for (k = 0; k < n - 1 && BEAMS_AT(i + k) == BEAMS_AT(all - n + 1 + k); k++) {}
     if (k == n - 1) z[BEAMS_AT(i + n - 1)] = none;
@@ -250,7 +260,7 @@ static int32_t beams_choose(const generation *g, beam_choice *best, const beam_t
     float *z = g->scores + (size_t)b * (size_t)v;
     double peak = (double)z[ldr__argmax(z, (size_t)v)], sum = 0;
     for (i = 0; i < v; i++) sum += exp((double)z[i] - peak);
-    if (forced < 0) beams_forbid(g, z, &now[b], first, firsts);
+    if (forced < 0) beams_forbid(g, z, g->beams > 1 ? peak + log(sum) : 0, &now[b], first, firsts);
     for (i = forced < 0 ? 0 : forced; i < (forced < 0 ? v : forced + 1); i++) {
       beam_choice c;
       if (z[i] == -(float)HUGE_VAL && forced < 0) continue;
@@ -589,10 +599,10 @@ static int generate_open(generation *g, run *r, int mode, int32_t room) {
   }
   if (!status) status = beams_defaults(g);
   g->beams = LDR__MAX(r->o.beams, 1);
-  if (!status && beams_are(g) && (r->o.chat || r->o.temperature > 0 || r->o.repetition > 0))
+  if (!status && beams_are(g) && (r->o.chat || r->o.temperature > 0))
     status = fail(r, LDR_ARGUMENT,
-        "--beams, --min-new, --no-repeat and bad_words_ids go neither with --chat nor with draws (if the model's "
-        "generation_config.json says them, take them out of it)", "");
+        "--beams, --min-new, --no-repeat and bad_words_ids go neither with --chat nor with --temperature (if the "
+        "model's generation_config.json says them, take them out of it)", "");
   if (!status && beams_are(g)) status = beams_open(g);
   if (!status && r->o.chat && !ldr_model_tokenizer(r->model))
     status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);

@@ -44,15 +44,6 @@ static int flush_answers(run *r) {
 #include "answers.h"
 #include "asking.h"
 
-/* Options that speak of one label a text, with a set to score. */
-static int check_answers(run *r, const ldr_dataset *scored) {
-  const char *what = r->o.answers ? "--answers" : r->o.baselines ? "--baselines" : NULL;
-  if (!what) return EXIT_DONE;
-  if (r->head != LDR_HEAD_CLASSIFY) return fail(r, LDR_ARGUMENT, "%s: is for tasks with one label a text", what);
-  if (!scored) return fail(r, LDR_ARGUMENT, "%s: needs --dev or --test", what);
-  return r->o.answers ? check_writable(r, r->o.answers) : EXIT_DONE;
-}
-
 /* What became of the caches of an earlier run: worth a line on standard error, but no error. */
 static void show_cache_notes(const run *r) {
   ldr_cache_info c = ldr_trainer_cache(r->trainer);
@@ -78,7 +69,7 @@ static int check_spoken(run *r) {
 }
 
 static int open_trainer(run *r) {
-  if (check_answers(r, r->test ? r->test : r->dev) || check_spoken(r)) return EXIT_FAILED;
+  if (check_spoken(r) || (r->o.answers && check_writable(r, r->o.answers))) return EXIT_FAILED;
   if (check_writable(r, r->o.out) || (r->o.checkpoint && check_writable(r, r->o.checkpoint))) return EXIT_FAILED;
   if (r->train_desc.cache && r->train_desc.cache_layers && on_terminal())
     fputs("filling the tap cache, layer by layer ...\n", stderr);
@@ -422,10 +413,11 @@ static int command_eval(run *r) {
   data = file_for_role(r->o.data, r->task, FILES_DEV, buffer);
   if (check_file(r, data, FILES_DEV)) return EXIT_FAILED;
   if (spoken_of(r->task)) return eval_spoken(r, data);
+  if (check_answers(r, 1) || (r->o.answers && check_writable(r, r->o.answers))) return EXIT_FAILED;
   if (reads_questions(r->task)) return eval_questions(r, data);
   r->dev = load_set(r, data, 1, r->labels, &r->dev_items);
   say_unseen(r->dev, data);
-  if (!r->dev || check_answers(r, r->dev) || score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;
+  if (!r->dev || score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;
   if (r->o.answers && write_answers(r->o.answers, r->model, r->ladder, r->dev, r->max_len, &r->err)) return EXIT_FAILED;
   if (r->o.json) {
     fputs("{\"metric\":", stdout);

@@ -1700,6 +1700,15 @@ static int use_published_head(run *r) {
   return name_classes(r, d.classes);
 }
 
+/* Options that speak of one label a text, with a set to score, before anything is read. */
+static int check_answers(run *r, int scored) {
+  const char *what = r->o.answers ? "--answers" : r->o.baselines ? "--baselines" : NULL;
+  if (!what) return EXIT_DONE;
+  if (r->head != LDR_HEAD_CLASSIFY) return fail(r, LDR_ARGUMENT, "%s: is for tasks with one label a text", what);
+  if (!scored) return fail(r, LDR_ARGUMENT, "%s: needs --dev or --test", what);
+  return EXIT_DONE;
+}
+
 /* Model, data, ladder and training recipe, as `train` and `plan` both need them. */
 static int prepare(run *r) {
   int status = choose_task(r, r->o.task);
@@ -1712,6 +1721,7 @@ static int prepare(run *r) {
         "for encoders there is pretrain", r->o.model);
   if (!status) status = choose_max_len(r, r->task ? r->task->max_len : 0);
   if (!status && r->o.published_head) status = use_published_head(r);
+  if (!status) status = check_answers(r, has_scored_set(r));
   if (status) return status;
   r->train_desc = given_train_desc(r);
   status = r->o.train ? load_sets(r) : make_full_batch(r);
