@@ -15183,8 +15183,8 @@ static int ldr__reader_field(const ldr_dataset_desc *d, const char *name) {
 
 /* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
 static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
-  size_t i = r->begin + ldr__utf8_bad(r->data + r->begin, r->size - r->begin, 0);
-  return i >= r->size ? LDR_OK : ldr__reader_fail(r, i, err, "byte %d is not UTF-8; say the file's encoding "
+  size_t i = r->begin + ldr__utf8_bad(r->data + r->begin, r->size - r->begin, 1);
+  return i >= r->size ? LDR_OK : ldr__reader_fail(r, i, err, "byte %d is no text in UTF-8; say the file's encoding "
       "(--encoding latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
       (int)(unsigned char)r->data[i]);
 }
@@ -18803,7 +18803,8 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   int32_t limit = ldr__text_positions(l), classes = d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes;
   if (d->head != l->d.head)
     return ldr__fail(err, LDR_ARGUMENT, "%s: its examples are made for another kind of head than the ladder's", what);
-  if (d->count < 1 || d->count % (size_t)ldr__per(d))
+  if (d->count < 1) return ldr__fail(err, LDR_DATA, "%s: there are no examples", what);
+  if (d->count % (size_t)ldr__per(d))
     return ldr__fail(err, LDR_DATA, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
   for (i = 0; i < d->tokens; i++) {
     if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary)
@@ -21986,6 +21987,7 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
       to->kept_type != from->kept_type || to->rounded != from->rounded)
     return ldr__fail(err, LDR_ARGUMENT,
         "ldr_session_copy: two sessions of one model, ladder and description are needed");
+  if (to == from) return LDR_OK;
   n = ldr__session_block_bytes(from, &from->m->shape, from->length);
   for (i = 0; i < (size_t)to->blocks; i++)
     memcpy(to->kept.at + i * to->kept_each, from->kept.at + i * to->kept_each, n);

@@ -617,6 +617,12 @@ TEST(damaged_files_are_said) {
   CHECK(holds("err", "1 entities are counted as missed: training had none of their type; the first is a \"c\""));
   EXPECT(1, "echo '{\"tokens\":[\"w7\"],\"tags\":[\"3\"]}' > t.jsonl; $L train --task conll --model tiny --train t.jsonl --out k " QUICK);
   CHECK(one_error_line() && holds("err", "line 1: the last column is a tag"));
+  EXPECT(1, "echo '{\"tokens\":[\"w7\",\"w8\"],\"ner_tags\":[0,3]}' > t.jsonl; $L train --task conll --model tiny --train t.jsonl --out k " QUICK);
+  CHECK(holds("err", "its tags are numbers"));
+  EXPECT(1, "printf 'g\\0o\\0\\t\\0a\\0\\n\\0' > u.tsv; $L train --model tiny --train u.tsv --out k " QUICK);
+  CHECK(one_error_line() && holds("err", "line 1") && holds("err", "utf-16"));
+  EXPECT(1, "$L train --task c3 --model tiny --train nowhere.json --dev nowhere.json --answers a --out k " QUICK);
+  CHECK(holds("err", "--answers: is for tasks with one label a text"));
   /* a class that training never saw counts as wrong, and is said */
   EXPECT(0, "printf '{\"sentence\":\"w7\",\"label\":\"1\"}\\n{\"sentence\":\"w8\",\"label\":\"2\"}\\n' > t.json; $L train --task tnews --model tiny --train t.json --max-len 20 --out l " QUICK);
   EXPECT(0, "cp t.json d.json; echo '{\"sentence\":\"w7\",\"label\":\"3\"}' >> d.json; $L eval --model tiny --ladder l --data d.json");

@@ -1922,6 +1922,10 @@ static ldr_status read_tokens(rows *s, const ldr_json *j, int32_t object, size_t
   }
   token = ldr_json_node_at(j, tokens)->first;
   tag = tags < 0 ? -1 : ldr_json_node_at(j, tags)->first;
+  if (tag >= 0 && ldr_json_node_at(j, tag)->type == LDR_JSON_NUMBER) {
+    s->seen++;
+    return damaged(s, at, err, "its tags are numbers: write their names, as O and B-PER");
+  }
   if (!ldr__reader_room(&s->r, LDR__FIELD_TEXT, 2 * s->r.size + 1, err)) return LDR_MEMORY;
   for (; !status && token >= 0; token = ldr_json_node_at(j, token)->next) {
     const char *t, *what = "O";
