@@ -224,6 +224,7 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
   size_t i, k;
   int32_t epochs;
   int done = 0, open = 0;
+  char fastest[48] = "";
   memset(&local, 0, sizeof local);
   memset(&b, 0, sizeof b);
   if (!err || err->status) err = &local; /* an earlier error stays as it is */
@@ -256,12 +257,10 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
         if (done) return LDR_OK;
       }
   }
-  if (!(b.forward_rate > 0))
-    return ldr__fail(err, LDR_LIMIT, "no ladder fits the budget: the smallest takes %U MB beside the weights; fewer or "
-        "shorter texts, or smaller batches, take less", (least.memory >> 20) + 1);
-  return ldr__fail(err, LDR_LIMIT, "no ladder fits the budget: the smallest takes %U MB beside the weights, and the "
-      "fastest, as far as the backbone's speed tells, %U s; fewer or shorter texts%s take less",
-      (least.memory >> 20) + 1, (uint64_t)least.seconds + 1, open ? "" : ", or fewer epochs,");
+  if (b.forward_rate > 0)
+    ldr__format(fastest, sizeof fastest, ", the fastest about %U s", (uint64_t)least.seconds + 1);
+  return ldr__fail(err, LDR_LIMIT, "no ladder fits the budget: the smallest takes %U MB beside the weights%s; fewer or "
+      "shorter texts%s take less", (least.memory >> 20) + 1, fastest, open ? "" : ", or fewer epochs,");
 }
 
 #endif /* LDR__DEF */
