@@ -79,6 +79,11 @@ int main(int argc, char **argv) {
   if (err.status || ldr_trainer_save(trainer, state, &err)) return give_up(&err);
 
   while (fgets(line, sizeof line, stdin)) {
+    if (!strchr(line, '\n') && !feof(stdin)) {
+      for (int c = 0; c != '\n' && c != EOF;) c = getchar();
+      printf("  a line of more than %d bytes is left out\n", (int)sizeof line - 2);
+      continue;
+    }
     line[strcspn(line, "\r\n")] = 0;
     tab = strchr(line, '\t');
     if (tab) {
