@@ -1721,7 +1721,7 @@ static int prepare(run *r) {
         "for encoders there is pretrain", r->o.model);
   if (!status) status = choose_max_len(r, r->task ? r->task->max_len : 0);
   if (!status && r->o.published_head) status = use_published_head(r);
-  if (!status) status = check_answers(r, has_scored_set(r));
+  if (!status && r->o.train) status = check_answers(r, has_scored_set(r));
   if (status) return status;
   r->train_desc = given_train_desc(r);
   status = r->o.train ? load_sets(r) : make_full_batch(r);
