@@ -21153,11 +21153,11 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
     size_t count, double *weight, int gradients) {
   ldr__pass *s = &t->pass;
   size_t width = t->l->head_width, i, n, k, row;
-  ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL,
-      gradients ? t->d.label_smoothing : 0, f->d->choices), one;
+  ldr__targets target, one;
   double loss = 0;
-  target.sets = f->d;
-  one = target;
+  s->sets = f->d;
+  one = target = ldr__pass_targets(s, gradients ? t->class_weights : NULL, gradients ? t->d.label_smoothing : 0,
+      f->d->choices);
   *weight = 0;
   for (i = 0; i < count; i++) {
     one.labels = f->labels + (order ? (size_t)order[first + i] : first + i);

@@ -333,6 +333,37 @@ TEST(spans_that_cross_are_learned) {
   close_case(&c);
 }
 
+/* The head that is fitted first reads the sets of the texts it learns from, not those of the other set. */
+TEST(a_head_is_fitted_to_spans_that_cross) {
+  span_case c = open_case(LDR_HEAD_POINTER, 1, 16);
+  ldr_dataset *set = crossing_set(&c, 0), *dev = tiny_dataset(&c.s, LDR_HEAD_POINTER, SPAN_CLASSES, 8, 4);
+  ldr_ladder_desc d;
+  ldr_train_desc t;
+  ldr_fit_result r;
+  ldr_score before, score;
+  ldr_ladder *l;
+  int i;
+  memset(&d, 0, sizeof d);
+  memset(&t, 0, sizeof t);
+  d.method = LDR_METHOD_HEAD;
+  d.head = LDR_HEAD_POINTER;
+  d.classes = SPAN_CLASSES;
+  d.span_size = 6;
+  t.epochs = 1;
+  t.head_epochs = 1000;
+  for (i = 0; i < 2; i++) {
+    l = ldr_ladder_create(c.m.m, &d, NULL);
+    CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_AUTO, &before, NULL), LDR_OK);
+    CHECK_INT(ldr_fit(l, set, i ? dev : set, &t, &r, NULL), LDR_OK);
+    CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_AUTO, &score, NULL), LDR_OK);
+    CHECK(i || (score.loss < 0.1 * before.loss && score.value > 0.9));
+    ldr_ladder_free(l);
+  }
+  ldr_dataset_free(set);
+  ldr_dataset_free(dev);
+  close_case(&c);
+}
+
 /* Entities that no tag says are misses, whatever the head. */
 TEST(what_no_token_says_is_missed) {
   static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_CRF, LDR_HEAD_POINTER };
@@ -1135,7 +1166,7 @@ TEST(questions_are_learned_and_answered) {
 
 #define TESTS(X)                                                                                                       \
   X(spans_are_those_of_the_whole_square) X(losses_are_those_of_the_whole_square) \
-  X(spans_that_cross_are_learned) X(what_no_token_says_is_missed) \
+  X(spans_that_cross_are_learned) X(a_head_is_fitted_to_spans_that_cross) X(what_no_token_says_is_missed) \
   X(a_chain_is_that_of_all_ways) X(the_best_chain_is_found) X(a_chain_is_planned) X(a_chain_has_so_many_classes) \
   X(metrics_count_what_is_predicted)  \
   X(threads_change_no_bit) X(spans_are_learned) X(a_ladder_file_keeps_its_spans) X(what_cannot_be_is_refused)        \
