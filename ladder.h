@@ -4884,6 +4884,11 @@ static int ldr__file_exists(const char *path) {
 #endif
 }
 
+/* dir/name into path when there is such a file. */
+static int ldr__there(char path[LADDER_MAX_PATH], const char *dir, const char *name) {
+  return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
+}
+
 /* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
    meaningless for pipes. Ends with one spare NUL byte, not counted. */
 static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, const ldr_allocator *alloc,
@@ -5719,7 +5724,7 @@ static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
   return ldr__pickle_push_new(p, LDR__P_NUMBER, bytes > 8 ? 0 : ldr__take_signed(&p->c, bytes));
 }
 
-/* What follows the mark (last < 0), or the last n, goes into the container below, or becomes a new one. */
+/* What follows the mark (last < 0), or the last n, goes into the container below (into), or becomes a new one. */
 static int ldr__pickle_gather(ldr__pickle *p, int32_t kind, int last, int into) {
   size_t marked = last < 0, held = marked ? 0 : (size_t)last, from = marked ? ldr__pickle_mark(p) : p->depth - held, i;
   if (p->depth < held || from < marked + (size_t)into) return 0;
@@ -5730,12 +5735,6 @@ static int ldr__pickle_gather(ldr__pickle *p, int32_t kind, int last, int into) 
   return into || ldr__pickle_push(p, v);
 }
 
-static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
-  return ldr__pickle_gather(p, kind, last, 0);
-}
-static int ldr__pickle_extend(ldr__pickle *p, int32_t kind, int last) {
-  return ldr__pickle_gather(p, kind, last, 1);
-}
 
 /* ('storage', type, key, place, elements) */
 static int ldr__pickle_storage(ldr__pickle *p) {
@@ -5764,23 +5763,23 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case '2': return p->depth && ldr__pickle_push(p, p->stack[p->depth - 1]);
     case 'N': return ldr__pickle_push_new(p, LDR__P_NONE, 0);
     case 0x88: case 0x89: return ldr__pickle_push_new(p, LDR__P_NUMBER, *op == 0x88);
-    case 'K': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 1));
-    case 'M': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 2));
+    case 'K': case 'M':
+      return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, *op == 'K' ? 1 : 2));
     case 'J': return ldr__pickle_signed(p, 4);
     case 0x8a: return ldr__pickle_signed(p, (int)ldr__take_number(&p->c, 1));
     case 'G': return ldr__take(&p->c, 8) && ldr__pickle_push_new(p, LDR__P_NUMBER, 0);
     case 'X': case 'T': case 'B': return ldr__pickle_text(p, 4);
     case 0x8c: case 'U': case 'C': return ldr__pickle_text(p, 1);
     case 0x8d: return ldr__pickle_text(p, 8);
-    case ')': case ']': return ldr__pickle_container(p, LDR__P_LIST, 0);
-    case '}': return ldr__pickle_container(p, LDR__P_DICT, 0);
-    case 0x85: case 0x86: case 0x87: return ldr__pickle_container(p, LDR__P_LIST, *op - 0x84);
-    case 't': case 'l': return ldr__pickle_container(p, LDR__P_LIST, -1);
-    case 'd': return ldr__pickle_container(p, LDR__P_DICT, -1);
-    case 'a': return ldr__pickle_extend(p, LDR__P_LIST, 1);
-    case 'e': return ldr__pickle_extend(p, LDR__P_LIST, -1);
-    case 's': return ldr__pickle_extend(p, LDR__P_DICT, 2);
-    case 'u': return ldr__pickle_extend(p, LDR__P_DICT, -1);
+    case ')': case ']': return ldr__pickle_gather(p, LDR__P_LIST, 0, 0);
+    case '}': return ldr__pickle_gather(p, LDR__P_DICT, 0, 0);
+    case 0x85: case 0x86: case 0x87: return ldr__pickle_gather(p, LDR__P_LIST, *op - 0x84, 0);
+    case 't': case 'l': return ldr__pickle_gather(p, LDR__P_LIST, -1, 0);
+    case 'd': return ldr__pickle_gather(p, LDR__P_DICT, -1, 0);
+    case 'a': return ldr__pickle_gather(p, LDR__P_LIST, 1, 1);
+    case 'e': return ldr__pickle_gather(p, LDR__P_LIST, -1, 1);
+    case 's': return ldr__pickle_gather(p, LDR__P_DICT, 2, 1);
+    case 'u': return ldr__pickle_gather(p, LDR__P_DICT, -1, 1);
     case 'c': return ldr__pickle_line(p, &a, &n) && ldr__pickle_line(p, &b, &k) && ldr__pickle_global(p, a, n, b, k);
     case 0x93:
       y = ldr__pickle_pop(p);
@@ -5792,10 +5791,8 @@ static int ldr__pickle_step(ldr__pickle *p) {
       x = ldr__pickle_pop(p);
       return x >= 0 && p->depth && p->values[p->stack[p->depth - 1]].kind == LDR__P_DICT;
     case 'Q': return ldr__pickle_storage(p);
-    case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
-    case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
-    case 'q': return ldr__pickle_memo(p, ldr__take_number(&p->c, 1));
-    case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, 4));
+    case 'h': case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, *op == 'h' ? 1 : 4));
+    case 'q': case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, *op == 'q' ? 1 : 4));
     case 0x94: return ldr__pickle_memo(p, p->memo_count);
     default:
       ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at - 1,
@@ -6044,10 +6041,10 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err)
     if (!ldr__zip_members(&h, &pickle, &size) && !pickle)
       ldr__fail_at(
           err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
+    else if (size > LADDER_MAX_HEADER)
+      ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size,
+          (uint64_t)LADDER_MAX_HEADER);
   }
-  if (!err->status && !legacy && size > LADDER_MAX_HEADER)
-    ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size,
-        (uint64_t)LADDER_MAX_HEADER);
   h.p.c.p = w->files[file].data; /* places are of the file */
   h.p.c.at = h.p.from = pickle ? (size_t)(pickle - h.p.c.p) : 0;
   h.p.c.size = h.p.c.at + size;
@@ -6421,25 +6418,17 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     { "adapter_model.safetensors", ldr__weights_open_one }, { "adapter_model.bin", ldr__weights_open_one } };
   char full[LADDER_MAX_PATH];
   LDR__OWN_ERROR(err);
-  if (!path) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open: no path");
-    return NULL;
-  }
-  if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
-  if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
-  if (strstr(path, ".ckpt.data-")) {
+  if (!path) ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open: no path");
+  else if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
+  else if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
+  else if (strstr(path, ".ckpt.data-"))
     ldr__fail(err, LDR_ARGUMENT, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
-    return NULL;
-  }
-  for (size_t i = 0; i < LDR__COUNT(names); i++)
-    if (ldr__path_join(full, sizeof full, path, names[i].name) &&
-        ldr__file_exists(full)) return names[i].open(full, alloc, err);
-  if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
-    ldr__fail(err, LDR_MISSING,
-        "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
-    return NULL;
-  }
-  return ldr__weights_open_one(path, alloc, err);
+  for (size_t i = 0; !err->status && i < LDR__COUNT(names); i++)
+    if (ldr__there(full, path, names[i].name)) return names[i].open(full, alloc, err);
+  if (!err->status && !ldr__there(full, path, "config.json")) return ldr__weights_open_one(path, alloc, err);
+  ldr__fail(err, LDR_MISSING,
+      "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
+  return NULL;
 }
 #endif /* LADDER_NO_STDIO */
 
@@ -10402,10 +10391,6 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size,
 
 #ifndef LADDER_NO_STDIO
 
-/* dir/name into path when there is such a file. */
-static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
-  return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
-}
 
 static int ldr__tokenizer_alone(const char *path) {
   ldr__source s;
@@ -10427,8 +10412,8 @@ static const struct ldr__main_file { const char *name, *beside; int (*is)(const 
 /* The main file of a directory into path; 0 when there is none. */
 static int ldr__tokenizer_main(char *path, const char *dir) {
   const struct ldr__main_file *f = ldr__main_files, *end = f + LDR__COUNT(ldr__main_files);
-  while (f < end && !(ldr__tokenizer_has(path, dir, f->beside) && ldr__tokenizer_has(path, dir, f->name) &&
-      (!f->is || f->is(path)))) f++;
+  while (f < end && !(ldr__there(path, dir, f->beside) && ldr__there(path, dir, f->name) && (!f->is || f->is(path))))
+    f++;
   return f < end;
 }
 
@@ -10441,7 +10426,7 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
   if (ldr__tokenizer_begin(&d, desc, !n ? "no path of a tokenizer was given"
       : n > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL, err)) return NULL;
   LDR__ZERO(ldr__files, f);
-  int directory = ldr__tokenizer_has(path, dir, ".");
+  int directory = ldr__there(path, dir, ".");
   if (!directory) memcpy(path, dir, n + 1);
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
@@ -10453,8 +10438,9 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
   f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
   for (int k = LDR__MAIN_FILE; k < LDR__FILES && !err->status; k++) {
     int beside = k != LDR__MAIN_FILE;
-    if (beside && ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k])))
+    if (beside && ((!directory && k != LDR__BESIDE_MERGES) || !ldr__there(other, folder, ldr__beside_names[k])))
       continue;
+
     ldr__source_open(&f.of[k], beside ? other : path, &d.alloc, err);
   }
   if (!err->status) t = ldr__tokenizer_build(&f, &d, err);
@@ -14083,8 +14069,8 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 static void ldr__model_generation(ldr_model *m, const char *dir, ldr_error *err) {
   char path[LADDER_MAX_PATH];
   ldr__source s;
-  if (!m->shape.causal || !ldr__path_join(path, sizeof path, dir, "generation_config.json") ||
-      !ldr__file_exists(path) || ldr__source_open(&s, path, &m->alloc, err)) return;
+  if (!m->shape.causal || !ldr__there(path, dir, "generation_config.json") ||
+      ldr__source_open(&s, path, &m->alloc, err)) return;
   ldr_json *j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   if (j) ldr__config_end(m, j);
   else ldr__fail_in_file(err, path);
@@ -14111,8 +14097,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
       ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
     if (!err->status) ldr__model_gguf(m, err);
   } else {
-    i = dir && ldr__path_join(path, sizeof path, dir, configs[0]) && !ldr__file_exists(path) &&
-        ldr__path_join(path, sizeof path, dir, configs[1]) && ldr__file_exists(path);
+    i = dir && !ldr__there(path, dir, configs[0]) && ldr__there(path, dir, configs[1]);
     if (!dir || !ldr__path_join(path, sizeof path, dir, configs[i]))
       ldr__fail(err, LDR_ARGUMENT, "ldr_model_load: no directory, or its path is too long");
     else if (!ldr__source_open(&s, path, &m->alloc, err)) {
@@ -22321,11 +22306,6 @@ static uint64_t ldr__meta_digest(const ldr_weights *w) {
   return h;
 }
 
-static void ldr__meta_i64(ldr__text *t, const char *key, int64_t v) {
-  char text[32];
-  ldr__format(text, sizeof text, "%I", v);
-  ldr__text_meta(t, key, text);
-}
 
 static void ldr__meta_hex(ldr__text *t, const char *key, uint64_t v, int digits) {
   char text[20];
@@ -22396,15 +22376,18 @@ static const char *ldr__rung_key(char key[64], const ldr_ladder_desc *d, int32_t
 }
 
 static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
-  char key[64];
+  char key[64], value[16];
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
   ldr__fields_write(t, ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields), &l->d);
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
-  for (int32_t i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++)
-    ldr__meta_i64(t, ldr__rung_key(key, &l->d, i),
+  for (int32_t i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++) {
+    ldr__format(value, sizeof value, "%d",
         i < l->d.rung_count ? l->d.rungs[i] : l->d.encoder_rungs[i - l->d.rung_count]);
+    ldr__text_meta(t, ldr__rung_key(key, &l->d, i), value);
+  }
+
   for (int32_t i = 0; i < l->d.classes; i++)
     if (l->labels[i]) {
       ldr__format(key, sizeof key, "label.%d", i);
