@@ -4755,9 +4755,8 @@ static void ldr__source_borrow(ldr__source *s, const void *data, size_t size) {
   #define LDR__GIVES_BACK 0
 #endif
 
-/* Hands the memory of whole pages within data[0..size) back to the system. They are pages of a file that is only read:
-   the next look at them gets the same bytes again, from the system's cache or the disk. For anything but a mapping it
-   does nothing. */
+/* Gives whole pages within data[0..size) of a mapping, and of nothing else, back to the system: the next look at them
+   gets the same bytes again, from its cache or the disk. */
 static void ldr__source_release(const ldr__source *s, const void *data, size_t size) {
 #if LDR__GIVES_BACK
   uintptr_t base = (uintptr_t)s->data, begin = (uintptr_t)data, end = begin + size;
@@ -4889,8 +4888,7 @@ static int ldr__there(char path[LADDER_MAX_PATH], const char *dir, const char *n
   return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
 }
 
-/* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
-   meaningless for pipes. Ends with one spare NUL byte, not counted. */
+/* In growing blocks: `ftell` is 32-bit on some systems and meaningless for pipes. Behind the end is a spare NUL. */
 static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, const ldr_allocator *alloc,
     ldr_error *err) {
   void *data = NULL;
@@ -4933,27 +4931,25 @@ static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_a
 #if LDR__HAVE_MMAP
   {
     struct stat st;
-    void *map;
+    void *map = MAP_FAILED;
     int fd = open(path, O_RDONLY);
     if (fd < 0) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= SIZE_MAX) {
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= SIZE_MAX)
       map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (map != MAP_FAILED) {
-        close(fd);
-        s->data = (const unsigned char *)map;
-        s->size = (size_t)st.st_size;
-        s->kind = 2;
-        return LDR_OK;
-      }
-    }
     close(fd);
+    if (map != MAP_FAILED) {
+      s->data = (const unsigned char *)map;
+      s->size = (size_t)st.st_size;
+      s->kind = 2;
+      return LDR_OK;
+    }
   }
 #endif
   return ldr__source_read(s, path, alloc, err);
 }
 
-/* A file appears whole or not at all: written beside its final name, flushed to the disk, then renamed over it. A crash
-   at any byte leaves the old file as it was. Links are followed; a device or a pipe is written to. Opens nothing. */
+/* A file appears whole or, in a crash, not at all: written beside its name, flushed to the disk, then renamed over it.
+   Links are followed; a device or a pipe is written to. Opens nothing. */
 static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error *err) {
   size_t size = strlen(path);
 #if LDR__HAVE_MMAP
@@ -5082,7 +5078,7 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
   ldr__free(&a, w, sizeof *w);
 }
 
-/* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
+/* Room for n characters, w's once they are put behind its strings; NULL: out of memory. */
 static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
   char *s = NULL;
   if (LDR__ROOM(&w->alloc, char *, w->strings, w->string_capacity, w->string_count + 1))
@@ -5114,7 +5110,7 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
   return NULL;
 }
 
-/* Room for a tensor, which is one of w's when it is counted. NULL: no memory, or no name, of which err says why. */
+/* Room for a tensor, one of w's once it is counted. NULL: no memory or no name, err says why. */
 static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t file, ldr_error *err) {
   if (!name) return NULL;
   if (!LDR__ROOM(&w->alloc, ldr_tensor, w->tensors, w->capacity, w->count + 1)) {
@@ -5134,7 +5130,7 @@ static ldr_status ldr__tensor_dims(ldr_tensor *t, uint64_t dims, uint64_t at, ld
       "tensor \"%q\": %U dimensions, at most %d (LADDER_MAX_DIMS)", t->name, dims, LADDER_MAX_DIMS);
 }
 
-/* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
+/* Memory for a tensor that does not lie in its file as it is needed. */
 static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
   ldr__copied copy = { NULL, LDR__MAX(bytes, 1) };
   if (LDR__ROOM(&w->alloc, ldr__copied, w->copies, w->copy_capacity, w->copy_count + 1))
@@ -5162,7 +5158,7 @@ static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key)
   return NULL;
 }
 
-/* A JSON number that is a whole, non-negative int64, exactly. */
+/* A number that is exactly a non-negative int64. */
 static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v = 0;
@@ -5586,7 +5582,7 @@ static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
   return 0;
 }
 
-/* Whether an array of the pickle p has room for `need` items. */
+/* Has an array of p room for `need` items? */
 #define LDR__PICKLE_ROOM(p, type, list, need) \
   (((need) < INT32_MAX && LDR__ROOM(&(p)->alloc, type, (p)->list, (p)->list##_capacity, need)) || \
       !ldr__no_memory((p)->err, "while reading a pickle"))
@@ -5817,7 +5813,7 @@ static int32_t ldr__pickle_run(ldr__pickle *p) {
 typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_weights *stores; uint64_t copied;
     ldr_error *err; } ldr__torch;
 
-/* Elements that do not lie one after another are copied into memory of the weights' own. */
+/* Elements that do not lie one after another are copied. */
 static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
   size_t size = ldr_dtype_size(t->dtype), n = (size_t)(t->bytes / size), i, at[LADDER_MAX_DIMS];
   unsigned char *copy = ldr__weights_copy(h->w, (size_t)t->bytes, h->err);
@@ -5892,7 +5888,7 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   return LDR_OK;
 }
 
-/* The tensors of a dictionary; where it has none, those of the one it keeps under a usual name. */
+/* The tensors of a dictionary, or else of the one it keeps under a usual name. */
 static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   static const char *const names[] = { "state_dict", "model_state_dict", "model", "module" };
   const ldr__pickle *p = &h->p;
@@ -5927,8 +5923,8 @@ static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, siz
 
 static int ldr__zip_is(const unsigned char *p, size_t n) { return ldr__begins(p, n, "PK\3\4"); }
 
-/* The members of an archive whose data is stored as it is: those under data/ by their number, and the pickle. Source:
-   PKWARE's APPNOTE, with the 64-bit records that files over 4 GB have. */
+/* The members of an archive: those under data/ by their number, and the pickle. Source: PKWARE's APPNOTE, with the
+   64-bit records that files over 4 GB have. */
 static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, size_t *pickle_size) {
   const ldr__source *s = &h->w->files[h->file];
   size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
@@ -6142,7 +6138,7 @@ static void ldr__five_digits(char *at, uint64_t v) {
   for (int i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
 }
 
-/* A GGUF model in several files, NAME-00001-of-00003.gguf and so on, the first of which has been read: the others. */
+/* The other files of a GGUF model, of which the first, NAME-00001-of-00003.gguf, has been read. */
 static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64_t parts, ldr_error *err) {
   char name[LADDER_MAX_PATH], first[] = "-00001-of-00000.gguf";
   size_t n = strlen(path), k = sizeof first - 1;
@@ -6234,7 +6230,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
   return h->err->status;
 }
 
-/* The dimensions of a shape, each a message of its own, to t; 0: it cannot be read, or err says what it has. */
+/* The dimensions of a shape, each a message, to t; 0: it cannot be read, or err says why. */
 static int ldr__bundle_shape(ldr__bundle *h, ldr_tensor *t, ldr__cursor c, uint64_t *elements, uint64_t at) {
   uint64_t field, value, n;
   ldr__cursor dim, part;
@@ -6326,7 +6322,7 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   return h->err->status;
 }
 
-/* The index, which is open; its footer says where the block is that says where all others are. */
+/* The open index; its footer says where the block is that says where the others are. */
 static ldr_status ldr__bundle_read(ldr__bundle *h) {
   uint64_t at, size = h->index.size;
   if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
@@ -6352,8 +6348,8 @@ static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocat
   return ldr__weights_opened(h.w, path, err);
 }
 
-/* The shards an index names, each once. A name may not leave the directory. Names met before are
-   looked up by hash: comparing with every entry before would let an index cost quadratic time. */
+/* The shards an index names, each once and in its directory. Names met before are looked up by hash: comparing with all
+   would cost quadratic time. */
 static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char *dir, ldr_error *err) {
   enum { SLOTS = 2 * LADDER_MAX_FILES };
   /* 1 + the entry that named a shard first */
@@ -6466,9 +6462,8 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
    >>tokenizer         Text to tokens and back: a table of parts
    ----------------
    Text passes the added tokens, the normalisers, the splitters, the cutter and the template,
-   and back through the decoders. Each kind of part is a table with one row for each member;
-   the names and the behaviour are those of Hugging Face's tokenizer.json, whose answers this
-   gives: the same ids, offsets and texts.
+   and back through the decoders. Each kind of part is a table. Names and behaviour are those
+   of Hugging Face's tokenizer.json: the same ids, offsets and texts.
    ================ */
 
 #ifndef LADDER_NO_TOKENIZER
@@ -6614,10 +6609,10 @@ typedef struct ldr__norm ldr__norm;
 typedef struct ldr__lines ldr__lines;
 typedef struct ldr__step ldr__step;
 
-/* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent or NULL. */
+/* A setting of a part: its key in the file, what it sets, and to what where that is absent or NULL. */
 typedef struct ldr__key { const char *name; int what; int32_t otherwise; const char *text; } ldr__key;
 
-/* A kind of part: its name in a tokenizer.json, one of three functions, and its settings. */
+/* A kind of part: its name in the file, one of three functions, and its settings. */
 typedef struct ldr__part_row {
   const char *name;
   void (*normalize)(ldr__norm *);
@@ -6676,7 +6671,7 @@ typedef struct ldr__added {
   int lstrip, rstrip, single_word, normalized, special;
 } ldr__added;
 
-/* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
+/* Before each block of memory; all live as long as the tokenizer or until they grow. */
 typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr__chunk;
 #define LDR__CHUNK_HEAD ((sizeof(ldr__chunk) + 15) / 16 * 16)
 
@@ -6782,8 +6777,8 @@ LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
 
 /* ---- the vocabulary ---- */
 
-/* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. It starts from the address of
-   its table: nobody can choose words that collide, because they do not know it. */
+/* FNV-1a: one pass over a word gives the hash of every beginning. It starts from the address of its table: nobody who
+   does not know that can choose words that collide. */
 static uint32_t ldr__address_hash(const void *table) {
   return 2166136261u ^ ((uint32_t)((uintptr_t)table >> 4) * 2654435769u);
 }
@@ -6821,8 +6816,8 @@ static int32_t ldr__piece_named(const ldr_tokenizer *t, const char *name) {
   return ldr__piece_find(t, name, strlen(name));
 }
 
-/* Room for ids below `room` and the tokens that other files add, with scores and types where the file has them; `text`
-   bytes of pieces to begin with. */
+/* Room for ids below `room` and the tokens that other files add, with scores and types if asked for; `text` bytes of
+   pieces to begin with. */
 static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
   room += t->room_hint;
   size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
@@ -6855,7 +6850,7 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
   return p;
 }
 
-/* Builds the index of all pieces; there is room in it for piece_room. */
+/* The index of all pieces, with room for piece_room. */
 static void ldr__pieces_index(ldr_tokenizer *t) {
   static const char hex[] = "0123456789ABCDEF";
   size_t i, n = 4;
@@ -6870,7 +6865,7 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
     uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), s, bytes);
     ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, s, bytes);
     if (!t->pieces[id].start) continue;
-    /* a piece that occurs twice is found under its last id, as in the originals, whose vocabulary is a map */
+    /* a piece that occurs twice is found under its last id, as in the originals' maps */
     LDR__SIZE(slot->hash = hash;, )
     slot->id = id;
     t->longest = LDR__MAX(t->longest, bytes);
@@ -6972,7 +6967,7 @@ static int32_t ldr__trie_find(const ldr__trie *trie, ldr__string s) {
 
 /* ---- text on its way ---- */
 
-/* Arrays that grow and are used again: one for each use that may be under way at the same time. */
+/* Arrays that grow and are used again: one for each use at the same time. */
 enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
     LDR__ROOM_SURFACES, LDR__ROOMS };
 
@@ -6997,8 +6992,9 @@ struct ldr__cutting {
 };
 
 static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
-  if (!c->status) c->why = why;
-  if (!c->status) c->status = status;
+  if (c->status) return;
+  c->why = why;
+  c->status = status;
 }
 
 static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encoding *out) {
@@ -7082,9 +7078,8 @@ static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int3
 
 /* ---- normalising: f(text) -> text ---- */
 
-/* One normaliser under way. Where a character of the result came from follows the original's rule: a character put with
-   change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one
-   before. */
+/* One normaliser under way. Where a character came from follows the original's rule: put with change 0 it stands for
+   the next one of `in`, with -k for that and the k after it, with 1 for the one before. */
 struct ldr__norm { ldr__cutting *c; const ldr__step *part; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
 
 /* Where the byte of `in` before `at` came from, or the beginning. */
@@ -7227,7 +7222,7 @@ static void ldr__form_flush(ldr__form *f) {
   }
 }
 
-/* Characters of which no normal form changes anything unless a mark follows. */
+/* Characters that no normal form changes unless a mark follows. */
 static int ldr__form_inert(uint32_t c, int compat, int compose) {
   return c < (compose && !compat ? 0x300u : 0xa0u) || (c >= 0x3400 && c < 0xa000);
 }
@@ -7264,7 +7259,7 @@ static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
   return i < m->unit_count ? ldr__load_u32(m->units + 4 * (size_t)i) : 0;
 }
 
-/* The text for the shortest or longest beginning of s that the map knows, and the bytes of that; or NULL. */
+/* The text for the shortest or longest beginning of s that the map knows, and its bytes; or NULL. */
 static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, int longest, int32_t *bytes) {
   uint32_t unit = ldr__map_unit(m, 0), node = unit >> 10 << ((unit & 512) >> 6), value;
   const char *found = NULL;
@@ -7284,8 +7279,7 @@ static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, i
 }
 
 /* Puts what n bytes, of so many characters, become; 0 if several together become nothing known. ASCII by table. The
-   original counts surplus characters as new, and takes what is missing from the last one it put, which may be one of
-   before. */
+   original counts surplus characters as new, and takes what is missing from the last one it put before. */
 static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, int32_t chars, ldr__mark *last) {
   int32_t bytes, k, count = 0;
   const char *by = n > 1 || m->single[(unsigned char)*s] ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
@@ -7427,8 +7421,9 @@ typedef struct ldr__rx { /* compiling */
 } ldr__rx;
 
 static void ldr__rx_fail(ldr__rx *r, const char *why) {
-  if (!r->why) r->where = r->at;
-  if (!r->why) r->why = why;
+  if (r->why) return;
+  r->where = r->at;
+  r->why = why;
 }
 
 static void ldr__rx_put(ldr__rx *r, int32_t v) {
@@ -7792,7 +7787,7 @@ static int ldr__rx_alternatives(ldr__rx *r) {
   return least;
 }
 
-/* Reads a pattern into a program of the tokenizer's; NULL with an error that says what is not understood. */
+/* A pattern as a program of the tokenizer's; NULL with an error that says what is not understood. */
 static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset) {
   int32_t *program, *code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *code);
   ldr__rx r = { pattern.text, pattern.bytes, 0, 0, code ? LDR__RX_SIZE : 0, 0, 0, code, NULL, 0 };
@@ -7933,7 +7928,7 @@ static int32_t ldr__find_word(const char *s, int32_t n, int32_t at) {
   return at;
 }
 
-/* The next place from *next on where the part's pattern is: 1, its bytes, and where to look for the one after it. */
+/* The next place from *next on where the part's pattern is: 1, its bytes, and where to look next. */
 static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t *next, int32_t *begin,
     int32_t *end) {
   int32_t from = *next, bytes = 1, to = -1;
@@ -7993,7 +7988,7 @@ typedef struct ldr__splits {
   int32_t from, to; /* the stretch held back; from -1: none */
 } ldr__splits;
 
-/* One stretch of text, which is a match or lies between two: held back until it is known whether the next joins it. */
+/* A stretch of text, a match or between two: held back until it is known whether the next joins it. */
 static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match) {
   int behaviour = s->p->behaviour, joins;
   match = match != s->p->invert;
@@ -8090,7 +8085,7 @@ static void ldr__split(ldr__cutting *c, const ldr__step *p, const ldr__view *v) 
 
 /* ---- encodings ---- */
 
-/* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all of them or none. */
+/* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all or none. */
 #define LDR__COLUMNS 6
 
 static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
@@ -8166,7 +8161,7 @@ static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
   c->w->surface_used += more;
 }
 
-/* Does the tokenizer write bytes that no piece covers as the tokens that stand for them, and is there one for each? */
+/* Are bytes that no piece covers written as tokens of their own, and is there one for each? */
 static int ldr__bytes_known(const ldr_tokenizer *t, const char *s, int32_t n) {
   int32_t i = 0;
   while (t->byte_fallback && i < n && t->bytes[(unsigned char)s[i]] >= 0) i++;
@@ -8192,7 +8187,7 @@ static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
   else ldr__emit_unknown(c, v, 0, v->size);
 }
 
-/* WordPiece: the longest piece that fits, again and again; a word with a part that is none is unknown as a whole. */
+/* WordPiece: the longest piece that fits, again and again; a word with a part that is none is unknown. */
 static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
   const ldr_tokenizer *t = c->t;
   uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1]; /* of the text from `start` up to each byte */
@@ -8340,7 +8335,7 @@ static uint32_t ldr__bpe_bit(uint32_t a, uint32_t b) {
   return (h ^ h >> 15) & 0xffff;
 }
 
-/* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
+/* Joins n symbols, each stretch between neighbours that never meet in a piece for itself, so that few are looked at
    together. Returns how many stay. */
 static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
   ldr__symbol *s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
@@ -8608,8 +8603,9 @@ static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ld
   }
 }
 
-/* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at
-   most half of the room; else both get a half, the longer one (the second of two equals) the odd token. */
+/* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole up to half of
+   the room; else both get a half, the longer one (the second of two equals) the odd token. */
+
 static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
   int32_t small = LDR__MIN(n1, n2);
   if (n1 <= room - n2) return n1;
@@ -8656,7 +8652,7 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
   }
 }
 
-/* The tokens of both texts, one after the other, each up to `limit`: what comes behind those is cut away anyway. */
+/* The tokens of both texts, one after the other, each up to `limit`: the rest is cut away anyway. */
 static void ldr__encode_texts(ldr__cutting *c, int32_t limit, int32_t n[2]) {
   n[0] = n[1] = c->out->count = 0;
   for (int32_t k = 0; k < 2 && (k == 0 || c->text[k]) && !c->status; k++) {
@@ -9420,7 +9416,7 @@ static void ldr__piece_add(ldr_tokenizer *t, int32_t id, const char *front, cons
   if (p && n) memcpy(p + before, s, n);
 }
 
-/* model.vocab, an object of pieces and ids: every id once; there may be holes, but not more than pieces. */
+/* model.vocab, an object of pieces and ids: every id once, with few holes. */
 static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
   int32_t vocab = t->whole ? model : ldr__member(t, model, "vocab"), key, value;
   const ldr_json_node *v = ldr_json_node_at(t->j, vocab);
@@ -10158,8 +10154,7 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
 
 /* ---- files beside the vocabulary ---- */
 
-/* The main file, which has many names, and the others in the order in which they count: the first word on a token
-   stays. */
+/* The main file, which has many names, and the others in order: the first word on a token stays. */
 enum { LDR__MAIN_FILE, LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__FILES };
 static const char *const ldr__beside_names[] = {
   NULL, "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
@@ -10252,7 +10247,7 @@ static int ldr__is_byt5(const ldr_json *j) {
 
 /* ---- loading ---- */
 
-/* Everything a tokenizer is read from: the main file, and those beside it where they are. */
+/* What a tokenizer is read from: the main file, and those beside it. */
 typedef struct ldr__files {
   ldr__source of[LDR__FILES];
   ldr_json *json[LDR__FILES]; /* of those that are JSON */
@@ -10402,8 +10397,8 @@ static int ldr__tokenizer_alone(const char *path) {
   return found;
 }
 
-/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. beside: what is
-   there as well; is: whether it is one. */
+/* The main files in the order of looking: the whole tokenizer before its parts. beside: what is there as well; is:
+   whether it is one. */
 static const struct ldr__main_file { const char *name, *beside; int (*is)(const char *path); } ldr__main_files[] = {
   { "tokenizer.json", ".", NULL }, { "vocab.json", "merges.txt", NULL }, { "tokenizer.model", ".", NULL },
   { "spiece.model", ".", NULL }, { "sentencepiece.bpe.model", ".", NULL }, { "vocab.txt", ".", NULL },
@@ -11606,8 +11601,8 @@ enum {
 #define LDR__FUSED(qkv) qkv, qkv, qkv
 #define LDR__ENCODES(place, gated, rotary, biases) LDR_NORM_LAYER, place, gated, rotary, 0, biases, 0, 0
 #define LDR__DECODES(rotary, biases) LDR_NORM_LAYER, LDR__PRE, 0, rotary, 1, biases, 0, 0
-#define LDR__HF_SIZES "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
-  "max_position_embeddings"
+#define LDR__SIZES(ffn) "hidden_size", "num_hidden_layers", "num_attention_heads", ffn, "max_position_embeddings"
+#define LDR__HF_SIZES LDR__SIZES("intermediate_size")
 #define LDR__HF_KEYS LDR__HF_SIZES, "hidden_activation hidden_act"
 #define LDR__BERT_KEYS LDR__HF_KEYS, "layer_norm_eps", "gelu"
 #define LDR__BERT_TYPE LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES), LDR__BERT_KEYS
@@ -11624,29 +11619,28 @@ enum {
 #define LDR__ROBERTA_HEAD "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias"
 #define LDR__BERT_OTHERS "*embeddings.position_ids", "*pooler.*", "classifier.*", "qa_outputs.*"
 #define LDR__BERT_KINDS "cls.seq_relationship.*", "cls.predictions.*"
-/* Of a decoder: words, positions, their norm, the last norm, output, its bias. */
-#define LDR__ENDS_OF(word, position, norm, last, out, bias) \
-  word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
+/* Of a decoder: words, positions, their norm, the last norm, the output's bias. */
+#define LDR__ENDS_OF(word, position, norm, last, bias) \
+  word, position, NULL, norm, NULL, last, NULL, NULL, "lm_head.weight", bias
 #define LDR__GPT_KEYS "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "activation_function", \
   "layer_norm_epsilon", "gelu_new"
+#define LDR__FC_PARTS LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", "self_attn_layer_norm", \
+  "final_layer_norm"
 #define LDR__OPT(type, place, last) { type, "model.decoder.", LDR_NORM_LAYER, place, 0, 0, 1, LDR__ALL_BIASES, 0, 0, \
-  "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "relu", "layers.%d.", { LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", \
-  "self_attn_layer_norm", "final_layer_norm" }, "embed_tokens.weight", "embed_positions.weight", NULL, NULL, \
-  "project_in", last, "project_out", NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED | LDR__OF_OWN_WIDTH | \
-  LDR__OF_WORDS, LDR__KEYS_OPT, { "score.*" } }
+  LDR__SIZES("ffn_dim"), "activation_function", NULL, "relu", "layers.%d.", { LDR__FC_PARTS }, "embed_tokens.weight", \
+  "embed_positions.weight", NULL, NULL, "project_in", last, "project_out", NULL, "lm_head.weight", NULL, \
+  LDR__OF_TWO | LDR__OF_TIED | LDR__OF_OWN_WIDTH | LDR__OF_WORDS, LDR__KEYS_OPT, { "score.*" } }
 #define LDR__BLOOM_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
   "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
-#define LDR__BLOOM_ENDS(norm) LDR__ENDS_OF("word_embeddings.weight", NULL, norm, "ln_f", "lm_head.weight", NULL)
-#define LDR__FALCON(type, norm1, norm2) { type, "transformer.", LDR__DECODES(LDR__HALVES, 0), "hidden_size", \
-  "num_hidden_layers", "num_attention_heads", "ffn_hidden_size", "max_position_embeddings", "activation", \
-  "layer_norm_epsilon", "gelu", "h.%d.", { LDR__BLOOM_PARTS, norm1, norm2 }, LDR__BLOOM_ENDS(NULL), \
-  LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } }
+#define LDR__BLOOM_ENDS(norm) LDR__ENDS_OF("word_embeddings.weight", NULL, norm, "ln_f", NULL)
+#define LDR__FALCON(type, norm1, norm2) { type, "transformer.", LDR__DECODES(LDR__HALVES, 0), \
+  LDR__SIZES("ffn_hidden_size"), "activation", "layer_norm_epsilon", "gelu", "h.%d.", { LDR__BLOOM_PARTS, norm1, \
+  norm2 }, LDR__BLOOM_ENDS(NULL), LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } }
 #define LDR__LLAMA_PARTS LDR__PROJ("self_attn.", "o_proj"), LDR__THREE("mlp.", "gate_proj", "up_proj", "down_proj")
 #define LDR__LLAMA_NORMS "input_layernorm", "post_attention_layernorm"
 #define LDR__HEAD_NORMS "self_attn.q_norm", "self_attn.k_norm"
 #define LDR__LLAMA_LAYER LDR__LLAMA_PARTS, LDR__LLAMA_NORMS, NULL, NULL, LDR__HEAD_NORMS
-#define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", "lm_head.weight", NULL)
+#define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", NULL)
 #define LDR__LLAMA_OTHERS "*rotary_emb.inv_freq", "score.*"
 #define LDR__LLAMA_KEYS LDR__KEYS_LLAMA | LDR__KEYS_ROPE
 /* ...: the parts of a layer */
@@ -11658,16 +11652,15 @@ enum {
   "relu", "block.%d.", { LDR__QKVO("layer.0.SelfAttention."), LDR__THREE("layer.#.DenseReluDense.", "wi_0", up, "wo"), \
   "layer.0.layer_norm", "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", \
   LDR__QKVO("layer.1.EncDecAttention.") }, \
-  LDR__ENDS_OF("shared.weight", NULL, NULL, "final_layer_norm", "lm_head.weight", NULL), \
+  LDR__ENDS_OF("shared.weight", NULL, NULL, "final_layer_norm", NULL), \
   LDR__OF_STACKS | LDR__OF_RELATIVE | LDR__OF_UNSCALED | LDR__OF_TIED, LDR__KEYS_T5, \
   { "*coder.embed_tokens.weight", "*.EncDecAttention.relative_attention_bias.weight" } }
 #define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", \
   LDR__ENCODES(place, 0, 0, LDR__ALL_BIASES), "d_model", "encoder_layers|decoder_layers", \
   "encoder_attention_heads|decoder_attention_heads", "encoder_ffn_dim|decoder_ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", \
-  "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, "encoder_attn_layer_norm", \
-  LDR__PROJ("encoder_attn.", "out_proj") }, \
-  LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "lm_head.weight", "final_logits_bias"), \
+  "activation_function", NULL, "gelu", "layers.%d.", { LDR__FC_PARTS, NULL, NULL, NULL, NULL, \
+  "encoder_attn_layer_norm", LDR__PROJ("encoder_attn.", "out_proj") }, \
+  LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "final_logits_bias"), \
   LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
   { "*coder.embed_tokens.weight", "*coder.version", \
   (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
@@ -11695,7 +11688,7 @@ static const ldr__family ldr__families[] = {
     "vocab_*", "pre_classifier.*" } },
   { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, LDR__GPT_KEYS, "h.%d.",
     { LDR__FUSED("attn.c_attn"), "attn.c_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
-    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_TIED, LDR__KEYS_GPT,
+    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", NULL), LDR__OF_TIED, LDR__KEYS_GPT,
     { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
   LDR__LLAMA("llama", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_BIAS_KEYS, 0,
     LDR__LLAMA_LAYER),
@@ -11709,7 +11702,7 @@ static const ldr__family ldr__families[] = {
   { "gpt_neo", "transformer.", LDR__DECODES(0, LDR__ALL_BIASES & ~LDR__QKV_BIASES), "hidden_size", "num_layers",
     "num_heads", "intermediate_size", "max_position_embeddings", "activation_function", "layer_norm_epsilon",
     "gelu_new", "h.%d.", { LDR__PROJ("attn.attention.", "out_proj"), NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
-    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
+    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
     LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO, { "*.attn.attention.bias", "*.attn.attention.masked_bias",
     "score.*" } },
   LDR__OPT("opt", LDR__PRE, "final_layer_norm"), LDR__OPT("opt with norms behind", LDR__POST, NULL),
@@ -11751,17 +11744,18 @@ static const ldr__family ldr__families[] = {
     LDR__KEYS_MODERN | LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
   { "gpt_neox", "gpt_neox.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__BERT_KEYS, "layers.%d.",
     { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h",
-    LDR__LLAMA_NORMS }, LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL),
-    LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias",
+    LDR__LLAMA_NORMS }, "embed_in.weight", NULL, NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "embed_out.weight",
+    NULL, LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias",
     LDR__LLAMA_OTHERS } },
   { "gptj", "transformer.", LDR__DECODES(LDR__PAIRS, LDR__FFN_BIASES), LDR__GPT_KEYS, "h.%d.",
     { LDR__PROJ("attn.", "out_proj"), NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
-    LDR__ENDS_OF("wte.weight", NULL, NULL, "ln_f", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__KEYS_GPT |
-    LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+    LDR__ENDS_OF("wte.weight", NULL, NULL, "ln_f", "lm_head.bias"), LDR__OF_PARALLEL, LDR__KEYS_GPT | LDR__KEYS_J,
+    { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+
   { "phi", "model.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
     "layers.%d.", { LDR__PROJ("self_attn.", "dense"), NULL, "mlp.fc1", "mlp.fc2", "input_layernorm", NULL, NULL, NULL,
     "self_attn.q_layernorm", "self_attn.k_layernorm" }, LDR__ENDS_OF("embed_tokens.weight", NULL, NULL,
-    "final_layernorm", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__LLAMA_KEYS | LDR__KEYS_PHI,
+    "final_layernorm", "lm_head.bias"), LDR__OF_PARALLEL, LDR__LLAMA_KEYS | LDR__KEYS_PHI,
     { LDR__LLAMA_OTHERS } },
   LDR__LLAMA("phi3", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_WINDOWS, LDR__KEYS_WINDOW |
     LDR__KEYS_PHI3, LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", LDR__THREE("mlp.", "gate_up_proj",
@@ -11792,7 +11786,7 @@ static const ldr__family ldr__families[] = {
   LDR__BART("pegasus", LDR__PRE, NULL, NULL, "layer_norm", LDR__OF_WAVES)
 };
 
-/* Names under which a family is published again: its row, what else it does, other keys, theta where none is given. */
+/* Families published again under other names: their row, what else they do, other keys, theta where none is given. */
 static const struct { const char *type, *row; uint32_t traits, keys; double theta; } ldr__kin[] = {
   { "xlm-roberta", "roberta", 0, 0, 0 }, { "camembert", "roberta", 0, 0, 0 },
   { "mistral", "llama", LDR__OF_WINDOWS, LDR__KEYS_WINDOW, 0 },
@@ -11856,7 +11850,7 @@ typedef struct ldr__ends {
   const float *v[LDR__ENDS];
 } ldr__ends;
 
-/* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
+/* Rotary frequencies: theta, and how they are stretched for texts longer than those first learned from. */
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
 enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN, LDR__ROPE_LONG };
 enum { LDR__LONG_DIMS = 128 }; /* frequencies that longrope divides one by one */
@@ -11950,8 +11944,7 @@ static size_t ldr__position_width(const ldr_model *m) {
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
 static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR__MAX(m->task_types, 1); }
 
-/* Blocks that are not the same, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in
-   turn. */
+/* Blocks that differ, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in turn. */
 static int32_t ldr__distinct_blocks(const ldr_model *m) { return m->family->shared ? m->groups * m->inner : m->layers; }
 static int32_t ldr__block_index(const ldr_model *m, int32_t layer) {
   if (!m->family->shared) return layer;
@@ -12071,7 +12064,7 @@ static void ldr__relative_backward(float *dw, const ldr_model *m, const float *d
 
 /* ---- configuration ---- */
 
-/* The member that one of the names has, each separated by a blank, and that is not null; else -1. */
+/* The member that has one of the names, blanks between them, and is not null; else -1. */
 static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *names) {
   char name[64];
   ldr__text t;
@@ -12319,9 +12312,8 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
-/* Keys of a configuration that are known besides the numbers of a family's row, the groups that know them, and the
-   values that are understood (NULL: all). A key that is in no list could change what the network computes: it is
-   refused by name. null is always fine. */
+/* Keys that are known besides the numbers of a family's row, the groups that know them, and the values understood
+   (NULL: all). Any other could change what the network computes: it is refused by name. null is always fine. */
 static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_keys[] = {
   { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size "
     "tie_word_embeddings initializer_range use_cache _name_or_path name_or_path _commit_hash id2label label2id "
@@ -12416,7 +12408,7 @@ static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, cons
   return known;
 }
 
-/* Refuses by name what could change what the network computes and is not understood. */
+/* Refuses by name what is not understood. */
 static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_error *err) {
   for (int32_t k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *n = &j->nodes[key->next];
@@ -12725,11 +12717,10 @@ static const struct ldr__task_row {
   { LDR__TO(SPAN), NULL, NULL, NULL, "qa_outputs", 0 } };
 
 static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
-  for (size_t i = 0; i < LDR__COUNT(ldr__task_rows); i++) {
-    const struct ldr__task_row *r = &ldr__task_rows[i];
-    if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
-  }
-  return NULL;
+  const struct ldr__task_row *r = ldr__task_rows, *end = r + LDR__COUNT(ldr__task_rows);
+  while (r < end && !((r->tasks >> m->task.task & 1) &&
+      (!r->types || ldr__in_words(r->types, m->type, strlen(m->type))))) r++;
+  return r < end ? r : NULL;
 }
 
 /* What the row of the task says. 0: the family has no such head. */
@@ -12824,7 +12815,7 @@ static void ldr__config_end(ldr_model *m, const ldr_json *j) {
     if (ldr__json_integer(j, k, &v) && v >= 0) ldr__model_end(m, (uint64_t)v);
 }
 
-/* What a key's name is for this stack, where it has one name before a | for encoders and one behind it. */
+/* A key's name for this stack, where it has one before a | for encoders and one behind it. */
 static const char *ldr__stack_key(char own[64], const ldr_model *m, const char *names) {
   size_t n = names ? strcspn(names, "|") : 0;
   if (!names || !names[n]) return names;
@@ -13209,8 +13200,8 @@ static void ldr__bind_head(ldr__binder *b) {
     m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
 }
 
-/* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix
-   before the name. *rows = 0: no such matrix. */
+/* A matrix with as many rows as the file gives it, and its bias if any. The model's prefix may stand before the name.
+   *rows = 0: no such matrix. */
 static void ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem,
     size_t columns) {
   const char *prefix = ldr__bind_has(b, b->prefix, stem, ".weight") ? b->prefix : "";
@@ -13443,8 +13434,8 @@ static void ldr__bind_rotary(ldr__binder *b) {
   for (i = 0; by && i < half; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
 }
 
-/* Everything, once to count and once to place. What fails does so while counting, when nothing is read yet, so that the
-   first error is looked at in the end. */
+/* Everything, once to count and once to place. What fails does so while counting, so the first error is looked at in
+   the end. */
 static ldr_status ldr__bind_all(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
@@ -13506,19 +13497,15 @@ static ldr_status ldr__bind_extras(ldr__binder *b) {
   return LDR_OK;
 }
 
-/* Names as the model gives them: what wrappers put before every one of them goes. */
+/* What wrappers put before every name goes. */
 static void ldr__weights_unwrap(ldr_weights *w) {
   static const char *const wrappers[] = { "module.", "_orig_mod.", "0.auto_model.", "base_model.model." };
   size_t i, k = 0, n;
   while (w->count && k < 4) {
     n = strlen(wrappers[k]);
     for (i = 0; i < w->count && strncmp(w->tensors[i].name, wrappers[k], n) == 0; i++) {}
-    if (i < w->count) {
-      k++;
-      continue;
-    }
-    for (i = 0; i < w->count; i++) w->tensors[i].name += n;
-    k = 0;
+    k = i < w->count ? k + 1 : 0;
+    while (k == 0 && i > 0) w->tensors[--i].name += n;
   }
 }
 
@@ -14396,14 +14383,12 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     size_t j0 = (size_t)block * 32, j1 = LDR__MIN(e, j0 + 32), i, j;
     for (i = 0; i < t->count; i++) {
       size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
-      float *into[3];
-      into[0] = ids[i] >= 0   ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL)
-          : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
-      into[1] = late || !grad[LDR__POSITION] ? NULL
-          : grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e;
-      into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
+      float *const into[3] = { grad[ids[i] >= 0 ? LDR__WORD : LDR__PROMPT], late ? NULL : grad[LDR__POSITION],
+          grad[LDR__SEGMENT] };
+      const size_t at[3] = { (size_t)(ids[i] >= 0 ? ids[i] : -1 - ids[i]),
+          (size_t)(t->position[i] + m->position_offset), type };
       for (int n = 0; n < 3; n++)
-        for (j = j0; into[n] && j < j1; j++) into[n][j] += n == 0 &&
+        for (j = j0; into[n] && j < j1; j++) into[n][at[n] * e + j] += n == 0 &&
             m->word_scale > 0 ? m->word_scale * de[i * e + j] : de[i * e + j];
     }
   }
@@ -22150,8 +22135,8 @@ static double ldr__sample_mass(const float *z, int32_t n, float least, float pea
   return sum;
 }
 
-/* The largest number x with few(x): at least `count` tokens, or `mass` of the probability, lie at z >= x. By halving
-   the bits of floats, which are in the order of their numbers: no list of the vocabulary is sorted. */
+/* The largest x such that at least `count` tokens, or `mass` of the probability, lie at z >= x. By halving the bits of
+   floats, which are in the order of their numbers: no list of the vocabulary is sorted. */
 static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t count, double mass) {
   uint32_t low = 0, high = UINT32_MAX;
   while (low < high) {
@@ -22690,16 +22675,15 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__train_fields)) - 2 };
 
-/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
-   sets, with train, and all. */
+/* Two runs with the same digest and the same step continue each other. marks[3] or NULL: without the sets, with train,
+   and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
-  const ldr_dataset *sets[2] = { t->train, t->dev };
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   h = ldr__fields_digest(h, ldr__train_fields, LDR__RUN_FIELDS, d);
   /* rounded taps make another run */
-  if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
-  if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
+  if (d->cache && d->cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)d->cache_type);
+  if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)d->tap_type << 8);
   /* as do those of a rounded backbone */
   if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);
   if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
@@ -22710,19 +22694,21 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   h = ldr__fields_digest(h, ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields) - others, &t->l->d);
   for (int i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
   for (int i = 0; i < 2; i++) {
+    const ldr_dataset *s = i ? t->dev : t->train;
     if (marks) marks[i] = h;
-    if (!sets[i]) continue;
-    size_t labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
-    h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
-    if (sets[i]->version) { /* its examples pass by: what comes next is the caller's to repeat */
-      h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
+    if (!s) continue;
+    size_t labels = ldr__per_token(s->head) ? s->tokens : s->count;
+    h = ldr__mix64(h ^ (uint64_t)s->choices);
+    if (s->version) { /* its examples pass by: what comes next is the caller's to repeat */
+      h = ldr__mix64(h ^ (uint64_t)s->count);
       continue;
     }
-    h = ldr__mix64(h ^ ldr__texts_hash(sets[i]));
-    for (size_t k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
-    for (size_t k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
-    for (size_t k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
-    h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
+    h = ldr__mix64(h ^ ldr__texts_hash(s));
+    for (size_t k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)s->labels[k]);
+    for (size_t k = 0; k < s->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)s->set_items[k]);
+    for (size_t k = 0; k < s->set_count; k++) h = ldr__mix64(h ^ s->set_ends[k]);
+    h = ldr__floats_digest(h, s->values, s->count);
+
   }
   if (marks) marks[2] = h;
   return h;
