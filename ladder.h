@@ -1758,6 +1758,9 @@ static LDR__NOINLINE ldr_status ldr__fail_at(
   return status;
 }
 
+/* The same where a file is not as its format says. */
+#define LDR__WRONG(err, offset, ...) ldr__fail_at(err, LDR_FORMAT, offset, __VA_ARGS__)
+
 /* A whole number of at most 18 digits, and nothing else. */
 static LDR__UNUSED int ldr__parse_i64(const char *s, int64_t *out) {
   int64_t v = 0;
@@ -5090,7 +5093,7 @@ static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
 /* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
 static const char *ldr__weights_text(ldr_weights *w, const void *text, size_t n, uint64_t at, ldr_error *err) {
   char *s = NULL;
-  if (memchr(text, 0, n)) ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
+  if (memchr(text, 0, n)) LDR__WRONG(err, at, "a name or metadata text holds a NUL character");
   else s = ldr__weights_room(w, n, err);
   if (!s) return NULL;
   memcpy(s, text, n);
@@ -5105,8 +5108,7 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
   ldr_json_string(s, (size_t)n + 1, j, node);
   if (strlen(s) == (size_t)n) return w->strings[w->string_count++] = s;
   ldr__free(&w->alloc, s, (size_t)n + 1);
-  ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[node].begin,
-      "safetensors header: a name or metadata text holds a NUL character");
+  LDR__WRONG(err, 8 + j->nodes[node].begin, "safetensors header: a name or metadata text holds a NUL character");
   return NULL;
 }
 
@@ -5183,7 +5185,7 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
   if (!t) return err->status;
   if (dtype < 0 || !ldr__json_is(j, of, LDR_JSON_ARRAY) || !ldr__json_is(j, place, LDR_JSON_ARRAY) ||
       j->nodes[place].count != 2)
-    return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
+    return LDR__WRONG(err, 8 + j->nodes[value].begin,
         "tensor \"%q\": the header entry must hold dtype, shape and two data_offsets", t->name);
   const ldr_json_node *shape = &j->nodes[of], *range = &j->nodes[place];
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
@@ -5195,17 +5197,17 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
   if (ldr__tensor_dims(t, (uint64_t)shape->count, 8 + shape->begin, err)) return err->status;
   for (k = shape->first, d = 0; k >= 0; k = j->nodes[k].next, d++)
     if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
-      return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[k].begin,
+      return LDR__WRONG(err, 8 + j->nodes[k].begin,
           "tensor \"%q\": its shape is not a list of whole numbers with a product below 2^64", t->name);
   if (!ldr__json_integer(j, range->first, &begin) ||
       !ldr__json_integer(j, j->nodes[range->first].next, &end) || end < begin)
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+    return LDR__WRONG(err, 8 + range->begin,
         "tensor \"%q\": data_offsets must be two whole numbers, begin <= end", t->name);
   if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+    return LDR__WRONG(err, 8 + range->begin,
         "tensor \"%q\": shape and type need %U bytes, data_offsets span %I", t->name, bytes, end - begin);
   if ((uint64_t)end > data_size)
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+    return LDR__WRONG(err, 8 + range->begin,
         "tensor \"%q\": its data ends at byte %U of the file, the file has %U: truncated?", t->name,
         data_offset + (uint64_t)end, data_offset + data_size);
   t->bytes = bytes;
@@ -5249,7 +5251,7 @@ static void ldr__safetensors_meta(ldr_weights *w, const ldr_json *j, int32_t obj
     else if ((name = ldr__weights_string(w, j, k, err)) != NULL)
       ldr__weights_meta_add(w, name, ldr__weights_string(w, j, text, err), 8 + j->nodes[text].begin, err);
   }
-  if (bad >= 0) ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[bad].begin,
+  if (bad >= 0) LDR__WRONG(err, 8 + j->nodes[bad].begin,
       "safetensors header: __metadata__ must be an object of strings");
 }
 
@@ -5258,21 +5260,20 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   uint64_t header, at;
   size_t first = w->count, i;
   if (s->size < 8)
-    return ldr__fail_at(
-        err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
+    return LDR__WRONG(err, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
   header = ldr__load_u64(s->data);
   if (header > LADDER_MAX_HEADER)
     return ldr__fail_at(err, LDR_LIMIT, 0,
         "not a safetensors file, or its header of %U bytes is over %U (LADDER_MAX_HEADER)", header,
         (uint64_t)LADDER_MAX_HEADER);
   if (header > s->size - 8)
-    return ldr__fail_at(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?",
+    return LDR__WRONG(err, 0, "the header claims %U bytes, the file has %U after the length: truncated?",
         header, (uint64_t)s->size - 8);
   LDR__ZERO(ldr_error, json_error);
   ldr_json *j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
   if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
-    ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
+    LDR__WRONG(err, 8, "safetensors header: must be a JSON object");
   for (int32_t k = j->nodes[0].first; k >= 0 && !err->status; k = j->nodes[j->nodes[k].next].next)
     if (ldr_json_equals(j, k, "__metadata__")) ldr__safetensors_meta(w, j, j->nodes[k].next, err);
     else ldr__safetensors_tensor(w, j, k, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
@@ -5282,13 +5283,12 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   for (i = first, at = 8 + header; i < w->count; i++) {
     const ldr_tensor *t = &w->tensors[i];
     if (t->offset != at)
-      return ldr__fail_at(err, LDR_FORMAT, LDR__MIN(t->offset, at),
+      return LDR__WRONG(err, LDR__MIN(t->offset, at),
           t->offset < at ? "tensor \"%q\": its data overlaps another tensor's"
           : "tensor \"%q\": unused bytes before its data", t->name);
     at += t->bytes;
   }
-  if (at != s->size)
-    return ldr__fail_at(err, LDR_FORMAT, at, "%U bytes after the last tensor belong to none", s->size - at);
+  if (at != s->size) return LDR__WRONG(err, at, "%U bytes after the last tensor belong to none", s->size - at);
   return LDR_OK;
 }
 
@@ -5330,7 +5330,7 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
   ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
   for (size_t i = 1; i < w->count; i++)
     if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
-      return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%q\" is there twice", w->tensors[i].name);
+      return LDR__WRONG(err, w->tensors[i].offset, "tensor \"%q\" is there twice", w->tensors[i].name);
   return ldr__weights_quantised(w, err);
 }
 
@@ -5421,8 +5421,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
   const unsigned char *p = NULL;
   char text[32] = "(a number)";
   if (c->bad || type > 12)
-    return ldr__fail_at(
-        err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
+    return LDR__WRONG(err, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
   if (type == 9) {
     of = (uint32_t)ldr__take_number(c, 4);
     n = ldr__take_number(c, 8);
@@ -5430,7 +5429,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
       return ldr__fail_at(err, c->bad || of > 12 ? LDR_FORMAT : LDR_UNSUPPORTED, at,
           "GGUF: \"%s\" is a list of values of type %U", key, (uint64_t)of);
     if (n > c->size - c->at)
-      return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n,
+      return LDR__WRONG(err, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n,
           (uint64_t)(c->size - c->at));
     if (of != 8) ldr__take(c, n * ldr__gguf_sizes[of]);
     else while (n-- && !c->bad) ldr__take(c, ldr__take_number(c, 8));
@@ -5442,7 +5441,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
     ldr__format(text, sizeof text, "%I", ldr__take_signed(c, (int)n));
   else ldr__format(text, sizeof text, "%U", ldr__take_number(c, (int)n));
   if (c->bad)
-    return ldr__fail_at(err, LDR_FORMAT, at,
+    return LDR__WRONG(err, at,
         "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
   return ldr__weights_meta_add(w, key, type == 8 ? ldr__weights_text(w, p, (size_t)n, at, err)
       : ldr__weights_text(w, text, strlen(text), at, err), at, err);
@@ -5452,18 +5451,18 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
   const unsigned char *name = ldr__take(c, n);
   uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
-  if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+  if (c->bad) return LDR__WRONG(err, at, "GGUF: the list of tensors ends behind the file: truncated?");
   ldr_tensor *t = ldr__weights_add(w, ldr__weights_text(w, name, (size_t)n, at, err), file, err);
   if (!t || ldr__tensor_dims(t, dims, at, err)) return err->status;
   for (d = 0; d < dims; d++) { /* the fastest first */
     uint64_t k = ldr__take_number(c, 8);
     if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k))
-      return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%q\": the product of its shape is not below 2^64", t->name);
+      return LDR__WRONG(err, at, "tensor \"%q\": the product of its shape is not below 2^64", t->name);
     t->shape[dims - 1 - d] = (int64_t)k;
   }
   type = (uint32_t)ldr__take_number(c, 4);
   t->offset = ldr__take_number(c, 8);
-  if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+  if (c->bad) return LDR__WRONG(err, at, "GGUF: the list of tensors ends behind the file: truncated?");
   for (d = 0; d < LDR_DTYPE_COUNT && (int64_t)type != ldr__dtypes[d].ggml; d++) {}
   if (d == LDR_DTYPE_COUNT)
     return ldr__fail_at(
@@ -5474,7 +5473,7 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
     return ldr__fail_at(
         err, LDR_SHAPE, at, "tensor \"%q\": rows are no multiple of the %U elements of a block", t->name, n);
   if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype)))
-    return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%q\": more bytes than 2^64", t->name);
+    return LDR__WRONG(err, at, "tensor \"%q\": more bytes than 2^64", t->name);
   w->count++;
   return LDR_OK;
 }
@@ -5508,12 +5507,12 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   version = ldr__take_number(&c, 4);
   tensors = ldr__take_number(&c, 8);
   values = ldr__take_number(&c, 8);
-  if (c.bad) return ldr__fail_at(err, LDR_FORMAT, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
+  if (c.bad) return LDR__WRONG(err, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
   if (version != 2 && version != 3)
     return ldr__fail_at(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version,
         version > 0xffff ? " (this one is big endian)" : "");
   if (tensors > s->size / 24 || values > s->size / 12)
-    return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values,
+    return LDR__WRONG(err, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values,
         (uint64_t)s->size);
   for (i = 0; i < values; i++) {
     uint64_t at = c.at;
@@ -5522,7 +5521,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
     n = ldr__take_number(&c, 8);
     key = ldr__take(&c, n);
     if (!key)
-      return ldr__fail_at(err, LDR_FORMAT, at,
+      return LDR__WRONG(err, at,
           "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end "
           "conversion?", i, n);
     name = ldr__weights_text(w, key, (size_t)n, at, err);
@@ -5530,16 +5529,15 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   }
   for (i = 0; i < tensors; i++) if (ldr__gguf_tensor(w, &c, file, err)) return err->status;
   align = ldr__gguf_whole(w, "general.alignment", 32);
-  if (align < 1 || align > 65536 || (align & (align - 1)))
-    return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: an alignment of %U", align);
+  if (align < 1 || align > 65536 || (align & (align - 1))) return LDR__WRONG(err, 8, "GGUF: an alignment of %U", align);
   data = ((uint64_t)c.at + align - 1) & ~(align - 1);
   for (k = first; k < w->count; k++) {
     ldr_tensor *t = &w->tensors[k];
     if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data ends behind the file of %U bytes: truncated?",
+      return LDR__WRONG(err, c.at, "tensor \"%q\": its data ends behind the file of %U bytes: truncated?",
           t->name, (uint64_t)s->size);
     if (t->offset % align)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data is not aligned to %U bytes", t->name, align);
+      return LDR__WRONG(err, c.at, "tensor \"%q\": its data is not aligned to %U bytes", t->name, align);
     t->offset += data;
     t->data = s->data + (size_t)t->offset;
   }
@@ -5578,7 +5576,7 @@ static void ldr__pickle_free(ldr__pickle *p) {
 
 /* 0, as what fails gives. */
 static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
-  ldr__fail_at(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
+  LDR__WRONG(p->err, p->c.at, "pickle: %s", what);
   return 0;
 }
 
@@ -5874,7 +5872,7 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
       return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": reaches behind its storage of %U elements", t->name, held);
   }
   if (elements && (first >= held || reach >= held - first))
-    return ldr__fail_at(h->err, LDR_FORMAT, s->offset,
+    return LDR__WRONG(h->err, s->offset,
         "tensor \"%q\": reaches behind its storage of %U elements: truncated?", t->name, held);
   if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / size)
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset,
@@ -5931,14 +5929,13 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
   uint64_t count, at, k;
   while (end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
   if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u)
-    return ldr__fail_at(
-        h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
+    return LDR__WRONG(h->err, s->size, "a zip archive without its list of members at the end: truncated?");
   count = ldr__load_u16(s->data + end + 10);
   at = ldr__load_u32(s->data + end + 16);
   if ((at == 0xffffffffu || count == 0xffff) && end >= 20 && ldr__load_u32(s->data + end - 20) == 0x07064b50u) {
     uint64_t z = ldr__load_u64(s->data + end - 12);
     if (s->size < 56 || z > s->size - 56 || ldr__load_u32(s->data + z) != 0x06064b50u)
-      return ldr__fail_at(h->err, LDR_FORMAT, end - 20, "a zip archive whose list of members is not where it says");
+      return LDR__WRONG(h->err, end - 20, "a zip archive whose list of members is not where it says");
     count = ldr__load_u64(s->data + z + 32);
     at = ldr__load_u64(s->data + z + 48);
   }
@@ -5952,7 +5949,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     name = ldr__take(&c, n);
     extra = ldr__take(&c, x);
     if (!e || ldr__load_u32(e) != 0x02014b50u || !ldr__take(&c, ldr__load_u16(e + 32)))
-      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+      return LDR__WRONG(h->err, from, "a zip archive whose list of members is damaged");
     packed = ldr__load_u32(e + 20);
     size = ldr__load_u32(e + 24);
     place = ldr__load_u32(e + 42);
@@ -5969,14 +5966,14 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     if (ldr__same(name + slash, n - slash, "data.pkl")) slash = SIZE_MAX;
     else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
     if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u)
-      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
+      return LDR__WRONG(h->err, from, "a zip archive that points at no member");
     local = s->data + place;
     place += 30u + ldr__load_u16(local + 26) + ldr__load_u16(local + 28);
     if (ldr__load_u16(e + 10) != 0 || packed != size)
       return ldr__fail_at(
           h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
     if (place > s->size || size > s->size - place)
-      return ldr__fail_at(h->err, LDR_FORMAT, from, "a member of the zip archive ends behind the file: truncated?");
+      return LDR__WRONG(h->err, from, "a member of the zip archive ends behind the file: truncated?");
     if (slash == SIZE_MAX) {
       *pickle = s->data + place;
       *pickle_size = (size_t)size;
@@ -6011,9 +6008,9 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
       ldr__pickle_name(name, key);
       t = (ldr_tensor *)(uintptr_t)ldr_weights_find(s, name);
     }
-    if (!t) return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage that no tensor asks for");
+    if (!t) return LDR__WRONG(h->err, at, "a storage that no tensor asks for");
     if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || !ldr__take(&p->c, bytes))
-      return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage ends behind the file: truncated?");
+      return LDR__WRONG(h->err, at, "a storage ends behind the file: truncated?");
     t->data = p->c.p + (size_t)at;
     t->offset = at;
     t->bytes = bytes;
@@ -6035,8 +6032,7 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err)
   if (!legacy) {
     pickle = NULL;
     if (!ldr__zip_members(&h, &pickle, &size) && !pickle)
-      ldr__fail_at(
-          err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
+      LDR__WRONG(err, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
     else if (size > LADDER_MAX_HEADER)
       ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size,
           (uint64_t)LADDER_MAX_HEADER);
@@ -6102,17 +6098,15 @@ static int ldr__text_is(const unsigned char *p, size_t n) {
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
-  if (s->size == 0)
-    return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
+  if (s->size == 0) return LDR__WRONG(err, 0, "an empty file, not a safetensors file: the download failed?");
   for (size_t i = 0; i < LDR__COUNT(ldr__not_weights); i++)
     if (ldr__begins(s->data, s->size, ldr__not_weights[i].begins))
-      return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
+      return LDR__WRONG(err, 0, "%s", ldr__not_weights[i].what);
   for (size_t i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
-  if (ldr__onnx_is(s->data, s->size))
-    return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
+  if (ldr__onnx_is(s->data, s->size)) return LDR__WRONG(err, 0, "an ONNX model: export safetensors instead");
   if (ldr__text_is(s->data, s->size))
-    return ldr__fail_at(err, LDR_FORMAT, 0,
+    return LDR__WRONG(err, 0,
         "a text, not a safetensors file: \"%b\": a link that became a file, or a server's message?",
         (const char *)s->data, s->size);
   if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6)
@@ -6153,7 +6147,7 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
   for (int32_t i = 1; i < (int32_t)parts; i++) {
     ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
     if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
-    if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
+    if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) LDR__WRONG(err, 0, "not a GGUF file");
     if (err->status || ldr__gguf_parse(w, i, err)) return ldr__fail_in_file(err, name);
   }
   return LDR_OK;
@@ -6213,7 +6207,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
     if (field == 1) shards = value;
     if (field == 2) big = value;
   }
-  if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail_at(h->err, LDR_FORMAT, 0,
+  if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return LDR__WRONG(h->err, 0,
       "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
   if (big) return ldr__bundle_fail(h, LDR_UNSUPPORTED, 0, "written big-endian");
   h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
@@ -6269,8 +6263,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
     if (field == 5) size = value;
     if (field == 7) sliced = 1;
   }
-  if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read",
-      h->key);
+  if (c.bad) return LDR__WRONG(h->err, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read", h->key);
   if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
       "tensor \"%q\": it is stored in slices, which are not read", h->key);
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
@@ -6281,7 +6274,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size ||
       shard >= (uint64_t)h->w->file_count ||
       t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
-    return ldr__fail_at(h->err, LDR_FORMAT, at,
+    return LDR__WRONG(h->err, at,
         "tensor \"%q\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", h->key, size,
         t->offset, shard);
   t->file = (int32_t)shard;
@@ -6308,7 +6301,7 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
     value = ldr__cursor_of(ldr__take(&c, n), (size_t)LDR__MIN(n, (uint64_t)c.size));
     if (c.bad || (!index &&
         (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
-      return ldr__fail_at(h->err, LDR_FORMAT, entry,
+      return LDR__WRONG(h->err, entry,
           "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters", (int)sizeof h->key - 16);
     if (index) {
       uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
@@ -6326,7 +6319,7 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
 static ldr_status ldr__bundle_read(ldr__bundle *h) {
   uint64_t at, size = h->index.size;
   if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
-    return ldr__fail_at(h->err, LDR_FORMAT, size ? size - 1 : 0,
+    return LDR__WRONG(h->err, size ? size - 1 : 0,
         "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
   ldr__cursor c = ldr__cursor_of(h->index.data + size - 48, 40);
   ldr__take_varint(&c); /* of metadata, which TensorFlow does not write */
@@ -6355,16 +6348,14 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
   /* 1 + the entry that named a shard first */
   int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];
   char name[512], path[LADDER_MAX_PATH];
-  if (!ldr__json_is(j, map, LDR_JSON_OBJECT))
-    return ldr__fail_at(err, LDR_FORMAT, 0, "the index has no weight_map object");
+  if (!ldr__json_is(j, map, LDR_JSON_OBJECT)) return LDR__WRONG(err, 0, "the index has no weight_map object");
   memset(slots, 0, sizeof slots);
   for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     int32_t value = j->nodes[k].next;
     uint32_t slot = 2166136261u; /* FNV-1a */
     ptrdiff_t n = ldr_json_string(name, sizeof name, j, value), i;
     if (n <= 0 || (size_t)n >= sizeof name || strchr(name, '/') || strchr(name, '\\'))
-      return ldr__fail_at(
-          err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
+      return LDR__WRONG(err, j->nodes[value].begin, "the index names a file that is not a plain file name");
     for (i = 0; i < n; i++) slot = (slot ^ (unsigned char)name[i]) * 16777619u;
     slot = (slot ^ slot >> 15) % SLOTS;
     while (slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name)) slot = (slot + 1) % SLOTS;
@@ -7129,7 +7120,7 @@ static void ldr__normalize_bert(ldr__norm *p) {
   }
 }
 
-/* Normalisers of single characters: flags[0] of them takes marks out, 2 is Nmt's of control characters and blanks. */
+/* Of single characters. flags[0]: 0 lower case, 1 no marks, 2 Nmt's way with control characters and blanks. */
 static void ldr__normalize_chars(ldr__norm *p) {
   int32_t n;
   while (p->at < p->in.size && !p->c->status) {
@@ -7180,9 +7171,8 @@ static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
   for (int32_t i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
 }
 
-static void ldr__normalize_bytes(ldr__norm *p) {
-  ldr__put_bytes(p->c, p->out, &p->in);
-}
+static void ldr__normalize_bytes(ldr__norm *p) { ldr__put_bytes(p->c, p->out, &p->in); }
+
 
 /* ---- normal forms ---- */
 
@@ -7538,11 +7528,9 @@ static int ldr__rx_item(const int32_t *code, uint32_t c, int32_t *size) {
   case LDR__IN_WORD: is = (ldr__char_word(c) && c != 0x200c && c != 0x200d) ||
       (c > 0xb0 && c < 0xbf && ldr__char_in(c, LDR__NUMBERS)); break;
   case LDR__IN_SCRIPT: is = ldr__char_script(c) == code[1]; break;
-  case LDR__IN_CLASS:
+  default: /* LDR__IN_CLASS */
     *size = 1 + code[2];
     is = ldr__rx_class_has(code + 1, c);
-    break;
-  default: break;
   }
   return is != (code[0] & 1);
 }
@@ -7728,7 +7716,7 @@ static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
   return 1;
 }
 
-/* Repeats the code from `start` on, a group: copies of it, each behind a branch once the least number is there. */
+/* Repeats the group from `start` on: copies, each behind a branch once the least number is there. */
 static void ldr__rx_repeat(ldr__rx *r, int32_t start, int32_t least, int32_t most, int kind) {
   int32_t size = r->used - start, i, k, split = kind == LDR__RUN_LAZY ? LDR__RX_RSPLIT : LDR__RX_SPLIT,
       copies = LDR__MAX(least, most < 0 ? least + 1 : most);
@@ -7831,7 +7819,7 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
   }
 }
 
-/* A place to go on from when what was tried fails: behind a run of characters `at` may go back down to `least`. */
+/* Where to go on when what was tried fails: behind a run of characters `at` may go back down to `least`. */
 typedef struct ldr__frame { const int32_t *pc; int32_t at, least; } ldr__frame;
 
 static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
@@ -7850,7 +7838,7 @@ static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s
   return (to >= 0) != (kind & 1) ? at : -1;
 }
 
-/* A run of characters: takes as many as it may, and leaves a frame to come back to. */
+/* Takes as many characters as it may, and leaves a frame to come back to. */
 static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t *next, const char *s, int32_t n,
     int32_t at, int32_t *frames) {
   int32_t least = pc[2], most = pc[3], k = 0, bytes = 0, from = at;
@@ -7864,7 +7852,7 @@ static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t 
   return at;
 }
 
-/* Back to the last frame, of a run one character less each time: where to go on, or -1 with nothing left. */
+/* Back to the last frame, of a run one character less each time: where to go on, or -1. */
 static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t *frames, int32_t base) {
   if (--c->steps < 0)
     ldr__cut_fail(c, LDR_LIMIT, "a regular expression of the tokenizer takes too long on this text");
@@ -8238,7 +8226,7 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
     p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
     if (p.id >= 0 && !ldr__sp_joins(t->types[p.id])) p.id = -1;
     if (p.id < 0) return p;
-    /* scores as numbers of which the smallest belongs to the highest score */
+    /* the highest score is the lowest rank */
     uint32_t bits = ldr__bits_from_float((float)t->scores[p.id]);
     bits = bits & 0x80000000u ? bits : ~bits & 0x7fffffffu;
     p.rank = LDR__MIN(bits, LDR__NO_RANK - 1);
@@ -8434,7 +8422,7 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
 
 typedef struct ldr__node { double score; int32_t start, id; } ldr__node;
 
-/* A sum as it is stored: the x87 computes with more bits, and sums that are equal as doubles would not be. */
+/* As it is stored: the x87 computes with more bits, and sums that are equal as doubles would not be. */
 static double ldr__as_double(double x) {
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
   return x;
@@ -8636,7 +8624,7 @@ static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, i
   }
 }
 
-/* The tokens of both texts lie one after the other, n1 and n2: puts the template around them. */
+/* Puts the template around the n1 and n2 tokens of both texts. */
 static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_t n1, int32_t n2, int special) {
   ldr_encoding *e = c->out;
   int32_t total = n1 + n2 + (special ? m->added : 0), at = total, i, k, n, end = n1 + n2;
@@ -8794,7 +8782,7 @@ static void ldr__lines_replace(ldr__lines *l, const char *s, int32_t n, ldr__str
   ldr__lines_put(l, s + k, n - k);
 }
 
-/* WordPiece's blanks before punctuation and English contractions, taken out of what was put since `start`. */
+/* Takes WordPiece's blanks before punctuation and contractions out of what was put since `start`. */
 static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
   static const char *const pairs[][2] = { { " .", "." }, { " ?", "?" }, { " !", "!" }, { " ,", "," }, { " ' ", "'" },
       { " n't", "n't" }, { " 'm", "'m" }, { " do not", " don't" }, { " 's", "'s" }, { " 've", "'ve" },
@@ -8839,7 +8827,7 @@ static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
   ldr__lines_end(l, s, n);
 }
 
-/* The bytes that characters stand for; a token with a character that stands for none is its own bytes. */
+/* The bytes that characters stand for; a token with one that stands for none is its own bytes. */
 static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
   size_t start = l->used;
   int32_t k, bytes, byte = 0;
@@ -8874,7 +8862,7 @@ static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
   }
 }
 
-/* Connectionist temporal classification: neighbours that are equal count once, the padding token is nothing. */
+/* Connectionist temporal classification: equal neighbours count once, the padding token is nothing. */
 static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
   size_t start = l->used;
   if (ldr__string_is(l->p->a, s, n)) return;
@@ -9025,7 +9013,7 @@ static int32_t ldr__read_int(ldr_tokenizer *t, int32_t object, const char *key, 
   int32_t node = ldr__member(t, object, key);
   int64_t v = otherwise;
   if (node >= 0 && (!ldr__json_integer(t->j, node, &v) || v < low || v > high))
-    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
+    LDR__WRONG(t->err, ldr__json_offset(t->j, node),
         "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
   return t->err->status ? otherwise : (int32_t)v;
 }
@@ -9102,24 +9090,24 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
   uint32_t size = n >= 4 ? ldr__load_u32(bytes) : 0, i, leaf, unit, value;
   int32_t used;
   if (n < 8 || size % 4 || size < 4 || size > n - 4 || n > 0x7fffffff)
-    return ldr__fail_at(err, LDR_FORMAT, offset, "the map of characters is cut off or claims %U bytes of %U",
+    return LDR__WRONG(err, offset, "the map of characters is cut off or claims %U bytes of %U",
         (uint64_t)size, (uint64_t)n);
   p->units = bytes + 4;
   p->unit_count = size / 4;
   p->a.text = (const char *)bytes + 4 + size;
   p->a.bytes = (int32_t)(n - 4 - size);
   if (!p->a.bytes || p->a.text[p->a.bytes - 1] != 0)
-    return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters have no end");
+    return LDR__WRONG(err, offset, "the texts of the map of characters have no end");
   for (i = 0; i < p->unit_count; i++) {
     unit = ldr__map_unit(p, i);
     if (!(unit & 256) || unit & 0x80000000u) continue;
     leaf = i ^ unit >> 10 << ((unit & 512) >> 6);
     value = ldr__map_unit(p, leaf) & 0x7fffffffu;
     if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes)
-      return ldr__fail_at(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
+      return LDR__WRONG(err, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
   }
   if (ldr__utf8_bad(p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
-    return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
+    return LDR__WRONG(err, offset, "the texts of the map of characters are not UTF-8");
   for (i = 0; i < 128; i++) {
     char c = (char)i;
     p->single[i] = i && ldr__map_find(p, &c, 1, 0, &used);
@@ -9387,7 +9375,7 @@ static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) 
   if (t->err->status || !ldr_json_node_at(t->j, node) || ldr__node_is(t, node, LDR_JSON_NULL)) return;
   type = ldr__member(t, node, "type");
   if (ldr_json_string(name, sizeof name, t->j, type) < 0 || depth > 8)
-    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
+    LDR__WRONG(t->err, ldr__json_offset(t->j, node),
         "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
   else if (strcmp(name, "Sequence") == 0) {
     k = ldr__member(t, node, ldr__kinds[kind].members);
@@ -9923,7 +9911,7 @@ static void ldr__read_sentencepiece(ldr_tokenizer *t, const unsigned char *s, si
             "the model puts blanks behind words, which is not supported");
     }
   }
-  if (c.bad || count < 3) ldr__fail_at(t->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
+  if (c.bad || count < 3) LDR__WRONG(t->err, c.at, "the SentencePiece model is cut off or damaged");
   else if (kind < 1 || kind > 4 || kind == 3)
     ldr__fail(t->err, LDR_UNSUPPORTED, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
         kind <= 4 ? kinds[kind] : "unknown");
@@ -12088,7 +12076,7 @@ static int32_t ldr__config_int(
   if (!n && otherwise >= 0) return otherwise;
   if (!n) ldr__fail(err, LDR_MISSING, "\"%s\" is missing", key);
   else if (!ldr__json_integer(j, node, &v))
-    ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a whole number", key);
+    LDR__WRONG(err, n->begin, "\"%s\" must be a whole number", key);
   else if (v >= low && v <= high) return (int32_t)v;
   else ldr__fail_at(err, LDR_LIMIT, n->begin, "\"%s\" is %I, expected %I to %I", key, v, low, high);
   return (int32_t)low;
@@ -12101,7 +12089,7 @@ static float ldr__config_real(const ldr_json *j, int32_t object, const char *key
   const ldr_json_node *n = ldr_json_node_at(j, node);
   double v = ldr_json_number(j, node, otherwise);
   if (n && n->type != LDR_JSON_NUMBER)
-    ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a number", key);
+    LDR__WRONG(err, n->begin, "\"%s\" must be a number", key);
   else if (v >= low && v <= high) return (float)v;
   else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "\"%s\" is out of its range", key);
   return (float)low;
@@ -12156,7 +12144,7 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
   }
 }
 
-/* Frequencies divided one by one, by numbers for texts up to the original length, and by others for longer ones. */
+/* Frequencies divided one by one, by other numbers for texts longer than the original length. */
 static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
   static const char *const lists[2] = { "short_factor", "long_factor" };
   r->original = ldr__config_real(j, 0, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
@@ -12168,7 +12156,7 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   for (int32_t i = 0; i < 2; i++) {
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
     if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
-      return ldr__fail_at(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
+      return LDR__WRONG(err, n ? n->begin : LDR_NO_OFFSET,
           "longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
     for (int32_t k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
       m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
@@ -12194,7 +12182,7 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   int32_t type, k, kind = 0;
   if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
   if (object >= 0 && n->type != LDR_JSON_OBJECT)
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "rope_parameters and rope_scaling are objects");
+    return LDR__WRONG(err, n->begin, "rope_parameters and rope_scaling are objects");
   for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
@@ -12221,7 +12209,7 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
       "rope_type %s needs a \"factor\"", names[kind].name);
   r->factor = ldr__config_real(j, object, "factor", 1, 1, 1e6, err);
-  if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
+  if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return LDR__WRONG(err, j->nodes[object].begin,
       "low_freq_factor must be below high_freq_factor");
   if (r->kind == LDR__ROPE_YARN)
     r->score = ldr__config_real(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
@@ -12250,7 +12238,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
   }
   if (neo && !n) return ldr__fail(err, LDR_MISSING, "\"attention_layers\" is missing");
   if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "a kind is needed for each of %d layers", m->layers);
+    return LDR__WRONG(err, n->begin, "a kind is needed for each of %d layers", m->layers);
   for (l = 0, k = n ? n->first : -1; k >= 0; l++, k = j->nodes[k].next) {
     int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
     if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
@@ -12262,8 +12250,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
   every = ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, err);
   n = ldr_json_node_at(j, ldr__config_get(j, 0, "no_rope_layers"));
   if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
-    return ldr__fail_at(
-        err, LDR_FORMAT, n->begin, "\"no_rope_layers\" needs a number for each of %d layers", m->layers);
+    return LDR__WRONG(err, n->begin, "\"no_rope_layers\" needs a number for each of %d layers", m->layers);
   for (l = 0, k = n ? n->first : -1; l < m->layers; l++, k = n ? j->nodes[k].next : k)
     if (n ? ldr_json_number(j, k, 1) == 0 : (l + 1) % every == 0) m->kinds[l] |= 2;
   return err->status;
@@ -12435,8 +12422,7 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   char text[64];
-  if (n && n->type != LDR_JSON_STRING)
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a name", key);
+  if (n && n->type != LDR_JSON_STRING) return LDR__WRONG(err, n->begin, "\"%s\" must be a name", key);
   if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
   for (size_t i = 0; i < LDR__COUNT(rows); i++)
     if (ldr__in_words(rows[i].names, text, strlen(text))) {
@@ -12600,9 +12586,8 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
     return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
         "\"pos_att_type\": only c2p and p2c together are supported, not %b",
         n ? j->text + n->begin : "neither", n ? n->end - n->begin : strlen("neither"));
-  m->far = m->positions;
-  if (ldr__config_number(j, "max_relative_positions", -1) >= 1)
-    m->far = ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, err);
+  m->far = ldr__config_number(j, "max_relative_positions", -1) < 1 ? m->positions
+      : ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, err);
   if (ldr__config_number(j, "position_buckets", -1) > 0)
     m->buckets = ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, err);
   m->placed = (ldr__config_true(j, "share_att_key") ? LDR__PLACED_SHARED : 0) |
@@ -12756,7 +12741,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
   }
   for (k = 0; !err->status && k < list->count; at += (int32_t)strlen(m->labels + at) + 1, k++)
     if (of[k] < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, of[k]) < 0) {
-      ldr__fail_at(err, LDR_FORMAT, list->begin,
+      LDR__WRONG(err, list->begin,
           "\"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
       break;
     }
@@ -14081,7 +14066,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   if (gguf) {
     m->weights = ldr_weights_open(dir, &m->alloc, err);
     if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size))
-      ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
+      LDR__WRONG(err, 0, "not a GGUF file, whatever its name is");
     if (!err->status) ldr__model_gguf(m, err);
   } else {
     i = dir && !ldr__there(path, dir, configs[0]) && ldr__there(path, dir, configs[1]);
@@ -14138,8 +14123,8 @@ LDR__DEF const char *ldr_model_label(const ldr_model *m, int32_t index) {
 
 LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m ? m->tokenizer : NULL; }
 
-/* Most of a mapping that is in memory at once where pages are given back: a layer that is read, or what rows of the
-   tables touch. (Scores of a whole vocabulary read all of their matrix besides.) */
+/* Most of a mapping that is in memory at once where pages are given back: a layer, or what rows of the tables touch.
+   (Scores of a whole vocabulary read all of their matrix besides.) */
 static uint64_t ldr__model_resident(const ldr_model *m) {
   uint64_t layer = 0, table = (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
   for (int32_t l = 0; !m->packed && l < m->layers; l++) layer = LDR__MAX(layer, ldr__layer_bytes(m, l, 0));
@@ -14495,8 +14480,7 @@ static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t se
     for (int32_t i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
 }
 
-/* Room for passes over the frozen model alone, of batches of up to so many rows and sequences; a decoder's encoder read
-   `source` rows. */
+/* Room for passes over the frozen model alone; a decoder's encoder read `source` rows. */
 typedef struct ldr__viewer {
   const ldr_model *m;
   ldr__plan plan;
