@@ -1758,7 +1758,8 @@ static LDR__NOINLINE ldr_status ldr__fail_at(
   return status;
 }
 
-/* The same where a file is not as its format says. */
+/* A call that cannot be, and a file that is not as its format says. */
+#define LDR__MISUSE(err, ...) ldr__fail(err, LDR_ARGUMENT, __VA_ARGS__)
 #define LDR__WRONG(err, offset, ...) ldr__fail_at(err, LDR_FORMAT, offset, __VA_ARGS__)
 
 /* A whole number of at most 18 digits, and nothing else. */
@@ -4614,7 +4615,7 @@ LDR__DEF ldr_json *ldr_json_parse_next(
   size_t at = 0;
   LDR__OWN_ERROR(err);
   if (!text || !used || !ldr__allocator_valid(alloc)) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_json_parse: text or allocator missing");
+    LDR__MISUSE(err, "ldr_json_parse: text or allocator missing");
     return NULL;
   }
   ldr_json *j = (ldr_json *)ldr__new(&a, sizeof *j, "reading JSON", err);
@@ -4805,7 +4806,7 @@ static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_erro
 #endif
   if (!w->memory) return;
   if (w->used > w->capacity)
-    w->status = ldr__fail(err, LDR_ARGUMENT,
+    w->status = LDR__MISUSE(err,
         "the memory given holds %U bytes and more are needed: ask for the size first", (uint64_t)w->capacity);
   else memcpy(w->memory + w->used - n, data, n);
 }
@@ -4960,7 +4961,7 @@ static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error 
 #endif
   memset(w, 0, sizeof *w);
   if (size > LADDER_MAX_PATH - 16)
-    return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
+    return w->status = LDR__MISUSE(err, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
   memcpy(w->path, path, size + 1);
 #if LDR__HAVE_MMAP
   for (;;) {
@@ -5056,7 +5057,7 @@ static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *e
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(alloc);
   if (!ldr__allocator_valid(alloc)) {
-    ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
+    LDR__MISUSE(err, LDR__HALF_ALLOCATOR);
     return NULL;
   }
   ldr_weights *w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
@@ -5391,21 +5392,23 @@ static uint64_t ldr__take_varint(ldr__cursor *c) {
   return 0;
 }
 
-/* The next field of a message: its number and value, or its bytes in *part; 0: the end, or it is broken (c->bad). */
-static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *part) {
+/* A field of a message: its number and value, or its bytes. */
+typedef struct ldr__proto { uint64_t key, value; ldr__cursor part; } ldr__proto;
+
+/* The number of the next field; 0: the end, or it is broken (c->bad). */
+static uint64_t ldr__take_field(ldr__cursor *c, ldr__proto *f) {
   size_t start = c->at;
   uint64_t tag = !c->bad && start < c->size ? ldr__take_varint(c) : 0, kind = tag & 7;
-  *part = ldr__cursor_of(NULL, 0);
-  *value = 0;
-  if (kind == 0 && tag) *value = ldr__take_varint(c);
-  else if (kind == 1 || kind == 5) *value = ldr__take_number(c, kind == 1 ? 8 : 4);
+  memset(f, 0, sizeof *f);
+  if (kind == 0 && tag) f->value = ldr__take_varint(c);
+  else if (kind == 1 || kind == 5) f->value = ldr__take_number(c, kind == 1 ? 8 : 4);
   else if (kind == 2) {
-    *value = ldr__take_varint(c);
-    part->p = ldr__take(c, *value);
-    part->size = part->p ? (size_t)*value : 0;
+    f->value = ldr__take_varint(c);
+    f->part.p = ldr__take(c, f->value);
+    f->part.size = f->part.p ? (size_t)f->value : 0;
   } else c->bad |= tag != 0 || c->at > start;
   if (c->bad) c->at = start;
-  return c->bad ? 0 : tag >> 3;
+  return f->key = c->bad ? 0 : tag >> 3;
 }
 #endif
 
@@ -6120,7 +6123,7 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(
   ldr_weights *w = ldr__weights_new(1, alloc, err);
   if (!w) return NULL;
   ldr__source_borrow(&w->files[0], data, size);
-  if (!data) ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open_memory: no data");
+  if (!data) LDR__MISUSE(err, "ldr_weights_open_memory: no data");
   else if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
   ldr_weights_close(w);
   return NULL;
@@ -6140,8 +6143,7 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
       "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
   ldr__five_digits(first + 10, parts);
   if (ldr__gguf_whole(w, "split.no", 0) != 0 || n < k || n >= sizeof name || memcmp(path + n - k, first, k) != 0)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "one of %U files of a model: open the first, whose name ends with %s", parts, first);
+    return LDR__MISUSE(err, "one of %U files of a model: open the first, whose name ends with %s", parts, first);
   if (ldr__weights_files(w, (int32_t)parts, err)) return err->status;
   memcpy(name, path, n + 1);
   for (int32_t i = 1; i < (int32_t)parts; i++) {
@@ -6200,12 +6202,12 @@ static int ldr__bundle_name(char *s) {
 
 /* The first entry, which opens the files of data. */
 static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
-  uint64_t field, value, shards = 0, big = 0;
+  uint64_t shards = 0, big = 0;
   char path[LADDER_MAX_PATH];
-  ldr__cursor part;
-  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
-    if (field == 1) shards = value;
-    if (field == 2) big = value;
+  ldr__proto f;
+  while (ldr__take_field(&c, &f)) {
+    if (f.key == 1) shards = f.value;
+    if (f.key == 2) big = f.value;
   }
   if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return LDR__WRONG(h->err, 0,
       "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
@@ -6216,7 +6218,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
     size_t n = strlen(h->path) - strlen(".index");
     ldr__five_digits(tail + 6, (uint64_t)i);
     ldr__five_digits(tail + 15, shards);
-    if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, "the path is too long");
+    if (n + sizeof tail > sizeof path) return LDR__MISUSE(h->err, "the path is too long");
     memcpy(path, h->path, n);
     memcpy(path + n, tail, sizeof tail);
     if (ldr__source_open(&h->w->files[i], path, &h->w->alloc, h->err)) return h->err->status;
@@ -6226,12 +6228,11 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
 
 /* The dimensions of a shape, each a message, to t; 0: it cannot be read, or err says why. */
 static int ldr__bundle_shape(ldr__bundle *h, ldr_tensor *t, ldr__cursor c, uint64_t *elements, uint64_t at) {
-  uint64_t field, value, n;
-  ldr__cursor dim, part;
-  while ((field = ldr__take_field(&c, &value, &dim)) != 0) {
-    if (field != 2) continue;
-    for (n = 0; (field = ldr__take_field(&dim, &value, &part)) != 0;)
-      if (field == 1) n = LDR__MIN(value, (uint64_t)INT64_MAX);
+  uint64_t n;
+  ldr__proto f, g;
+  while (ldr__take_field(&c, &f)) {
+    if (f.key != 2) continue;
+    for (n = 0; ldr__take_field(&f.part, &g);) if (g.key == 1) n = LDR__MIN(g.value, (uint64_t)INT64_MAX);
     if (t->dims == LADDER_MAX_DIMS) return !ldr__fail_at(h->err, LDR_LIMIT, at,
         "tensor \"%q\": over %d dimensions (LADDER_MAX_DIMS)", h->key, LADDER_MAX_DIMS);
     t->shape[t->dims++] = (int64_t)n;
@@ -6241,9 +6242,9 @@ static int ldr__bundle_shape(ldr__bundle *h, ldr_tensor *t, ldr__cursor c, uint6
 }
 
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
-  uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
+  uint64_t type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
   char name[sizeof h->key];
-  ldr__cursor part;
+  ldr__proto f;
   int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
   if (!h->w) return ldr__bundle_fail(h, LDR_FORMAT, at, "its first entry is missing");
@@ -6255,13 +6256,13 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   if (!ldr__bundle_name(name)) return LDR_OK;
   ldr_tensor *t = ldr__weights_add(h->w, ldr__weights_text(h->w, name, strlen(name), at, h->err), 0, h->err);
   if (!t) return h->err->status;
-  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
-    if (field == 1) type = value;
-    if (field == 2 && !ldr__bundle_shape(h, t, part, &elements, at)) c.bad = 1;
-    if (field == 3) shard = value;
-    if (field == 4) t->offset = value;
-    if (field == 5) size = value;
-    if (field == 7) sliced = 1;
+  while (ldr__take_field(&c, &f)) {
+    if (f.key == 1) type = f.value;
+    if (f.key == 2 && !ldr__bundle_shape(h, t, f.part, &elements, at)) c.bad = 1;
+    if (f.key == 3) shard = f.value;
+    if (f.key == 4) t->offset = f.value;
+    if (f.key == 5) size = f.value;
+    if (f.key == 7) sliced = 1;
   }
   if (c.bad) return LDR__WRONG(h->err, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read", h->key);
   if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
@@ -6364,7 +6365,7 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
         return ldr__fail_at(
             err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
       if (!ldr__path_join(path, sizeof path, dir, name))
-        return ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH);
+        return LDR__MISUSE(err, "the path is longer than %d bytes", LADDER_MAX_PATH);
       if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
       if (ldr__weights_parse(w, files, err)) return ldr__fail_in_file(err, path);
       files++;
@@ -6405,11 +6406,11 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     { "adapter_model.safetensors", ldr__weights_open_one }, { "adapter_model.bin", ldr__weights_open_one } };
   char full[LADDER_MAX_PATH];
   LDR__OWN_ERROR(err);
-  if (!path) ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open: no path");
+  if (!path) LDR__MISUSE(err, "ldr_weights_open: no path");
   else if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
   else if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
   else if (strstr(path, ".ckpt.data-"))
-    ldr__fail(err, LDR_ARGUMENT, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
+    LDR__MISUSE(err, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
   for (size_t i = 0; !err->status && i < LDR__COUNT(names); i++)
     if (ldr__there(full, path, names[i].name)) return names[i].open(full, alloc, err);
   if (!err->status && !ldr__there(full, path, "config.json")) return ldr__weights_open_one(path, alloc, err);
@@ -8698,12 +8699,12 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     why = "the allocator of the encoding has one function of two; set both or neither";
   else if ((unsigned)d.truncate > LDR_TRUNCATE_ONLY_SECOND)
     why = "the kind of truncation is none of LDR_TRUNCATE_*";
-  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
+  if (why) return LDR__MISUSE(err, "%s", why);
   if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
     return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
   int32_t added = d.no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
   if (d.max_len && d.max_len < added)
-    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d.max_len, (int)added);
+    return LDR__MISUSE(err, "max_len %d does not hold the %d added tokens", (int)d.max_len, (int)added);
   if (!d.no_special && t->no_template)
     return ldr__fail(err, LDR_VOCAB, "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
   if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
@@ -8926,9 +8927,9 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     int32_t skip_special, ldr_error *err) {
   ldr__lines lines[2], *in = &lines[0], *to = &lines[1];
   if (!t || !out || count < 0 || (!ids && count))
-    return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
+    return LDR__MISUSE(err, "an argument of ldr_tokenizer_decode is NULL or negative");
   if (!ldr__allocator_valid(&out->alloc))
-    return ldr__fail(err, LDR_ARGUMENT, "the allocator of the text has one function of two; set both or neither");
+    return LDR__MISUSE(err, "the allocator of the text has one function of two; set both or neither");
   if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
   memset(lines, 0, sizeof lines);
   in->alloc = to->alloc = &out->alloc;
@@ -9778,21 +9779,20 @@ static void ldr__read_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) 
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
-  ldr__cursor c = ldr__cursor_of(s, n), piece, part;
-  uint64_t value;
-  return n > 4 && s[0] == 0x0a && ldr__take_field(&c, &value, &piece) && ldr__take_field(&piece, &value, &part) == 1;
+  ldr__cursor c = ldr__cursor_of(s, n);
+  ldr__proto f, g;
+  return n > 4 && s[0] == 0x0a && ldr__take_field(&c, &f) && ldr__take_field(&f.part, &g) == 1;
 }
 
 static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score, uint64_t *type) {
-  ldr__cursor part;
-  uint64_t field, value;
+  ldr__proto f;
   *text = ldr__cursor_of(NULL, 0);
   *score = 0;
   *type = LDR__SP_NORMAL;
-  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
-    if (field == 1 && part.p) *text = part;
-    if (field == 2) *score = ldr__float_from_bits((uint32_t)value);
-    if (field == 3) *type = value;
+  while (ldr__take_field(&c, &f)) {
+    if (f.key == 1 && f.part.p) *text = f.part;
+    if (f.key == 2) *score = ldr__float_from_bits((uint32_t)f.value);
+    if (f.key == 3) *type = f.value;
   }
   if (c.bad || !text->p) return "a piece of the model is broken";
   if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
@@ -9809,11 +9809,11 @@ static void ldr__sp_map(ldr_tokenizer *t, ldr__step *p, const unsigned char *byt
 /* The rules of normalising that are in the file. */
 static void ldr__sp_normalizer(ldr_tokenizer *t, ldr__cursor spec, uint64_t offset) {
   ldr__step *p = ldr__part_add(t, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
-  ldr__cursor part, map = ldr__cursor_of(NULL, 0);
-  uint64_t field, value;
-  while ((field = ldr__take_field(&spec, &value, &part)) != 0) {
-    if (field == 2 && part.p) map = part;
-    if (field >= 3 && field <= 5) p->flags[field - 3] = value != 0;
+  ldr__cursor map = ldr__cursor_of(NULL, 0);
+  ldr__proto f;
+  while (ldr__take_field(&spec, &f)) {
+    if (f.key == 2 && f.part.p) map = f.part;
+    if (f.key >= 3 && f.key <= 5) p->flags[f.key - 3] = f.value != 0;
   }
   if (map.size) ldr__sp_map(t, p, map.p, map.size, offset);
 }
@@ -9850,17 +9850,18 @@ static void ldr__piece_typed(ldr_tokenizer *t, int32_t id, const char *front, co
 /* The pieces; with `fairseq` XLM-RoBERTa's: <s> <pad> </s> <unk>, the model's from the fourth on, <mask>. */
 static void ldr__sp_pieces(ldr_tokenizer *t, const unsigned char *s, size_t n, int32_t count, int fairseq) {
   static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
-  ldr__cursor c = ldr__cursor_of(s, n), part, text;
+  ldr__cursor c = ldr__cursor_of(s, n), text;
   int32_t id = 0, k;
-  uint64_t type, field, value;
+  ldr__proto f;
+  uint64_t type;
   float score;
   ldr__pieces_begin(t, count + 2 * fairseq, 1, 1, n);
   for (k = 0; fairseq && k < 4; k++)
     ldr__piece_typed(t, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
-  while (!t->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
-    const char *why = field == 1 ? ldr__sp_piece(part, &text, &score, &type) : NULL;
-    if (field != 1) continue;
-    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at - part.size, "%s", why);
+  while (!t->err->status && ldr__take_field(&c, &f)) {
+    const char *why = f.key == 1 ? ldr__sp_piece(f.part, &text, &score, &type) : NULL;
+    if (f.key != 1) continue;
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at - f.part.size, "%s", why);
     else if (!fairseq || id >= 3) ldr__piece_typed(t, id + fairseq, "", text.p, text.size, score, (int)type);
     id++;
   }
@@ -9895,20 +9896,22 @@ static void ldr__sp_cutter(ldr_tokenizer *t, uint64_t kind) {
 
 static void ldr__read_sentencepiece(ldr_tokenizer *t, const unsigned char *s, size_t n, const ldr__rules *rules) {
   static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
-  ldr__cursor c = ldr__cursor_of(s, n), part, inner, spec = ldr__cursor_of(NULL, 0);
-  uint64_t kind = 1, bos = 1, eos = 2, field, value;
+  ldr__cursor c = ldr__cursor_of(s, n), spec = ldr__cursor_of(NULL, 0);
+  ldr__proto f, g;
+  uint64_t kind = 1, bos = 1, eos = 2;
   int32_t count = 0, shift = rules->fairseq;
-  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
-    if (field == 1 && part.p) count++;
-    if (field == 3 && part.p) spec = part;
-    for (inner = part; field == 2 && (field = ldr__take_field(&inner, &value, &part)) != 0; field = 2) {
-      if (field == 3) kind = value;
-      if (field == 35) t->byte_fallback = value != 0;
-      if (field == 41) bos = value;
-      if (field == 42) eos = value;
-      if (field == 24 && value)
-        ldr__fail_at(t->err, LDR_UNSUPPORTED, (uint64_t)(inner.p - s),
+  while (ldr__take_field(&c, &f)) {
+    if (f.key == 1 && f.part.p) count++;
+    if (f.key == 3 && f.part.p) spec = f.part;
+    while (f.key == 2 && ldr__take_field(&f.part, &g)) {
+      if (g.key == 3) kind = g.value;
+      if (g.key == 35) t->byte_fallback = g.value != 0;
+      if (g.key == 41) bos = g.value;
+      if (g.key == 42) eos = g.value;
+      if (g.key == 24 && g.value)
+        ldr__fail_at(t->err, LDR_UNSUPPORTED, (uint64_t)(f.part.p - s),
             "the model puts blanks behind words, which is not supported");
+
     }
   }
   if (c.bad || count < 3) LDR__WRONG(t->err, c.at, "the SentencePiece model is cut off or damaged");
@@ -10357,7 +10360,7 @@ static ldr_status ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenize
   memset(d, 0, sizeof *d);
   if (desc) *d = *desc;
   if (!ldr__allocator_valid(&d->alloc)) why = LDR__HALF_ALLOCATOR;
-  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
+  if (why) return LDR__MISUSE(err, "%s", why);
   return LDR__IN_RANGE(ldr__tokenizer_fields, d, err);
 }
 
@@ -13540,8 +13543,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
   ldr_model *m = NULL;
   LDR__ZERO(ldr_model_desc, d);
   if (desc) d = *desc;
-  if (!ldr__allocator_valid(&d.alloc))
-    ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
+  if (!ldr__allocator_valid(&d.alloc)) LDR__MISUSE(err, LDR__HALF_ALLOCATOR);
   else if (!LDR__IN_RANGE(ldr__model_fields, &d, err))
     m = (ldr_model *)ldr__new(&d.alloc, sizeof *m, "loading a model", err);
   if (!m) return NULL;
@@ -13753,7 +13755,7 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
     return ldr__fail(err, LDR_UNSUPPORTED, "an adapter cannot be added to a GGUF file whose queries and keys lie in "
         "another order than in the model it was trained on");
   if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json"))
-    return ldr__fail(err, LDR_ARGUMENT, "the adapter's path is too long");
+    return LDR__MISUSE(err, "the adapter's path is too long");
   if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   p.j = j;
   if (j && !ldr__adapter_config(&p)) {
@@ -14023,10 +14025,9 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
   LDR__OWN_ERROR(err);
   ldr_model *m = ldr__model_new(desc, err);
   if (!m) return NULL;
-  if (desc && desc->adapter)
-    ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
+  if (desc && desc->adapter) LDR__MISUSE(err, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
   else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size)))
-    ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: config and weights are needed");
+    LDR__MISUSE(err, "ldr_model_load_memory: config and weights are needed");
   else if (!config || !ldr__model_config(m, "config.json", (const char *)config, config_size, err)) {
     m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
     if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
@@ -14071,7 +14072,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   } else {
     i = dir && !ldr__there(path, dir, configs[0]) && ldr__there(path, dir, configs[1]);
     if (!dir || !ldr__path_join(path, sizeof path, dir, configs[i]))
-      ldr__fail(err, LDR_ARGUMENT, "ldr_model_load: no directory, or its path is too long");
+      LDR__MISUSE(err, "ldr_model_load: no directory, or its path is too long");
     else if (!ldr__source_open(&s, path, &m->alloc, err)) {
       ldr__model_config(m, path, (const char *)s.data, s.size, err);
       ldr__source_close(&s);
@@ -14447,9 +14448,9 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
   int32_t s, t, limit = m->positions - m->position_offset;
   *longest = 0;
   if (!b || !b->offsets || (!b->ids && !b->rows) || b->sequences < 1 || b->offsets[0] != 0)
-    return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids or rows, offsets starting at 0, and a sequence");
+    return LDR__MISUSE(err, "a batch needs ids or rows, offsets starting at 0, and a sequence");
   for (s = 0; s < b->sequences; s++) {
-    if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, "sequence %d of the batch is empty", s);
+    if (b->offsets[s + 1] <= b->offsets[s]) return LDR__MISUSE(err, "sequence %d of the batch is empty", s);
     int32_t n = b->offsets[s + 1] - b->offsets[s];
     if (n > limit)
       return ldr__fail(err, LDR_DATA, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
@@ -14469,7 +14470,7 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
 /* What a decoder's encoder reads: a text for each sequence. */
 static ldr_status ldr__source_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
   if (!b->source || b->source->sequences != b->sequences)
-    return ldr__fail(err, LDR_ARGUMENT, "a %s model reads a text for each sequence: ldr_batch.source has %d of %d",
+    return LDR__MISUSE(err, "a %s model reads a text for each sequence: ldr_batch.source has %d of %d",
         m->type, b->source ? b->source->sequences : 0, b->sequences);
   if (ldr__batch_check(m->encoder, b->source, longest, err)) ldr__fail_in_file(err, "source");
   return err->status;
@@ -14550,10 +14551,9 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
   ldr__viewer r, reader;
   size_t longest, rows, farthest = 0, source = 0;
   LDR__OWN_ERROR(err);
-  if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_hidden: no model or no destination");
+  if (!m || !hidden) return LDR__MISUSE(err, "ldr_model_hidden: no model or no destination");
   if (layer < -1 || layer > m->layers)
-    return ldr__fail(
-        err, LDR_ARGUMENT, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
+    return LDR__MISUSE(err, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   rows = (size_t)batch->offsets[batch->sequences];
   memset(&reader, 0, sizeof reader);
@@ -14603,8 +14603,7 @@ LDR__DEF ldr_status ldr_model_logits(
   ldr__exec ex;
   float *x = NULL;
   LDR__OWN_ERROR(err);
-  if (!m || !logits || !hidden || rows < 1)
-    return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
+  if (!m || !logits || !hidden || rows < 1) return LDR__MISUSE(err, "ldr_model_logits: no model, rows or destination");
   if (!m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
   const size_t e = m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
@@ -14654,8 +14653,7 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
   float *x = NULL, *y = NULL;
   size_t longest;
   LDR__OWN_ERROR(err);
-  if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_model_scores: no model, states or destination");
+  if (!m || !scores || !hidden) return LDR__MISUSE(err, "ldr_model_scores: no model, states or destination");
   if (!t->task) return ldr__fail(err, LDR_MISSING, "this model's files hold no head for a task");
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   const size_t w = (size_t)m->shape.width, h = (size_t)t->hidden, n = ldr__task_rows_of(t, NULL, hidden, batch, w);
@@ -21827,59 +21825,6 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   if (s->l && s->l->end[LDR__DISTANCES] >= 0) ldr__distances_place(p, &s->rungs.backbone_distances, &m->shape, 0);
 }
 
-static void ldr__session_begin(ldr_session *s);
-
-static const ldr__field ldr__session_fields[] = {
-  LDR__FIELD_IN("session", ldr_session_desc, capacity, INT, 0, FLT_MAX, "0 or more"),
-  LDR__FIELD_IN("session", ldr_session_desc, rounded, INT, 0, 1, "0 or 1")
-};
-
-LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
-    ldr_error *err) {
-  ldr_session *s;
-  int32_t most = m ? m->positions - m->position_offset : 0, virtuals = l ? (int32_t)ldr__virtual_tokens(l) : 0;
-  LDR__OWN_ERROR(err);
-  LDR__ZERO(ldr_session_desc, d);
-  if (l && l->d.method == LDR_METHOD_PROMPT) most -= virtuals;
-  if (desc) d = *desc;
-  LDR__IN_RANGE(ldr__session_fields, &d, err);
-  if (!m || (l && l->m != m))
-    ldr__fail(err, LDR_ARGUMENT, "ldr_session_create: no model, or a ladder of another one");
-  else if (d.capacity > most) ldr__fail(err, LDR_ARGUMENT,
-      "session.capacity is %d and can be %d: the model has no more positions beside a prompt's", d.capacity, most);
-  else if (!ldr__packs(d.kept_type)) ldr__fail(err, LDR_ARGUMENT,
-      "ldr_session_create: keys and values are kept as f32, bf16 or int8");
-  else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
-    ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
-        m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
-  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside))
-    ldr__fail(err, LDR_UNSUPPORTED, "text comes from ladders that were trained on words, not from other heads");
-  if (err->status) return NULL;
-  s = (ldr_session *)ldr__new(&m->alloc, sizeof *s, "opening a session", err);
-  if (!s) return NULL;
-  s->m = m;
-  s->l = l;
-  s->capacity = d.capacity ? d.capacity : most;
-  s->virtuals = virtuals;
-  s->kept_type = d.kept_type;
-  s->rounded = d.rounded != 0;
-  s->reach = s->capacity + (l && l->reader ? (int32_t)ldr__virtual_tokens(l->reader) : 0);
-  s->blocks = l ? ldr__final_blocks(l) : m->layers;
-  s->shape = l && l->deep ? l->tuned_shape : m->shape;
-  s->ends = l ? ldr__tuned_ends(l) : m->ends;
-  s->plan.report = &s->memory;
-  while (ldr__plan_turn(&s->plan, &m->alloc, err)) ldr__session_layout(&s->plan, s);
-  if (err->status) {
-    ldr_session_free(s);
-    return NULL;
-  }
-  ldr__report(&s->memory, "session", sizeof *s + LDR__ALIGN);
-  s->rungs.l = (ldr_ladder *)(uintptr_t)l;
-  if (l) ldr__pass_distances(&s->rungs);
-  if (virtuals) ldr__session_begin(s);
-  return s;
-}
-
 LDR__DEF void ldr_session_free(ldr_session *s) {
   if (!s) return;
   ldr__plan_end(s->plan.memory, s->plan.size, &s->m->alloc);
@@ -21897,8 +21842,7 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
   size_t i, n, rungs;
   if (!to || !from || to->m != from->m || to->l != from->l || to->capacity != from->capacity ||
       to->kept_type != from->kept_type || to->rounded != from->rounded)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "ldr_session_copy: two sessions of one model, ladder and description are needed");
+    return LDR__MISUSE(err, "ldr_session_copy: two sessions of one model, ladder and description are needed");
   n = ldr__session_block_bytes(from, &from->m->shape, from->length);
   for (i = 0; i < (size_t)to->blocks; i++)
     memcpy(to->kept.at + i * to->kept_each, from->kept.at + i * to->kept_each, n);
@@ -21915,7 +21859,7 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
 }
 
 LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err) {
-  if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT,
+  if (!s || length < 0 || length > s->length) return LDR__MISUSE(err,
       "ldr_session_rewind: %d of %d tokens cannot be kept", length, s ? s->length : 0);
   s->length = length;
   return LDR_OK;
@@ -21935,7 +21879,7 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
   size_t each, n;
   LDR__OWN_ERROR(err);
   LDR__ZERO(ldr_batch, b);
-  if (!s || !s->m->encoder || count > s->capacity) return ldr__fail(err, LDR_ARGUMENT,
+  if (!s || !s->m->encoder || count > s->capacity) return LDR__MISUSE(err,
       "ldr_session_source: no session, a model without an encoder, or %d tokens where there is room for %d", count,
       s ? s->capacity : 0);
   b.sequences = 1;
@@ -22039,6 +21983,56 @@ static void ldr__session_begin(ldr_session *s) {
   }
 }
 
+static const ldr__field ldr__session_fields[] = {
+  LDR__FIELD_IN("session", ldr_session_desc, capacity, INT, 0, FLT_MAX, "0 or more"),
+  LDR__FIELD_IN("session", ldr_session_desc, rounded, INT, 0, 1, "0 or 1")
+};
+
+LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
+    ldr_error *err) {
+  ldr_session *s;
+  int32_t most = m ? m->positions - m->position_offset : 0, virtuals = l ? (int32_t)ldr__virtual_tokens(l) : 0;
+  LDR__OWN_ERROR(err);
+  LDR__ZERO(ldr_session_desc, d);
+  if (l && l->d.method == LDR_METHOD_PROMPT) most -= virtuals;
+  if (desc) d = *desc;
+  LDR__IN_RANGE(ldr__session_fields, &d, err);
+  if (!m || (l && l->m != m)) LDR__MISUSE(err, "ldr_session_create: no model, or a ladder of another one");
+  else if (d.capacity > most) LDR__MISUSE(err,
+      "session.capacity is %d and can be %d: the model has no more positions beside a prompt's", d.capacity, most);
+  else if (!ldr__packs(d.kept_type)) LDR__MISUSE(err,
+      "ldr_session_create: keys and values are kept as f32, bf16 or int8");
+  else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
+    ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
+        m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
+  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside))
+    ldr__fail(err, LDR_UNSUPPORTED, "text comes from ladders that were trained on words, not from other heads");
+  if (err->status) return NULL;
+  s = (ldr_session *)ldr__new(&m->alloc, sizeof *s, "opening a session", err);
+  if (!s) return NULL;
+  s->m = m;
+  s->l = l;
+  s->capacity = d.capacity ? d.capacity : most;
+  s->virtuals = virtuals;
+  s->kept_type = d.kept_type;
+  s->rounded = d.rounded != 0;
+  s->reach = s->capacity + (l && l->reader ? (int32_t)ldr__virtual_tokens(l->reader) : 0);
+  s->blocks = l ? ldr__final_blocks(l) : m->layers;
+  s->shape = l && l->deep ? l->tuned_shape : m->shape;
+  s->ends = l ? ldr__tuned_ends(l) : m->ends;
+  s->plan.report = &s->memory;
+  while (ldr__plan_turn(&s->plan, &m->alloc, err)) ldr__session_layout(&s->plan, s);
+  if (err->status) {
+    ldr_session_free(s);
+    return NULL;
+  }
+  ldr__report(&s->memory, "session", sizeof *s + LDR__ALIGN);
+  s->rungs.l = (ldr_ladder *)(uintptr_t)l;
+  if (l) ldr__pass_distances(&s->rungs);
+  if (virtuals) ldr__session_begin(s);
+  return s;
+}
+
 /* scores[n,vocabulary] of the last states. */
 static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logits) {
   const ldr_session *s = all[0];
@@ -22059,8 +22053,8 @@ static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logit
 
 /* 1: ids[count] can be read into s. */
 static int ldr__session_takes(const ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
-  if (!s || !ids || count < 1) ldr__fail(err, LDR_ARGUMENT, "ldr_session_read: no session or no tokens");
-  else if (s->m->encoder && !s->source[1]) ldr__fail(err, LDR_ARGUMENT,
+  if (!s || !ids || count < 1) LDR__MISUSE(err, "ldr_session_read: no session or no tokens");
+  else if (s->m->encoder && !s->source[1]) LDR__MISUSE(err,
       "ldr_session_read: a %s model reads a source first (ldr_session_source)", s->m->type);
   else if (count > s->capacity - s->length) ldr__fail(err, LDR_LIMIT,
       "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
@@ -22088,12 +22082,12 @@ LDR__DEF ldr_status ldr_session_step(ldr_session *const *s, int32_t n, float *lo
     ldr_error *err) {
   int32_t i, k, at, together, turns;
   LDR__OWN_ERROR(err);
-  if (!s || n < 1 || !ids) return ldr__fail(err, LDR_ARGUMENT, "ldr_session_step: no sessions or no tokens");
+  if (!s || n < 1 || !ids) return LDR__MISUSE(err, "ldr_session_step: no sessions or no tokens");
   for (i = 0; i < n; i++) {
     for (k = 0; k < i && s[k] != s[i]; k++) {}
     if (k < i || (s[i] && (s[i]->m != s[0]->m || s[i]->l != s[0]->l || s[i]->kept_type != s[0]->kept_type ||
         s[i]->rounded != s[0]->rounded)))
-      return ldr__fail(err, LDR_ARGUMENT,
+      return LDR__MISUSE(err,
           "ldr_session_step: session %d is there twice, or of another model, ladder or description than the first", i);
     if (!ldr__session_takes(s[i], ids + i, 1, err)) return err->status;
   }
@@ -22190,8 +22184,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
   LDR__OWN_ERROR(err);
   LDR__ZERO(ldr_generate_desc, d);
   if (desc) d = *desc;
-  if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_generate: no session or no destination");
+  if (!s || !out || !made || d.most < 0) return LDR__MISUSE(err, "ldr_generate: no session or no destination");
   *made = 0;
   if (s->m->encoder) {
     if (ldr_session_source(s, prompt, count, err)) return err->status;
@@ -22489,7 +22482,7 @@ static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_err
 
 LDR__DEF ldr_status ldr_ladder_save_memory(
     const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err) {
-  if (!l || !size) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
+  if (!l || !size) return LDR__MISUSE(err, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
   LDR__ZERO(ldr__writer, w);
   w.memory = (unsigned char *)data;
   w.capacity = capacity;
@@ -22502,7 +22495,7 @@ LDR__DEF ldr_status ldr_ladder_save_memory(
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err) {
   ldr__writer w;
-  if (!l || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save: no ladder or no path");
+  if (!l || !path) return LDR__MISUSE(err, "ldr_ladder_save: no ladder or no path");
   if (ldr__writer_open(&w, path, err)) return w.status;
   ldr__ladder_write(&w, l, err);
   return ldr__writer_close(&w, err);
@@ -22639,7 +22632,7 @@ static ldr_ladder *ldr__ladder_read(
 LDR__DEF ldr_ladder *ldr_ladder_load_memory(
     const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
   LDR__OWN_ERROR(err);
-  if (!m) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load_memory: no model");
+  if (!m) LDR__MISUSE(err, "ldr_ladder_load_memory: no model");
   return ldr__ladder_read(
       m, m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL, NULL, alloc, err);
 }
@@ -22647,7 +22640,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load_memory(
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err) {
   LDR__OWN_ERROR(err);
-  if (!m || !path) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load: no model or no path");
+  if (!m || !path) LDR__MISUSE(err, "ldr_ladder_load: no model or no path");
   return ldr__ladder_read(
       m, m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL, path, alloc, err);
 }
@@ -22757,7 +22750,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
   ldr__array a[LDR__STATE_ARRAYS];
   ldr__arrays y = { "ladder-run", t, 0, ldr__state_array, ldr__state_meta };
   ldr__writer w;
-  if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_save: no trainer or no path");
+  if (!t || !path) return LDR__MISUSE(err, "ldr_trainer_save: no trainer or no path");
   y.count = ldr__state_arrays(t, a);
   if (ldr__writer_open(&w, path, err)) return w.status;
   ldr__arrays_write(&w, t->l, &y, err);
@@ -22803,7 +22796,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   ldr__array a[LDR__STATE_ARRAYS];
   uint64_t bits;
   LDR__OWN_ERROR(err);
-  if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_resume: no trainer or no path");
+  if (!t || !path) return LDR__MISUSE(err, "ldr_trainer_resume: no trainer or no path");
   ldr_weights *w = ldr__weights_open_one(path, &t->alloc, err);
   if (!w) return err->status;
   int n = ldr__state_arrays(t, a);
