@@ -1758,8 +1758,9 @@ static LDR__NOINLINE ldr_status ldr__fail_at(
   return status;
 }
 
-/* A call that cannot be, and a file that is not as its format says. */
+/* A call that cannot be; a file that asks for what is not done here, or is not as its format says. */
 #define LDR__MISUSE(err, ...) ldr__fail(err, LDR_ARGUMENT, __VA_ARGS__)
+#define LDR__REFUSE(err, offset, ...) ldr__fail_at(err, LDR_UNSUPPORTED, offset, __VA_ARGS__)
 #define LDR__WRONG(err, offset, ...) ldr__fail_at(err, LDR_FORMAT, offset, __VA_ARGS__)
 
 /* A whole number of at most 18 digits, and nothing else. */
@@ -4966,17 +4967,15 @@ static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error 
 #if LDR__HAVE_MMAP
   for (;;) {
     struct stat st;
-    char *end;
-    ssize_t n;
     if (stat(w->path, &st) == 0 && !S_ISREG(st.st_mode)) {
       w->in_place = 1;
       if (S_ISDIR(st.st_mode))
         return w->status = ldr__fail(err, LDR_IO, "%s: is a folder, and not replaced by a file", path);
       break;
     }
-    n = readlink(w->path, w->temporary, LADDER_MAX_PATH - 16);
+    ssize_t n = readlink(w->path, w->temporary, LADDER_MAX_PATH - 16);
     if (n < 0) break;
-    end = strrchr(w->path, '/');
+    char *end = strrchr(w->path, '/');
     end = end && w->temporary[0] != '/' ? end + 1 : w->path;
     if (++links > 40 || end + n > w->path + LADDER_MAX_PATH - 16)
       return w->status = ldr__fail(err, LDR_IO, "%s: too many links, or too long ones", path);
@@ -5301,13 +5300,12 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
   for (size_t i = 0; i < w->meta_count; i++) {
     const ldr__meta *m = &w->metas[i];
     const char *name = m->key + sizeof LDR__QUANTISED - 1;
-    ldr_tensor *t;
     if (strncmp(m->key, LDR__QUANTISED, sizeof LDR__QUANTISED - 1) != 0) continue;
     for (d = LDR_Q8_0; d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) != 0;) d++;
     if (d > LDR_Q4_0)
-      return ldr__fail_at(err, LDR_UNSUPPORTED, m->at,
+      return LDR__REFUSE(err, m->at,
           "tensor \"%q\": the metadata says it is quantised as \"%q\": only Q8_0 and Q4_0 are known", name, m->value);
-    t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
+    ldr_tensor *t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
     if (!t)
       return ldr__fail_at(
           err, LDR_MISSING, m->at, "the metadata says that tensor \"%q\" is quantised: no such tensor is there", name);
@@ -5503,37 +5501,32 @@ static int ldr__gguf_is(const unsigned char *p, size_t n) { return ldr__begins(p
 
 static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
-  uint64_t version, tensors, values, i, align, data, n;
+  uint64_t i;
   size_t first = w->count, k;
   ldr__cursor c = ldr__cursor_of(s->data, s->size);
   c.at = 4;
-  version = ldr__take_number(&c, 4);
-  tensors = ldr__take_number(&c, 8);
-  values = ldr__take_number(&c, 8);
+  uint64_t version = ldr__take_number(&c, 4), tensors = ldr__take_number(&c, 8), values = ldr__take_number(&c, 8);
   if (c.bad) return LDR__WRONG(err, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
   if (version != 2 && version != 3)
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version,
+    return LDR__REFUSE(err, 4, "GGUF of version %U: 2 and 3 are supported%s", version,
         version > 0xffff ? " (this one is big endian)" : "");
   if (tensors > s->size / 24 || values > s->size / 12)
     return LDR__WRONG(err, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values,
         (uint64_t)s->size);
   for (i = 0; i < values; i++) {
-    uint64_t at = c.at;
-    const unsigned char *key;
-    const char *name;
-    n = ldr__take_number(&c, 8);
-    key = ldr__take(&c, n);
+    uint64_t at = c.at, n = ldr__take_number(&c, 8);
+    const unsigned char *key = ldr__take(&c, n);
     if (!key)
       return LDR__WRONG(err, at,
           "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end "
           "conversion?", i, n);
-    name = ldr__weights_text(w, key, (size_t)n, at, err);
+    const char *name = ldr__weights_text(w, key, (size_t)n, at, err);
     if (!name || ldr__gguf_value(w, &c, name, err)) return err->status;
   }
   for (i = 0; i < tensors; i++) if (ldr__gguf_tensor(w, &c, file, err)) return err->status;
-  align = ldr__gguf_whole(w, "general.alignment", 32);
+  const uint64_t align = ldr__gguf_whole(w, "general.alignment", 32);
   if (align < 1 || align > 65536 || (align & (align - 1))) return LDR__WRONG(err, 8, "GGUF: an alignment of %U", align);
-  data = ((uint64_t)c.at + align - 1) & ~(align - 1);
+  const uint64_t data = ((uint64_t)c.at + align - 1) & ~(align - 1);
   for (k = first; k < w->count; k++) {
     ldr_tensor *t = &w->tensors[k];
     if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
@@ -5658,7 +5651,7 @@ static int ldr__pickle_global(
     if (as && ldr__same(module, m, in) && ldr__same(name, n, as))
       return ldr__pickle_push_new(p, LDR__P_GLOBAL, i);
   }
-  ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at,
+  LDR__REFUSE(p->err, p->c.at,
       "the pickle asks for %b.%b, which is no tensor and no container: refused, nothing was run",
       (const char *)module, m, (const char *)name, n);
   return 0;
@@ -5792,7 +5785,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 'q': case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, *op == 'q' ? 1 : 4));
     case 0x94: return ldr__pickle_memo(p, p->memo_count);
     default:
-      ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at - 1,
+      LDR__REFUSE(p->err, p->c.at - 1,
           "the pickle has an operation %d that tensors and containers do not need: refused", (int)*op);
       return 0;
   }
@@ -5878,7 +5871,7 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
     return LDR__WRONG(h->err, s->offset,
         "tensor \"%q\": reaches behind its storage of %U elements: truncated?", t->name, held);
   if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / size)
-    return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset,
+    return LDR__REFUSE(h->err, s->offset,
         "tensor \"%q\": %U elements spread out of %U that are stored", t->name, elements, held);
   t->bytes = elements * size;
   t->offset = s->offset + first * size;
@@ -5947,20 +5940,16 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
   for (k = 0; k < count; k++) {
     size_t from = c.at, i, slash;
     const unsigned char *e = ldr__take(&c, 46), *name, *extra, *local;
-    uint64_t packed, size, place;
     uint32_t n = e ? ldr__load_u16(e + 28) : 0, x = e ? ldr__load_u16(e + 30) : 0, stop;
     name = ldr__take(&c, n);
     extra = ldr__take(&c, x);
     if (!e || ldr__load_u32(e) != 0x02014b50u || !ldr__take(&c, ldr__load_u16(e + 32)))
       return LDR__WRONG(h->err, from, "a zip archive whose list of members is damaged");
-    packed = ldr__load_u32(e + 20);
-    size = ldr__load_u32(e + 24);
-    place = ldr__load_u32(e + 42);
+    uint64_t packed = ldr__load_u32(e + 20), size = ldr__load_u32(e + 24), place = ldr__load_u32(e + 42);
     for (i = 0; i + 4 <= x; i += 4 + stop) { /* 64-bit numbers in place of those that are all ones */
-      ldr__cursor z;
       stop = ldr__load_u16(extra + i + 2);
       if (ldr__load_u16(extra + i) != 1 || stop > x - i - 4) continue;
-      z = ldr__cursor_of(extra + i + 4, stop);
+      ldr__cursor z = ldr__cursor_of(extra + i + 4, stop);
       if (size == 0xffffffffu) size = ldr__take_number(&z, 8);
       if (packed == 0xffffffffu) packed = ldr__take_number(&z, 8);
       if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
@@ -5973,8 +5962,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     local = s->data + place;
     place += 30u + ldr__load_u16(local + 26) + ldr__load_u16(local + 28);
     if (ldr__load_u16(e + 10) != 0 || packed != size)
-      return ldr__fail_at(
-          h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
+      return LDR__REFUSE(h->err, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
     if (place > s->size || size > s->size - place)
       return LDR__WRONG(h->err, from, "a member of the zip archive ends behind the file: truncated?");
     if (slash == SIZE_MAX) {
@@ -6113,7 +6101,7 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
         "a text, not a safetensors file: \"%b\": a link that became a file, or a server's message?",
         (const char *)s->data, s->size);
   if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6)
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
+    return LDR__REFUSE(err, 0, "a pickle that PyTorch did not write: only its own are read");
   return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
 }
 
@@ -6249,7 +6237,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   if (!h->key[0]) return ldr__bundle_header(h, c);
   if (!h->w) return ldr__bundle_fail(h, LDR_FORMAT, at, "its first entry is missing");
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
-    return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
+    return LDR__REFUSE(h->err, at,
         "a checkpoint of TensorFlow 2's objects (\"%q\"): only those of named variables, as BERT was published, are "
         "read", h->key);
   memcpy(name, h->key, sizeof name); /* the next key may share its beginning */
@@ -6265,8 +6253,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
     if (f.key == 7) sliced = 1;
   }
   if (c.bad) return LDR__WRONG(h->err, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read", h->key);
-  if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-      "tensor \"%q\": it is stored in slices, which are not read", h->key);
+  if (sliced) return LDR__REFUSE(h->err, at, "tensor \"%q\": it is stored in slices, which are not read", h->key);
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
     if (ldr__dtypes[d].tensorflow > 0 && (uint64_t)ldr__dtypes[d].tensorflow == type) break;
   if (d == LDR_DTYPE_COUNT) return ldr__fail_at(h->err, LDR_DTYPE, at,
@@ -6298,8 +6285,7 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   while (c.at < c.size && !h->err->status) {
     uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
     const unsigned char *key = ldr__take(&c, more);
-    ldr__cursor value;
-    value = ldr__cursor_of(ldr__take(&c, n), (size_t)LDR__MIN(n, (uint64_t)c.size));
+    ldr__cursor value = ldr__cursor_of(ldr__take(&c, n), (size_t)LDR__MIN(n, (uint64_t)c.size));
     if (c.bad || (!index &&
         (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
       return LDR__WRONG(h->err, entry,
@@ -6460,7 +6446,8 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
 
 #ifndef LADDER_NO_TOKENIZER
 
-#ifndef LADDER_MAX_WORD_CHARS      /* characters of a word that WordPiece looks up at all */
+#ifndef LADDER_MAX_WORD_CHARS /* of a word that WordPiece looks up at all */
+
 #define LADDER_MAX_WORD_CHARS 100
 #endif
 #define LDR__VOCAB_BYTES 0x40000000u
@@ -6685,8 +6672,8 @@ struct ldr_tokenizer {
   int32_t unk; /* the token of what is unknown, or -1 */
   ldr__added *added;
   int32_t added_count, added_room;
-  ldr__trie raw, normal, names, pieces_trie, frozen; /* added tokens before and after normalising, all by name;
-                                                              Unigram's pieces; pieces never cut */
+  /* added tokens before and after normalising, all by name; Unigram's pieces; pieces never cut */
+  ldr__trie raw, normal, names, pieces_trie, frozen;
   /* parts, in the order in which text passes */
   ldr__parts parts[LDR__PROCESSORS];
   const ldr__cutter *cutter;
@@ -6793,10 +6780,9 @@ static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, co
   size_t i = (hash ^ hash >> 15) & (t->slot_count - 1);
   for (;; i = (i + 1) & (t->slot_count - 1)) {
     ldr__vocab_slot *slot = t->slots + i;
-    const char *piece;
     if (slot->id < 0) return slot;
     if (LDR__SIZE(slot->hash != hash ||, ) ldr__piece_bytes(t, slot->id) != prefix_bytes + n) continue;
-    piece = ldr__piece_text(t, slot->id);
+    const char *piece = ldr__piece_text(t, slot->id);
     if (memcmp(piece, prefix, prefix_bytes) == 0 && memcmp(piece + prefix_bytes, s, n) == 0) return slot;
   }
 }
@@ -7787,8 +7773,7 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
   if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
   if (!code) ldr__no_memory(t->err, "for a regular expression");
   ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
-  if (r.why)
-    ldr__fail_at(t->err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
+  if (r.why) LDR__REFUSE(t->err, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
   return program;
 }
 
@@ -9383,7 +9368,7 @@ static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) 
     if (!ldr__node_is(t, k, LDR_JSON_ARRAY)) ldr__read_fail(t, LDR_FORMAT, node, "a Sequence has no members");
     for (k = ldr__first(t, k); k >= 0; k = ldr__next(t, k)) ldr__read_list(t, kind, k, depth + 1);
   } else if (kind == LDR__PROCESSORS ? !ldr__read_processor(t, name, node) : !ldr__part_named(t, kind, name, node))
-    ldr__fail_at(t->err, LDR_UNSUPPORTED, ldr__json_offset(t->j, type), "the tokenizer has a %s that is not known "
+    LDR__REFUSE(t->err, ldr__json_offset(t->j, type), "the tokenizer has a %s that is not known "
         "(found %b)", ldr__kinds[kind].what, LDR__WRITTEN(t->j, type));
 }
 
@@ -9909,8 +9894,7 @@ static void ldr__read_sentencepiece(ldr_tokenizer *t, const unsigned char *s, si
       if (g.key == 41) bos = g.value;
       if (g.key == 42) eos = g.value;
       if (g.key == 24 && g.value)
-        ldr__fail_at(t->err, LDR_UNSUPPORTED, (uint64_t)(f.part.p - s),
-            "the model puts blanks behind words, which is not supported");
+        LDR__REFUSE(t->err, (uint64_t)(f.part.p - s), "the model puts blanks behind words, which is not supported");
 
     }
   }
@@ -9969,10 +9953,9 @@ static void ldr__read_merge_lines(ldr_tokenizer *t, const unsigned char *s, size
   for (at = 0; at < n; at += next) lines += ldr__vocab_line(s + at, n - at, &next) > 0;
   ldr__merges_begin(t, lines);
   for (at = 0; at < n && !t->err->status; at += next) {
-    const char *why;
     length = ldr__vocab_line(s + at, n - at, &next);
     if (!length || (at == 0 && length >= 8 && memcmp(s, "#version", 8) == 0)) continue;
-    why = ldr__merge_text(t, (const char *)s + at, length, rank++);
+    const char *why = ldr__merge_text(t, (const char *)s + at, length, rank++);
     if (why) ldr__fail_at(t->err, LDR_VOCAB, at, "merges.txt: %s", why);
   }
 }
@@ -10029,34 +10012,37 @@ static void ldr__read_vocab_merges(ldr_tokenizer *t, const ldr__source *merges, 
 
 /* ---- tokenizers in GGUF files ---- */
 
-/* A list of the metadata: how many values, where they begin and their type by GGUF's numbers; 0: there is none. */
-static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__cursor *c, uint32_t *type) {
-  *c = ldr__cursor_of(w->files[0].data, w->files[0].size);
+/* A list of the metadata: how many values (0: there is none), their type by GGUF's numbers and where they begin. */
+typedef struct ldr__list { uint64_t n, type; ldr__cursor c; } ldr__list;
+
+static ldr__list ldr__gguf_list(const ldr_weights *w, const char *key) {
+  ldr__list l = { 0, 0, ldr__cursor_of(w->files[0].data, w->files[0].size) };
   for (size_t i = 0; i < w->meta_count; i++) {
-    c->at = (size_t)w->metas[i].at;
-    if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(c->p + c->at - 4) != 9) continue;
-    *type = (uint32_t)ldr__take_number(c, 4);
-    return ldr__take_number(c, 8);
+    l.c.at = (size_t)w->metas[i].at;
+    if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(l.c.p + l.c.at - 4) != 9) continue;
+    l.type = ldr__take_number(&l.c, 4);
+    l.n = ldr__take_number(&l.c, 8);
+    break;
   }
-  return 0;
+  return l;
+
 }
 
 /* The pieces. BERT's are turned back: what begins a word has U+2581 in front there, and what goes on nothing. */
 static void ldr__gguf_pieces(ldr_tokenizer *t, const ldr_weights *w, int bert) {
-  ldr__cursor tokens, scores, types;
-  uint32_t of[3] = { 0, 0, 0 };
-  uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.tokens", &tokens, &of[0]), i,
-      ns = ldr__gguf_list(w, "tokenizer.ggml.scores", &scores, &of[1]),
-      nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
-  if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) || (nt && (nt != n || of[2] < 4 || of[2] > 5)))
-    ldr__fail_at(t->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
-        "scores, token_type) are no vocabulary", n, ns, nt);
+  ldr__list tokens = ldr__gguf_list(w, "tokenizer.ggml.tokens"), scores = ldr__gguf_list(w, "tokenizer.ggml.scores"),
+      types = ldr__gguf_list(w, "tokenizer.ggml.token_type");
+  uint64_t n = tokens.n, i;
+  if (!n || n > 1 << 28 || tokens.type != 8 || (scores.n && (scores.n != n || scores.type != 6)) ||
+      (types.n && (types.n != n || types.type < 4 || types.type > 5)))
+    ldr__fail_at(t->err, LDR_VOCAB, tokens.c.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
+        "scores, token_type) are no vocabulary", n, scores.n, types.n);
   else ldr__pieces_begin(t, (int32_t)n, 1, 1, (size_t)(8 * n));
   for (i = 0; i < n && !t->err->status; i++) {
-    uint64_t size = ldr__take_number(&tokens, 8), at = tokens.at;
-    const unsigned char *s = ldr__take(&tokens, size);
-    int type = nt ? (int)ldr__take_number(&types, 4) : LDR__SP_NORMAL, plain, start;
-    float score = ns ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores, 4)) : 0;
+    uint64_t size = ldr__take_number(&tokens.c, 8), at = tokens.c.at;
+    const unsigned char *s = ldr__take(&tokens.c, size);
+    int type = types.n ? (int)ldr__take_number(&types.c, 4) : LDR__SP_NORMAL, plain, start;
+    float score = scores.n ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores.c, 4)) : 0;
     if (!s || ldr__utf8_bad(s, (size_t)size, 1) < size || type < LDR__SP_NORMAL || type > LDR__SP_BYTE ||
         !(score - score == 0)) {
       ldr__fail_at(t->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
@@ -10070,30 +10056,25 @@ static void ldr__gguf_pieces(ldr_tokenizer *t, const ldr_weights *w, int bert) {
 }
 
 static void ldr__gguf_merges(ldr_tokenizer *t, const ldr_weights *w) {
-  ldr__cursor c;
-  uint32_t of = 0, rank;
-  uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
-  if (of != 8 || n > 1 << 28) ldr__fail(t->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
-  else ldr__merges_begin(t, (size_t)n);
-  for (rank = 0; rank < n && !t->err->status; rank++) {
-    const char *s, *why = "a merge is cut off";
-    size = ldr__take_number(&c, 8);
-    s = (const char *)ldr__take(&c, size);
+  ldr__list l = ldr__gguf_list(w, "tokenizer.ggml.merges");
+  if (l.type != 8 || l.n > 1 << 28) ldr__fail(t->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
+  else ldr__merges_begin(t, (size_t)l.n);
+  for (uint32_t rank = 0; rank < l.n && !t->err->status; rank++) {
+    uint64_t size = ldr__take_number(&l.c, 8);
+    const char *s = (const char *)ldr__take(&l.c, size), *why = "a merge is cut off";
     if (s) why = ldr__merge_text(t, s, (size_t)size, rank);
-    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, l.c.at, "GGUF: tokenizer.ggml.merges: %s", why);
   }
 }
 
 /* The normaliser of a SentencePiece model (Unigram or not), whose map of characters is a list of bytes. */
 static void ldr__gguf_sentencepiece(ldr_tokenizer *t, const ldr_weights *w, int unigram) {
   ldr__step *p = ldr__part_add(t, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
-  ldr__cursor c;
-  uint32_t of = 0;
-  uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.precompiled_charsmap", &c, &of);
+  ldr__list l = ldr__gguf_list(w, "tokenizer.ggml.precompiled_charsmap");
   t->byte_fallback = 1;
   p->flags[0] = ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 1) != 0;
   p->flags[1] = ldr__gguf_whole(w, "tokenizer.ggml.remove_extra_whitespaces", (uint64_t)unigram) != 0;
-  if (n && of <= 1 && n <= c.size - c.at) ldr__sp_map(t, p, c.p + c.at, (size_t)n, c.at);
+  if (l.n && l.type <= 1 && l.n <= l.c.size - l.c.at) ldr__sp_map(t, p, l.c.p + l.c.at, (size_t)l.n, l.c.at);
   ldr__sp_decoders(t, p->flags[0]);
 }
 
@@ -10274,7 +10255,7 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   for (int k = 0; k < 2; k++) {
     const ldr_json_node *n = ldr_json_node_at(t->j, node = ldr__member(t, 0, only[k][0]));
     if (n && !ldr_json_equals(t->j, node, only[k][1]))
-      ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %b, and only %s is supported", only[k][2],
+      LDR__REFUSE(t->err, n->begin, "the %s is %b, and only %s is supported", only[k][2],
           LDR__WRITTEN(t->j, node), only[k][1]);
   }
 }
@@ -11546,7 +11527,7 @@ enum {
   LDR__OF_TWO = 2, /* positions start at 2, and the table has two rows more */
   LDR__OF_WINDOWS = 4, /* sliding_window, for the layers that layer_types names */
   LDR__OF_QKV = 8, /* biases of q, k and v alone */
-  LDR__OF_TIED = 16, /* the output matrix is the word embeddings unless the configuration says no */
+  LDR__OF_TIED = 16, /* words are scored by their embeddings unless the configuration says no */
   LDR__OF_BIAS_KEYS = 32, /* attention_bias and mlp_bias say which matrices have one */
   LDR__OF_UNTURNED = 64, /* no_rope_layers */
   /* local layers around global ones, each kind with a theta; the first reads the embeddings bare */
@@ -12189,13 +12170,12 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
-        "\"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
+    return LDR__REFUSE(err, key->begin, "\"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
   }
   type = ldr_json_get(j, object, "rope_type");
   if (type < 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
-  if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
+  if (!names[kind].name) return LDR__REFUSE(err, j->nodes[type].begin,
       "rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)", LDR__WRITTEN(j, type));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
@@ -12245,8 +12225,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
   for (l = 0, k = n ? n->first : -1; k >= 0; l++, k = j->nodes[k].next) {
     int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
     if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
-      return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-          "a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
+      return LDR__REFUSE(err, j->nodes[k].begin, "a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
     m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
   }
   if (!(m->traits & LDR__OF_UNTURNED)) return err->status;
@@ -12408,9 +12387,8 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     int known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (known)
-      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
-          LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next));
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not known here for models of type "
+      return LDR__REFUSE(err, n->begin, "\"%b\": %b is not supported", LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next));
+    return LDR__REFUSE(err, n->begin, "\"%b\": %b is not known here for models of type "
         "%s and could change the results (--allow %b passes it)", LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next),
         m->type, LDR__WRITTEN(j, k));
   }
@@ -12432,7 +12410,7 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
       *out = rows[i].value;
       return LDR_OK;
     }
-  return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+  return LDR__REFUSE(err, n ? n->begin : LDR_NO_OFFSET,
       "\"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
 }
 
@@ -12466,7 +12444,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     if (strcmp(ldr__families[i].type, text) == 0) m->type = ldr__families[i].type;
     if (strcmp(ldr__families[i].type, row) == 0) m->family = &ldr__families[i];
   }
-  if (!m->family) return ldr__fail_at(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
+  if (!m->family) return LDR__REFUSE(err, ldr_json_node_at(j, node)->begin,
       "model_type \"%s\" is not supported (%s are)", text, list);
   m->traits |= m->family->traits;
   m->keys |= m->family->keys;
@@ -12586,7 +12564,7 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
   for (int32_t k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
   if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+    return LDR__REFUSE(err, n ? n->begin : LDR_NO_OFFSET,
         "\"pos_att_type\": only c2p and p2c together are supported, not %b",
         n ? j->text + n->begin : "neither", n ? n->end - n->begin : strlen("neither"));
   m->far = ldr__config_number(j, "max_relative_positions", -1) < 1 ? m->positions
@@ -13639,7 +13617,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
     return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "\"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
         a->name, n, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
-  if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
+  if (v && turned) return LDR__REFUSE(p->err, a->offset,
       "\"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
   const float scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
   unsigned char *copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
@@ -13708,7 +13686,7 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
-    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
+    return LDR__REFUSE(p->err, n->begin, "\"%b\": %b is not supported",
         LDR__WRITTEN(j, k), LDR__WRITTEN(j, name->next));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out") && !ldr__is_gguf(p->m);
@@ -13904,7 +13882,7 @@ static ldr_status ldr__gguf_all_known(const ldr_model *m, const char *arch, ldr_
     while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
     if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
         ldr__in_words(m->allow, key, strlen(key))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%q\": %s is not known here and could change the "
+    return LDR__REFUSE(err, w->metas[i].at, "GGUF: \"%q\": %s is not known here and could change the "
         "results (--allow passes it)", key, w->metas[i].value);
   }
   return LDR_OK;
@@ -13928,7 +13906,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
   }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%q\" is not supported (the manual's "
+    return LDR__REFUSE(err, 0, "GGUF: the architecture \"%q\" is not supported (the manual's "
         "\"files\" lists those that are)", arch ? arch : "");
   if (ldr__gguf_all_known(m, arch, err)) return err->status;
   if (!words || words->dims != 2)
@@ -14214,7 +14192,7 @@ typedef struct ldr__backbone {
   float *x; /* [T,d] the state */
   float *embed; /* [T,embed_width] when it differs from the width */
   float *kept, *beside; /* [T,d] what a convolution beside the first block reads, and its result, or NULL */
-  float *cross; /* [S,2kv] keys and values that a decoder's block has of the S tokens its encoder read, or NULL */
+  float *cross; /* [S,2kv] keys and values, in a decoder's block, of the S tokens its encoder read, or NULL */
   const float *source; /* [S,d] the encoder's states of those */
   /* NULL, or who looks at a chunk once its block has run */
   void (*seen)(void *context, const ldr__acts *a, size_t rows);
@@ -21722,7 +21700,7 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
    behind those of the tokens before, and to attend to all of them.
    ================ */
 
-/* tokens of a prompt that are read at a time: as many as activations have room for */
+/* tokens of a prompt read at a time: activations have room for them */
 enum { LDR__READ = 256, LDR__STEP = 32 }; /* and sessions of a step */
 
 struct ldr_session {
@@ -21731,7 +21709,7 @@ struct ldr_session {
   ldr__shape shape;
   ldr__ends ends;
   int32_t capacity, length, blocks;
-  int32_t virtuals; /* tokens of a prompt or prefix, which stand before those of the text and are not counted */
+  int32_t virtuals; /* tokens of a prompt or prefix, before those of the text and not counted */
   ldr__kept kept; /* [blocks][virtuals + capacity][keys and values] */
   size_t kept_each; /* bytes of a block */
   ldr_dtype kept_type;
