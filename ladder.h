@@ -1765,6 +1765,11 @@ static LDR__NOINLINE ldr_status ldr__fail_at(
   return status;
 }
 
+/* A call that cannot be; a file that asks for what is not done here, or is not as its format says. */
+#define LDR__MISUSE(err, ...) ldr__fail(err, LDR_ARGUMENT, __VA_ARGS__)
+#define LDR__REFUSE(err, offset, ...) ldr__fail_at(err, LDR_UNSUPPORTED, offset, __VA_ARGS__)
+#define LDR__WRONG(err, offset, ...) ldr__fail_at(err, LDR_FORMAT, offset, __VA_ARGS__)
+
 /* A whole number of at most 18 digits, and nothing else. */
 static LDR__UNUSED int ldr__parse_i64(const char *s, int64_t *out) {
   int64_t v = 0;
@@ -4618,7 +4623,7 @@ LDR__DEF ldr_json *ldr_json_parse_next(
   size_t at = 0;
   LDR__OWN_ERROR(err);
   if (!text || !used || !ldr__allocator_valid(alloc)) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_json_parse: text or allocator missing");
+    LDR__MISUSE(err, "ldr_json_parse: text or allocator missing");
     return NULL;
   }
   ldr_json *j = (ldr_json *)ldr__new(&a, sizeof *j, "reading JSON", err);
@@ -4762,9 +4767,8 @@ static void ldr__source_borrow(ldr__source *s, const void *data, size_t size) {
   #define LDR__GIVES_BACK 0
 #endif
 
-/* Hands the memory of whole pages within data[0..size) back to the system. They are pages of a file that is only read:
-   the next look at them gets the same bytes again, from the system's cache or the disk. For anything but a mapping it
-   does nothing. */
+/* Gives whole pages within data[0..size) of a mapping, and of nothing else, back to the system: the next look at them
+   gets the same bytes again, from its cache or the disk. */
 static void ldr__source_release(const ldr__source *s, const void *data, size_t size) {
 #if LDR__GIVES_BACK
   uintptr_t base = (uintptr_t)s->data, begin = (uintptr_t)data, end = begin + size;
@@ -4810,7 +4814,7 @@ static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_erro
 #endif
   if (!w->memory) return;
   if (w->used > w->capacity)
-    w->status = ldr__fail(err, LDR_ARGUMENT,
+    w->status = LDR__MISUSE(err,
         "the memory given holds %U bytes and more are needed: ask for the size first", (uint64_t)w->capacity);
   else memcpy(w->memory + w->used - n, data, n);
 }
@@ -4891,8 +4895,12 @@ static int ldr__file_exists(const char *path) {
 #endif
 }
 
-/* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
-   meaningless for pipes. Ends with one spare NUL byte, not counted. */
+/* dir/name into path when there is such a file. */
+static int ldr__there(char path[LADDER_MAX_PATH], const char *dir, const char *name) {
+  return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
+}
+
+/* In growing blocks: `ftell` is 32-bit on some systems and meaningless for pipes. Behind the end is a spare NUL. */
 static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, const ldr_allocator *alloc,
     ldr_error *err) {
   void *data = NULL;
@@ -4935,27 +4943,25 @@ static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_a
 #if LDR__HAVE_MMAP
   {
     struct stat st;
-    void *map;
+    void *map = MAP_FAILED;
     int fd = open(path, O_RDONLY);
     if (fd < 0) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= SIZE_MAX) {
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= SIZE_MAX)
       map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (map != MAP_FAILED) {
-        close(fd);
-        s->data = (const unsigned char *)map;
-        s->size = (size_t)st.st_size;
-        s->kind = 2;
-        return LDR_OK;
-      }
-    }
     close(fd);
+    if (map != MAP_FAILED) {
+      s->data = (const unsigned char *)map;
+      s->size = (size_t)st.st_size;
+      s->kind = 2;
+      return LDR_OK;
+    }
   }
 #endif
   return ldr__source_read(s, path, alloc, err);
 }
 
-/* A file appears whole or not at all: written beside its final name, flushed to the disk, then renamed over it. A crash
-   at any byte leaves the old file as it was. Links are followed; a device or a pipe is written to. Opens nothing. */
+/* A file appears whole or, in a crash, not at all: written beside its name, flushed to the disk, then renamed over it.
+   Links are followed; a device or a pipe is written to. Opens nothing. */
 static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error *err) {
   size_t size = strlen(path);
 #if LDR__HAVE_MMAP
@@ -4963,22 +4969,20 @@ static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error 
 #endif
   memset(w, 0, sizeof *w);
   if (size > LADDER_MAX_PATH - 16)
-    return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
+    return w->status = LDR__MISUSE(err, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
   memcpy(w->path, path, size + 1);
 #if LDR__HAVE_MMAP
   for (;;) {
     struct stat st;
-    char *end;
-    ssize_t n;
     if (stat(w->path, &st) == 0 && !S_ISREG(st.st_mode)) {
       w->in_place = 1;
       if (S_ISDIR(st.st_mode))
         return w->status = ldr__fail(err, LDR_IO, "%s: is a folder, and not replaced by a file", path);
       break;
     }
-    n = readlink(w->path, w->temporary, LADDER_MAX_PATH - 16);
+    ssize_t n = readlink(w->path, w->temporary, LADDER_MAX_PATH - 16);
     if (n < 0) break;
-    end = strrchr(w->path, '/');
+    char *end = strrchr(w->path, '/');
     end = end && w->temporary[0] != '/' ? end + 1 : w->path;
     if (++links > 40 || end + n > w->path + LADDER_MAX_PATH - 16)
       return w->status = ldr__fail(err, LDR_IO, "%s: too many links, or too long ones", path);
@@ -5059,7 +5063,7 @@ static ldr_status ldr__weights_files(ldr_weights *w, int32_t count, ldr_error *e
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(alloc);
   if (!ldr__allocator_valid(alloc)) {
-    ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
+    LDR__MISUSE(err, LDR__HALF_ALLOCATOR);
     return NULL;
   }
   ldr_weights *w = (ldr_weights *)ldr__new(&a, sizeof *w, "opening weights", err);
@@ -5084,7 +5088,7 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
   ldr__free(&a, w, sizeof *w);
 }
 
-/* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
+/* Room for n characters, w's once they are put behind its strings; NULL: out of memory. */
 static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
   char *s = NULL;
   if (LDR__ROOM(&w->alloc, char *, w->strings, w->string_capacity, w->string_count + 1))
@@ -5096,7 +5100,7 @@ static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
 /* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
 static const char *ldr__weights_text(ldr_weights *w, const void *text, size_t n, uint64_t at, ldr_error *err) {
   char *s = NULL;
-  if (memchr(text, 0, n)) ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
+  if (memchr(text, 0, n)) LDR__WRONG(err, at, "a name or metadata text holds a NUL character");
   else s = ldr__weights_room(w, n, err);
   if (!s) return NULL;
   memcpy(s, text, n);
@@ -5111,12 +5115,11 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
   ldr_json_string(s, (size_t)n + 1, j, node);
   if (strlen(s) == (size_t)n) return w->strings[w->string_count++] = s;
   ldr__free(&w->alloc, s, (size_t)n + 1);
-  ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[node].begin,
-      "safetensors header: a name or metadata text holds a NUL character");
+  LDR__WRONG(err, 8 + j->nodes[node].begin, "safetensors header: a name or metadata text holds a NUL character");
   return NULL;
 }
 
-/* Room for a tensor, which is one of w's when it is counted. NULL: no memory, or no name, of which err says why. */
+/* Room for a tensor, one of w's once it is counted. NULL: no memory or no name, err says why. */
 static ldr_tensor *ldr__weights_add(ldr_weights *w, const char *name, int32_t file, ldr_error *err) {
   if (!name) return NULL;
   if (!LDR__ROOM(&w->alloc, ldr_tensor, w->tensors, w->capacity, w->count + 1)) {
@@ -5136,7 +5139,7 @@ static ldr_status ldr__tensor_dims(ldr_tensor *t, uint64_t dims, uint64_t at, ld
       "tensor \"%q\": %U dimensions, at most %d (LADDER_MAX_DIMS)", t->name, dims, LADDER_MAX_DIMS);
 }
 
-/* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
+/* Memory for a tensor that does not lie in its file as it is needed. */
 static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
   ldr__copied copy = { NULL, LDR__MAX(bytes, 1) };
   if (LDR__ROOM(&w->alloc, ldr__copied, w->copies, w->copy_capacity, w->copy_count + 1))
@@ -5164,7 +5167,7 @@ static const ldr__meta *ldr__weights_meta(const ldr_weights *w, const char *key)
   return NULL;
 }
 
-/* A JSON number that is a whole, non-negative int64, exactly. */
+/* A number that is exactly a non-negative int64. */
 static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v = 0;
@@ -5189,7 +5192,7 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
   if (!t) return err->status;
   if (dtype < 0 || !ldr__json_is(j, of, LDR_JSON_ARRAY) || !ldr__json_is(j, place, LDR_JSON_ARRAY) ||
       j->nodes[place].count != 2)
-    return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
+    return LDR__WRONG(err, 8 + j->nodes[value].begin,
         "tensor \"%q\": the header entry must hold dtype, shape and two data_offsets", t->name);
   const ldr_json_node *shape = &j->nodes[of], *range = &j->nodes[place];
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
@@ -5201,17 +5204,17 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
   if (ldr__tensor_dims(t, (uint64_t)shape->count, 8 + shape->begin, err)) return err->status;
   for (k = shape->first, d = 0; k >= 0; k = j->nodes[k].next, d++)
     if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
-      return ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[k].begin,
+      return LDR__WRONG(err, 8 + j->nodes[k].begin,
           "tensor \"%q\": its shape is not a list of whole numbers with a product below 2^64", t->name);
   if (!ldr__json_integer(j, range->first, &begin) ||
       !ldr__json_integer(j, j->nodes[range->first].next, &end) || end < begin)
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+    return LDR__WRONG(err, 8 + range->begin,
         "tensor \"%q\": data_offsets must be two whole numbers, begin <= end", t->name);
   if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+    return LDR__WRONG(err, 8 + range->begin,
         "tensor \"%q\": shape and type need %U bytes, data_offsets span %I", t->name, bytes, end - begin);
   if ((uint64_t)end > data_size)
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+    return LDR__WRONG(err, 8 + range->begin,
         "tensor \"%q\": its data ends at byte %U of the file, the file has %U: truncated?", t->name,
         data_offset + (uint64_t)end, data_offset + data_size);
   t->bytes = bytes;
@@ -5255,7 +5258,7 @@ static void ldr__safetensors_meta(ldr_weights *w, const ldr_json *j, int32_t obj
     else if ((name = ldr__weights_string(w, j, k, err)) != NULL)
       ldr__weights_meta_add(w, name, ldr__weights_string(w, j, text, err), 8 + j->nodes[text].begin, err);
   }
-  if (bad >= 0) ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[bad].begin,
+  if (bad >= 0) LDR__WRONG(err, 8 + j->nodes[bad].begin,
       "safetensors header: __metadata__ must be an object of strings");
 }
 
@@ -5264,21 +5267,20 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   uint64_t header, at;
   size_t first = w->count, i;
   if (s->size < 8)
-    return ldr__fail_at(
-        err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
+    return LDR__WRONG(err, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
   header = ldr__load_u64(s->data);
   if (header > LADDER_MAX_HEADER)
     return ldr__fail_at(err, LDR_LIMIT, 0,
         "not a safetensors file, or its header of %U bytes is over %U (LADDER_MAX_HEADER)", header,
         (uint64_t)LADDER_MAX_HEADER);
   if (header > s->size - 8)
-    return ldr__fail_at(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?",
+    return LDR__WRONG(err, 0, "the header claims %U bytes, the file has %U after the length: truncated?",
         header, (uint64_t)s->size - 8);
   LDR__ZERO(ldr_error, json_error);
   ldr_json *j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
   if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
-    ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
+    LDR__WRONG(err, 8, "safetensors header: must be a JSON object");
   for (int32_t k = j->nodes[0].first; k >= 0 && !err->status; k = j->nodes[j->nodes[k].next].next)
     if (ldr_json_equals(j, k, "__metadata__")) ldr__safetensors_meta(w, j, j->nodes[k].next, err);
     else ldr__safetensors_tensor(w, j, k, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
@@ -5288,13 +5290,12 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   for (i = first, at = 8 + header; i < w->count; i++) {
     const ldr_tensor *t = &w->tensors[i];
     if (t->offset != at)
-      return ldr__fail_at(err, LDR_FORMAT, LDR__MIN(t->offset, at),
+      return LDR__WRONG(err, LDR__MIN(t->offset, at),
           t->offset < at ? "tensor \"%q\": its data overlaps another tensor's"
           : "tensor \"%q\": unused bytes before its data", t->name);
     at += t->bytes;
   }
-  if (at != s->size)
-    return ldr__fail_at(err, LDR_FORMAT, at, "%U bytes after the last tensor belong to none", s->size - at);
+  if (at != s->size) return LDR__WRONG(err, at, "%U bytes after the last tensor belong to none", s->size - at);
   return LDR_OK;
 }
 
@@ -5306,13 +5307,12 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
   for (size_t i = 0; i < w->meta_count; i++) {
     const ldr__meta *m = &w->metas[i];
     const char *name = m->key + sizeof LDR__QUANTISED - 1;
-    ldr_tensor *t;
     if (strncmp(m->key, LDR__QUANTISED, sizeof LDR__QUANTISED - 1) != 0) continue;
     for (d = LDR_Q8_0; d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) != 0;) d++;
     if (d > LDR_Q4_0)
-      return ldr__fail_at(err, LDR_UNSUPPORTED, m->at,
+      return LDR__REFUSE(err, m->at,
           "tensor \"%q\": the metadata says it is quantised as \"%q\": only Q8_0 and Q4_0 are known", name, m->value);
-    t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
+    ldr_tensor *t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
     if (!t)
       return ldr__fail_at(
           err, LDR_MISSING, m->at, "the metadata says that tensor \"%q\" is quantised: no such tensor is there", name);
@@ -5336,7 +5336,7 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
   ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
   for (size_t i = 1; i < w->count; i++)
     if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
-      return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%q\" is there twice", w->tensors[i].name);
+      return LDR__WRONG(err, w->tensors[i].offset, "tensor \"%q\" is there twice", w->tensors[i].name);
   return ldr__weights_quantised(w, err);
 }
 
@@ -5397,21 +5397,23 @@ static uint64_t ldr__take_varint(ldr__cursor *c) {
   return 0;
 }
 
-/* The next field of a message: its number and value, or its bytes in *part; 0: the end, or it is broken (c->bad). */
-static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *part) {
+/* A field of a message: its number and value, or its bytes. */
+typedef struct ldr__proto { uint64_t key, value; ldr__cursor part; } ldr__proto;
+
+/* The number of the next field; 0: the end, or it is broken (c->bad). */
+static uint64_t ldr__take_field(ldr__cursor *c, ldr__proto *f) {
   size_t start = c->at;
   uint64_t tag = !c->bad && start < c->size ? ldr__take_varint(c) : 0, kind = tag & 7;
-  *part = ldr__cursor_of(NULL, 0);
-  *value = 0;
-  if (kind == 0 && tag) *value = ldr__take_varint(c);
-  else if (kind == 1 || kind == 5) *value = ldr__take_number(c, kind == 1 ? 8 : 4);
+  memset(f, 0, sizeof *f);
+  if (kind == 0 && tag) f->value = ldr__take_varint(c);
+  else if (kind == 1 || kind == 5) f->value = ldr__take_number(c, kind == 1 ? 8 : 4);
   else if (kind == 2) {
-    *value = ldr__take_varint(c);
-    part->p = ldr__take(c, *value);
-    part->size = part->p ? (size_t)*value : 0;
+    f->value = ldr__take_varint(c);
+    f->part.p = ldr__take(c, f->value);
+    f->part.size = f->part.p ? (size_t)f->value : 0;
   } else c->bad |= tag != 0 || c->at > start;
   if (c->bad) c->at = start;
-  return c->bad ? 0 : tag >> 3;
+  return f->key = c->bad ? 0 : tag >> 3;
 }
 #endif
 
@@ -5427,8 +5429,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
   const unsigned char *p = NULL;
   char text[32] = "(a number)";
   if (c->bad || type > 12)
-    return ldr__fail_at(
-        err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
+    return LDR__WRONG(err, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
   if (type == 9) {
     of = (uint32_t)ldr__take_number(c, 4);
     n = ldr__take_number(c, 8);
@@ -5436,7 +5437,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
       return ldr__fail_at(err, c->bad || of > 12 ? LDR_FORMAT : LDR_UNSUPPORTED, at,
           "GGUF: \"%s\" is a list of values of type %U", key, (uint64_t)of);
     if (n > c->size - c->at)
-      return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n,
+      return LDR__WRONG(err, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n,
           (uint64_t)(c->size - c->at));
     if (of != 8) ldr__take(c, n * ldr__gguf_sizes[of]);
     else while (n-- && !c->bad) ldr__take(c, ldr__take_number(c, 8));
@@ -5448,7 +5449,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
     ldr__format(text, sizeof text, "%I", ldr__take_signed(c, (int)n));
   else ldr__format(text, sizeof text, "%U", ldr__take_number(c, (int)n));
   if (c->bad)
-    return ldr__fail_at(err, LDR_FORMAT, at,
+    return LDR__WRONG(err, at,
         "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
   return ldr__weights_meta_add(w, key, type == 8 ? ldr__weights_text(w, p, (size_t)n, at, err)
       : ldr__weights_text(w, text, strlen(text), at, err), at, err);
@@ -5458,18 +5459,18 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
   const unsigned char *name = ldr__take(c, n);
   uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
-  if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+  if (c->bad) return LDR__WRONG(err, at, "GGUF: the list of tensors ends behind the file: truncated?");
   ldr_tensor *t = ldr__weights_add(w, ldr__weights_text(w, name, (size_t)n, at, err), file, err);
   if (!t || ldr__tensor_dims(t, dims, at, err)) return err->status;
   for (d = 0; d < dims; d++) { /* the fastest first */
     uint64_t k = ldr__take_number(c, 8);
     if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k))
-      return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%q\": the product of its shape is not below 2^64", t->name);
+      return LDR__WRONG(err, at, "tensor \"%q\": the product of its shape is not below 2^64", t->name);
     t->shape[dims - 1 - d] = (int64_t)k;
   }
   type = (uint32_t)ldr__take_number(c, 4);
   t->offset = ldr__take_number(c, 8);
-  if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+  if (c->bad) return LDR__WRONG(err, at, "GGUF: the list of tensors ends behind the file: truncated?");
   for (d = 0; d < LDR_DTYPE_COUNT && (int64_t)type != ldr__dtypes[d].ggml; d++) {}
   if (d == LDR_DTYPE_COUNT)
     return ldr__fail_at(
@@ -5480,7 +5481,7 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
     return ldr__fail_at(
         err, LDR_SHAPE, at, "tensor \"%q\": rows are no multiple of the %U elements of a block", t->name, n);
   if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype)))
-    return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%q\": more bytes than 2^64", t->name);
+    return LDR__WRONG(err, at, "tensor \"%q\": more bytes than 2^64", t->name);
   w->count++;
   return LDR_OK;
 }
@@ -5507,45 +5508,39 @@ static int ldr__gguf_is(const unsigned char *p, size_t n) { return ldr__begins(p
 
 static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
-  uint64_t version, tensors, values, i, align, data, n;
+  uint64_t i;
   size_t first = w->count, k;
   ldr__cursor c = ldr__cursor_of(s->data, s->size);
   c.at = 4;
-  version = ldr__take_number(&c, 4);
-  tensors = ldr__take_number(&c, 8);
-  values = ldr__take_number(&c, 8);
-  if (c.bad) return ldr__fail_at(err, LDR_FORMAT, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
+  uint64_t version = ldr__take_number(&c, 4), tensors = ldr__take_number(&c, 8), values = ldr__take_number(&c, 8);
+  if (c.bad) return LDR__WRONG(err, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
   if (version != 2 && version != 3)
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version,
+    return LDR__REFUSE(err, 4, "GGUF of version %U: 2 and 3 are supported%s", version,
         version > 0xffff ? " (this one is big endian)" : "");
   if (tensors > s->size / 24 || values > s->size / 12)
-    return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values,
+    return LDR__WRONG(err, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values,
         (uint64_t)s->size);
   for (i = 0; i < values; i++) {
-    uint64_t at = c.at;
-    const unsigned char *key;
-    const char *name;
-    n = ldr__take_number(&c, 8);
-    key = ldr__take(&c, n);
+    uint64_t at = c.at, n = ldr__take_number(&c, 8);
+    const unsigned char *key = ldr__take(&c, n);
     if (!key)
-      return ldr__fail_at(err, LDR_FORMAT, at,
+      return LDR__WRONG(err, at,
           "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end "
           "conversion?", i, n);
-    name = ldr__weights_text(w, key, (size_t)n, at, err);
+    const char *name = ldr__weights_text(w, key, (size_t)n, at, err);
     if (!name || ldr__gguf_value(w, &c, name, err)) return err->status;
   }
   for (i = 0; i < tensors; i++) if (ldr__gguf_tensor(w, &c, file, err)) return err->status;
-  align = ldr__gguf_whole(w, "general.alignment", 32);
-  if (align < 1 || align > 65536 || (align & (align - 1)))
-    return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: an alignment of %U", align);
-  data = ((uint64_t)c.at + align - 1) & ~(align - 1);
+  const uint64_t align = ldr__gguf_whole(w, "general.alignment", 32);
+  if (align < 1 || align > 65536 || (align & (align - 1))) return LDR__WRONG(err, 8, "GGUF: an alignment of %U", align);
+  const uint64_t data = ((uint64_t)c.at + align - 1) & ~(align - 1);
   for (k = first; k < w->count; k++) {
     ldr_tensor *t = &w->tensors[k];
     if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data ends behind the file of %U bytes: truncated?",
+      return LDR__WRONG(err, c.at, "tensor \"%q\": its data ends behind the file of %U bytes: truncated?",
           t->name, (uint64_t)s->size);
     if (t->offset % align)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%q\": its data is not aligned to %U bytes", t->name, align);
+      return LDR__WRONG(err, c.at, "tensor \"%q\": its data is not aligned to %U bytes", t->name, align);
     t->offset += data;
     t->data = s->data + (size_t)t->offset;
   }
@@ -5584,11 +5579,11 @@ static void ldr__pickle_free(ldr__pickle *p) {
 
 /* 0, as what fails gives. */
 static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
-  ldr__fail_at(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
+  LDR__WRONG(p->err, p->c.at, "pickle: %s", what);
   return 0;
 }
 
-/* Whether an array of the pickle p has room for `need` items. */
+/* Has an array of p room for `need` items? */
 #define LDR__PICKLE_ROOM(p, type, list, need) \
   (((need) < INT32_MAX && LDR__ROOM(&(p)->alloc, type, (p)->list, (p)->list##_capacity, need)) || \
       !ldr__no_memory((p)->err, "while reading a pickle"))
@@ -5663,7 +5658,7 @@ static int ldr__pickle_global(
     if (as && ldr__same(module, m, in) && ldr__same(name, n, as))
       return ldr__pickle_push_new(p, LDR__P_GLOBAL, i);
   }
-  ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at,
+  LDR__REFUSE(p->err, p->c.at,
       "the pickle asks for %b.%b, which is no tensor and no container: refused, nothing was run",
       (const char *)module, m, (const char *)name, n);
   return 0;
@@ -5726,7 +5721,7 @@ static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
   return ldr__pickle_push_new(p, LDR__P_NUMBER, bytes > 8 ? 0 : ldr__take_signed(&p->c, bytes));
 }
 
-/* What follows the mark (last < 0), or the last n, goes into the container below, or becomes a new one. */
+/* What follows the mark (last < 0), or the last n, goes into the container below (into), or becomes a new one. */
 static int ldr__pickle_gather(ldr__pickle *p, int32_t kind, int last, int into) {
   size_t marked = last < 0, held = marked ? 0 : (size_t)last, from = marked ? ldr__pickle_mark(p) : p->depth - held, i;
   if (p->depth < held || from < marked + (size_t)into) return 0;
@@ -5737,12 +5732,6 @@ static int ldr__pickle_gather(ldr__pickle *p, int32_t kind, int last, int into) 
   return into || ldr__pickle_push(p, v);
 }
 
-static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
-  return ldr__pickle_gather(p, kind, last, 0);
-}
-static int ldr__pickle_extend(ldr__pickle *p, int32_t kind, int last) {
-  return ldr__pickle_gather(p, kind, last, 1);
-}
 
 /* ('storage', type, key, place, elements) */
 static int ldr__pickle_storage(ldr__pickle *p) {
@@ -5771,23 +5760,23 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case '2': return p->depth && ldr__pickle_push(p, p->stack[p->depth - 1]);
     case 'N': return ldr__pickle_push_new(p, LDR__P_NONE, 0);
     case 0x88: case 0x89: return ldr__pickle_push_new(p, LDR__P_NUMBER, *op == 0x88);
-    case 'K': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 1));
-    case 'M': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 2));
+    case 'K': case 'M':
+      return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, *op == 'K' ? 1 : 2));
     case 'J': return ldr__pickle_signed(p, 4);
     case 0x8a: return ldr__pickle_signed(p, (int)ldr__take_number(&p->c, 1));
     case 'G': return ldr__take(&p->c, 8) && ldr__pickle_push_new(p, LDR__P_NUMBER, 0);
     case 'X': case 'T': case 'B': return ldr__pickle_text(p, 4);
     case 0x8c: case 'U': case 'C': return ldr__pickle_text(p, 1);
     case 0x8d: return ldr__pickle_text(p, 8);
-    case ')': case ']': return ldr__pickle_container(p, LDR__P_LIST, 0);
-    case '}': return ldr__pickle_container(p, LDR__P_DICT, 0);
-    case 0x85: case 0x86: case 0x87: return ldr__pickle_container(p, LDR__P_LIST, *op - 0x84);
-    case 't': case 'l': return ldr__pickle_container(p, LDR__P_LIST, -1);
-    case 'd': return ldr__pickle_container(p, LDR__P_DICT, -1);
-    case 'a': return ldr__pickle_extend(p, LDR__P_LIST, 1);
-    case 'e': return ldr__pickle_extend(p, LDR__P_LIST, -1);
-    case 's': return ldr__pickle_extend(p, LDR__P_DICT, 2);
-    case 'u': return ldr__pickle_extend(p, LDR__P_DICT, -1);
+    case ')': case ']': return ldr__pickle_gather(p, LDR__P_LIST, 0, 0);
+    case '}': return ldr__pickle_gather(p, LDR__P_DICT, 0, 0);
+    case 0x85: case 0x86: case 0x87: return ldr__pickle_gather(p, LDR__P_LIST, *op - 0x84, 0);
+    case 't': case 'l': return ldr__pickle_gather(p, LDR__P_LIST, -1, 0);
+    case 'd': return ldr__pickle_gather(p, LDR__P_DICT, -1, 0);
+    case 'a': return ldr__pickle_gather(p, LDR__P_LIST, 1, 1);
+    case 'e': return ldr__pickle_gather(p, LDR__P_LIST, -1, 1);
+    case 's': return ldr__pickle_gather(p, LDR__P_DICT, 2, 1);
+    case 'u': return ldr__pickle_gather(p, LDR__P_DICT, -1, 1);
     case 'c': return ldr__pickle_line(p, &a, &n) && ldr__pickle_line(p, &b, &k) && ldr__pickle_global(p, a, n, b, k);
     case 0x93:
       y = ldr__pickle_pop(p);
@@ -5799,13 +5788,11 @@ static int ldr__pickle_step(ldr__pickle *p) {
       x = ldr__pickle_pop(p);
       return x >= 0 && p->depth && p->values[p->stack[p->depth - 1]].kind == LDR__P_DICT;
     case 'Q': return ldr__pickle_storage(p);
-    case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
-    case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
-    case 'q': return ldr__pickle_memo(p, ldr__take_number(&p->c, 1));
-    case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, 4));
+    case 'h': case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, *op == 'h' ? 1 : 4));
+    case 'q': case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, *op == 'q' ? 1 : 4));
     case 0x94: return ldr__pickle_memo(p, p->memo_count);
     default:
-      ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at - 1,
+      LDR__REFUSE(p->err, p->c.at - 1,
           "the pickle has an operation %d that tensors and containers do not need: refused", (int)*op);
       return 0;
   }
@@ -5827,7 +5814,7 @@ static int32_t ldr__pickle_run(ldr__pickle *p) {
 typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_weights *stores; uint64_t copied;
     ldr_error *err; } ldr__torch;
 
-/* Elements that do not lie one after another are copied into memory of the weights' own. */
+/* Elements that do not lie one after another are copied. */
 static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
   size_t size = ldr_dtype_size(t->dtype), n = (size_t)(t->bytes / size), i, at[LADDER_MAX_DIMS];
   unsigned char *copy = ldr__weights_copy(h->w, (size_t)t->bytes, h->err);
@@ -5888,10 +5875,10 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
       return ldr__fail(h->err, LDR_FORMAT, "tensor \"%q\": reaches behind its storage of %U elements", t->name, held);
   }
   if (elements && (first >= held || reach >= held - first))
-    return ldr__fail_at(h->err, LDR_FORMAT, s->offset,
+    return LDR__WRONG(h->err, s->offset,
         "tensor \"%q\": reaches behind its storage of %U elements: truncated?", t->name, held);
   if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / size)
-    return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset,
+    return LDR__REFUSE(h->err, s->offset,
         "tensor \"%q\": %U elements spread out of %U that are stored", t->name, elements, held);
   t->bytes = elements * size;
   t->offset = s->offset + first * size;
@@ -5902,7 +5889,7 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   return LDR_OK;
 }
 
-/* The tensors of a dictionary; where it has none, those of the one it keeps under a usual name. */
+/* The tensors of a dictionary, or else of the one it keeps under a usual name. */
 static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   static const char *const names[] = { "state_dict", "model_state_dict", "model", "module" };
   const ldr__pickle *p = &h->p;
@@ -5937,22 +5924,21 @@ static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, siz
 
 static int ldr__zip_is(const unsigned char *p, size_t n) { return ldr__begins(p, n, "PK\3\4"); }
 
-/* The members of an archive whose data is stored as it is: those under data/ by their number, and the pickle. Source:
-   PKWARE's APPNOTE, with the 64-bit records that files over 4 GB have. */
+/* The members of an archive: those under data/ by their number, and the pickle. Source: PKWARE's APPNOTE, with the
+   64-bit records that files over 4 GB have. */
 static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, size_t *pickle_size) {
   const ldr__source *s = &h->w->files[h->file];
   size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
   uint64_t count, at, k;
   while (end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
   if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u)
-    return ldr__fail_at(
-        h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
+    return LDR__WRONG(h->err, s->size, "a zip archive without its list of members at the end: truncated?");
   count = ldr__load_u16(s->data + end + 10);
   at = ldr__load_u32(s->data + end + 16);
   if ((at == 0xffffffffu || count == 0xffff) && end >= 20 && ldr__load_u32(s->data + end - 20) == 0x07064b50u) {
     uint64_t z = ldr__load_u64(s->data + end - 12);
     if (s->size < 56 || z > s->size - 56 || ldr__load_u32(s->data + z) != 0x06064b50u)
-      return ldr__fail_at(h->err, LDR_FORMAT, end - 20, "a zip archive whose list of members is not where it says");
+      return LDR__WRONG(h->err, end - 20, "a zip archive whose list of members is not where it says");
     count = ldr__load_u64(s->data + z + 32);
     at = ldr__load_u64(s->data + z + 48);
   }
@@ -5961,20 +5947,16 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
   for (k = 0; k < count; k++) {
     size_t from = c.at, i, slash;
     const unsigned char *e = ldr__take(&c, 46), *name, *extra, *local;
-    uint64_t packed, size, place;
     uint32_t n = e ? ldr__load_u16(e + 28) : 0, x = e ? ldr__load_u16(e + 30) : 0, stop;
     name = ldr__take(&c, n);
     extra = ldr__take(&c, x);
     if (!e || ldr__load_u32(e) != 0x02014b50u || !ldr__take(&c, ldr__load_u16(e + 32)))
-      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
-    packed = ldr__load_u32(e + 20);
-    size = ldr__load_u32(e + 24);
-    place = ldr__load_u32(e + 42);
+      return LDR__WRONG(h->err, from, "a zip archive whose list of members is damaged");
+    uint64_t packed = ldr__load_u32(e + 20), size = ldr__load_u32(e + 24), place = ldr__load_u32(e + 42);
     for (i = 0; i + 4 <= x; i += 4 + stop) { /* 64-bit numbers in place of those that are all ones */
-      ldr__cursor z;
       stop = ldr__load_u16(extra + i + 2);
       if (ldr__load_u16(extra + i) != 1 || stop > x - i - 4) continue;
-      z = ldr__cursor_of(extra + i + 4, stop);
+      ldr__cursor z = ldr__cursor_of(extra + i + 4, stop);
       if (size == 0xffffffffu) size = ldr__take_number(&z, 8);
       if (packed == 0xffffffffu) packed = ldr__take_number(&z, 8);
       if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
@@ -5983,14 +5965,13 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     if (ldr__same(name + slash, n - slash, "data.pkl")) slash = SIZE_MAX;
     else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
     if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u)
-      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
+      return LDR__WRONG(h->err, from, "a zip archive that points at no member");
     local = s->data + place;
     place += 30u + ldr__load_u16(local + 26) + ldr__load_u16(local + 28);
     if (ldr__load_u16(e + 10) != 0 || packed != size)
-      return ldr__fail_at(
-          h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
+      return LDR__REFUSE(h->err, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
     if (place > s->size || size > s->size - place)
-      return ldr__fail_at(h->err, LDR_FORMAT, from, "a member of the zip archive ends behind the file: truncated?");
+      return LDR__WRONG(h->err, from, "a member of the zip archive ends behind the file: truncated?");
     if (slash == SIZE_MAX) {
       *pickle = s->data + place;
       *pickle_size = (size_t)size;
@@ -6025,9 +6006,9 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
       ldr__pickle_name(name, key);
       t = (ldr_tensor *)(uintptr_t)ldr_weights_find(s, name);
     }
-    if (!t) return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage that no tensor asks for");
+    if (!t) return LDR__WRONG(h->err, at, "a storage that no tensor asks for");
     if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || !ldr__take(&p->c, bytes))
-      return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage ends behind the file: truncated?");
+      return LDR__WRONG(h->err, at, "a storage ends behind the file: truncated?");
     t->data = p->c.p + (size_t)at;
     t->offset = at;
     t->bytes = bytes;
@@ -6049,12 +6030,11 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err)
   if (!legacy) {
     pickle = NULL;
     if (!ldr__zip_members(&h, &pickle, &size) && !pickle)
-      ldr__fail_at(
-          err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
+      LDR__WRONG(err, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
+    else if (size > LADDER_MAX_HEADER)
+      ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size,
+          (uint64_t)LADDER_MAX_HEADER);
   }
-  if (!err->status && !legacy && size > LADDER_MAX_HEADER)
-    ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size,
-        (uint64_t)LADDER_MAX_HEADER);
   h.p.c.p = w->files[file].data; /* places are of the file */
   h.p.c.at = h.p.from = pickle ? (size_t)(pickle - h.p.c.p) : 0;
   h.p.c.size = h.p.c.at + size;
@@ -6116,21 +6096,19 @@ static int ldr__text_is(const unsigned char *p, size_t n) {
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
-  if (s->size == 0)
-    return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
+  if (s->size == 0) return LDR__WRONG(err, 0, "an empty file, not a safetensors file: the download failed?");
   for (size_t i = 0; i < LDR__COUNT(ldr__not_weights); i++)
     if (ldr__begins(s->data, s->size, ldr__not_weights[i].begins))
-      return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
+      return LDR__WRONG(err, 0, "%s", ldr__not_weights[i].what);
   for (size_t i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
-  if (ldr__onnx_is(s->data, s->size))
-    return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
+  if (ldr__onnx_is(s->data, s->size)) return LDR__WRONG(err, 0, "an ONNX model: export safetensors instead");
   if (ldr__text_is(s->data, s->size))
-    return ldr__fail_at(err, LDR_FORMAT, 0,
+    return LDR__WRONG(err, 0,
         "a text, not a safetensors file: \"%b\": a link that became a file, or a server's message?",
         (const char *)s->data, s->size);
   if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6)
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
+    return LDR__REFUSE(err, 0, "a pickle that PyTorch did not write: only its own are read");
   return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
 }
 
@@ -6140,7 +6118,7 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(
   ldr_weights *w = ldr__weights_new(1, alloc, err);
   if (!w) return NULL;
   ldr__source_borrow(&w->files[0], data, size);
-  if (!data) ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open_memory: no data");
+  if (!data) LDR__MISUSE(err, "ldr_weights_open_memory: no data");
   else if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
   ldr_weights_close(w);
   return NULL;
@@ -6152,7 +6130,7 @@ static void ldr__five_digits(char *at, uint64_t v) {
   for (int i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
 }
 
-/* A GGUF model in several files, NAME-00001-of-00003.gguf and so on, the first of which has been read: the others. */
+/* The other files of a GGUF model, of which the first, NAME-00001-of-00003.gguf, has been read. */
 static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64_t parts, ldr_error *err) {
   char name[LADDER_MAX_PATH], first[] = "-00001-of-00000.gguf";
   size_t n = strlen(path), k = sizeof first - 1;
@@ -6160,14 +6138,13 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
       "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
   ldr__five_digits(first + 10, parts);
   if (ldr__gguf_whole(w, "split.no", 0) != 0 || n < k || n >= sizeof name || memcmp(path + n - k, first, k) != 0)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "one of %U files of a model: open the first, whose name ends with %s", parts, first);
+    return LDR__MISUSE(err, "one of %U files of a model: open the first, whose name ends with %s", parts, first);
   if (ldr__weights_files(w, (int32_t)parts, err)) return err->status;
   memcpy(name, path, n + 1);
   for (int32_t i = 1; i < (int32_t)parts; i++) {
     ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
     if (ldr__source_open(&w->files[i], name, &w->alloc, err)) return err->status;
-    if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
+    if (!ldr__gguf_is(w->files[i].data, w->files[i].size)) LDR__WRONG(err, 0, "not a GGUF file");
     if (err->status || ldr__gguf_parse(w, i, err)) return ldr__fail_in_file(err, name);
   }
   return LDR_OK;
@@ -6220,14 +6197,14 @@ static int ldr__bundle_name(char *s) {
 
 /* The first entry, which opens the files of data. */
 static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
-  uint64_t field, value, shards = 0, big = 0;
+  uint64_t shards = 0, big = 0;
   char path[LADDER_MAX_PATH];
-  ldr__cursor part;
-  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
-    if (field == 1) shards = value;
-    if (field == 2) big = value;
+  ldr__proto f;
+  while (ldr__take_field(&c, &f)) {
+    if (f.key == 1) shards = f.value;
+    if (f.key == 2) big = f.value;
   }
-  if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail_at(h->err, LDR_FORMAT, 0,
+  if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return LDR__WRONG(h->err, 0,
       "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
   if (big) return ldr__bundle_fail(h, LDR_UNSUPPORTED, 0, "written big-endian");
   h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
@@ -6236,7 +6213,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
     size_t n = strlen(h->path) - strlen(".index");
     ldr__five_digits(tail + 6, (uint64_t)i);
     ldr__five_digits(tail + 15, shards);
-    if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, "the path is too long");
+    if (n + sizeof tail > sizeof path) return LDR__MISUSE(h->err, "the path is too long");
     memcpy(path, h->path, n);
     memcpy(path + n, tail, sizeof tail);
     if (ldr__source_open(&h->w->files[i], path, &h->w->alloc, h->err)) return h->err->status;
@@ -6244,14 +6221,13 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
   return h->err->status;
 }
 
-/* The dimensions of a shape, each a message of its own, to t; 0: it cannot be read, or err says what it has. */
+/* The dimensions of a shape, each a message, to t; 0: it cannot be read, or err says why. */
 static int ldr__bundle_shape(ldr__bundle *h, ldr_tensor *t, ldr__cursor c, uint64_t *elements, uint64_t at) {
-  uint64_t field, value, n;
-  ldr__cursor dim, part;
-  while ((field = ldr__take_field(&c, &value, &dim)) != 0) {
-    if (field != 2) continue;
-    for (n = 0; (field = ldr__take_field(&dim, &value, &part)) != 0;)
-      if (field == 1) n = LDR__MIN(value, (uint64_t)INT64_MAX);
+  uint64_t n;
+  ldr__proto f, g;
+  while (ldr__take_field(&c, &f)) {
+    if (f.key != 2) continue;
+    for (n = 0; ldr__take_field(&f.part, &g);) if (g.key == 1) n = LDR__MIN(g.value, (uint64_t)INT64_MAX);
     if (t->dims == LADDER_MAX_DIMS) return !ldr__fail_at(h->err, LDR_LIMIT, at,
         "tensor \"%q\": over %d dimensions (LADDER_MAX_DIMS)", h->key, LADDER_MAX_DIMS);
     t->shape[t->dims++] = (int64_t)n;
@@ -6261,32 +6237,30 @@ static int ldr__bundle_shape(ldr__bundle *h, ldr_tensor *t, ldr__cursor c, uint6
 }
 
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
-  uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
+  uint64_t type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
   char name[sizeof h->key];
-  ldr__cursor part;
+  ldr__proto f;
   int32_t d;
   if (!h->key[0]) return ldr__bundle_header(h, c);
   if (!h->w) return ldr__bundle_fail(h, LDR_FORMAT, at, "its first entry is missing");
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
-    return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
+    return LDR__REFUSE(h->err, at,
         "a checkpoint of TensorFlow 2's objects (\"%q\"): only those of named variables, as BERT was published, are "
         "read", h->key);
   memcpy(name, h->key, sizeof name); /* the next key may share its beginning */
   if (!ldr__bundle_name(name)) return LDR_OK;
   ldr_tensor *t = ldr__weights_add(h->w, ldr__weights_text(h->w, name, strlen(name), at, h->err), 0, h->err);
   if (!t) return h->err->status;
-  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
-    if (field == 1) type = value;
-    if (field == 2 && !ldr__bundle_shape(h, t, part, &elements, at)) c.bad = 1;
-    if (field == 3) shard = value;
-    if (field == 4) t->offset = value;
-    if (field == 5) size = value;
-    if (field == 7) sliced = 1;
+  while (ldr__take_field(&c, &f)) {
+    if (f.key == 1) type = f.value;
+    if (f.key == 2 && !ldr__bundle_shape(h, t, f.part, &elements, at)) c.bad = 1;
+    if (f.key == 3) shard = f.value;
+    if (f.key == 4) t->offset = f.value;
+    if (f.key == 5) size = f.value;
+    if (f.key == 7) sliced = 1;
   }
-  if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read",
-      h->key);
-  if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-      "tensor \"%q\": it is stored in slices, which are not read", h->key);
+  if (c.bad) return LDR__WRONG(h->err, at, "TensorFlow checkpoint: the entry of \"%q\" cannot be read", h->key);
+  if (sliced) return LDR__REFUSE(h->err, at, "tensor \"%q\": it is stored in slices, which are not read", h->key);
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
     if (ldr__dtypes[d].tensorflow > 0 && (uint64_t)ldr__dtypes[d].tensorflow == type) break;
   if (d == LDR_DTYPE_COUNT) return ldr__fail_at(h->err, LDR_DTYPE, at,
@@ -6295,7 +6269,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size ||
       shard >= (uint64_t)h->w->file_count ||
       t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
-    return ldr__fail_at(h->err, LDR_FORMAT, at,
+    return LDR__WRONG(h->err, at,
         "tensor \"%q\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", h->key, size,
         t->offset, shard);
   t->file = (int32_t)shard;
@@ -6318,11 +6292,10 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   while (c.at < c.size && !h->err->status) {
     uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
     const unsigned char *key = ldr__take(&c, more);
-    ldr__cursor value;
-    value = ldr__cursor_of(ldr__take(&c, n), (size_t)LDR__MIN(n, (uint64_t)c.size));
+    ldr__cursor value = ldr__cursor_of(ldr__take(&c, n), (size_t)LDR__MIN(n, (uint64_t)c.size));
     if (c.bad || (!index &&
         (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
-      return ldr__fail_at(h->err, LDR_FORMAT, entry,
+      return LDR__WRONG(h->err, entry,
           "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters", (int)sizeof h->key - 16);
     if (index) {
       uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
@@ -6336,11 +6309,11 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   return h->err->status;
 }
 
-/* The index, which is open; its footer says where the block is that says where all others are. */
+/* The open index; its footer says where the block is that says where the others are. */
 static ldr_status ldr__bundle_read(ldr__bundle *h) {
   uint64_t at, size = h->index.size;
   if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
-    return ldr__fail_at(h->err, LDR_FORMAT, size ? size - 1 : 0,
+    return LDR__WRONG(h->err, size ? size - 1 : 0,
         "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
   ldr__cursor c = ldr__cursor_of(h->index.data + size - 48, 40);
   ldr__take_varint(&c); /* of metadata, which TensorFlow does not write */
@@ -6362,23 +6335,21 @@ static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocat
   return ldr__weights_opened(h.w, path, err);
 }
 
-/* The shards an index names, each once. A name may not leave the directory. Names met before are
-   looked up by hash: comparing with every entry before would let an index cost quadratic time. */
+/* The shards an index names, each once and in its directory. Names met before are looked up by hash: comparing with all
+   would cost quadratic time. */
 static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char *dir, ldr_error *err) {
   enum { SLOTS = 2 * LADDER_MAX_FILES };
   /* 1 + the entry that named a shard first */
   int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];
   char name[512], path[LADDER_MAX_PATH];
-  if (!ldr__json_is(j, map, LDR_JSON_OBJECT))
-    return ldr__fail_at(err, LDR_FORMAT, 0, "the index has no weight_map object");
+  if (!ldr__json_is(j, map, LDR_JSON_OBJECT)) return LDR__WRONG(err, 0, "the index has no weight_map object");
   memset(slots, 0, sizeof slots);
   for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     int32_t value = j->nodes[k].next;
     uint32_t slot = 2166136261u; /* FNV-1a */
     ptrdiff_t n = ldr_json_string(name, sizeof name, j, value), i;
     if (n <= 0 || (size_t)n >= sizeof name || strchr(name, '/') || strchr(name, '\\'))
-      return ldr__fail_at(
-          err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
+      return LDR__WRONG(err, j->nodes[value].begin, "the index names a file that is not a plain file name");
     for (i = 0; i < n; i++) slot = (slot ^ (unsigned char)name[i]) * 16777619u;
     slot = (slot ^ slot >> 15) % SLOTS;
     while (slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name)) slot = (slot + 1) % SLOTS;
@@ -6387,7 +6358,7 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
         return ldr__fail_at(
             err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
       if (!ldr__path_join(path, sizeof path, dir, name))
-        return ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH);
+        return LDR__MISUSE(err, "the path is longer than %d bytes", LADDER_MAX_PATH);
       if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
       if (ldr__weights_parse(w, files, err)) return ldr__fail_in_file(err, path);
       files++;
@@ -6428,25 +6399,17 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     { "adapter_model.safetensors", ldr__weights_open_one }, { "adapter_model.bin", ldr__weights_open_one } };
   char full[LADDER_MAX_PATH];
   LDR__OWN_ERROR(err);
-  if (!path) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open: no path");
-    return NULL;
-  }
-  if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
-  if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
-  if (strstr(path, ".ckpt.data-")) {
-    ldr__fail(err, LDR_ARGUMENT, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
-    return NULL;
-  }
-  for (size_t i = 0; i < LDR__COUNT(names); i++)
-    if (ldr__path_join(full, sizeof full, path, names[i].name) &&
-        ldr__file_exists(full)) return names[i].open(full, alloc, err);
-  if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
-    ldr__fail(err, LDR_MISSING,
-        "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
-    return NULL;
-  }
-  return ldr__weights_open_one(path, alloc, err);
+  if (!path) LDR__MISUSE(err, "ldr_weights_open: no path");
+  else if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
+  else if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
+  else if (strstr(path, ".ckpt.data-"))
+    LDR__MISUSE(err, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
+  for (size_t i = 0; !err->status && i < LDR__COUNT(names); i++)
+    if (ldr__there(full, path, names[i].name)) return names[i].open(full, alloc, err);
+  if (!err->status && !ldr__there(full, path, "config.json")) return ldr__weights_open_one(path, alloc, err);
+  ldr__fail(err, LDR_MISSING,
+      "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
+  return NULL;
 }
 #endif /* LADDER_NO_STDIO */
 
@@ -6484,14 +6447,14 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
    >>tokenizer         Text to tokens and back: a table of parts
    ----------------
    Text passes the added tokens, the normalisers, the splitters, the cutter and the template,
-   and back through the decoders. Each kind of part is a table with one row for each member;
-   the names and the behaviour are those of Hugging Face's tokenizer.json, whose answers this
-   gives: the same ids, offsets and texts.
+   and back through the decoders. Each kind of part is a table. Names and behaviour are those
+   of Hugging Face's tokenizer.json: the same ids, offsets and texts.
    ================ */
 
 #ifndef LADDER_NO_TOKENIZER
 
-#ifndef LADDER_MAX_WORD_CHARS      /* characters of a word that WordPiece looks up at all */
+#ifndef LADDER_MAX_WORD_CHARS /* of a word that WordPiece looks up at all */
+
 #define LADDER_MAX_WORD_CHARS 100
 #endif
 #define LDR__VOCAB_BYTES 0x40000000u
@@ -6632,10 +6595,10 @@ typedef struct ldr__norm ldr__norm;
 typedef struct ldr__lines ldr__lines;
 typedef struct ldr__step ldr__step;
 
-/* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent or NULL. */
+/* A setting of a part: its key in the file, what it sets, and to what where that is absent or NULL. */
 typedef struct ldr__key { const char *name; int what; int32_t otherwise; const char *text; } ldr__key;
 
-/* A kind of part: its name in a tokenizer.json, one of three functions, and its settings. */
+/* A kind of part: its name in the file, one of three functions, and its settings. */
 typedef struct ldr__part_row {
   const char *name;
   void (*normalize)(ldr__norm *);
@@ -6694,7 +6657,7 @@ typedef struct ldr__added {
   int lstrip, rstrip, single_word, normalized, special;
 } ldr__added;
 
-/* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
+/* Before each block of memory; all live as long as the tokenizer or until they grow. */
 typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr__chunk;
 #define LDR__CHUNK_HEAD ((sizeof(ldr__chunk) + 15) / 16 * 16)
 
@@ -6716,8 +6679,8 @@ struct ldr_tokenizer {
   int32_t unk; /* the token of what is unknown, or -1 */
   ldr__added *added;
   int32_t added_count, added_room;
-  ldr__trie raw, normal, names, pieces_trie, frozen; /* added tokens before and after normalising, all by name;
-                                                              Unigram's pieces; pieces never cut */
+  /* added tokens before and after normalising, all by name; Unigram's pieces; pieces never cut */
+  ldr__trie raw, normal, names, pieces_trie, frozen;
   /* parts, in the order in which text passes */
   ldr__parts parts[LDR__PROCESSORS];
   const ldr__cutter *cutter;
@@ -6800,8 +6763,8 @@ LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
 
 /* ---- the vocabulary ---- */
 
-/* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. It starts from the address of
-   its table: nobody can choose words that collide, because they do not know it. */
+/* FNV-1a: one pass over a word gives the hash of every beginning. It starts from the address of its table: nobody who
+   does not know that can choose words that collide. */
 static uint32_t ldr__address_hash(const void *table) {
   return 2166136261u ^ ((uint32_t)((uintptr_t)table >> 4) * 2654435769u);
 }
@@ -6824,10 +6787,9 @@ static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, co
   size_t i = (hash ^ hash >> 15) & (t->slot_count - 1);
   for (;; i = (i + 1) & (t->slot_count - 1)) {
     ldr__vocab_slot *slot = t->slots + i;
-    const char *piece;
     if (slot->id < 0) return slot;
     if (LDR__SIZE(slot->hash != hash ||, ) ldr__piece_bytes(t, slot->id) != prefix_bytes + n) continue;
-    piece = ldr__piece_text(t, slot->id);
+    const char *piece = ldr__piece_text(t, slot->id);
     if (memcmp(piece, prefix, prefix_bytes) == 0 && memcmp(piece + prefix_bytes, s, n) == 0) return slot;
   }
 }
@@ -6839,8 +6801,8 @@ static int32_t ldr__piece_named(const ldr_tokenizer *t, const char *name) {
   return ldr__piece_find(t, name, strlen(name));
 }
 
-/* Room for ids below `room` and the tokens that other files add, with scores and types where the file has them; `text`
-   bytes of pieces to begin with. */
+/* Room for ids below `room` and the tokens that other files add, with scores and types if asked for; `text` bytes of
+   pieces to begin with. */
 static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
   room += t->room_hint;
   size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
@@ -6873,7 +6835,7 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
   return p;
 }
 
-/* Builds the index of all pieces; there is room in it for piece_room. */
+/* The index of all pieces, with room for piece_room. */
 static void ldr__pieces_index(ldr_tokenizer *t) {
   static const char hex[] = "0123456789ABCDEF";
   size_t i, n = 4;
@@ -6888,7 +6850,7 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
     uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), s, bytes);
     ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, s, bytes);
     if (!t->pieces[id].start) continue;
-    /* a piece that occurs twice is found under its last id, as in the originals, whose vocabulary is a map */
+    /* a piece that occurs twice is found under its last id, as in the originals' maps */
     LDR__SIZE(slot->hash = hash;, )
     slot->id = id;
     t->longest = LDR__MAX(t->longest, bytes);
@@ -6990,7 +6952,7 @@ static int32_t ldr__trie_find(const ldr__trie *trie, ldr__string s) {
 
 /* ---- text on its way ---- */
 
-/* Arrays that grow and are used again: one for each use that may be under way at the same time. */
+/* Arrays that grow and are used again: one for each use at the same time. */
 enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
     LDR__ROOM_SURFACES, LDR__ROOMS };
 
@@ -7015,8 +6977,9 @@ struct ldr__cutting {
 };
 
 static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
-  if (!c->status) c->why = why;
-  if (!c->status) c->status = status;
+  if (c->status) return;
+  c->why = why;
+  c->status = status;
 }
 
 static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encoding *out) {
@@ -7100,9 +7063,8 @@ static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int3
 
 /* ---- normalising: f(text) -> text ---- */
 
-/* One normaliser under way. Where a character of the result came from follows the original's rule: a character put with
-   change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one
-   before. */
+/* One normaliser under way. Where a character came from follows the original's rule: put with change 0 it stands for
+   the next one of `in`, with -k for that and the k after it, with 1 for the one before. */
 struct ldr__norm { ldr__cutting *c; const ldr__step *part; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
 
 /* Where the byte of `in` before `at` came from, or the beginning. */
@@ -7152,7 +7114,7 @@ static void ldr__normalize_bert(ldr__norm *p) {
   }
 }
 
-/* Normalisers of single characters: flags[0] of them takes marks out, 2 is Nmt's of control characters and blanks. */
+/* Of single characters. flags[0]: 0 lower case, 1 no marks, 2 Nmt's way with control characters and blanks. */
 static void ldr__normalize_chars(ldr__norm *p) {
   int32_t n;
   while (p->at < p->in.size && !p->c->status) {
@@ -7203,9 +7165,8 @@ static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
   for (int32_t i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
 }
 
-static void ldr__normalize_bytes(ldr__norm *p) {
-  ldr__put_bytes(p->c, p->out, &p->in);
-}
+static void ldr__normalize_bytes(ldr__norm *p) { ldr__put_bytes(p->c, p->out, &p->in); }
+
 
 /* ---- normal forms ---- */
 
@@ -7245,7 +7206,7 @@ static void ldr__form_flush(ldr__form *f) {
   }
 }
 
-/* Characters of which no normal form changes anything unless a mark follows. */
+/* Characters that no normal form changes unless a mark follows. */
 static int ldr__form_inert(uint32_t c, int compat, int compose) {
   return c < (compose && !compat ? 0x300u : 0xa0u) || (c >= 0x3400 && c < 0xa000);
 }
@@ -7282,7 +7243,7 @@ static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
   return i < m->unit_count ? ldr__load_u32(m->units + 4 * (size_t)i) : 0;
 }
 
-/* The text for the shortest or longest beginning of s that the map knows, and the bytes of that; or NULL. */
+/* The text for the shortest or longest beginning of s that the map knows, and its bytes; or NULL. */
 static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, int longest, int32_t *bytes) {
   uint32_t unit = ldr__map_unit(m, 0), node = unit >> 10 << ((unit & 512) >> 6), value;
   const char *found = NULL;
@@ -7302,8 +7263,7 @@ static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, i
 }
 
 /* Puts what n bytes, of so many characters, become; 0 if several together become nothing known. ASCII by table. The
-   original counts surplus characters as new, and takes what is missing from the last one it put, which may be one of
-   before. */
+   original counts surplus characters as new, and takes what is missing from the last one it put before. */
 static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, int32_t chars, ldr__mark *last) {
   int32_t bytes, k, count = 0;
   const char *by = n > 1 || m->single[(unsigned char)*s] ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
@@ -7445,8 +7405,9 @@ typedef struct ldr__rx { /* compiling */
 } ldr__rx;
 
 static void ldr__rx_fail(ldr__rx *r, const char *why) {
-  if (!r->why) r->where = r->at;
-  if (!r->why) r->why = why;
+  if (r->why) return;
+  r->where = r->at;
+  r->why = why;
 }
 
 static void ldr__rx_put(ldr__rx *r, int32_t v) {
@@ -7561,11 +7522,9 @@ static int ldr__rx_item(const int32_t *code, uint32_t c, int32_t *size) {
   case LDR__IN_WORD: is = (ldr__char_word(c) && c != 0x200c && c != 0x200d) ||
       (c > 0xb0 && c < 0xbf && ldr__char_in(c, LDR__NUMBERS)); break;
   case LDR__IN_SCRIPT: is = ldr__char_script(c) == code[1]; break;
-  case LDR__IN_CLASS:
+  default: /* LDR__IN_CLASS */
     *size = 1 + code[2];
     is = ldr__rx_class_has(code + 1, c);
-    break;
-  default: break;
   }
   return is != (code[0] & 1);
 }
@@ -7751,7 +7710,7 @@ static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
   return 1;
 }
 
-/* Repeats the code from `start` on, a group: copies of it, each behind a branch once the least number is there. */
+/* Repeats the group from `start` on: copies, each behind a branch once the least number is there. */
 static void ldr__rx_repeat(ldr__rx *r, int32_t start, int32_t least, int32_t most, int kind) {
   int32_t size = r->used - start, i, k, split = kind == LDR__RUN_LAZY ? LDR__RX_RSPLIT : LDR__RX_SPLIT,
       copies = LDR__MAX(least, most < 0 ? least + 1 : most);
@@ -7810,7 +7769,7 @@ static int ldr__rx_alternatives(ldr__rx *r) {
   return least;
 }
 
-/* Reads a pattern into a program of the tokenizer's; NULL with an error that says what is not understood. */
+/* A pattern as a program of the tokenizer's; NULL with an error that says what is not understood. */
 static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset) {
   int32_t *program, *code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *code);
   ldr__rx r = { pattern.text, pattern.bytes, 0, 0, code ? LDR__RX_SIZE : 0, 0, 0, code, NULL, 0 };
@@ -7821,8 +7780,7 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
   if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
   if (!code) ldr__no_memory(t->err, "for a regular expression");
   ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
-  if (r.why)
-    ldr__fail_at(t->err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
+  if (r.why) LDR__REFUSE(t->err, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
   return program;
 }
 
@@ -7854,7 +7812,7 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
   }
 }
 
-/* A place to go on from when what was tried fails: behind a run of characters `at` may go back down to `least`. */
+/* Where to go on when what was tried fails: behind a run of characters `at` may go back down to `least`. */
 typedef struct ldr__frame { const int32_t *pc; int32_t at, least; } ldr__frame;
 
 static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
@@ -7873,7 +7831,7 @@ static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s
   return (to >= 0) != (kind & 1) ? at : -1;
 }
 
-/* A run of characters: takes as many as it may, and leaves a frame to come back to. */
+/* Takes as many characters as it may, and leaves a frame to come back to. */
 static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t *next, const char *s, int32_t n,
     int32_t at, int32_t *frames) {
   int32_t least = pc[2], most = pc[3], k = 0, bytes = 0, from = at;
@@ -7887,7 +7845,7 @@ static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t 
   return at;
 }
 
-/* Back to the last frame, of a run one character less each time: where to go on, or -1 with nothing left. */
+/* Back to the last frame, of a run one character less each time: where to go on, or -1. */
 static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t *frames, int32_t base) {
   if (--c->steps < 0)
     ldr__cut_fail(c, LDR_LIMIT, "a regular expression of the tokenizer takes too long on this text");
@@ -7951,7 +7909,7 @@ static int32_t ldr__find_word(const char *s, int32_t n, int32_t at) {
   return at;
 }
 
-/* The next place from *next on where the part's pattern is: 1, its bytes, and where to look for the one after it. */
+/* The next place from *next on where the part's pattern is: 1, its bytes, and where to look next. */
 static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t *next, int32_t *begin,
     int32_t *end) {
   int32_t from = *next, bytes = 1, to = -1;
@@ -8011,7 +7969,7 @@ typedef struct ldr__splits {
   int32_t from, to; /* the stretch held back; from -1: none */
 } ldr__splits;
 
-/* One stretch of text, which is a match or lies between two: held back until it is known whether the next joins it. */
+/* A stretch of text, a match or between two: held back until it is known whether the next joins it. */
 static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match) {
   int behaviour = s->p->behaviour, joins;
   match = match != s->p->invert;
@@ -8108,7 +8066,7 @@ static void ldr__split(ldr__cutting *c, const ldr__step *p, const ldr__view *v) 
 
 /* ---- encodings ---- */
 
-/* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all of them or none. */
+/* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all or none. */
 #define LDR__COLUMNS 6
 
 static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
@@ -8184,7 +8142,7 @@ static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
   c->w->surface_used += more;
 }
 
-/* Does the tokenizer write bytes that no piece covers as the tokens that stand for them, and is there one for each? */
+/* Are bytes that no piece covers written as tokens of their own, and is there one for each? */
 static int ldr__bytes_known(const ldr_tokenizer *t, const char *s, int32_t n) {
   int32_t i = 0;
   while (t->byte_fallback && i < n && t->bytes[(unsigned char)s[i]] >= 0) i++;
@@ -8210,7 +8168,7 @@ static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
   else ldr__emit_unknown(c, v, 0, v->size);
 }
 
-/* WordPiece: the longest piece that fits, again and again; a word with a part that is none is unknown as a whole. */
+/* WordPiece: the longest piece that fits, again and again; a word with a part that is none is unknown. */
 static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
   const ldr_tokenizer *t = c->t;
   uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1]; /* of the text from `start` up to each byte */
@@ -8261,7 +8219,7 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
     p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
     if (p.id >= 0 && !ldr__sp_joins(t->types[p.id])) p.id = -1;
     if (p.id < 0) return p;
-    /* scores as numbers of which the smallest belongs to the highest score */
+    /* the highest score is the lowest rank */
     uint32_t bits = ldr__bits_from_float((float)t->scores[p.id]);
     bits = bits & 0x80000000u ? bits : ~bits & 0x7fffffffu;
     p.rank = LDR__MIN(bits, LDR__NO_RANK - 1);
@@ -8358,7 +8316,7 @@ static uint32_t ldr__bpe_bit(uint32_t a, uint32_t b) {
   return (h ^ h >> 15) & 0xffff;
 }
 
-/* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
+/* Joins n symbols, each stretch between neighbours that never meet in a piece for itself, so that few are looked at
    together. Returns how many stay. */
 static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
   ldr__symbol *s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
@@ -8457,7 +8415,7 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
 
 typedef struct ldr__node { double score; int32_t start, id; } ldr__node;
 
-/* A sum as it is stored: the x87 computes with more bits, and sums that are equal as doubles would not be. */
+/* As it is stored: the x87 computes with more bits, and sums that are equal as doubles would not be. */
 static double ldr__as_double(double x) {
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
   return x;
@@ -8626,8 +8584,9 @@ static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ld
   }
 }
 
-/* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at
-   most half of the room; else both get a half, the longer one (the second of two equals) the odd token. */
+/* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole up to half of
+   the room; else both get a half, the longer one (the second of two equals) the odd token. */
+
 static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
   int32_t small = LDR__MIN(n1, n2);
   if (n1 <= room - n2) return n1;
@@ -8658,7 +8617,7 @@ static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, i
   }
 }
 
-/* The tokens of both texts lie one after the other, n1 and n2: puts the template around them. */
+/* Puts the template around the n1 and n2 tokens of both texts. */
 static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_t n1, int32_t n2, int special) {
   ldr_encoding *e = c->out;
   int32_t total = n1 + n2 + (special ? m->added : 0), at = total, i, k, n, end = n1 + n2;
@@ -8674,7 +8633,7 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
   }
 }
 
-/* The tokens of both texts, one after the other, each up to `limit`: what comes behind those is cut away anyway. */
+/* The tokens of both texts, one after the other, each up to `limit`: the rest is cut away anyway. */
 static void ldr__encode_texts(ldr__cutting *c, int32_t limit, int32_t n[2]) {
   n[0] = n[1] = c->out->count = 0;
   for (int32_t k = 0; k < 2 && (k == 0 || c->text[k]) && !c->status; k++) {
@@ -8732,12 +8691,12 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     why = "the allocator of the encoding has one function of two; set both or neither";
   else if ((unsigned)d.truncate > LDR_TRUNCATE_ONLY_SECOND)
     why = "the kind of truncation is none of LDR_TRUNCATE_*";
-  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
+  if (why) return LDR__MISUSE(err, "%s", why);
   if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
     return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
   int32_t added = d.no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
   if (d.max_len && d.max_len < added)
-    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d.max_len, (int)added);
+    return LDR__MISUSE(err, "max_len %d does not hold the %d added tokens", (int)d.max_len, (int)added);
   if (!d.no_special && t->no_template)
     return ldr__fail(err, LDR_VOCAB, "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
   if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
@@ -8816,7 +8775,7 @@ static void ldr__lines_replace(ldr__lines *l, const char *s, int32_t n, ldr__str
   ldr__lines_put(l, s + k, n - k);
 }
 
-/* WordPiece's blanks before punctuation and English contractions, taken out of what was put since `start`. */
+/* Takes WordPiece's blanks before punctuation and contractions out of what was put since `start`. */
 static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
   static const char *const pairs[][2] = { { " .", "." }, { " ?", "?" }, { " !", "!" }, { " ,", "," }, { " ' ", "'" },
       { " n't", "n't" }, { " 'm", "'m" }, { " do not", " don't" }, { " 's", "'s" }, { " 've", "'ve" },
@@ -8861,7 +8820,7 @@ static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
   ldr__lines_end(l, s, n);
 }
 
-/* The bytes that characters stand for; a token with a character that stands for none is its own bytes. */
+/* The bytes that characters stand for; a token with one that stands for none is its own bytes. */
 static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
   size_t start = l->used;
   int32_t k, bytes, byte = 0;
@@ -8896,7 +8855,7 @@ static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
   }
 }
 
-/* Connectionist temporal classification: neighbours that are equal count once, the padding token is nothing. */
+/* Connectionist temporal classification: equal neighbours count once, the padding token is nothing. */
 static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
   size_t start = l->used;
   if (ldr__string_is(l->p->a, s, n)) return;
@@ -8960,9 +8919,9 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     int32_t skip_special, ldr_error *err) {
   ldr__lines lines[2], *in = &lines[0], *to = &lines[1];
   if (!t || !out || count < 0 || (!ids && count))
-    return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
+    return LDR__MISUSE(err, "an argument of ldr_tokenizer_decode is NULL or negative");
   if (!ldr__allocator_valid(&out->alloc))
-    return ldr__fail(err, LDR_ARGUMENT, "the allocator of the text has one function of two; set both or neither");
+    return LDR__MISUSE(err, "the allocator of the text has one function of two; set both or neither");
   if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
   memset(lines, 0, sizeof lines);
   in->alloc = to->alloc = &out->alloc;
@@ -9047,7 +9006,7 @@ static int32_t ldr__read_int(ldr_tokenizer *t, int32_t object, const char *key, 
   int32_t node = ldr__member(t, object, key);
   int64_t v = otherwise;
   if (node >= 0 && (!ldr__json_integer(t->j, node, &v) || v < low || v > high))
-    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
+    LDR__WRONG(t->err, ldr__json_offset(t->j, node),
         "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
   return t->err->status ? otherwise : (int32_t)v;
 }
@@ -9124,24 +9083,24 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
   uint32_t size = n >= 4 ? ldr__load_u32(bytes) : 0, i, leaf, unit, value;
   int32_t used;
   if (n < 8 || size % 4 || size < 4 || size > n - 4 || n > 0x7fffffff)
-    return ldr__fail_at(err, LDR_FORMAT, offset, "the map of characters is cut off or claims %U bytes of %U",
+    return LDR__WRONG(err, offset, "the map of characters is cut off or claims %U bytes of %U",
         (uint64_t)size, (uint64_t)n);
   p->units = bytes + 4;
   p->unit_count = size / 4;
   p->a.text = (const char *)bytes + 4 + size;
   p->a.bytes = (int32_t)(n - 4 - size);
   if (!p->a.bytes || p->a.text[p->a.bytes - 1] != 0)
-    return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters have no end");
+    return LDR__WRONG(err, offset, "the texts of the map of characters have no end");
   for (i = 0; i < p->unit_count; i++) {
     unit = ldr__map_unit(p, i);
     if (!(unit & 256) || unit & 0x80000000u) continue;
     leaf = i ^ unit >> 10 << ((unit & 512) >> 6);
     value = ldr__map_unit(p, leaf) & 0x7fffffffu;
     if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes)
-      return ldr__fail_at(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
+      return LDR__WRONG(err, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
   }
   if (ldr__utf8_bad(p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
-    return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
+    return LDR__WRONG(err, offset, "the texts of the map of characters are not UTF-8");
   for (i = 0; i < 128; i++) {
     char c = (char)i;
     p->single[i] = i && ldr__map_find(p, &c, 1, 0, &used);
@@ -9409,14 +9368,14 @@ static void ldr__read_list(ldr_tokenizer *t, int kind, int32_t node, int depth) 
   if (t->err->status || !ldr_json_node_at(t->j, node) || ldr__node_is(t, node, LDR_JSON_NULL)) return;
   type = ldr__member(t, node, "type");
   if (ldr_json_string(name, sizeof name, t->j, type) < 0 || depth > 8)
-    ldr__fail_at(t->err, LDR_FORMAT, ldr__json_offset(t->j, node),
+    LDR__WRONG(t->err, ldr__json_offset(t->j, node),
         "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
   else if (strcmp(name, "Sequence") == 0) {
     k = ldr__member(t, node, ldr__kinds[kind].members);
     if (!ldr__node_is(t, k, LDR_JSON_ARRAY)) ldr__read_fail(t, LDR_FORMAT, node, "a Sequence has no members");
     for (k = ldr__first(t, k); k >= 0; k = ldr__next(t, k)) ldr__read_list(t, kind, k, depth + 1);
   } else if (kind == LDR__PROCESSORS ? !ldr__read_processor(t, name, node) : !ldr__part_named(t, kind, name, node))
-    ldr__fail_at(t->err, LDR_UNSUPPORTED, ldr__json_offset(t->j, type), "the tokenizer has a %s that is not known "
+    LDR__REFUSE(t->err, ldr__json_offset(t->j, type), "the tokenizer has a %s that is not known "
         "(found %b)", ldr__kinds[kind].what, LDR__WRITTEN(t->j, type));
 }
 
@@ -9438,7 +9397,7 @@ static void ldr__piece_add(ldr_tokenizer *t, int32_t id, const char *front, cons
   if (p && n) memcpy(p + before, s, n);
 }
 
-/* model.vocab, an object of pieces and ids: every id once; there may be holes, but not more than pieces. */
+/* model.vocab, an object of pieces and ids: every id once, with few holes. */
 static void ldr__read_vocab(ldr_tokenizer *t, int32_t model, int32_t extra) {
   int32_t vocab = t->whole ? model : ldr__member(t, model, "vocab"), key, value;
   const ldr_json_node *v = ldr_json_node_at(t->j, vocab);
@@ -9812,21 +9771,20 @@ static void ldr__read_lines(ldr_tokenizer *t, const unsigned char *s, size_t n) 
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
-  ldr__cursor c = ldr__cursor_of(s, n), piece, part;
-  uint64_t value;
-  return n > 4 && s[0] == 0x0a && ldr__take_field(&c, &value, &piece) && ldr__take_field(&piece, &value, &part) == 1;
+  ldr__cursor c = ldr__cursor_of(s, n);
+  ldr__proto f, g;
+  return n > 4 && s[0] == 0x0a && ldr__take_field(&c, &f) && ldr__take_field(&f.part, &g) == 1;
 }
 
 static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score, uint64_t *type) {
-  ldr__cursor part;
-  uint64_t field, value;
+  ldr__proto f;
   *text = ldr__cursor_of(NULL, 0);
   *score = 0;
   *type = LDR__SP_NORMAL;
-  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
-    if (field == 1 && part.p) *text = part;
-    if (field == 2) *score = ldr__float_from_bits((uint32_t)value);
-    if (field == 3) *type = value;
+  while (ldr__take_field(&c, &f)) {
+    if (f.key == 1 && f.part.p) *text = f.part;
+    if (f.key == 2) *score = ldr__float_from_bits((uint32_t)f.value);
+    if (f.key == 3) *type = f.value;
   }
   if (c.bad || !text->p) return "a piece of the model is broken";
   if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
@@ -9843,11 +9801,11 @@ static void ldr__sp_map(ldr_tokenizer *t, ldr__step *p, const unsigned char *byt
 /* The rules of normalising that are in the file. */
 static void ldr__sp_normalizer(ldr_tokenizer *t, ldr__cursor spec, uint64_t offset) {
   ldr__step *p = ldr__part_add(t, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
-  ldr__cursor part, map = ldr__cursor_of(NULL, 0);
-  uint64_t field, value;
-  while ((field = ldr__take_field(&spec, &value, &part)) != 0) {
-    if (field == 2 && part.p) map = part;
-    if (field >= 3 && field <= 5) p->flags[field - 3] = value != 0;
+  ldr__cursor map = ldr__cursor_of(NULL, 0);
+  ldr__proto f;
+  while (ldr__take_field(&spec, &f)) {
+    if (f.key == 2 && f.part.p) map = f.part;
+    if (f.key >= 3 && f.key <= 5) p->flags[f.key - 3] = f.value != 0;
   }
   if (map.size) ldr__sp_map(t, p, map.p, map.size, offset);
 }
@@ -9884,17 +9842,18 @@ static void ldr__piece_typed(ldr_tokenizer *t, int32_t id, const char *front, co
 /* The pieces; with `fairseq` XLM-RoBERTa's: <s> <pad> </s> <unk>, the model's from the fourth on, <mask>. */
 static void ldr__sp_pieces(ldr_tokenizer *t, const unsigned char *s, size_t n, int32_t count, int fairseq) {
   static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
-  ldr__cursor c = ldr__cursor_of(s, n), part, text;
+  ldr__cursor c = ldr__cursor_of(s, n), text;
   int32_t id = 0, k;
-  uint64_t type, field, value;
+  ldr__proto f;
+  uint64_t type;
   float score;
   ldr__pieces_begin(t, count + 2 * fairseq, 1, 1, n);
   for (k = 0; fairseq && k < 4; k++)
     ldr__piece_typed(t, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
-  while (!t->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
-    const char *why = field == 1 ? ldr__sp_piece(part, &text, &score, &type) : NULL;
-    if (field != 1) continue;
-    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at - part.size, "%s", why);
+  while (!t->err->status && ldr__take_field(&c, &f)) {
+    const char *why = f.key == 1 ? ldr__sp_piece(f.part, &text, &score, &type) : NULL;
+    if (f.key != 1) continue;
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at - f.part.size, "%s", why);
     else if (!fairseq || id >= 3) ldr__piece_typed(t, id + fairseq, "", text.p, text.size, score, (int)type);
     id++;
   }
@@ -9929,23 +9888,24 @@ static void ldr__sp_cutter(ldr_tokenizer *t, uint64_t kind) {
 
 static void ldr__read_sentencepiece(ldr_tokenizer *t, const unsigned char *s, size_t n, const ldr__rules *rules) {
   static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
-  ldr__cursor c = ldr__cursor_of(s, n), part, inner, spec = ldr__cursor_of(NULL, 0);
-  uint64_t kind = 1, bos = 1, eos = 2, field, value;
+  ldr__cursor c = ldr__cursor_of(s, n), spec = ldr__cursor_of(NULL, 0);
+  ldr__proto f, g;
+  uint64_t kind = 1, bos = 1, eos = 2;
   int32_t count = 0, shift = rules->fairseq;
-  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
-    if (field == 1 && part.p) count++;
-    if (field == 3 && part.p) spec = part;
-    for (inner = part; field == 2 && (field = ldr__take_field(&inner, &value, &part)) != 0; field = 2) {
-      if (field == 3) kind = value;
-      if (field == 35) t->byte_fallback = value != 0;
-      if (field == 41) bos = value;
-      if (field == 42) eos = value;
-      if (field == 24 && value)
-        ldr__fail_at(t->err, LDR_UNSUPPORTED, (uint64_t)(inner.p - s),
-            "the model puts blanks behind words, which is not supported");
+  while (ldr__take_field(&c, &f)) {
+    if (f.key == 1 && f.part.p) count++;
+    if (f.key == 3 && f.part.p) spec = f.part;
+    while (f.key == 2 && ldr__take_field(&f.part, &g)) {
+      if (g.key == 3) kind = g.value;
+      if (g.key == 35) t->byte_fallback = g.value != 0;
+      if (g.key == 41) bos = g.value;
+      if (g.key == 42) eos = g.value;
+      if (g.key == 24 && g.value)
+        LDR__REFUSE(t->err, (uint64_t)(f.part.p - s), "the model puts blanks behind words, which is not supported");
+
     }
   }
-  if (c.bad || count < 3) ldr__fail_at(t->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
+  if (c.bad || count < 3) LDR__WRONG(t->err, c.at, "the SentencePiece model is cut off or damaged");
   else if (kind < 1 || kind > 4 || kind == 3)
     ldr__fail(t->err, LDR_UNSUPPORTED, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
         kind <= 4 ? kinds[kind] : "unknown");
@@ -10000,10 +9960,9 @@ static void ldr__read_merge_lines(ldr_tokenizer *t, const unsigned char *s, size
   for (at = 0; at < n; at += next) lines += ldr__vocab_line(s + at, n - at, &next) > 0;
   ldr__merges_begin(t, lines);
   for (at = 0; at < n && !t->err->status; at += next) {
-    const char *why;
     length = ldr__vocab_line(s + at, n - at, &next);
     if (!length || (at == 0 && length >= 8 && memcmp(s, "#version", 8) == 0)) continue;
-    why = ldr__merge_text(t, (const char *)s + at, length, rank++);
+    const char *why = ldr__merge_text(t, (const char *)s + at, length, rank++);
     if (why) ldr__fail_at(t->err, LDR_VOCAB, at, "merges.txt: %s", why);
   }
 }
@@ -10060,34 +10019,37 @@ static void ldr__read_vocab_merges(ldr_tokenizer *t, const ldr__source *merges, 
 
 /* ---- tokenizers in GGUF files ---- */
 
-/* A list of the metadata: how many values, where they begin and their type by GGUF's numbers; 0: there is none. */
-static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__cursor *c, uint32_t *type) {
-  *c = ldr__cursor_of(w->files[0].data, w->files[0].size);
+/* A list of the metadata: how many values (0: there is none), their type by GGUF's numbers and where they begin. */
+typedef struct ldr__list { uint64_t n, type; ldr__cursor c; } ldr__list;
+
+static ldr__list ldr__gguf_list(const ldr_weights *w, const char *key) {
+  ldr__list l = { 0, 0, ldr__cursor_of(w->files[0].data, w->files[0].size) };
   for (size_t i = 0; i < w->meta_count; i++) {
-    c->at = (size_t)w->metas[i].at;
-    if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(c->p + c->at - 4) != 9) continue;
-    *type = (uint32_t)ldr__take_number(c, 4);
-    return ldr__take_number(c, 8);
+    l.c.at = (size_t)w->metas[i].at;
+    if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(l.c.p + l.c.at - 4) != 9) continue;
+    l.type = ldr__take_number(&l.c, 4);
+    l.n = ldr__take_number(&l.c, 8);
+    break;
   }
-  return 0;
+  return l;
+
 }
 
 /* The pieces. BERT's are turned back: what begins a word has U+2581 in front there, and what goes on nothing. */
 static void ldr__gguf_pieces(ldr_tokenizer *t, const ldr_weights *w, int bert) {
-  ldr__cursor tokens, scores, types;
-  uint32_t of[3] = { 0, 0, 0 };
-  uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.tokens", &tokens, &of[0]), i,
-      ns = ldr__gguf_list(w, "tokenizer.ggml.scores", &scores, &of[1]),
-      nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
-  if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) || (nt && (nt != n || of[2] < 4 || of[2] > 5)))
-    ldr__fail_at(t->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
-        "scores, token_type) are no vocabulary", n, ns, nt);
+  ldr__list tokens = ldr__gguf_list(w, "tokenizer.ggml.tokens"), scores = ldr__gguf_list(w, "tokenizer.ggml.scores"),
+      types = ldr__gguf_list(w, "tokenizer.ggml.token_type");
+  uint64_t n = tokens.n, i;
+  if (!n || n > 1 << 28 || tokens.type != 8 || (scores.n && (scores.n != n || scores.type != 6)) ||
+      (types.n && (types.n != n || types.type < 4 || types.type > 5)))
+    ldr__fail_at(t->err, LDR_VOCAB, tokens.c.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
+        "scores, token_type) are no vocabulary", n, scores.n, types.n);
   else ldr__pieces_begin(t, (int32_t)n, 1, 1, (size_t)(8 * n));
   for (i = 0; i < n && !t->err->status; i++) {
-    uint64_t size = ldr__take_number(&tokens, 8), at = tokens.at;
-    const unsigned char *s = ldr__take(&tokens, size);
-    int type = nt ? (int)ldr__take_number(&types, 4) : LDR__SP_NORMAL, plain, start;
-    float score = ns ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores, 4)) : 0;
+    uint64_t size = ldr__take_number(&tokens.c, 8), at = tokens.c.at;
+    const unsigned char *s = ldr__take(&tokens.c, size);
+    int type = types.n ? (int)ldr__take_number(&types.c, 4) : LDR__SP_NORMAL, plain, start;
+    float score = scores.n ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores.c, 4)) : 0;
     if (!s || ldr__utf8_bad(s, (size_t)size, 1) < size || type < LDR__SP_NORMAL || type > LDR__SP_BYTE ||
         !(score - score == 0)) {
       ldr__fail_at(t->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
@@ -10101,30 +10063,25 @@ static void ldr__gguf_pieces(ldr_tokenizer *t, const ldr_weights *w, int bert) {
 }
 
 static void ldr__gguf_merges(ldr_tokenizer *t, const ldr_weights *w) {
-  ldr__cursor c;
-  uint32_t of = 0, rank;
-  uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
-  if (of != 8 || n > 1 << 28) ldr__fail(t->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
-  else ldr__merges_begin(t, (size_t)n);
-  for (rank = 0; rank < n && !t->err->status; rank++) {
-    const char *s, *why = "a merge is cut off";
-    size = ldr__take_number(&c, 8);
-    s = (const char *)ldr__take(&c, size);
+  ldr__list l = ldr__gguf_list(w, "tokenizer.ggml.merges");
+  if (l.type != 8 || l.n > 1 << 28) ldr__fail(t->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
+  else ldr__merges_begin(t, (size_t)l.n);
+  for (uint32_t rank = 0; rank < l.n && !t->err->status; rank++) {
+    uint64_t size = ldr__take_number(&l.c, 8);
+    const char *s = (const char *)ldr__take(&l.c, size), *why = "a merge is cut off";
     if (s) why = ldr__merge_text(t, s, (size_t)size, rank);
-    if (why) ldr__fail_at(t->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
+    if (why) ldr__fail_at(t->err, LDR_VOCAB, l.c.at, "GGUF: tokenizer.ggml.merges: %s", why);
   }
 }
 
 /* The normaliser of a SentencePiece model (Unigram or not), whose map of characters is a list of bytes. */
 static void ldr__gguf_sentencepiece(ldr_tokenizer *t, const ldr_weights *w, int unigram) {
   ldr__step *p = ldr__part_add(t, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
-  ldr__cursor c;
-  uint32_t of = 0;
-  uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.precompiled_charsmap", &c, &of);
+  ldr__list l = ldr__gguf_list(w, "tokenizer.ggml.precompiled_charsmap");
   t->byte_fallback = 1;
   p->flags[0] = ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 1) != 0;
   p->flags[1] = ldr__gguf_whole(w, "tokenizer.ggml.remove_extra_whitespaces", (uint64_t)unigram) != 0;
-  if (n && of <= 1 && n <= c.size - c.at) ldr__sp_map(t, p, c.p + c.at, (size_t)n, c.at);
+  if (l.n && l.type <= 1 && l.n <= l.c.size - l.c.at) ldr__sp_map(t, p, l.c.p + l.c.at, (size_t)l.n, l.c.at);
   ldr__sp_decoders(t, p->flags[0]);
 }
 
@@ -10176,8 +10133,7 @@ static void ldr__read_gguf(ldr_tokenizer *t, const ldr_weights *w) {
 
 /* ---- files beside the vocabulary ---- */
 
-/* The main file, which has many names, and the others in the order in which they count: the first word on a token
-   stays. */
+/* The main file, which has many names, and the others in order: the first word on a token stays. */
 enum { LDR__MAIN_FILE, LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__FILES };
 static const char *const ldr__beside_names[] = {
   NULL, "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
@@ -10270,7 +10226,7 @@ static int ldr__is_byt5(const ldr_json *j) {
 
 /* ---- loading ---- */
 
-/* Everything a tokenizer is read from: the main file, and those beside it where they are. */
+/* What a tokenizer is read from: the main file, and those beside it. */
 typedef struct ldr__files {
   ldr__source of[LDR__FILES];
   ldr_json *json[LDR__FILES]; /* of those that are JSON */
@@ -10306,7 +10262,7 @@ static void ldr__rules_read(ldr_tokenizer *t, ldr__rules *r) {
   for (int k = 0; k < 2; k++) {
     const ldr_json_node *n = ldr_json_node_at(t->j, node = ldr__member(t, 0, only[k][0]));
     if (n && !ldr_json_equals(t->j, node, only[k][1]))
-      ldr__fail_at(t->err, LDR_UNSUPPORTED, n->begin, "the %s is %b, and only %s is supported", only[k][2],
+      LDR__REFUSE(t->err, n->begin, "the %s is %b, and only %s is supported", only[k][2],
           LDR__WRITTEN(t->j, node), only[k][1]);
   }
 }
@@ -10392,7 +10348,7 @@ static ldr_status ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenize
   memset(d, 0, sizeof *d);
   if (desc) *d = *desc;
   if (!ldr__allocator_valid(&d->alloc)) why = LDR__HALF_ALLOCATOR;
-  if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
+  if (why) return LDR__MISUSE(err, "%s", why);
   return LDR__IN_RANGE(ldr__tokenizer_fields, d, err);
 }
 
@@ -10409,10 +10365,6 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size,
 
 #ifndef LADDER_NO_STDIO
 
-/* dir/name into path when there is such a file. */
-static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
-  return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
-}
 
 static int ldr__tokenizer_alone(const char *path) {
   ldr__source s;
@@ -10424,8 +10376,8 @@ static int ldr__tokenizer_alone(const char *path) {
   return found;
 }
 
-/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. beside: what is
-   there as well; is: whether it is one. */
+/* The main files in the order of looking: the whole tokenizer before its parts. beside: what is there as well; is:
+   whether it is one. */
 static const struct ldr__main_file { const char *name, *beside; int (*is)(const char *path); } ldr__main_files[] = {
   { "tokenizer.json", ".", NULL }, { "vocab.json", "merges.txt", NULL }, { "tokenizer.model", ".", NULL },
   { "spiece.model", ".", NULL }, { "sentencepiece.bpe.model", ".", NULL }, { "vocab.txt", ".", NULL },
@@ -10434,8 +10386,8 @@ static const struct ldr__main_file { const char *name, *beside; int (*is)(const 
 /* The main file of a directory into path; 0 when there is none. */
 static int ldr__tokenizer_main(char *path, const char *dir) {
   const struct ldr__main_file *f = ldr__main_files, *end = f + LDR__COUNT(ldr__main_files);
-  while (f < end && !(ldr__tokenizer_has(path, dir, f->beside) && ldr__tokenizer_has(path, dir, f->name) &&
-      (!f->is || f->is(path)))) f++;
+  while (f < end && !(ldr__there(path, dir, f->beside) && ldr__there(path, dir, f->name) && (!f->is || f->is(path))))
+    f++;
   return f < end;
 }
 
@@ -10448,7 +10400,7 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
   if (ldr__tokenizer_begin(&d, desc, !n ? "no path of a tokenizer was given"
       : n > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL, err)) return NULL;
   LDR__ZERO(ldr__files, f);
-  int directory = ldr__tokenizer_has(path, dir, ".");
+  int directory = ldr__there(path, dir, ".");
   if (!directory) memcpy(path, dir, n + 1);
   else if (!ldr__tokenizer_main(path, dir))
     ldr__fail(err, LDR_MISSING,
@@ -10460,8 +10412,9 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
   f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
   for (int k = LDR__MAIN_FILE; k < LDR__FILES && !err->status; k++) {
     int beside = k != LDR__MAIN_FILE;
-    if (beside && ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k])))
+    if (beside && ((!directory && k != LDR__BESIDE_MERGES) || !ldr__there(other, folder, ldr__beside_names[k])))
       continue;
+
     ldr__source_open(&f.of[k], beside ? other : path, &d.alloc, err);
   }
   if (!err->status) t = ldr__tokenizer_build(&f, &d, err);
@@ -11581,7 +11534,7 @@ enum {
   LDR__OF_TWO = 2, /* positions start at 2, and the table has two rows more */
   LDR__OF_WINDOWS = 4, /* sliding_window, for the layers that layer_types names */
   LDR__OF_QKV = 8, /* biases of q, k and v alone */
-  LDR__OF_TIED = 16, /* the output matrix is the word embeddings unless the configuration says no */
+  LDR__OF_TIED = 16, /* words are scored by their embeddings unless the configuration says no */
   LDR__OF_BIAS_KEYS = 32, /* attention_bias and mlp_bias say which matrices have one */
   LDR__OF_UNTURNED = 64, /* no_rope_layers */
   /* local layers around global ones, each kind with a theta; the first reads the embeddings bare */
@@ -11627,8 +11580,8 @@ enum {
 #define LDR__FUSED(qkv) qkv, qkv, qkv
 #define LDR__ENCODES(place, gated, rotary, biases) LDR_NORM_LAYER, place, gated, rotary, 0, biases, 0, 0
 #define LDR__DECODES(rotary, biases) LDR_NORM_LAYER, LDR__PRE, 0, rotary, 1, biases, 0, 0
-#define LDR__HF_SIZES "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
-  "max_position_embeddings"
+#define LDR__SIZES(ffn) "hidden_size", "num_hidden_layers", "num_attention_heads", ffn, "max_position_embeddings"
+#define LDR__HF_SIZES LDR__SIZES("intermediate_size")
 #define LDR__HF_KEYS LDR__HF_SIZES, "hidden_activation hidden_act"
 #define LDR__BERT_KEYS LDR__HF_KEYS, "layer_norm_eps", "gelu"
 #define LDR__BERT_TYPE LDR__ENCODES(LDR__POST, 0, 0, LDR__ALL_BIASES), LDR__BERT_KEYS
@@ -11645,29 +11598,28 @@ enum {
 #define LDR__ROBERTA_HEAD "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias"
 #define LDR__BERT_OTHERS "*embeddings.position_ids", "*pooler.*", "classifier.*", "qa_outputs.*"
 #define LDR__BERT_KINDS "cls.seq_relationship.*", "cls.predictions.*"
-/* Of a decoder: words, positions, their norm, the last norm, output, its bias. */
-#define LDR__ENDS_OF(word, position, norm, last, out, bias) \
-  word, position, NULL, norm, NULL, last, NULL, NULL, out, bias
+/* Of a decoder: words, positions, their norm, the last norm, the output's bias. */
+#define LDR__ENDS_OF(word, position, norm, last, bias) \
+  word, position, NULL, norm, NULL, last, NULL, NULL, "lm_head.weight", bias
 #define LDR__GPT_KEYS "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "activation_function", \
   "layer_norm_epsilon", "gelu_new"
+#define LDR__FC_PARTS LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", "self_attn_layer_norm", \
+  "final_layer_norm"
 #define LDR__OPT(type, place, last) { type, "model.decoder.", LDR_NORM_LAYER, place, 0, 0, 1, LDR__ALL_BIASES, 0, 0, \
-  "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "relu", "layers.%d.", { LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", \
-  "self_attn_layer_norm", "final_layer_norm" }, "embed_tokens.weight", "embed_positions.weight", NULL, NULL, \
-  "project_in", last, "project_out", NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED | LDR__OF_OWN_WIDTH | \
-  LDR__OF_WORDS, LDR__KEYS_OPT, { "score.*" } }
+  LDR__SIZES("ffn_dim"), "activation_function", NULL, "relu", "layers.%d.", { LDR__FC_PARTS }, "embed_tokens.weight", \
+  "embed_positions.weight", NULL, NULL, "project_in", last, "project_out", NULL, "lm_head.weight", NULL, \
+  LDR__OF_TWO | LDR__OF_TIED | LDR__OF_OWN_WIDTH | LDR__OF_WORDS, LDR__KEYS_OPT, { "score.*" } }
 #define LDR__BLOOM_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
   "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
-#define LDR__BLOOM_ENDS(norm) LDR__ENDS_OF("word_embeddings.weight", NULL, norm, "ln_f", "lm_head.weight", NULL)
-#define LDR__FALCON(type, norm1, norm2) { type, "transformer.", LDR__DECODES(LDR__HALVES, 0), "hidden_size", \
-  "num_hidden_layers", "num_attention_heads", "ffn_hidden_size", "max_position_embeddings", "activation", \
-  "layer_norm_epsilon", "gelu", "h.%d.", { LDR__BLOOM_PARTS, norm1, norm2 }, LDR__BLOOM_ENDS(NULL), \
-  LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } }
+#define LDR__BLOOM_ENDS(norm) LDR__ENDS_OF("word_embeddings.weight", NULL, norm, "ln_f", NULL)
+#define LDR__FALCON(type, norm1, norm2) { type, "transformer.", LDR__DECODES(LDR__HALVES, 0), \
+  LDR__SIZES("ffn_hidden_size"), "activation", "layer_norm_epsilon", "gelu", "h.%d.", { LDR__BLOOM_PARTS, norm1, \
+  norm2 }, LDR__BLOOM_ENDS(NULL), LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } }
 #define LDR__LLAMA_PARTS LDR__PROJ("self_attn.", "o_proj"), LDR__THREE("mlp.", "gate_proj", "up_proj", "down_proj")
 #define LDR__LLAMA_NORMS "input_layernorm", "post_attention_layernorm"
 #define LDR__HEAD_NORMS "self_attn.q_norm", "self_attn.k_norm"
 #define LDR__LLAMA_LAYER LDR__LLAMA_PARTS, LDR__LLAMA_NORMS, NULL, NULL, LDR__HEAD_NORMS
-#define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", "lm_head.weight", NULL)
+#define LDR__LLAMA_ENDS LDR__ENDS_OF("embed_tokens.weight", NULL, NULL, "norm", NULL)
 #define LDR__LLAMA_OTHERS "*rotary_emb.inv_freq", "score.*"
 #define LDR__LLAMA_KEYS LDR__KEYS_LLAMA | LDR__KEYS_ROPE
 /* ...: the parts of a layer */
@@ -11679,16 +11631,15 @@ enum {
   "relu", "block.%d.", { LDR__QKVO("layer.0.SelfAttention."), LDR__THREE("layer.#.DenseReluDense.", "wi_0", up, "wo"), \
   "layer.0.layer_norm", "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", \
   LDR__QKVO("layer.1.EncDecAttention.") }, \
-  LDR__ENDS_OF("shared.weight", NULL, NULL, "final_layer_norm", "lm_head.weight", NULL), \
+  LDR__ENDS_OF("shared.weight", NULL, NULL, "final_layer_norm", NULL), \
   LDR__OF_STACKS | LDR__OF_RELATIVE | LDR__OF_UNSCALED | LDR__OF_TIED, LDR__KEYS_T5, \
   { "*coder.embed_tokens.weight", "*.EncDecAttention.relative_attention_bias.weight" } }
 #define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", \
   LDR__ENCODES(place, 0, 0, LDR__ALL_BIASES), "d_model", "encoder_layers|decoder_layers", \
   "encoder_attention_heads|decoder_attention_heads", "encoder_ffn_dim|decoder_ffn_dim", "max_position_embeddings", \
-  "activation_function", NULL, "gelu", "layers.%d.", { LDR__PROJ("self_attn.", "out_proj"), NULL, "fc1", "fc2", \
-  "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, "encoder_attn_layer_norm", \
-  LDR__PROJ("encoder_attn.", "out_proj") }, \
-  LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "lm_head.weight", "final_logits_bias"), \
+  "activation_function", NULL, "gelu", "layers.%d.", { LDR__FC_PARTS, NULL, NULL, NULL, NULL, \
+  "encoder_attn_layer_norm", LDR__PROJ("encoder_attn.", "out_proj") }, \
+  LDR__ENDS_OF("shared.weight", position, embed_norm, final_norm, "final_logits_bias"), \
   LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
   { "*coder.embed_tokens.weight", "*coder.version", \
   (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
@@ -11716,7 +11667,7 @@ static const ldr__family ldr__families[] = {
     "vocab_*", "pre_classifier.*" } },
   { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, LDR__GPT_KEYS, "h.%d.",
     { LDR__FUSED("attn.c_attn"), "attn.c_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
-    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_TIED, LDR__KEYS_GPT,
+    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", NULL), LDR__OF_TIED, LDR__KEYS_GPT,
     { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
   LDR__LLAMA("llama", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_BIAS_KEYS, 0,
     LDR__LLAMA_LAYER),
@@ -11730,7 +11681,7 @@ static const ldr__family ldr__families[] = {
   { "gpt_neo", "transformer.", LDR__DECODES(0, LDR__ALL_BIASES & ~LDR__QKV_BIASES), "hidden_size", "num_layers",
     "num_heads", "intermediate_size", "max_position_embeddings", "activation_function", "layer_norm_epsilon",
     "gelu_new", "h.%d.", { LDR__PROJ("attn.attention.", "out_proj"), NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
-    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", "lm_head.weight", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
+    LDR__ENDS_OF("wte.weight", "wpe.weight", NULL, "ln_f", NULL), LDR__OF_UNSCALED | LDR__OF_TIED |
     LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO, { "*.attn.attention.bias", "*.attn.attention.masked_bias",
     "score.*" } },
   LDR__OPT("opt", LDR__PRE, "final_layer_norm"), LDR__OPT("opt with norms behind", LDR__POST, NULL),
@@ -11772,17 +11723,18 @@ static const ldr__family ldr__families[] = {
     LDR__KEYS_MODERN | LDR__KEYS_ROPE, { "head.*", "classifier.*", "decoder.*" } },
   { "gpt_neox", "gpt_neox.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__BERT_KEYS, "layers.%d.",
     { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h",
-    LDR__LLAMA_NORMS }, LDR__ENDS_OF("embed_in.weight", NULL, NULL, "final_layer_norm", "embed_out.weight", NULL),
-    LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias",
+    LDR__LLAMA_NORMS }, "embed_in.weight", NULL, NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "embed_out.weight",
+    NULL, LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE, { "*.attention.bias", "*.attention.masked_bias",
     LDR__LLAMA_OTHERS } },
   { "gptj", "transformer.", LDR__DECODES(LDR__PAIRS, LDR__FFN_BIASES), LDR__GPT_KEYS, "h.%d.",
     { LDR__PROJ("attn.", "out_proj"), NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
-    LDR__ENDS_OF("wte.weight", NULL, NULL, "ln_f", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__KEYS_GPT |
-    LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+    LDR__ENDS_OF("wte.weight", NULL, NULL, "ln_f", "lm_head.bias"), LDR__OF_PARALLEL, LDR__KEYS_GPT | LDR__KEYS_J,
+    { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+
   { "phi", "model.", LDR__DECODES(LDR__HALVES, LDR__ALL_BIASES), LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
     "layers.%d.", { LDR__PROJ("self_attn.", "dense"), NULL, "mlp.fc1", "mlp.fc2", "input_layernorm", NULL, NULL, NULL,
     "self_attn.q_layernorm", "self_attn.k_layernorm" }, LDR__ENDS_OF("embed_tokens.weight", NULL, NULL,
-    "final_layernorm", "lm_head.weight", "lm_head.bias"), LDR__OF_PARALLEL, LDR__LLAMA_KEYS | LDR__KEYS_PHI,
+    "final_layernorm", "lm_head.bias"), LDR__OF_PARALLEL, LDR__LLAMA_KEYS | LDR__KEYS_PHI,
     { LDR__LLAMA_OTHERS } },
   LDR__LLAMA("phi3", LDR_NORM_RMS, LDR__PRE, LDR__HALVES, "rms_norm_eps", "silu", LDR__OF_WINDOWS, LDR__KEYS_WINDOW |
     LDR__KEYS_PHI3, LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", LDR__THREE("mlp.", "gate_up_proj",
@@ -11813,7 +11765,7 @@ static const ldr__family ldr__families[] = {
   LDR__BART("pegasus", LDR__PRE, NULL, NULL, "layer_norm", LDR__OF_WAVES)
 };
 
-/* Names under which a family is published again: its row, what else it does, other keys, theta where none is given. */
+/* Families published again under other names: their row, what else they do, other keys, theta where none is given. */
 static const struct { const char *type, *row; uint32_t traits, keys; double theta; } ldr__kin[] = {
   { "xlm-roberta", "roberta", 0, 0, 0 }, { "camembert", "roberta", 0, 0, 0 },
   { "mistral", "llama", LDR__OF_WINDOWS, LDR__KEYS_WINDOW, 0 },
@@ -11877,7 +11829,7 @@ typedef struct ldr__ends {
   const float *v[LDR__ENDS];
 } ldr__ends;
 
-/* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
+/* Rotary frequencies: theta, and how they are stretched for texts longer than those first learned from. */
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
 enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN, LDR__ROPE_LONG };
 enum { LDR__LONG_DIMS = 128 }; /* frequencies that longrope divides one by one */
@@ -11971,8 +11923,7 @@ static size_t ldr__position_width(const ldr_model *m) {
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
 static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR__MAX(m->task_types, 1); }
 
-/* Blocks that are not the same, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in
-   turn. */
+/* Blocks that differ, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in turn. */
 static int32_t ldr__distinct_blocks(const ldr_model *m) { return m->family->shared ? m->groups * m->inner : m->layers; }
 static int32_t ldr__block_index(const ldr_model *m, int32_t layer) {
   if (!m->family->shared) return layer;
@@ -12092,7 +12043,7 @@ static void ldr__relative_backward(float *dw, const ldr_model *m, const float *d
 
 /* ---- configuration ---- */
 
-/* The member that one of the names has, each separated by a blank, and that is not null; else -1. */
+/* The member that has one of the names, blanks between them, and is not null; else -1. */
 static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *names) {
   char name[64];
   ldr__text t;
@@ -12116,7 +12067,7 @@ static int32_t ldr__config_int(
   if (!n && otherwise >= 0) return otherwise;
   if (!n) ldr__fail(err, LDR_MISSING, "\"%s\" is missing", key);
   else if (!ldr__json_integer(j, node, &v))
-    ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a whole number", key);
+    LDR__WRONG(err, n->begin, "\"%s\" must be a whole number", key);
   else if (v >= low && v <= high) return (int32_t)v;
   else ldr__fail_at(err, LDR_LIMIT, n->begin, "\"%s\" is %I, expected %I to %I", key, v, low, high);
   return (int32_t)low;
@@ -12129,7 +12080,7 @@ static float ldr__config_real(const ldr_json *j, int32_t object, const char *key
   const ldr_json_node *n = ldr_json_node_at(j, node);
   double v = ldr_json_number(j, node, otherwise);
   if (n && n->type != LDR_JSON_NUMBER)
-    ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a number", key);
+    LDR__WRONG(err, n->begin, "\"%s\" must be a number", key);
   else if (v >= low && v <= high) return (float)v;
   else ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "\"%s\" is out of its range", key);
   return (float)low;
@@ -12184,7 +12135,7 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
   }
 }
 
-/* Frequencies divided one by one, by numbers for texts up to the original length, and by others for longer ones. */
+/* Frequencies divided one by one, by other numbers for texts longer than the original length. */
 static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
   static const char *const lists[2] = { "short_factor", "long_factor" };
   r->original = ldr__config_real(j, 0, "original_max_position_embeddings", (double)r->original, 1, 1e9, err);
@@ -12196,7 +12147,7 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   for (int32_t i = 0; i < 2; i++) {
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
     if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
-      return ldr__fail_at(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
+      return LDR__WRONG(err, n ? n->begin : LDR_NO_OFFSET,
           "longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
     for (int32_t k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
       m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
@@ -12222,17 +12173,16 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   int32_t type, k, kind = 0;
   if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
   if (object >= 0 && n->type != LDR_JSON_OBJECT)
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "rope_parameters and rope_scaling are objects");
+    return LDR__WRONG(err, n->begin, "rope_parameters and rope_scaling are objects");
   for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
-        "\"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
+    return LDR__REFUSE(err, key->begin, "\"%b\" of the rotary positions is not supported", LDR__WRITTEN(j, k));
   }
   type = ldr_json_get(j, object, "rope_type");
   if (type < 0) type = ldr_json_get(j, object, "type");
   for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
-  if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
+  if (!names[kind].name) return LDR__REFUSE(err, j->nodes[type].begin,
       "rope_type %b is not supported (default, linear, llama3, yarn, longrope and dynamic are)", LDR__WRITTEN(j, type));
   r->kind = names[kind].kind;
   r->score = r->factor = 1;
@@ -12249,7 +12199,7 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
       "rope_type %s needs a \"factor\"", names[kind].name);
   r->factor = ldr__config_real(j, object, "factor", 1, 1, 1e6, err);
-  if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
+  if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return LDR__WRONG(err, j->nodes[object].begin,
       "low_freq_factor must be below high_freq_factor");
   if (r->kind == LDR__ROPE_YARN)
     r->score = ldr__config_real(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, err);
@@ -12278,20 +12228,18 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
   }
   if (neo && !n) return ldr__fail(err, LDR_MISSING, "\"attention_layers\" is missing");
   if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "a kind is needed for each of %d layers", m->layers);
+    return LDR__WRONG(err, n->begin, "a kind is needed for each of %d layers", m->layers);
   for (l = 0, k = n ? n->first : -1; k >= 0; l++, k = j->nodes[k].next) {
     int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
     if (local ? !m->window : !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global"))
-      return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
-          "a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
+      return LDR__REFUSE(err, j->nodes[k].begin, "a layer of kind %b is not supported here", LDR__WRITTEN(j, k));
     m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
   }
   if (!(m->traits & LDR__OF_UNTURNED)) return err->status;
   every = ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, err);
   n = ldr_json_node_at(j, ldr__config_get(j, 0, "no_rope_layers"));
   if (n && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
-    return ldr__fail_at(
-        err, LDR_FORMAT, n->begin, "\"no_rope_layers\" needs a number for each of %d layers", m->layers);
+    return LDR__WRONG(err, n->begin, "\"no_rope_layers\" needs a number for each of %d layers", m->layers);
   for (l = 0, k = n ? n->first : -1; l < m->layers; l++, k = n ? j->nodes[k].next : k)
     if (n ? ldr_json_number(j, k, 1) == 0 : (l + 1) % every == 0) m->kinds[l] |= 2;
   return err->status;
@@ -12340,9 +12288,8 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
-/* Keys of a configuration that are known besides the numbers of a family's row, the groups that know them, and the
-   values that are understood (NULL: all). A key that is in no list could change what the network computes: it is
-   refused by name. null is always fine. */
+/* Keys that are known besides the numbers of a family's row, the groups that know them, and the values understood
+   (NULL: all). Any other could change what the network computes: it is refused by name. null is always fine. */
 static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_keys[] = {
   { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size "
     "tie_word_embeddings initializer_range use_cache _name_or_path name_or_path _commit_hash id2label label2id "
@@ -12437,7 +12384,7 @@ static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, cons
   return known;
 }
 
-/* Refuses by name what could change what the network computes and is not understood. */
+/* Refuses by name what is not understood. */
 static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_error *err) {
   for (int32_t k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *n = &j->nodes[key->next];
@@ -12447,9 +12394,8 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     int known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (known)
-      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
-          LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next));
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not known here for models of type "
+      return LDR__REFUSE(err, n->begin, "\"%b\": %b is not supported", LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next));
+    return LDR__REFUSE(err, n->begin, "\"%b\": %b is not known here for models of type "
         "%s and could change the results (--allow %b passes it)", LDR__WRITTEN(j, k), LDR__WRITTEN(j, key->next),
         m->type, LDR__WRITTEN(j, k));
   }
@@ -12464,15 +12410,14 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   char text[64];
-  if (n && n->type != LDR_JSON_STRING)
-    return ldr__fail_at(err, LDR_FORMAT, n->begin, "\"%s\" must be a name", key);
+  if (n && n->type != LDR_JSON_STRING) return LDR__WRONG(err, n->begin, "\"%s\" must be a name", key);
   if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
   for (size_t i = 0; i < LDR__COUNT(rows); i++)
     if (ldr__in_words(rows[i].names, text, strlen(text))) {
       *out = rows[i].value;
       return LDR_OK;
     }
-  return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+  return LDR__REFUSE(err, n ? n->begin : LDR_NO_OFFSET,
       "\"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
 }
 
@@ -12506,7 +12451,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     if (strcmp(ldr__families[i].type, text) == 0) m->type = ldr__families[i].type;
     if (strcmp(ldr__families[i].type, row) == 0) m->family = &ldr__families[i];
   }
-  if (!m->family) return ldr__fail_at(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
+  if (!m->family) return LDR__REFUSE(err, ldr_json_node_at(j, node)->begin,
       "model_type \"%s\" is not supported (%s are)", text, list);
   m->traits |= m->family->traits;
   m->keys |= m->family->keys;
@@ -12626,12 +12571,11 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
   for (int32_t k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
     m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
   if (m->placed != 3 && !ldr__config_is(j, "pos_att_type", "p2c|c2p") && !ldr__config_is(j, "pos_att_type", "c2p|p2c"))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+    return LDR__REFUSE(err, n ? n->begin : LDR_NO_OFFSET,
         "\"pos_att_type\": only c2p and p2c together are supported, not %b",
         n ? j->text + n->begin : "neither", n ? n->end - n->begin : strlen("neither"));
-  m->far = m->positions;
-  if (ldr__config_number(j, "max_relative_positions", -1) >= 1)
-    m->far = ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, err);
+  m->far = ldr__config_number(j, "max_relative_positions", -1) < 1 ? m->positions
+      : ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, err);
   if (ldr__config_number(j, "position_buckets", -1) > 0)
     m->buckets = ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, err);
   m->placed = (ldr__config_true(j, "share_att_key") ? LDR__PLACED_SHARED : 0) |
@@ -12746,11 +12690,10 @@ static const struct ldr__task_row {
   { LDR__TO(SPAN), NULL, NULL, NULL, "qa_outputs", 0 } };
 
 static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
-  for (size_t i = 0; i < LDR__COUNT(ldr__task_rows); i++) {
-    const struct ldr__task_row *r = &ldr__task_rows[i];
-    if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
-  }
-  return NULL;
+  const struct ldr__task_row *r = ldr__task_rows, *end = r + LDR__COUNT(ldr__task_rows);
+  while (r < end && !((r->tasks >> m->task.task & 1) &&
+      (!r->types || ldr__in_words(r->types, m->type, strlen(m->type))))) r++;
+  return r < end ? r : NULL;
 }
 
 /* What the row of the task says. 0: the family has no such head. */
@@ -12786,7 +12729,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
   }
   for (k = 0; !err->status && k < list->count; at += (int32_t)strlen(m->labels + at) + 1, k++)
     if (of[k] < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, of[k]) < 0) {
-      ldr__fail_at(err, LDR_FORMAT, list->begin,
+      LDR__WRONG(err, list->begin,
           "\"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
       break;
     }
@@ -12845,7 +12788,7 @@ static void ldr__config_end(ldr_model *m, const ldr_json *j) {
     if (ldr__json_integer(j, k, &v) && v >= 0) ldr__model_end(m, (uint64_t)v);
 }
 
-/* What a key's name is for this stack, where it has one name before a | for encoders and one behind it. */
+/* A key's name for this stack, where it has one before a | for encoders and one behind it. */
 static const char *ldr__stack_key(char own[64], const ldr_model *m, const char *names) {
   size_t n = names ? strcspn(names, "|") : 0;
   if (!names || !names[n]) return names;
@@ -13230,8 +13173,8 @@ static void ldr__bind_head(ldr__binder *b) {
     m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
 }
 
-/* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix
-   before the name. *rows = 0: no such matrix. */
+/* A matrix with as many rows as the file gives it, and its bias if any. The model's prefix may stand before the name.
+   *rows = 0: no such matrix. */
 static void ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem,
     size_t columns) {
   const char *prefix = ldr__bind_has(b, b->prefix, stem, ".weight") ? b->prefix : "";
@@ -13464,8 +13407,8 @@ static void ldr__bind_rotary(ldr__binder *b) {
   for (i = 0; by && i < half; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
 }
 
-/* Everything, once to count and once to place. What fails does so while counting, when nothing is read yet, so that the
-   first error is looked at in the end. */
+/* Everything, once to count and once to place. What fails does so while counting, so the first error is looked at in
+   the end. */
 static ldr_status ldr__bind_all(ldr__binder *b) {
   ldr_model *m = b->m;
   const ldr__family *f = m->family;
@@ -13527,19 +13470,15 @@ static ldr_status ldr__bind_extras(ldr__binder *b) {
   return LDR_OK;
 }
 
-/* Names as the model gives them: what wrappers put before every one of them goes. */
+/* What wrappers put before every name goes. */
 static void ldr__weights_unwrap(ldr_weights *w) {
   static const char *const wrappers[] = { "module.", "_orig_mod.", "0.auto_model.", "base_model.model." };
   size_t i, k = 0, n;
   while (w->count && k < 4) {
     n = strlen(wrappers[k]);
     for (i = 0; i < w->count && strncmp(w->tensors[i].name, wrappers[k], n) == 0; i++) {}
-    if (i < w->count) {
-      k++;
-      continue;
-    }
-    for (i = 0; i < w->count; i++) w->tensors[i].name += n;
-    k = 0;
+    k = i < w->count ? k + 1 : 0;
+    while (k == 0 && i > 0) w->tensors[--i].name += n;
   }
 }
 
@@ -13589,8 +13528,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
   ldr_model *m = NULL;
   LDR__ZERO(ldr_model_desc, d);
   if (desc) d = *desc;
-  if (!ldr__allocator_valid(&d.alloc))
-    ldr__fail(err, LDR_ARGUMENT, LDR__HALF_ALLOCATOR);
+  if (!ldr__allocator_valid(&d.alloc)) LDR__MISUSE(err, LDR__HALF_ALLOCATOR);
   else if (!LDR__IN_RANGE(ldr__model_fields, &d, err))
     m = (ldr_model *)ldr__new(&d.alloc, sizeof *m, "loading a model", err);
   if (!m) return NULL;
@@ -13686,7 +13624,7 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
       (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
     return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "\"%b\" changes [%U,%U] numbers, the model has [%I,%I]",
         a->name, n, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
-  if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
+  if (v && turned) return LDR__REFUSE(p->err, a->offset,
       "\"%b\": use_dora with embeddings or fan_in_fan_out is not supported", a->name, n);
   const float scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
   unsigned char *copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
@@ -13755,7 +13693,7 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
     const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
     if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     if (ldr__in_words(known, LDR__WRITTEN(j, k))) continue;
-    return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "\"%b\": %b is not supported",
+    return LDR__REFUSE(p->err, n->begin, "\"%b\": %b is not supported",
         LDR__WRITTEN(j, k), LDR__WRITTEN(j, name->next));
   }
   p->conv1d = ldr__config_true(j, "fan_in_fan_out") && !ldr__is_gguf(p->m);
@@ -13802,7 +13740,7 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
     return ldr__fail(err, LDR_UNSUPPORTED, "an adapter cannot be added to a GGUF file whose queries and keys lie in "
         "another order than in the model it was trained on");
   if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json"))
-    return ldr__fail(err, LDR_ARGUMENT, "the adapter's path is too long");
+    return LDR__MISUSE(err, "the adapter's path is too long");
   if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   p.j = j;
   if (j && !ldr__adapter_config(&p)) {
@@ -13951,7 +13889,7 @@ static ldr_status ldr__gguf_all_known(const ldr_model *m, const char *arch, ldr_
     while (j < LDR__COUNT(ldr__gguf_numbers) && strcmp(ldr__gguf_numbers[j].key, key + n + 1) != 0) j++;
     if (j < LDR__COUNT(ldr__gguf_numbers) || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) ||
         ldr__in_words(m->allow, key, strlen(key))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%q\": %s is not known here and could change the "
+    return LDR__REFUSE(err, w->metas[i].at, "GGUF: \"%q\": %s is not known here and could change the "
         "results (--allow passes it)", key, w->metas[i].value);
   }
   return LDR_OK;
@@ -13975,7 +13913,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (strcmp(ldr__gguf_kin[k].arch, arch) == 0 && experts == (row != NULL)) break;
   }
   if (!arch || k == LDR__COUNT(ldr__gguf_kin))
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%q\" is not supported (the manual's "
+    return LDR__REFUSE(err, 0, "GGUF: the architecture \"%q\" is not supported (the manual's "
         "\"files\" lists those that are)", arch ? arch : "");
   if (ldr__gguf_all_known(m, arch, err)) return err->status;
   if (!words || words->dims != 2)
@@ -14072,10 +14010,9 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
   LDR__OWN_ERROR(err);
   ldr_model *m = ldr__model_new(desc, err);
   if (!m) return NULL;
-  if (desc && desc->adapter)
-    ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
+  if (desc && desc->adapter) LDR__MISUSE(err, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
   else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size)))
-    ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: config and weights are needed");
+    LDR__MISUSE(err, "ldr_model_load_memory: config and weights are needed");
   else if (!config || !ldr__model_config(m, "config.json", (const char *)config, config_size, err)) {
     m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
     if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
@@ -14090,8 +14027,8 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 static void ldr__model_generation(ldr_model *m, const char *dir, ldr_error *err) {
   char path[LADDER_MAX_PATH];
   ldr__source s;
-  if (!m->shape.causal || !ldr__path_join(path, sizeof path, dir, "generation_config.json") ||
-      !ldr__file_exists(path) || ldr__source_open(&s, path, &m->alloc, err)) return;
+  if (!m->shape.causal || !ldr__there(path, dir, "generation_config.json") ||
+      ldr__source_open(&s, path, &m->alloc, err)) return;
   ldr_json *j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   if (j) ldr__config_end(m, j);
   else ldr__fail_in_file(err, path);
@@ -14115,13 +14052,12 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   if (gguf) {
     m->weights = ldr_weights_open(dir, &m->alloc, err);
     if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size))
-      ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
+      LDR__WRONG(err, 0, "not a GGUF file, whatever its name is");
     if (!err->status) ldr__model_gguf(m, err);
   } else {
-    i = dir && ldr__path_join(path, sizeof path, dir, configs[0]) && !ldr__file_exists(path) &&
-        ldr__path_join(path, sizeof path, dir, configs[1]) && ldr__file_exists(path);
+    i = dir && !ldr__there(path, dir, configs[0]) && ldr__there(path, dir, configs[1]);
     if (!dir || !ldr__path_join(path, sizeof path, dir, configs[i]))
-      ldr__fail(err, LDR_ARGUMENT, "ldr_model_load: no directory, or its path is too long");
+      LDR__MISUSE(err, "ldr_model_load: no directory, or its path is too long");
     else if (!ldr__source_open(&s, path, &m->alloc, err)) {
       ldr__model_config(m, path, (const char *)s.data, s.size, err);
       ldr__source_close(&s);
@@ -14173,8 +14109,8 @@ LDR__DEF const char *ldr_model_label(const ldr_model *m, int32_t index) {
 
 LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m ? m->tokenizer : NULL; }
 
-/* Most of a mapping that is in memory at once where pages are given back: a layer that is read, or what rows of the
-   tables touch. (Scores of a whole vocabulary read all of their matrix besides.) */
+/* Most of a mapping that is in memory at once where pages are given back: a layer, or what rows of the tables touch.
+   (Scores of a whole vocabulary read all of their matrix besides.) */
 static uint64_t ldr__model_resident(const ldr_model *m) {
   uint64_t layer = 0, table = (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
   for (int32_t l = 0; !m->packed && l < m->layers; l++) layer = LDR__MAX(layer, ldr__layer_bytes(m, l, 0));
@@ -14263,7 +14199,7 @@ typedef struct ldr__backbone {
   float *x; /* [T,d] the state */
   float *embed; /* [T,embed_width] when it differs from the width */
   float *kept, *beside; /* [T,d] what a convolution beside the first block reads, and its result, or NULL */
-  float *cross; /* [S,2kv] keys and values that a decoder's block has of the S tokens its encoder read, or NULL */
+  float *cross; /* [S,2kv] keys and values, in a decoder's block, of the S tokens its encoder read, or NULL */
   const float *source; /* [S,d] the encoder's states of those */
   /* NULL, or who looks at a chunk once its block has run */
   void (*seen)(void *context, const ldr__acts *a, size_t rows);
@@ -14418,14 +14354,12 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     size_t j0 = (size_t)block * 32, j1 = LDR__MIN(e, j0 + 32), i, j;
     for (i = 0; i < t->count; i++) {
       size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
-      float *into[3];
-      into[0] = ids[i] >= 0   ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL)
-          : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
-      into[1] = late || !grad[LDR__POSITION] ? NULL
-          : grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e;
-      into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
+      float *const into[3] = { grad[ids[i] >= 0 ? LDR__WORD : LDR__PROMPT], late ? NULL : grad[LDR__POSITION],
+          grad[LDR__SEGMENT] };
+      const size_t at[3] = { (size_t)(ids[i] >= 0 ? ids[i] : -1 - ids[i]),
+          (size_t)(t->position[i] + m->position_offset), type };
       for (int n = 0; n < 3; n++)
-        for (j = j0; into[n] && j < j1; j++) into[n][j] += n == 0 &&
+        for (j = j0; into[n] && j < j1; j++) into[n][at[n] * e + j] += n == 0 &&
             m->word_scale > 0 ? m->word_scale * de[i * e + j] : de[i * e + j];
     }
   }
@@ -14499,9 +14433,9 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
   int32_t s, t, limit = m->positions - m->position_offset;
   *longest = 0;
   if (!b || !b->offsets || (!b->ids && !b->rows) || b->sequences < 1 || b->offsets[0] != 0)
-    return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids or rows, offsets starting at 0, and a sequence");
+    return LDR__MISUSE(err, "a batch needs ids or rows, offsets starting at 0, and a sequence");
   for (s = 0; s < b->sequences; s++) {
-    if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, "sequence %d of the batch is empty", s);
+    if (b->offsets[s + 1] <= b->offsets[s]) return LDR__MISUSE(err, "sequence %d of the batch is empty", s);
     int32_t n = b->offsets[s + 1] - b->offsets[s];
     if (n > limit)
       return ldr__fail(err, LDR_DATA, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
@@ -14521,7 +14455,7 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
 /* What a decoder's encoder reads: a text for each sequence. */
 static ldr_status ldr__source_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
   if (!b->source || b->source->sequences != b->sequences)
-    return ldr__fail(err, LDR_ARGUMENT, "a %s model reads a text for each sequence: ldr_batch.source has %d of %d",
+    return LDR__MISUSE(err, "a %s model reads a text for each sequence: ldr_batch.source has %d of %d",
         m->type, b->source ? b->source->sequences : 0, b->sequences);
   if (ldr__batch_check(m->encoder, b->source, longest, err)) ldr__fail_in_file(err, "source");
   return err->status;
@@ -14532,8 +14466,7 @@ static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t se
     for (int32_t i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
 }
 
-/* Room for passes over the frozen model alone, of batches of up to so many rows and sequences; a decoder's encoder read
-   `source` rows. */
+/* Room for passes over the frozen model alone; a decoder's encoder read `source` rows. */
 typedef struct ldr__viewer {
   const ldr_model *m;
   ldr__plan plan;
@@ -14603,10 +14536,9 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
   ldr__viewer r, reader;
   size_t longest, rows, farthest = 0, source = 0;
   LDR__OWN_ERROR(err);
-  if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_hidden: no model or no destination");
+  if (!m || !hidden) return LDR__MISUSE(err, "ldr_model_hidden: no model or no destination");
   if (layer < -1 || layer > m->layers)
-    return ldr__fail(
-        err, LDR_ARGUMENT, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
+    return LDR__MISUSE(err, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   rows = (size_t)batch->offsets[batch->sequences];
   memset(&reader, 0, sizeof reader);
@@ -14656,8 +14588,7 @@ LDR__DEF ldr_status ldr_model_logits(
   ldr__exec ex;
   float *x = NULL;
   LDR__OWN_ERROR(err);
-  if (!m || !logits || !hidden || rows < 1)
-    return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
+  if (!m || !logits || !hidden || rows < 1) return LDR__MISUSE(err, "ldr_model_logits: no model, rows or destination");
   if (!m->ends.m[LDR__LM_OUT].data)
     return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
   const size_t e = m->embed_width, w = (size_t)m->shape.width, n = (size_t)rows;
@@ -14707,8 +14638,7 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
   float *x = NULL, *y = NULL;
   size_t longest;
   LDR__OWN_ERROR(err);
-  if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_model_scores: no model, states or destination");
+  if (!m || !scores || !hidden) return LDR__MISUSE(err, "ldr_model_scores: no model, states or destination");
   if (!t->task) return ldr__fail(err, LDR_MISSING, "this model's files hold no head for a task");
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   const size_t w = (size_t)m->shape.width, h = (size_t)t->hidden, n = ldr__task_rows_of(t, NULL, hidden, batch, w);
@@ -21812,7 +21742,7 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
    behind those of the tokens before, and to attend to all of them.
    ================ */
 
-/* tokens of a prompt that are read at a time: as many as activations have room for */
+/* tokens of a prompt read at a time: activations have room for them */
 enum { LDR__READ = 256, LDR__STEP = 32 }; /* and sessions of a step */
 
 struct ldr_session {
@@ -21821,7 +21751,7 @@ struct ldr_session {
   ldr__shape shape;
   ldr__ends ends;
   int32_t capacity, length, blocks;
-  int32_t virtuals; /* tokens of a prompt or prefix, which stand before those of the text and are not counted */
+  int32_t virtuals; /* tokens of a prompt or prefix, before those of the text and not counted */
   ldr__kept kept; /* [blocks][virtuals + capacity][keys and values] */
   size_t kept_each; /* bytes of a block */
   ldr_dtype kept_type;
@@ -21915,59 +21845,6 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   if (s->l && s->l->end[LDR__DISTANCES] >= 0) ldr__distances_place(p, &s->rungs.backbone_distances, &m->shape, 0);
 }
 
-static void ldr__session_begin(ldr_session *s);
-
-static const ldr__field ldr__session_fields[] = {
-  LDR__FIELD_IN("session", ldr_session_desc, capacity, INT, 0, FLT_MAX, "0 or more"),
-  LDR__FIELD_IN("session", ldr_session_desc, rounded, INT, 0, 1, "0 or 1")
-};
-
-LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
-    ldr_error *err) {
-  ldr_session *s;
-  int32_t most = m ? m->positions - m->position_offset : 0, virtuals = l ? (int32_t)ldr__virtual_tokens(l) : 0;
-  LDR__OWN_ERROR(err);
-  LDR__ZERO(ldr_session_desc, d);
-  if (l && l->d.method == LDR_METHOD_PROMPT) most -= virtuals;
-  if (desc) d = *desc;
-  LDR__IN_RANGE(ldr__session_fields, &d, err);
-  if (!m || (l && l->m != m))
-    ldr__fail(err, LDR_ARGUMENT, "ldr_session_create: no model, or a ladder of another one");
-  else if (d.capacity > most) ldr__fail(err, LDR_ARGUMENT,
-      "session.capacity is %d and can be %d: the model has no more positions beside a prompt's", d.capacity, most);
-  else if (!ldr__packs(d.kept_type)) ldr__fail(err, LDR_ARGUMENT,
-      "ldr_session_create: keys and values are kept as f32, bf16 or int8");
-  else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
-    ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
-        m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
-  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside))
-    ldr__fail(err, LDR_UNSUPPORTED, "text comes from ladders that were trained on words, not from other heads");
-  if (err->status) return NULL;
-  s = (ldr_session *)ldr__new(&m->alloc, sizeof *s, "opening a session", err);
-  if (!s) return NULL;
-  s->m = m;
-  s->l = l;
-  s->capacity = d.capacity ? d.capacity : most;
-  s->virtuals = virtuals;
-  s->kept_type = d.kept_type;
-  s->rounded = d.rounded != 0;
-  s->reach = s->capacity + (l && l->reader ? (int32_t)ldr__virtual_tokens(l->reader) : 0);
-  s->blocks = l ? ldr__final_blocks(l) : m->layers;
-  s->shape = l && l->deep ? l->tuned_shape : m->shape;
-  s->ends = l ? ldr__tuned_ends(l) : m->ends;
-  s->plan.report = &s->memory;
-  while (ldr__plan_turn(&s->plan, &m->alloc, err)) ldr__session_layout(&s->plan, s);
-  if (err->status) {
-    ldr_session_free(s);
-    return NULL;
-  }
-  ldr__report(&s->memory, "session", sizeof *s + LDR__ALIGN);
-  s->rungs.l = (ldr_ladder *)(uintptr_t)l;
-  if (l) ldr__pass_distances(&s->rungs);
-  if (virtuals) ldr__session_begin(s);
-  return s;
-}
-
 LDR__DEF void ldr_session_free(ldr_session *s) {
   if (!s) return;
   ldr__plan_end(s->plan.memory, s->plan.size, &s->m->alloc);
@@ -21985,8 +21862,7 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
   size_t i, n, rungs;
   if (!to || !from || to->m != from->m || to->l != from->l || to->capacity != from->capacity ||
       to->kept_type != from->kept_type || to->rounded != from->rounded)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "ldr_session_copy: two sessions of one model, ladder and description are needed");
+    return LDR__MISUSE(err, "ldr_session_copy: two sessions of one model, ladder and description are needed");
   if (to == from) return LDR_OK;
   n = ldr__session_block_bytes(from, &from->m->shape, from->length);
   for (i = 0; i < (size_t)to->blocks; i++)
@@ -22004,7 +21880,7 @@ LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, l
 }
 
 LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err) {
-  if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT,
+  if (!s || length < 0 || length > s->length) return LDR__MISUSE(err,
       "ldr_session_rewind: %d of %d tokens cannot be kept", length, s ? s->length : 0);
   s->length = length;
   return LDR_OK;
@@ -22024,7 +21900,7 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
   size_t each, n;
   LDR__OWN_ERROR(err);
   LDR__ZERO(ldr_batch, b);
-  if (!s || !s->m->encoder || count > s->capacity) return ldr__fail(err, LDR_ARGUMENT,
+  if (!s || !s->m->encoder || count > s->capacity) return LDR__MISUSE(err,
       "ldr_session_source: no session, a model without an encoder, or %d tokens where there is room for %d", count,
       s ? s->capacity : 0);
   b.sequences = 1;
@@ -22128,6 +22004,56 @@ static void ldr__session_begin(ldr_session *s) {
   }
 }
 
+static const ldr__field ldr__session_fields[] = {
+  LDR__FIELD_IN("session", ldr_session_desc, capacity, INT, 0, FLT_MAX, "0 or more"),
+  LDR__FIELD_IN("session", ldr_session_desc, rounded, INT, 0, 1, "0 or 1")
+};
+
+LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, const ldr_session_desc *desc,
+    ldr_error *err) {
+  ldr_session *s;
+  int32_t most = m ? m->positions - m->position_offset : 0, virtuals = l ? (int32_t)ldr__virtual_tokens(l) : 0;
+  LDR__OWN_ERROR(err);
+  LDR__ZERO(ldr_session_desc, d);
+  if (l && l->d.method == LDR_METHOD_PROMPT) most -= virtuals;
+  if (desc) d = *desc;
+  LDR__IN_RANGE(ldr__session_fields, &d, err);
+  if (!m || (l && l->m != m)) LDR__MISUSE(err, "ldr_session_create: no model, or a ladder of another one");
+  else if (d.capacity > most) LDR__MISUSE(err,
+      "session.capacity is %d and can be %d: the model has no more positions beside a prompt's", d.capacity, most);
+  else if (!ldr__packs(d.kept_type)) LDR__MISUSE(err,
+      "ldr_session_create: keys and values are kept as f32, bf16 or int8");
+  else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
+    ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
+        m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
+  else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.beside))
+    ldr__fail(err, LDR_UNSUPPORTED, "text comes from ladders that were trained on words, not from other heads");
+  if (err->status) return NULL;
+  s = (ldr_session *)ldr__new(&m->alloc, sizeof *s, "opening a session", err);
+  if (!s) return NULL;
+  s->m = m;
+  s->l = l;
+  s->capacity = d.capacity ? d.capacity : most;
+  s->virtuals = virtuals;
+  s->kept_type = d.kept_type;
+  s->rounded = d.rounded != 0;
+  s->reach = s->capacity + (l && l->reader ? (int32_t)ldr__virtual_tokens(l->reader) : 0);
+  s->blocks = l ? ldr__final_blocks(l) : m->layers;
+  s->shape = l && l->deep ? l->tuned_shape : m->shape;
+  s->ends = l ? ldr__tuned_ends(l) : m->ends;
+  s->plan.report = &s->memory;
+  while (ldr__plan_turn(&s->plan, &m->alloc, err)) ldr__session_layout(&s->plan, s);
+  if (err->status) {
+    ldr_session_free(s);
+    return NULL;
+  }
+  ldr__report(&s->memory, "session", sizeof *s + LDR__ALIGN);
+  s->rungs.l = (ldr_ladder *)(uintptr_t)l;
+  if (l) ldr__pass_distances(&s->rungs);
+  if (virtuals) ldr__session_begin(s);
+  return s;
+}
+
 /* scores[n,vocabulary] of the last states. */
 static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logits) {
   const ldr_session *s = all[0];
@@ -22148,8 +22074,8 @@ static void ldr__session_logits(ldr_session *const *all, int32_t n, float *logit
 
 /* 1: ids[count] can be read into s. */
 static int ldr__session_takes(const ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
-  if (!s || !ids || count < 1) ldr__fail(err, LDR_ARGUMENT, "ldr_session_read: no session or no tokens");
-  else if (s->m->encoder && !s->source[1]) ldr__fail(err, LDR_ARGUMENT,
+  if (!s || !ids || count < 1) LDR__MISUSE(err, "ldr_session_read: no session or no tokens");
+  else if (s->m->encoder && !s->source[1]) LDR__MISUSE(err,
       "ldr_session_read: a %s model reads a source first (ldr_session_source)", s->m->type);
   else if (count > s->capacity - s->length) ldr__fail(err, LDR_LIMIT,
       "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
@@ -22177,12 +22103,12 @@ LDR__DEF ldr_status ldr_session_step(ldr_session *const *s, int32_t n, float *lo
     ldr_error *err) {
   int32_t i, k, at, together, turns;
   LDR__OWN_ERROR(err);
-  if (!s || n < 1 || !ids) return ldr__fail(err, LDR_ARGUMENT, "ldr_session_step: no sessions or no tokens");
+  if (!s || n < 1 || !ids) return LDR__MISUSE(err, "ldr_session_step: no sessions or no tokens");
   for (i = 0; i < n; i++) {
     for (k = 0; k < i && s[k] != s[i]; k++) {}
     if (k < i || (s[i] && (s[i]->m != s[0]->m || s[i]->l != s[0]->l || s[i]->kept_type != s[0]->kept_type ||
         s[i]->rounded != s[0]->rounded)))
-      return ldr__fail(err, LDR_ARGUMENT,
+      return LDR__MISUSE(err,
           "ldr_session_step: session %d is there twice, or of another model, ladder or description than the first", i);
     if (!ldr__session_takes(s[i], ids + i, 1, err)) return err->status;
   }
@@ -22208,8 +22134,8 @@ static double ldr__sample_mass(const float *z, int32_t n, float least, float pea
   return sum;
 }
 
-/* The largest number x with few(x): at least `count` tokens, or `mass` of the probability, lie at z >= x. By halving
-   the bits of floats, which are in the order of their numbers: no list of the vocabulary is sorted. */
+/* The largest x such that at least `count` tokens, or `mass` of the probability, lie at z >= x. By halving the bits of
+   floats, which are in the order of their numbers: no list of the vocabulary is sorted. */
 static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t count, double mass) {
   uint32_t low = 0, high = UINT32_MAX;
   while (low < high) {
@@ -22279,8 +22205,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
   LDR__OWN_ERROR(err);
   LDR__ZERO(ldr_generate_desc, d);
   if (desc) d = *desc;
-  if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_generate: no session or no destination");
+  if (!s || !out || !made || d.most < 0) return LDR__MISUSE(err, "ldr_generate: no session or no destination");
   *made = 0;
   if (s->m->encoder) {
     if (ldr_session_source(s, prompt, count, err)) return err->status;
@@ -22364,11 +22289,6 @@ static uint64_t ldr__meta_digest(const ldr_weights *w) {
   return h;
 }
 
-static void ldr__meta_i64(ldr__text *t, const char *key, int64_t v) {
-  char text[32];
-  ldr__format(text, sizeof text, "%I", v);
-  ldr__text_meta(t, key, text);
-}
 
 static void ldr__meta_hex(ldr__text *t, const char *key, uint64_t v, int digits) {
   char text[20];
@@ -22439,15 +22359,18 @@ static const char *ldr__rung_key(char key[64], const ldr_ladder_desc *d, int32_t
 }
 
 static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
-  char key[64];
+  char key[64], value[16];
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
   ldr__fields_write(t, ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields), &l->d);
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
-  for (int32_t i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++)
-    ldr__meta_i64(t, ldr__rung_key(key, &l->d, i),
+  for (int32_t i = 0; i < l->d.rung_count + l->d.encoder_rung_count; i++) {
+    ldr__format(value, sizeof value, "%d",
         i < l->d.rung_count ? l->d.rungs[i] : l->d.encoder_rungs[i - l->d.rung_count]);
+    ldr__text_meta(t, ldr__rung_key(key, &l->d, i), value);
+  }
+
   for (int32_t i = 0; i < l->d.classes; i++)
     if (l->labels[i]) {
       ldr__format(key, sizeof key, "label.%d", i);
@@ -22580,7 +22503,7 @@ static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_err
 
 LDR__DEF ldr_status ldr_ladder_save_memory(
     const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err) {
-  if (!l || !size) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
+  if (!l || !size) return LDR__MISUSE(err, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
   LDR__ZERO(ldr__writer, w);
   w.memory = (unsigned char *)data;
   w.capacity = capacity;
@@ -22593,7 +22516,7 @@ LDR__DEF ldr_status ldr_ladder_save_memory(
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err) {
   ldr__writer w;
-  if (!l || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save: no ladder or no path");
+  if (!l || !path) return LDR__MISUSE(err, "ldr_ladder_save: no ladder or no path");
   if (ldr__writer_open(&w, path, err)) return w.status;
   ldr__ladder_write(&w, l, err);
   return ldr__writer_close(&w, err);
@@ -22730,7 +22653,7 @@ static ldr_ladder *ldr__ladder_read(
 LDR__DEF ldr_ladder *ldr_ladder_load_memory(
     const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
   LDR__OWN_ERROR(err);
-  if (!m) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load_memory: no model");
+  if (!m) LDR__MISUSE(err, "ldr_ladder_load_memory: no model");
   return ldr__ladder_read(
       m, m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL, NULL, alloc, err);
 }
@@ -22738,7 +22661,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load_memory(
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err) {
   LDR__OWN_ERROR(err);
-  if (!m || !path) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load: no model or no path");
+  if (!m || !path) LDR__MISUSE(err, "ldr_ladder_load: no model or no path");
   return ldr__ladder_read(
       m, m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL, path, alloc, err);
 }
@@ -22750,16 +22673,15 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__train_fields)) - 2 };
 
-/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
-   sets, with train, and all. */
+/* Two runs with the same digest and the same step continue each other. marks[3] or NULL: without the sets, with train,
+   and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
-  const ldr_dataset *sets[2] = { t->train, t->dev };
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   h = ldr__fields_digest(h, ldr__train_fields, LDR__RUN_FIELDS, d);
   /* rounded taps make another run */
-  if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
-  if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
+  if (d->cache && d->cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)d->cache_type);
+  if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)d->tap_type << 8);
   /* as do those of a rounded backbone */
   if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);
   if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
@@ -22770,19 +22692,21 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   h = ldr__fields_digest(h, ldr__ladder_fields, LDR__COUNT(ldr__ladder_fields) - others, &t->l->d);
   for (int i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
   for (int i = 0; i < 2; i++) {
+    const ldr_dataset *s = i ? t->dev : t->train;
     if (marks) marks[i] = h;
-    if (!sets[i]) continue;
-    size_t labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
-    h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
-    if (sets[i]->version) { /* its examples pass by: what comes next is the caller's to repeat */
-      h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
+    if (!s) continue;
+    size_t labels = ldr__per_token(s->head) ? s->tokens : s->count;
+    h = ldr__mix64(h ^ (uint64_t)s->choices);
+    if (s->version) { /* its examples pass by: what comes next is the caller's to repeat */
+      h = ldr__mix64(h ^ (uint64_t)s->count);
       continue;
     }
-    h = ldr__mix64(h ^ ldr__texts_hash(sets[i]));
-    for (size_t k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
-    for (size_t k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
-    for (size_t k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
-    h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
+    h = ldr__mix64(h ^ ldr__texts_hash(s));
+    for (size_t k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)s->labels[k]);
+    for (size_t k = 0; k < s->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)s->set_items[k]);
+    for (size_t k = 0; k < s->set_count; k++) h = ldr__mix64(h ^ s->set_ends[k]);
+    h = ldr__floats_digest(h, s->values, s->count);
+
   }
   if (marks) marks[2] = h;
   return h;
@@ -22847,7 +22771,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
   ldr__array a[LDR__STATE_ARRAYS];
   ldr__arrays y = { "ladder-run", t, 0, ldr__state_array, ldr__state_meta };
   ldr__writer w;
-  if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_save: no trainer or no path");
+  if (!t || !path) return LDR__MISUSE(err, "ldr_trainer_save: no trainer or no path");
   y.count = ldr__state_arrays(t, a);
   if (ldr__writer_open(&w, path, err)) return w.status;
   ldr__arrays_write(&w, t->l, &y, err);
@@ -22893,7 +22817,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   ldr__array a[LDR__STATE_ARRAYS];
   uint64_t bits;
   LDR__OWN_ERROR(err);
-  if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_resume: no trainer or no path");
+  if (!t || !path) return LDR__MISUSE(err, "ldr_trainer_resume: no trainer or no path");
   ldr_weights *w = ldr__weights_open_one(path, &t->alloc, err);
   if (!w) return err->status;
   int n = ldr__state_arrays(t, a);

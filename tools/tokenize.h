@@ -252,7 +252,7 @@ static ldr_status filling_read(filling *f, const char *path, ldr_error *err) {
   ldr_json *j = NULL;
   int32_t model;
   memset(f, 0, sizeof *f);
-  if (!ldr__tokenizer_has(file, path, ".")) ldr__format(file, sizeof file, "%s", path);
+  if (!ldr__there(file, path, ".")) ldr__format(file, sizeof file, "%s", path);
   else if (!ldr__tokenizer_main(file, path)) return LDR_OK;
   if (ldr__source_open(&source, file, NULL, err)) return err->status;
   if (!ldr__gguf_is(source.data, source.size) && ldr__looks_like_json(source.data, source.size))
