@@ -29,7 +29,7 @@ enum { LONGEST = 128, MOST_PACKED = 40000000 };
 
 static int result(void) {
   if (!page.err.status) return 0;
-  snprintf(page.text, sizeof page.text, "%s", page.err.message);
+  ldr__format(page.text, sizeof page.text, "%s", page.err.message);        /* printf is 6 KB of the page */
   memset(&page.err, 0, sizeof page.err);
   return -1;
 }
@@ -71,8 +71,8 @@ int32_t EXPORT(page_open)(void) {
     page.model = ldr_model_load("/model", &d, &page.err);
     if (!page.model) return result();
   }
-  tenths = (i.parameters + 50000) / 100000;        /* no floating point in printf: 7 KB of the page */
-  snprintf(page.text, sizeof page.text, "%s, %d layers, width %d, %d.%d million numbers", i.family, (int)i.layers,
+  tenths = (i.parameters + 50000) / 100000;
+  ldr__format(page.text, sizeof page.text, "%s, %d layers, width %d, %d.%d million numbers", i.family, (int)i.layers,
       (int)i.width, (int)(tenths / 10), (int)(tenths % 10));
   return 0;
 }
@@ -108,7 +108,7 @@ int32_t EXPORT(page_begin)(int32_t epochs) {
   d.label_names = names;
   page.ladder = ldr_ladder_create(page.model, &d, &page.err);
   free(names);
-  snprintf(length, sizeof length, "%d", (int)LONGEST);
+  ldr__format(length, sizeof length, "%d", (int)LONGEST);
   if (page.ladder) ldr_ladder_note(page.ladder, "max_len", length, &page.err);
   if (page.ladder) page.trainer = ldr_trainer_create(page.ladder, page.train, page.dev, &t, &page.err);
   if (page.trainer) page.now = ldr_trainer_progress(page.trainer);
@@ -159,9 +159,10 @@ int32_t EXPORT(page_ask)(void) {
   ldr_batch b = {0};
   int32_t offsets[2] = { 0, 0 }, i, k, n = page.train ? ldr_dataset_labels(page.train) : 0;
   float *scores;
+  char digits[8];
   size_t used = 0;
   if (!page.ladder) {
-    snprintf(page.text, sizeof page.text, "nothing has been learned yet");
+    ldr__format(page.text, sizeof page.text, "nothing has been learned yet");
     return -1;
   }
   if (ldr_tokenizer_encode(ldr_model_tokenizer(page.model), &page.tokens, page.text, strlen(page.text), NULL, 0,
@@ -178,9 +179,10 @@ int32_t EXPORT(page_ask)(void) {
       int32_t best = 0, parts;
       for (k = 1; k < n; k++) if (scores[k] > scores[best]) best = k;
       parts = (int32_t)(scores[best] * 10000.0f + 0.5f);
-      used += (size_t)snprintf(page.text + used, sizeof page.text - used, "%d.%04d\t%s\n", (int)parts / 10000,
-          (int)parts % 10000, ldr_dataset_label_name(page.train, best));
-      if (used >= sizeof page.text) break;
+      ldr__format(digits, sizeof digits, "%d", 10000 + (int)parts % 10000);
+      ldr__format(page.text + used, sizeof page.text - used, "%d.%s\t%s\n", (int)parts / 10000, digits + 1,
+          ldr_dataset_label_name(page.train, best));
+      used += strlen(page.text + used);
       scores[best] = -1;
     }
   free(scores);
