@@ -6982,6 +6982,8 @@ static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
   c->status = status;
 }
 
+static void ldr__cut_memory(ldr__cutting *c) { ldr__cut_fail(c, LDR_MEMORY, "out of memory"); }
+
 static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encoding *out) {
   memset(c, 0, sizeof *c);
   c->t = t;
@@ -6989,7 +6991,7 @@ static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encod
   if (!out->work) {
     out->work = ldr__alloc(&out->alloc, sizeof *c->w);
     if (out->work) memset(out->work, 0, sizeof *c->w);
-    else ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    else ldr__cut_memory(c);
   }
   c->w = (ldr__work *)out->work;
   if (c->w) c->w->surface_used = 0;
@@ -7000,7 +7002,7 @@ static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encod
 static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
   ldr__work *w = c->w;
   if (bytes > w->bytes[which] && !ldr__grow(&c->out->alloc, &w->room[which], &w->bytes[which], bytes, 1))
-    ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    ldr__cut_memory(c);
   return bytes <= w->bytes[which] ? w->room[which] : NULL;
 }
 
@@ -7020,7 +7022,7 @@ static int ldr__str_grow(ldr__cutting *c, ldr__str *s, int32_t more) {
   if (s->size > INT32_MAX / 4 || more > INT32_MAX / 4)
     ldr__cut_fail(c, LDR_LIMIT, "normalised text of more than 512 MB; encode it in parts");
   else if ((block = ldr__alloc(&c->out->alloc, ldr__str_bytes(s->room))) == NULL)
-    ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    ldr__cut_memory(c);
   if (!block) s->room = old.room;
   if (!block) return 0;
   s->from = (ldr__origin *)block;
@@ -8119,7 +8121,7 @@ LDR__INLINE void ldr__token_set(ldr_encoding *e, int32_t at, int32_t id, int32_t
 static void ldr__emit(ldr__cutting *c, int32_t id, int32_t begin, int32_t end) {
   ldr_encoding *out = c->out;
   if (out->count == out->capacity && !c->status && ldr__encoding_grow(out, out->count + 1))
-    ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    ldr__cut_memory(c);
   if (c->status) return;
   ldr__token_set(out, out->count++, id, c->which, c->which, begin, end);
 }
@@ -8380,10 +8382,9 @@ static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
 }
 
 static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
-  int32_t n, k, end, at = 0, id = c->t->ignore_merges ? ldr__piece_find(c->t, v->text, (size_t)v->size) : -1;
+  int32_t n = 0, k, end, at = 0, id = c->t->ignore_merges ? ldr__piece_find(c->t, v->text, (size_t)v->size) : -1;
   if (id >= 0) ldr__emit_part(c, id, v, 0, v->size);
-  if (id >= 0) return;
-  n = ldr__bpe(c, v->text, ldr__bpe_symbols(c, v));
+  else n = ldr__bpe(c, v->text, ldr__bpe_symbols(c, v));
   const ldr__symbol *s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
   for (k = 0; k < n && !c->status; k++, at = end) {
     end = LDR__MIN(at + s[k].bytes, v->size);
@@ -8621,8 +8622,9 @@ static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, i
 static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_t n1, int32_t n2, int special) {
   ldr_encoding *e = c->out;
   int32_t total = n1 + n2 + (special ? m->added : 0), at = total, i, k, n, end = n1 + n2;
-  if (ldr__encoding_grow(e, total)) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+  if (ldr__encoding_grow(e, total)) ldr__cut_memory(c);
   if (c->status) return;
+
   e->count = total;
   for (i = m->count - 1; i >= 0; i--) { /* from the end, so that nothing is overwritten */
     const ldr__template_item *item = &m->items[i];
@@ -8681,17 +8683,15 @@ static void ldr__encode_both(ldr__cutting *c, const ldr_encode_desc *d) {
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
     const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
   ldr__cutting c;
-  const char *why = NULL;
   LDR__ZERO(ldr_encode_desc, d);
   if (desc) d = *desc;
   if (out) out->count = out->cut = 0;
   if (!t || !out || (!text && size) || (!text2 && size2) || d.max_len < 0)
-    why = "an argument of ldr_tokenizer_encode is NULL or negative";
-  else if (!ldr__allocator_valid(&out->alloc))
-    why = "the allocator of the encoding has one function of two; set both or neither";
-  else if ((unsigned)d.truncate > LDR_TRUNCATE_ONLY_SECOND)
-    why = "the kind of truncation is none of LDR_TRUNCATE_*";
-  if (why) return LDR__MISUSE(err, "%s", why);
+    return LDR__MISUSE(err, "an argument of ldr_tokenizer_encode is NULL or negative");
+  if (!ldr__allocator_valid(&out->alloc))
+    return LDR__MISUSE(err, "the allocator of the encoding has one function of two; set both or neither");
+  if ((unsigned)d.truncate > LDR_TRUNCATE_ONLY_SECOND)
+    return LDR__MISUSE(err, "the kind of truncation is none of LDR_TRUNCATE_*");
   if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
     return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
   int32_t added = d.no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
@@ -9594,8 +9594,8 @@ static const ldr__cutter *ldr__cutter_of(ldr_tokenizer *t, int32_t model) {
 
 /* ---- added tokens ---- */
 
-/* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter
-   does not see it. node: where it stands. */
+/* An added token, which no cutter sees: its id is that of its text in the vocabulary, else the one given, else the
+   next. node: where it stands. */
 static void ldr__added_put(ldr_tokenizer *t, const ldr__added *a, int32_t node) {
   int32_t at = ldr__trie_find(&t->names, a->text),
       id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
@@ -9636,6 +9636,7 @@ static void ldr__added_finish(ldr_tokenizer *t) {
       c.steps = 100000000;
       if (a->normalized) ldr__normalize(&c, (const unsigned char *)a->text.text, 0, a->text.bytes, &v);
       else v = *ldr__text_load(&c, (const unsigned char *)a->text.text, 0, a->text.bytes);
+
       a->shown = a->text;
       if (!c.status && !ldr__string_is(a->text, v.text, v.size)) {
         p = (char *)ldr__tokenizer_keep(t, (size_t)v.size + 1);
@@ -10337,9 +10338,9 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
 }
 
 static const ldr__field ldr__tokenizer_fields[] = {
-  LDR__FIELD_IN("tokenizer", ldr_tokenizer_desc, lower_case, INT, 0, 0, LDR_CHOICES),
-  LDR__FIELD_IN("tokenizer", ldr_tokenizer_desc, strip_accents, INT, 0, 0, LDR_CHOICES),
-  LDR__FIELD_IN("tokenizer", ldr_tokenizer_desc, cjk_spacing, INT, 0, 0, LDR_CHOICES)
+#define LDR__CHOICE(name) LDR__FIELD_IN("tokenizer", ldr_tokenizer_desc, name, INT, 0, 0, LDR_CHOICES)
+  LDR__CHOICE(lower_case), LDR__CHOICE(strip_accents), LDR__CHOICE(cjk_spacing)
+#undef LDR__CHOICE
 };
 
 /* The choices, checked; why: what else is wrong, or NULL. */
@@ -12046,11 +12047,10 @@ static void ldr__relative_backward(float *dw, const ldr_model *m, const float *d
 /* The member that has one of the names, blanks between them, and is not null; else -1. */
 static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *names) {
   char name[64];
-  ldr__text t;
   while (names && *names) {
     size_t n = strcspn(names, " ");
-    ldr__text_init(&t, name, sizeof name);
-    ldr__text_bytes(&t, names, n);
+    ldr__format(name, sizeof name, "%b", names, n);
+
     int32_t node = ldr_json_get(j, object, name);
     if (node >= 0 && j->nodes[node].type != LDR_JSON_NULL) return node;
     names += n + (names[n] != 0);
@@ -12159,7 +12159,7 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   return err->status;
 }
 
-/* One description of rotary positions: an object (or none, -1), and the theta beside it. */
+/* A description of rotary positions: an object (or none, -1), and the theta beside it. */
 static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, float theta,
     ldr_error *err) {
   /* dynamic: plain for what is no longer than the model's positions, and longer texts are refused */
@@ -12207,7 +12207,7 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   return err->status;
 }
 
-/* Which layers are local, and which have no rotary positions. */
+/* Which layers are local or have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
   int neo = (m->keys & LDR__KEYS_NEO) != 0, gemma = (m->keys & LDR__KEYS_GEMMA) != 0,
       modern = (m->traits & LDR__OF_MODERN) != 0, qwen = (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS)) != 0;
@@ -12632,7 +12632,8 @@ static ldr_status ldr__config_experts(ldr_model *m, const ldr_json *j, ldr_error
   return err->status;
 }
 
-/* A number for what the weights do not tell, so that kept results of other settings are not taken for these. */
+/* A hash of what the weights do not tell: kept results of other settings are not taken for these. */
+
 static uint64_t ldr__config_settings(const ldr_model *m) {
   const ldr__shape *s = &m->shape;
   const float numbers[] = { m->word_scale, m->score_scale, s->clip, s->cap, s->grow, (float)s->parallel,
@@ -13291,7 +13292,7 @@ static void ldr__bind_slopes(ldr__binder *b) {
 }
 
 /* Which row distance i - j has: its own up to half of the buckets, beyond that one by its logarithm; without buckets
-   the farthest is for all that are farther. The rows themselves, normed, are kept for the layers. */
+   all that are farther have the farthest. The rows, normed, are kept for the layers. */
 static void ldr__bind_distances(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t span = m->buckets > 0 ? m->buckets : m->far, mid = m->buckets / 2, n = m->positions, i;
@@ -13680,7 +13681,7 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
   return LDR_OK;
 }
 
-/* What the configuration asks for and is not done here, by name. */
+/* Refuses by name what is not done here. */
 static ldr_status ldr__adapter_config(ldr__adapter *p) {
   static const char *const known = "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out "
     "inference_mode init_lora_weights layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core "
@@ -13878,7 +13879,7 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   return err->status;
 }
 
-/* A setting of the architecture that is not read here is an error, unless the user allows it. */
+/* A setting of the architecture not read here is an error, unless the user allows it. */
 static ldr_status ldr__gguf_all_known(const ldr_model *m, const char *arch, ldr_error *err) {
   const ldr_weights *w = m->weights;
   const size_t n = strlen(arch);
@@ -13895,7 +13896,7 @@ static ldr_status ldr__gguf_all_known(const ldr_model *m, const char *arch, ldr_
   return LDR_OK;
 }
 
-/* Reads the configuration out of the metadata, and gives the tensors the names of the family's own files. */
+/* The configuration out of the metadata; the tensors get the names of the family's own files. */
 static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   static const char *const ends[] = { "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
     "tokenizer.ggml.eom_token_id" };
@@ -14521,7 +14522,7 @@ static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t laye
   }
 }
 
-/* The state after the last block to hidden[T,d], through the final norm where the family has one; hidden may be it. */
+/* The state after the last block to hidden[T,d], through the final norm if there is one; hidden may be it. */
 static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) {
   const ldr_model *m = r->m;
   size_t w = (size_t)m->shape.width;
@@ -22308,10 +22309,7 @@ static const char *ldr__field_text(char text[32], const ldr__field *f, uint64_t 
   size_t length = 0;
   const char *name = ldr__name_of(f, (int64_t)bits, &length);
   if (!name || length >= 32) ldr__format(text, 32, "%I", (int64_t)bits);
-  else {
-    memcpy(text, name, length);
-    text[length] = 0;
-  }
+  else ldr__format(text, 32, "%b", name, length);
   return text;
 }
 
