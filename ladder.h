@@ -18419,7 +18419,7 @@ static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, siz
   const ldr_span found = { q, (int32_t)type, v->at[a] - first, v->at[b] - first, (float)score };
   if (y->count < y->capacity) y->spans[y->count] = found;
   y->count++;
-  y->right += ldr__span_is(v, type, a, b) ? 1 : 0;
+  if (ldr__span_is(v, type, a, b)) y->right++;
 }
 
 /* The spans of the best chain whose probability is above `least`. */

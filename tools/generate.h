@@ -225,10 +225,10 @@ static double beams_worth(const options *o, double score, int32_t length) {
   return score / pow((double)length, (double)(o->length_penalty == 0 ? 1.0f : LDR__MAX(o->length_penalty, 0.0f)));
 }
 
-/* What stands in the text (the decoder's own first token, or the prompt, is a part of it) is less likely by --repetition:
-   its log-probability z - level, or of one beam its logit. What may not come next has no chance: an end before min_new
-   tokens, a run of no_repeat tokens that stands in the text, and some tokens always. The others' log-probabilities stay
-   what they are. */
+/* What stands in the text (the decoder's own first token, or the prompt, is a part of it) is less likely by
+   --repetition: its log-probability z - level, or of one beam its logit. What may not come next has no chance: an end
+   before min_new tokens, a run of no_repeat tokens that stands in the text, and some tokens always. The others'
+   log-probabilities stay what they are. */
 static void beams_forbid(const generation *g, float *z, double level, const beam_text *t, const int32_t *first,
     int32_t firsts) {
   const ldr_model *m = g->r->model;

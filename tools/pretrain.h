@@ -659,8 +659,8 @@ static int stream_steps(run *r, const feed *f, watch *w) {
 }
 
 /* ---- what a run that goes on must be given again ----
-   The trainer knows its own settings; where batches come from is the program's. It travels as notes of the ladder, which
-   lie in the checkpoint: "run.OPTION". */
+   The trainer knows its own settings; where batches come from is the program's. It travels as notes of the ladder,
+   which lie in the checkpoint: "run.OPTION". */
 
 static int keep_option(run *r, const char *name, const char *value) {
   char key[64];
@@ -764,7 +764,8 @@ static int pretrain_open(run *r, stream *s, ldr_dataset *held) {
     if (status) return status;
   }
   r->trainer = ldr_trainer_create(r->ladder, r->train, NULL, &r->train_desc, &r->err);
-  if (!r->trainer || keep_pretrain(r) || (r->o.resume && ldr_trainer_resume(r->trainer, r->o.resume, &r->err))) return EXIT_FAILED;
+  if (!r->trainer || keep_pretrain(r)) return EXIT_FAILED;
+  if (r->o.resume && ldr_trainer_resume(r->trainer, r->o.resume, &r->err)) return EXIT_FAILED;
   p = ldr_trainer_progress(r->trainer);
   s->drawn = 0;
   close_stream(s);
