@@ -168,11 +168,12 @@
        CHOICE    which of some sequences is right      accuracy     the highest score
        TOKENS    a tag a token: O, B-x, I-x, B-y, ..   entity_f1    the likeliest tags
        CRF       the same                              entity_f1    the best chain of tags
-       POINTER   the same                              entity_f1    spans above 0, which may overlap
+       POINTER   the same; crossing ones: LDR_SPANS    entity_f1    spans above 0, which may overlap
        SPANS     one span of a type, as tags, or none  accuracy     the best ends
        ANSWER    the same                              accuracy     the best span
        WORDS     the next word of each token           accuracy     (>>manual-language)
-     CRF to ANSWER answer by ldr_predict_spans. Of a long text's windows the best span counts (examples/13_answers.c).
+     CRF to ANSWER answer by ldr_predict_spans. Entities that no token says (cut off, beginning inside a token) are
+     misses: ldr_example.missed. Of a long text's windows the best span counts (examples/13_answers.c).
      ldr_dataset_load reads the first three: JSON lines, TSV or CSV. `ladder train --task` (tools/tasks.h) knows also
      JSON with choices, cloze texts (chid), tokens and tags (conll), entities and their places (cluener), two spans that
      it marks as _name_ [it] (wsc), SQuAD's questions (exact match and F1), texts, prompts and completions, also in
@@ -305,7 +306,7 @@
      0.1.0  first version; since then ldr_train_desc.checkpoint is called recompute, as on the command line, and heads
             for numbers learn (value - value_mean) / value_scale (ldr_ladder_desc), of which their loss is; files name
             choices (pool mean) where they had numbers, which are still read; a set with the ladder's labels in another
-            order is refused
+            order is refused; entity F1 counts what no token says as missed; ldr_sampling.min_p comes after top_p
 */
 #ifndef LADDER_H_INCLUDED
 #define LADDER_H_INCLUDED
