@@ -9499,7 +9499,7 @@ static void ldr__merges_begin(ldr_tokenizer *t, size_t n) {
   for (i = 0; i < slots; i++) t->merges[i] = none;
 }
 
-/* The characters around s[at] meet in a piece. */
+/* Character a and the one at b meet in a piece. */
 static void ldr__meet(ldr_tokenizer *t, uint32_t a, const char *b) {
   int32_t n;
   uint32_t bit = ldr__bpe_bit(a, ldr__utf8_at(b, &n));
@@ -10027,14 +10027,14 @@ typedef struct ldr__list { uint64_t n, type; ldr__cursor c; } ldr__list;
 static ldr__list ldr__gguf_list(const ldr_weights *w, const char *key) {
   ldr__list l = { 0, 0, ldr__cursor_of(w->files[0].data, w->files[0].size) };
   for (size_t i = 0; i < w->meta_count; i++) {
-    l.c.at = (size_t)w->metas[i].at;
-    if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(l.c.p + l.c.at - 4) != 9) continue;
+    const size_t at = (size_t)w->metas[i].at;
+    if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(l.c.p + at - 4) != 9) continue;
+    l.c.at = at;
     l.type = ldr__take_number(&l.c, 4);
     l.n = ldr__take_number(&l.c, 8);
     break;
   }
   return l;
-
 }
 
 /* The pieces. BERT's are turned back: what begins a word has U+2581 in front there, and what goes on nothing. */
