@@ -15113,11 +15113,13 @@ static int ldr__reader_field(const ldr_dataset_desc *d, const char *name) {
   return f;
 }
 
-/* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
+/* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. A C text may bring its
+   end. */
 static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
   size_t i = r->begin + ldr__utf8_bad(r->data + r->begin, r->size - r->begin, 1);
-  return i >= r->size ? LDR_OK : ldr__reader_fail(r, i, err, "byte %d is no text in UTF-8; say the file's encoding "
-      "(--encoding latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
+  if (i >= r->size || (i == r->size - 1 && !r->data[i])) return LDR_OK;
+  return ldr__reader_fail(r, i, err, "byte %d is no text in UTF-8; say the file's encoding (--encoding latin-1, "
+      "windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
       (int)(unsigned char)r->data[i]);
 }
 

@@ -395,7 +395,7 @@ typedef struct task_reading {
 } task_reading;
 
 /* Why the tokens of an entity do not say it. */
-typedef enum entity_fault { FAULT_NONE, FAULT_CUT, FAULT_SHARED, FAULT_INSIDE, FAULT_TYPE, FAULT_KINDS } entity_fault;
+typedef enum entity_miss { MISS_NONE, MISS_CUT, MISS_SHARED, MISS_INSIDE, MISS_TYPE, MISS_KINDS } entity_miss;
 
 /* One pass over a task's file. The library's reader holds the file and the fields of the example
    under way; row_fn takes each example from there. */
@@ -403,7 +403,7 @@ typedef struct rows {
   ldr__reader   r;
   const task_info *task;
   int           skip_bad, headed;        /* headed: a first line may name the columns       */
-  int32_t       seen, entities, bad, dropped, unlabelled, faults[FAULT_KINDS];
+  int32_t       seen, entities, bad, dropped, unlabelled, misses[MISS_KINDS];
   char          strange[MAX_LABEL];      /* the first type of an entity that training had not */
   char          first_bad[256];
   struct answers *answers;               /* predict: where texts go                         */
@@ -480,7 +480,7 @@ static int overlaps(const ldr_encoding *c, int32_t i, size_t from, size_t to) {
 /* The tokens that overlap an entity and the class that begins it, or what keeps them from saying it. Spans that begin
    or end inside a token: whole tokens are learned for them; where they are scored they are misses, as they are to
    whoever compares places in the text. */
-static entity_fault place_span(const rows *s, span *e, const char *t, size_t n) {
+static entity_miss place_span(const rows *s, span *e, const char *t, size_t n) {
   const ldr_encoding *c = &s->encoding;
   size_t from = byte_of_char(t, n, e->first), to = byte_of_char(t, n, e->last + 1), begin, end = 0;
   char name[MAX_LABEL];
@@ -495,13 +495,13 @@ static entity_fault place_span(const rows *s, span *e, const char *t, size_t n) 
     if (e->to < e->from) e->from = i;
     e->to = i;
   }
-  if (e->begins < 0) return FAULT_TYPE;
-  if (c->cut > 0 && to > end) return FAULT_CUT;
-  if (e->to < e->from) return FAULT_SHARED;
+  if (e->begins < 0) return MISS_TYPE;
+  if (c->cut > 0 && to > end) return MISS_CUT;
+  if (e->to < e->from) return MISS_SHARED;
   begin = (size_t)c->begin[e->from];
   end = (size_t)c->end[e->to];
   trim_place(t, &begin, &end);
-  return s->how->scored && (begin != from || end != to) ? FAULT_INSIDE : FAULT_NONE;
+  return s->how->scored && (begin != from || end != to) ? MISS_INSIDE : MISS_NONE;
 }
 
 /* Is one of the span's tokens another's? */
@@ -544,24 +544,24 @@ static ldr_status mark_entities(rows *s, const char *t, size_t n, size_t at, int
   int32_t i, k, crossing = 0;
   for (i = 0; i < s->span_count; i++) {
     span *e = &s->spans[i];
-    entity_fault fault = place_span(s, e, t, n);
-    if (fault == FAULT_TYPE && !s->how->scored)
+    entity_miss miss = place_span(s, e, t, n);
+    if (miss == MISS_TYPE && !s->how->scored)
       return ldr__fail_at(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
           ldr__reader_line(&s->r, at), e->type);
-    if (fault == FAULT_NONE && shares_tokens(s, e)) {
+    if (miss == MISS_NONE && shares_tokens(s, e)) {
       if (s->task->head == LDR_HEAD_POINTER && !repeats(s, i, 0)) crossing = 1;
-      else fault = FAULT_SHARED;
+      else miss = MISS_SHARED;
     }
-    if (fault == FAULT_TYPE && !s->strange[0]) memcpy(s->strange, e->type, strlen(e->type) + 1);
-    if (fault) e->begins = -1;
-    if (fault && !repeats(s, i, 1)) {
-      s->faults[fault]++;
+    if (miss == MISS_TYPE && !s->strange[0]) memcpy(s->strange, e->type, strlen(e->type) + 1);
+    if (miss) e->begins = -1;
+    if (miss && !repeats(s, i, 1)) {
+      s->misses[miss]++;
       ++*missed;
     }
     for (k = e->from; k <= e->to; k++) {
       if (s->encoding.text[k] != 0) continue;
-      if (!fault) s->classes[k] = e->begins + (k > e->from);
-      else if (fault == FAULT_CUT && !s->how->scored && s->classes[k] == 0) s->classes[k] = LDR_IGNORE;
+      if (!miss) s->classes[k] = e->begins + (k > e->from);
+      else if (miss == MISS_CUT && !s->how->scored && s->classes[k] == 0) s->classes[k] = LDR_IGNORE;
     }
   }
   return crossing ? mark_crossing(s, err) : LDR_OK;
@@ -2118,7 +2118,7 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
   else if (cloze) status = open_other(&other, path, strlen(".json"), "_answer.json", 0, err);
   if (!status && cloze) key = read_key(&other, err);
   s->seen = s->entities = s->bad = s->dropped = s->unlabelled = 0;
-  memset(s->faults, 0, sizeof s->faults);
+  memset(s->misses, 0, sizeof s->misses);
   s->unit = 0;
   s->key = key;
   s->key_at = key ? ldr_json_node_at(key, 0)->first : -1;
@@ -2202,7 +2202,7 @@ static ldr_dataset *task_label_set(const task_info *k, const task_reading *o, co
 
 /* What a file's pass left out or lost is no secret. */
 static void tell_damage(const char *path, const rows *s) {
-  static const char *const why[FAULT_KINDS] = { "", "they reach behind the cut (--max-len)",
+  static const char *const why[MISS_KINDS] = { "", "they reach behind the cut (--max-len)",
       "a token of theirs is another's, or they have none", "they begin or end inside a token",
       "training had none of their type; the first is a \"" };
   int i;
@@ -2215,11 +2215,11 @@ static void tell_damage(const char *path, const rows *s) {
   if (s->unlabelled)
     fprintf(stderr, "ladder: %s: %d of %d examples have no label and are left out\n", path, (int)s->unlabelled,
         (int)s->seen);
-  for (i = 0; i < FAULT_KINDS; i++)
-    if (s->faults[i])
-      fprintf(stderr, "ladder: %s: %d entities are %s: %s%s%s\n", path, (int)s->faults[i],
-          s->how->scored ? "counted as missed" : "not learned", why[i], i == FAULT_TYPE ? s->strange : "",
-          i == FAULT_TYPE ? "\"" : "");
+  for (i = 0; i < MISS_KINDS; i++)
+    if (s->misses[i])
+      fprintf(stderr, "ladder: %s: %d entities are %s: %s%s%s\n", path, (int)s->misses[i],
+          s->how->scored ? "counted as missed" : "not learned", why[i], i == MISS_TYPE ? s->strange : "",
+          i == MISS_TYPE ? "\"" : "");
 }
 
 /* list: one file or several. */
