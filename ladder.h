@@ -16849,7 +16849,8 @@ struct ldr__pass {
   int32_t *span_position, *span_at, *span_tags, *span_ends;
   float *span_scores;
   double *span_sums; /* [sequences][4] */
-  double *alpha; /* CRF: [R,2,classes], beta behind it */
+  double *alpha, *chain_room; /* CRF: [R,2,classes], beta behind it; [2,classes] */
+  float *chain; /* see ldr__chain_open */
   /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
   float *words_u, *words_f, *words, *words_stats, *dwords;
   float *teacher, *teacher_scores; /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
@@ -17145,7 +17146,11 @@ static void ldr__outputs_place(ldr__plan *p, ldr__pass *s, size_t r) {
     s->span_ends = ldr__place_ints(p, "head", r);
     s->span_scores = ldr__place_floats(p, "head", r);
     s->span_sums = (double *)ldr__place(p, "head", 4 * max_sequences, sizeof(double));
-    if (l->d.head == LDR_HEAD_CRF) s->alpha = (double *)ldr__place(p, "head", r, 2 * c * sizeof(double));
+    if (l->d.head == LDR_HEAD_CRF) {
+      s->alpha = (double *)ldr__place(p, "head", r, 2 * c * sizeof(double));
+      s->chain_room = (double *)ldr__place(p, "head", 2 * c, sizeof(double));
+      s->chain = ldr__place_floats(p, "head", c * c + 1);
+    }
   }
   if (l->d.head == LDR_HEAD_WORDS) {
     const int dense = m->ends.m[LDR__LM_DENSE].data != NULL;
@@ -18314,41 +18319,78 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
        p(y_t = j) = exp(alpha_t,j + beta_t,j - z_t,j - log Z);  of a pair: exp(alpha_t-1,i + W_ij + beta_t,j - log Z)
    The best chain (Viterbi) has max for log sum exp. Start and end are rows behind W's. */
 
-/* log sum_k exp(x_k + w_k) of numbers w `step` apart; with `best` the largest of them and which it is. */
-static double ldr__chain_sum(const double *x, const float *w, size_t step, size_t n, int32_t *best) {
-  ldr__log_sum all = { -1e300, 0 };
-  if (best) *best = 0;
-  for (size_t k = 0; k < n; k++) {
-    double y = x[k] + (double)w[k * step];
-    if (!best) ldr__log_sum_add(&all, y);
-    else if (y > all.peak) {
-      all.peak = y;
-      *best = (int32_t)k;
-    }
-  }
-  return best ? all.peak : ldr__log_sum_value(&all);
+/* exp(W - w) and behind it w, the largest number of W: c^2 exponentials a batch, not a token. */
+static void ldr__chain_open(const ldr__pass *s) {
+  const float *w = ldr__value(s->l, s->l->chain);
+  const size_t c = ldr__head_outputs(&s->l->d);
+  float peak = w[0];
+  for (size_t i = 1; i < c * c; i++) peak = LDR__MAX(peak, w[i]);
+  LDR__FOR(i, c, s->ex.threads)
+    for (size_t at = (size_t)i * c; at < (size_t)(i + 1) * c; at++)
+      s->chain[at] = (float)LDR__MAX(1e-37, exp((double)w[at] - (double)peak));
+  s->chain[c * c] = peak;
 }
 
-/* Fills alpha, or (back) beta; returns log Z. With `best` those of the best chain, and its last tag. */
-static double ldr__chain_run(const ldr__spans *v, const float *z, int back, int32_t *best) {
+/* to_j = log sum_i exp(from_i + W_ij), or (back) of exp(from_i + W_ji), over e of the above; a[c] is room. */
+static void ldr__chain_step(double *to, const double *from, double *a, const float *e, size_t c, int back) {
+  double peak = from[0];
+  size_t i, j, k;
+  for (i = 1; i < c; i++) peak = LDR__MAX(peak, from[i]);
+  for (i = 0; i < c; i++) {
+    a[i] = exp(from[i] - peak);
+    to[i] = 0;
+  }
+  for (i = 0; i < c; i++) {
+    const float *row = e + i * c;
+    double sum[4] = { 0, 0, 0, 0 };
+    if (!back) for (j = 0; j < c; j++) to[j] += a[i] * (double)row[j];
+    else {
+      for (j = 0; j + 4 <= c; j += 4)
+        for (k = 0; k < 4; k++) sum[k] += a[j + k] * (double)row[j + k];
+      for (; j < c; j++) sum[0] += a[j] * (double)row[j];
+      to[i] = sum[0] + sum[1] + (sum[2] + sum[3]);
+    }
+  }
+  for (j = 0; j < c; j++) to[j] = log(to[j]) + peak + (double)e[c * c];
+}
+
+/* Fills alpha, or (back) beta; returns log Z. */
+static double ldr__chain_run(const ldr__spans *v, const float *z, int back) {
   size_t c = v->ld, k, j;
   const float *ends[2] = { v->w + c * c, v->w + c * c + c };
   double *to = NULL, *from;
+  ldr__log_sum all = { -1e300, 0 };
   for (k = 0; k < v->n; k++) {
     size_t t = back ? v->n - 1 - k : k;
     from = to;
     to = v->alpha + (back ? v->n + t : t) * c;
-    for (j = 0; j < c; j++) to[j] = (double)*ldr__span_row(v, z, t, j) + (k ? ldr__chain_sum(from,
-        v->w + (back ? j * c : j), back ? 1 : c, c, best) : (double)ends[back][j]);
+    if (k) ldr__chain_step(to, from, v->s->chain_room + (back ? c : 0), v->s->chain, c, back);
+    for (j = 0; j < c; j++) to[j] = (double)*ldr__span_row(v, z, t, j) + (k ? to[j] : (double)ends[back][j]);
   }
-  return ldr__chain_sum(to, ends[!back], 1, c, best);
+  for (j = 0; j < c; j++) ldr__log_sum_add(&all, to[j] + (double)ends[!back][j]);
+  return ldr__log_sum_value(&all);
 }
 
-/* The best tags to `ends`. */
+/* The largest of x_k + w_k, numbers w `step` apart, and which it is. */
+static double ldr__chain_max(const double *x, const float *w, size_t step, size_t n, int32_t *best) {
+  double peak = -1e300;
+  *best = 0;
+  for (size_t k = 0; k < n; k++)
+    if (x[k] + (double)w[k * step] > peak) {
+      peak = x[k] + (double)w[k * step];
+      *best = (int32_t)k;
+    }
+  return peak;
+}
+
+/* The best tags to `ends`: alpha holds the best score of all ways to a tag. */
 static void ldr__chain_best(const ldr__spans *v, const float *z) {
-  size_t c = v->ld, t = v->n - 1;
-  for (ldr__chain_run(v, z, 0, &v->ends[t]); t > 0; t--)
-    ldr__chain_sum(v->alpha + (t - 1) * c, v->w + v->ends[t], c, c, &v->ends[t - 1]);
+  size_t c = v->ld, t, j;
+  for (t = 0; t < v->n; t++)
+    for (j = 0; j < c; j++) v->alpha[t * c + j] = (double)*ldr__span_row(v, z, t, j) +
+        (t ? ldr__chain_max(v->alpha + (t - 1) * c, v->w + j, c, c, &v->ends[t]) : (double)v->w[c * c + j]);
+  ldr__chain_max(v->alpha + (v->n - 1) * c, v->w + c * c + c, 1, c, &v->ends[v->n - 1]);
+  for (t = v->n - 1; t > 0; t--) ldr__chain_max(v->alpha + (t - 1) * c, v->w + v->ends[t], c, c, &v->ends[t - 1]);
 }
 
 /* What the tags y say of token t: z, and W after the token before. */
@@ -18357,13 +18399,14 @@ static double ldr__chain_link(const ldr__spans *v, const float *z, const int32_t
   return (double)*ldr__span_row(v, z, t, to) + (double)v->w[(t ? (size_t)y[t - 1] : v->ld) * v->ld + to];
 }
 
-/* Threads share the two directions, then the numbers of W. */
+/* Threads share the two directions, then the rows of W. */
 static double ldr__chain_loss(float *dz, const float *z, const ldr__spans *v, double normalizer) {
   size_t c = v->ld, n = v->n, t, j;
   const int32_t *y = v->tags;
   double *alpha = v->alpha, *beta = alpha + n * c, all[2], loss = -(double)v->w[(c + 1) * c + (size_t)y[n - 1]];
   float *dw = dz ? ldr__grad(v->s->l, v->s->l->chain) : NULL, *row;
-  LDR__FOR(back, dz ? 2 : 1, v->s->ex.threads) all[back] = ldr__chain_run(v, z, (int)back, NULL);
+  const float *e = v->s->chain;
+  LDR__FOR(back, dz ? 2 : 1, v->s->ex.threads) all[back] = ldr__chain_run(v, z, (int)back);
   for (t = 0; t < n; t++) loss -= ldr__chain_link(v, z, y, t);
   for (t = 0; dz && t < n; t++)
     for (row = dz + (size_t)v->at[t] * c, j = 0; j < c; j++) {
@@ -18372,13 +18415,19 @@ static double ldr__chain_loss(float *dz, const float *z, const ldr__spans *v, do
       if (dw && t == 0) dw[c * c + j] += row[j];
       if (dw && t + 1 == n) dw[c * c + c + j] += row[j];
     }
-  if (dw) LDR__FOR(i, c * c, v->s->ex.threads) {
-    size_t from = (size_t)i / c, to = (size_t)i % c, u;
-    double sum = 0;
-    for (u = 1; u < n; u++) sum += exp(alpha[(u - 1) * c + from] + (double)v->w[i] + beta[u * c + to] - all[0]) -
-        (y[u - 1] == (int32_t)from && y[u] == (int32_t)to);
-    dw[i] += (float)(sum / normalizer);
+  for (t = 1; dw && t < n; t++) { /* alpha and beta as factors of probabilities */
+    double peak = alpha[(t - 1) * c], *a = alpha + (t - 1) * c;
+    for (j = 1; j < c; j++) peak = LDR__MAX(peak, a[j]);
+    for (j = 0; j < c; j++) {
+      a[j] = exp(a[j] - peak);
+      beta[t * c + j] = exp(beta[t * c + j] + peak + (double)e[c * c] - all[0]) / normalizer;
+    }
   }
+  if (dw) LDR__FOR(i, c, v->s->ex.threads)
+    for (size_t u = 1, at = (size_t)i * c, k; u < n; u++)
+      for (k = 0; k < c; k++)
+        dw[at + k] += (float)(alpha[(u - 1) * c + (size_t)i] * beta[u * c + k] * (double)e[at + k]);
+  for (t = 1; dw && t < n; t++) dw[(size_t)y[t - 1] * c + (size_t)y[t]] -= (float)(1 / normalizer);
   return loss + all[0];
 }
 
@@ -18403,6 +18452,7 @@ static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, 
   double loss = 0;
   (void)rows;
   (void)classes;
+  if (s->alpha) ldr__chain_open(s);
   LDR__FOR(i, s->t.sequences, s->alpha ? 1 : s->ex.threads)
     s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels, normalizer);
   for (int32_t q = 0; q < s->t.sequences; q++) loss += s->span_sums[4 * q];
@@ -18431,8 +18481,8 @@ static void ldr__chain_find(ldr__span_list *y, const ldr__spans *v, const float 
   const int32_t *tag = v->ends;
   double all, x;
   ldr__chain_best(v, z);
-  ldr__chain_run(v, z, 0, NULL);
-  all = ldr__chain_run(v, z, 1, NULL);
+  ldr__chain_run(v, z, 0);
+  all = ldr__chain_run(v, z, 1);
   for (k = 0; k < v->types; k++)
     for (a = 0; a < v->n; a++) {
       end = ldr__entity_end(tag, a, v->n);
@@ -21732,6 +21782,7 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   out.capacity = (size_t)capacity;
   out.longest = longest ? (size_t)longest : SIZE_MAX;
   out.least = (double)least;
+  if (s->alpha) ldr__chain_open(s);
   for (int32_t q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
   if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT,
       "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
